@@ -1,0 +1,96 @@
+"""What a stage of a trial is: validated settings, and a run that advances an epoch at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from trainables.batches import TrialData
+    from trainables.masks import MaskedNet
+    from trainables.objective import Objective
+
+State = dict[str, Any]  # tensors, numbers, strings, lists and dicts of them: weights-only loading
+
+
+def derived_seed(*parts: object) -> int:
+    """A seed in [0, 2**63) that depends on every part and on nothing else."""
+    text = "\x1f".join(repr(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage is given. `dense` and `incoming` are read-only: a stage copies before it writes."""
+
+    dense: nn.Module
+    incoming: tuple[MaskedNet, ...]  # what the earlier stages left, oldest first
+    data: TrialData
+    objective: Objective
+    device: torch.device
+    seed: int  # of this stage: derived from the trial's seed, the position and the settings
+
+    def generator(self, *purpose: object) -> torch.Generator:
+        """A CPU generator for one named purpose (the set-up of a stage, an epoch)."""
+        return torch.Generator().manual_seed(derived_seed(self.seed, *purpose))
+
+
+class Settings(Protocol):
+    """A frozen, validated value; its fields are exactly what a space may search."""
+
+    inputs: ClassVar[int]  # how many earlier results the stage needs in `context.incoming`
+
+    @property
+    def learns_from(self) -> str:
+        """The split the stage learns from: "train", "debias" or "nothing"."""
+        ...
+
+    def start(self, context: Context) -> Run: ...
+
+
+class Run(ABC):
+    """A stage under way. All randomness of an epoch comes from the generator it is handed.
+
+    Torch's global stream (dropout) is seeded by the pipeline from the same source before each
+    epoch, so no generator state is part of `state_dict`.
+    """
+
+    epochs: int  # how many epochs the stage takes; at least 1
+    yields_candidates: bool = False  # True: epochs before the stage's last may enter the front
+
+    @abstractmethod
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        """Advances by one epoch and returns its mean losses by name.
+
+        Raises FloatingPointError where a loss is not finite.
+        """
+
+    @abstractmethod
+    def result(self) -> MaskedNet:
+        """The network and masks as they stand now; the caller does not change them."""
+
+    @abstractmethod
+    def state_dict(self) -> State:
+        """Everything needed to go on as if nothing had happened."""
+
+    @abstractmethod
+    def load_state_dict(self, state: State) -> None: ...
+
+
+def settings_dict(settings: Any) -> dict[str, Any]:
+    """The searchable fields of a stage's settings as plain values."""
+    return asdict(settings)
+
+
+def finite(stage: str, losses: dict[str, float]) -> dict[str, float]:
+    """`losses` unchanged; raises FloatingPointError where one of them is NaN or infinite."""
+    for name, value in losses.items():
+        if not torch.isfinite(torch.tensor(value)):
+            raise FloatingPointError(f"{stage}: {name} must stay finite, got {value}")
+    return losses
