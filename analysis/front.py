@@ -1,0 +1,83 @@
+"""Pareto fronts: which rows no other row beats."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def non_dominated(values: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.bool_]:
+    """Mask (n,) of the rows of `values` (n, d) that no other row dominates.
+
+    A row dominates another when it is at least as good in every column and better in one;
+    `maximize` says per column whether larger is better. Of rows with equal values only the first
+    is kept: a copy adds nothing to a front. A row with NaN is never on a front.
+    """
+    larger = _as_larger_is_better(values, maximize)
+    known = np.flatnonzero(~np.isnan(larger).any(axis=1))
+    best_first = _distinct_best_first(larger, known)
+    kept = _sweep_two(larger[best_first]) if larger.shape[1] == 2 else _sweep(larger[best_first])
+    mask = np.zeros(len(larger), dtype=bool)
+    mask[best_first[kept]] = True
+    return mask
+
+
+def constrained_front(
+    values: ArrayLike, maximize: Sequence[bool], feasible: ArrayLike
+) -> NDArray[np.bool_]:
+    """Mask (n,) of the non-dominated rows among the feasible ones; infeasible rows neither
+    appear nor dominate."""
+    allowed = np.asarray(feasible, dtype=bool)
+    table = np.asarray(values, dtype=np.float64)
+    if allowed.shape != table.shape[:1]:
+        raise ValueError(
+            f"constrained_front: feasible must have one entry per row, "
+            f"got shapes {allowed.shape} and {table.shape}"
+        )
+    mask = np.zeros(len(table), dtype=bool)
+    mask[allowed] = non_dominated(table[allowed], maximize)
+    return mask
+
+
+def _as_larger_is_better(values: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.float64]:
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != len(maximize) or not len(maximize):
+        raise ValueError(
+            f"non_dominated: values must be (n, d) with d = len(maximize) = {len(maximize)} >= 1, "
+            f"got shape {table.shape}"
+        )
+    signs = np.where(np.asarray(maximize, dtype=bool), 1.0, -1.0)
+    return table * signs
+
+
+def _distinct_best_first(larger: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Row numbers in descending lexicographic order, the first of equal rows only.
+
+    In this order no row can be dominated by a later one.
+    """
+    table = larger[rows]
+    order = np.lexsort((rows, *(-table.T[::-1])))
+    ordered = table[order]
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return rows[order[fresh]]
+
+
+def _sweep_two(best_first: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Two columns: a row survives when its second value exceeds all before it; O(n)."""
+    seen = np.maximum.accumulate(best_first[:, 1])
+    survives = np.ones(len(best_first), dtype=bool)
+    survives[1:] = best_first[1:, 1] > seen[:-1]
+    return survives
+
+
+def _sweep(best_first: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Any number of columns: the head of what is left survives and removes what it dominates;
+    O(n x size of the front)."""
+    survives = np.zeros(len(best_first), dtype=bool)
+    left = np.arange(len(best_first))
+    while left.size:
+        head = left[0]
+        survives[head] = True
+        left = left[(best_first[left] > best_first[head]).any(axis=1)]
+    return survives

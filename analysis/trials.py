@@ -1,0 +1,169 @@
+"""The journal as tables: one row per trial, one row per report."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from analysis.hypervolume import GrowingHypervolume
+
+TRIAL_COLUMNS = (
+    "trial",  # identifier, unique
+    "method",  # name of the published pairing
+    "status",  # running, finished, stopped or failed
+    "reason",  # why it was stopped or failed
+    "spec",  # dict: everything that defines the trial
+    "reports",  # number of epochs reported
+    "charged",  # compute charged up to the last report, samples
+    "performance",  # at the last report, on tune
+    "bias",  # at the last report, on tune; lower is fairer
+    "sparsity",  # at the last report, fraction removed
+    "started",  # seconds since the Unix epoch
+    "ended",  # the same; NaN while running
+)
+REPORT_COLUMNS = (
+    "trial",
+    "method",
+    "epoch",  # counted through all stages of the trial
+    "stage",  # position of the stage in the trial
+    "role",  # pruner, recovery, ...
+    "name",  # registry name of the stage
+    "performance",  # on tune
+    "performance_se",
+    "bias",  # on tune; lower is fairer; NaN = not estimable
+    "sparsity",  # fraction removed
+    "live",  # share of units with a live path
+    "feasible",
+    "beats_trivial",
+    "candidate",  # identifier of the kept weights, None if not kept
+    "charged",  # compute charged so far, samples
+    "seconds",  # this epoch took
+    "time",  # seconds since the Unix epoch
+)  # and "loss.<name>" for every loss that a stage reported
+FLOATS = [  # None in the journal is NaN in a frame
+    *("reports", "charged", "seconds", "started", "ended", "time"),
+    *("performance", "performance_se", "bias", "sparsity", "live"),
+]
+
+Event = dict[str, Any]
+
+
+def read_journal(path: Path) -> list[Event]:
+    """All events of a journal.jsonl, in order.
+
+    A last line that was torn (no newline, not JSON) is left out: its writer was killed. A broken
+    line elsewhere is an error, because something other than the writer changed the file.
+    """
+    lines = path.read_bytes().split(b"\n")
+    return [
+        event
+        for number, line in enumerate(lines, start=1)
+        if (event := _parse(path, number, line, last=number == len(lines))) is not None
+    ]
+
+
+def _parse(path: Path, number: int, line: bytes, *, last: bool) -> Event | None:
+    if not line.strip():
+        return None
+    try:
+        event = json.loads(line)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        if last:
+            return None
+        raise ValueError(
+            f"{path}: line {number} must be a JSON object, got {line[:60]!r}"
+        ) from error
+    if not isinstance(event, dict):
+        raise ValueError(f"{path}: line {number} must be a JSON object, got {line[:60]!r}")
+    return event
+
+
+def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
+    """One row per trial with TRIAL_COLUMNS, in order of first start."""
+    rows: dict[str, dict[str, Any]] = {}
+    for event in _once(events):
+        match event["event"]:
+            case "trial_start":
+                first = rows.get(event["trial"], {}).get("started", event.get("time"))
+                rows[event["trial"]] = {
+                    **rows.get(event["trial"], {"reports": 0}),
+                    **_picked(event, ("trial", "method", "spec")),
+                    "started": first,
+                    "status": "running",
+                }
+            case "report":
+                row = rows.setdefault(event["trial"], {"trial": event["trial"], "reports": 0})
+                row["reports"] += 1
+                row |= _picked(event, ("charged", "performance", "bias", "sparsity"))
+            case "trial_end":
+                row = rows.setdefault(event["trial"], {"trial": event["trial"], "reports": 0})
+                row |= _picked(event, ("status", "reason"))
+                row["ended"] = event.get("time")
+    return _frame(rows.values(), TRIAL_COLUMNS)
+
+
+def reports_frame(events: Iterable[Event]) -> pd.DataFrame:
+    """One row per report with REPORT_COLUMNS and the losses, in order of the journal."""
+    methods: dict[str, str] = {}
+    rows = []
+    for event in _once(events):
+        if event["event"] == "trial_start":
+            methods[event["trial"]] = event.get("method", "")
+        elif event["event"] == "report":
+            losses = {f"loss.{name}": value for name, value in event.get("losses", {}).items()}
+            picked = _picked(event, REPORT_COLUMNS)
+            rows.append({"method": methods.get(event["trial"]), **picked, **losses})
+    return _frame(rows, REPORT_COLUMNS)
+
+
+def hypervolume_by_trial(
+    trials: pd.DataFrame, reports: pd.DataFrame, reference: ArrayLike, ideal: ArrayLike
+) -> pd.DataFrame:
+    """Hypervolume after each ended trial: columns trial, method, ended, hypervolume.
+
+    Counted are the feasible candidates, clearly better than the trivial classifier, of trials that
+    ran to their end: a stopped trial never enters a front. Two-entry boxes leave sparsity out.
+    """
+    axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
+    ended = trials[trials["status"] != "running"].sort_values("ended", kind="stable")
+    counts = (reports["feasible"].eq(True) & reports["beats_trivial"].eq(True)) & reports[
+        "candidate"
+    ].notna()
+    points = {trial: part[axes].to_numpy() for trial, part in reports[counts].groupby("trial")}
+    growing = GrowingHypervolume(reference, ideal)
+    values = []
+    for trial, status in zip(ended["trial"], ended["status"], strict=True):
+        for point in points.get(trial, ()) if status == "finished" else ():
+            growing.add(point)
+        values.append(growing.value)
+    table = ended[["trial", "method", "ended"]].reset_index(drop=True)
+    return table.assign(hypervolume=np.array(values, dtype=np.float64))
+
+
+def _once(events: Iterable[Event]) -> Iterator[Event]:
+    """Leaves out repeated reports of one epoch: a trial that was interrupted after its report but
+    before its checkpoint runs that epoch again and reports the same numbers."""
+    seen: set[tuple[str, int]] = set()
+    for event in events:
+        if event["event"] == "report":
+            key = (event["trial"], event["epoch"])
+            if key in seen:
+                continue
+            seen.add(key)
+        yield event
+
+
+def _picked(event: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: event[name] for name in names if name in event}
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    frame = pd.DataFrame(list(rows))
+    extra = [name for name in frame.columns if name not in columns]
+    frame = frame.reindex(columns=[*columns, *extra])
+    numbers = [name for name in frame.columns if name in FLOATS or name.startswith("loss.")]
+    return frame.astype(dict.fromkeys(numbers, "float64"))

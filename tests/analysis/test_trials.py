@@ -1,0 +1,159 @@
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from analysis.trials import (
+    REPORT_COLUMNS,
+    TRIAL_COLUMNS,
+    hypervolume_by_trial,
+    read_journal,
+    reports_frame,
+    trials_frame,
+)
+
+
+def start(trial, time, method="prune_advft"):
+    spec = {"pruner": {"keep_target": 0.1}}
+    return {"event": "trial_start", "trial": trial, "method": method, "spec": spec, "time": time}
+
+
+def report(trial, epoch, performance=0.8, bias=0.02, sparsity=0.5, **other):
+    return {
+        "event": "report",
+        "trial": trial,
+        "epoch": epoch,
+        "stage": 0,
+        "role": "pruner",
+        "name": "mask_discovery",
+        "losses": {"task": 0.3 / epoch},
+        "sparsity": sparsity,
+        "live": 0.9,
+        "charged": 100 * epoch,
+        "seconds": 0.1,
+        "counts": {"tune": {}, "held_back": {}},
+        "performance": performance,
+        "performance_se": 0.01,
+        "bias": bias,
+        "feasible": bias is not None and bias < 0.03,
+        "beats_trivial": True,
+        "candidate": f"{trial}-{epoch}",
+        "time": 10.0 + epoch,
+    } | other
+
+
+def end(trial, time, status="finished", reason=None):
+    return {"event": "trial_end", "trial": trial, "status": status, "reason": reason, "time": time}
+
+
+@pytest.fixture
+def events():
+    return [
+        {"event": "experiment", "name": "x"},
+        start("t0001", 1.0),
+        report("t0001", 1, performance=0.7),
+        start("t0002", 2.0, "adv_ft"),
+        report("t0001", 2),
+        end("t0001", 20.0),
+        report("t0002", 1, bias=None, sparsity=0.0),
+        end("t0002", 21.0, "stopped", "bias cannot come under .05"),
+        start("t0003", 22.0),
+    ]
+
+
+def write(path, events, tail=""):
+    path.write_text("".join(json.dumps(event) + "\n" for event in events) + tail)
+    return path
+
+
+def test_journal_is_read_back_in_order(tmp_path, events):
+    assert read_journal(write(tmp_path / "journal.jsonl", events)) == events
+
+
+@pytest.mark.parametrize(
+    "tail", ['{"event": "rep', "\x00\x00\x00", '{"event": "report", "name": "ü']
+)
+def test_torn_last_line_is_left_out(tmp_path, events, tail):
+    path = write(tmp_path / "journal.jsonl", events, tail)
+    path.write_bytes(path.read_bytes()[:-1] if tail.endswith("ü") else path.read_bytes())
+    assert read_journal(path) == events
+
+
+def test_complete_last_line_without_newline_counts(tmp_path, events):
+    path = write(tmp_path / "journal.jsonl", events[:-1], json.dumps(events[-1]))
+    assert read_journal(path) == events
+
+
+@pytest.mark.parametrize("line", ['{"event": "rep', "[1, 2]"])
+def test_broken_line_in_the_middle_is_an_error_that_names_it(tmp_path, events, line):
+    path = write(tmp_path / "journal.jsonl", events[:2], line + "\n" + json.dumps(events[2]))
+    with pytest.raises(ValueError, match="line 3 must be a JSON object"):
+        read_journal(path)
+
+
+def test_trials_have_one_row_each_with_the_last_report(events):
+    trials = trials_frame(events).set_index("trial")
+    assert trials["status"].to_dict() == {
+        "t0001": "finished",
+        "t0002": "stopped",
+        "t0003": "running",
+    }
+    numbers = ["reports", "performance", "charged", "started", "ended"]
+    assert trials.loc["t0001", numbers].tolist() == [2, 0.8, 200, 1, 20]
+    assert math.isnan(trials.loc["t0002", "bias"])
+    assert math.isnan(trials.loc["t0003", "ended"])
+    assert trials.loc["t0002", "reason"] == "bias cannot come under .05"
+    assert trials.loc["t0001", "spec"] == {"pruner": {"keep_target": 0.1}}
+
+
+def test_reports_carry_method_and_losses(events):
+    reports = reports_frame(events)
+    assert reports["method"].tolist() == ["prune_advft", "prune_advft", "adv_ft"]
+    assert reports["loss.task"].tolist() == [0.3, 0.15, 0.3]
+    assert list(reports.columns) == [*REPORT_COLUMNS, "loss.task"]
+
+
+def test_frames_of_an_empty_journal_have_their_columns():
+    assert tuple(trials_frame([]).columns) == TRIAL_COLUMNS
+    assert tuple(reports_frame([]).columns) == REPORT_COLUMNS
+    assert trials_frame([])["performance"].dtype == "float64"
+
+
+def test_epoch_that_ran_again_after_an_interruption_counts_once(events):
+    again = [*events, start("t0003", 30.0), report("t0003", 1), report("t0003", 1)]
+    assert len(reports_frame(again)) == 4
+    trials = trials_frame(again).set_index("trial")
+    assert trials.loc["t0003", "reports"] == 1
+    assert trials.loc["t0003", "started"] == 22.0
+
+
+def test_trial_that_started_again_after_its_end_is_running(events):
+    assert trials_frame([*events, start("t0002", 30.0)])["status"].tolist()[1] == "running"
+
+
+def test_hypervolume_counts_feasible_candidates_of_finished_trials_only():
+    events = [
+        *(start(f"t{n}", n) for n in range(1, 6)),
+        report("t1", 1, performance=0.75, bias=0.025, sparsity=0.5),
+        report("t2", 1, performance=0.99, bias=0.01, sparsity=0.9),
+        report("t3", 1, performance=0.99, bias=0.04, sparsity=0.9),
+        report("t4", 1, performance=0.99, bias=0.01, sparsity=0.9, candidate=None),
+        report("t5", 1, performance=0.75, bias=0.025, sparsity=0.75),
+        end("t5", 50.0),
+        end("t1", 51.0),
+        end("t2", 52.0, "stopped"),
+        end("t3", 53.0),
+        end("t4", 54.0),
+    ]
+    curve = hypervolume_by_trial(
+        trials_frame(events), reports_frame(events), (0.5, 0.05, 0.0), (1.0, 0.0, 1.0)
+    )
+    assert curve["trial"].tolist() == ["t5", "t1", "t2", "t3", "t4"]
+    assert curve["hypervolume"].tolist() == pytest.approx([0.1875] * 5)
+
+
+def test_hypervolume_without_sparsity_uses_two_axes(events):
+    curve = hypervolume_by_trial(trials_frame(events), reports_frame(events), (0.5, 0.05), (1, 0))
+    assert curve["hypervolume"].tolist() == pytest.approx([0.6 * 0.6, 0.36])
+    assert isinstance(curve, pd.DataFrame)
