@@ -1,0 +1,37 @@
+"""Ranges of the pruners' settings, by registry name; each row names the source of its numbers.
+
+ZH: Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained
+Structure", ECCV 2022. FG: Lin, Kim, Joo, "FairGRAPE", ECCV 2022.
+"""
+
+from spaces.space import Choice, Float, Int, Space
+
+SPARSITY = Float(0.5, 0.99)  # one range for every pruner that takes it, so that fronts compare
+
+PRUNERS: dict[str, Space] = {
+    "keep_all": Space(),  # nothing to search
+    "magnitude": Space(
+        {"sparsity": SPARSITY, "scope": Choice(("global", "layer"))},
+        published={"sparsity": 0.9, "scope": "layer"},  # FG, the weight-selection baseline
+    ),
+    "mask_discovery": Space(
+        {
+            "keep_target": Float(0.05, 0.9, log=True),
+            "beta": Float(0.1, 20.0, log=True),
+            "epochs": Int(20, 120),
+            "lr": Float(0.005, 0.2, log=True),
+            "logit_init": Float(1.0, 5.0),
+            "slope": Float(1.0, 100.0, log=True),
+            "delta": Float(0.0, 0.03),
+        },
+        published={  # ZH section 4: keep_target, beta, epochs; the rest is not given there
+            "keep_target": 0.1,
+            "beta": 5.0,
+            "epochs": 80,
+            "lr": 0.05,
+            "logit_init": 3.0,
+            "slope": 20.0,
+            "delta": 0.02,
+        },
+    ),
+}
