@@ -1,0 +1,67 @@
+"""The Ray scheduler that every search uses: writes each report down, then asks the rule."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from search.record import Record, TrialRecord
+from search.schedulers.tolerance import Curve, ToleranceRule
+
+CONTINUE, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
+
+
+class JournalingScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Ray calls the scheduler first of all with a result, so the journal is written here.
+
+    Its state is the record, which a resumed search rebuilds from the journal.
+    """
+
+    def __init__(
+        self, record: Record, rule: ToleranceRule | None, deadline: float | None = None
+    ) -> None:
+        super().__init__()
+        self._record = record
+        self._rule = rule
+        self._deadline = deadline
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        report = json.loads(result["report"])
+        if "failure" in report:
+            self._record.end(report["trial"], "failed", report["failure"])
+            return STOP
+        known = self._record.trials[report["trial"]]
+        self._record.report(report)
+        if report["last"]:
+            self._record.end(known.trial, "finished")
+            return STOP
+        if self._rule is not None and stops(self._rule, known, self._record):
+            reason = f"bias {report['bias']} is not expected to come under {self._rule.limit:g}"
+            self._record.end(known.trial, "stopped", reason)
+            return STOP
+        # Past the deadline the trial is left unfinished, not ended: `resume` goes on with it.
+        late = self._deadline is not None and time.time() > self._deadline
+        return STOP if late else CONTINUE
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        self._record.end(trial.config["trial"], "failed", "the worker process died repeatedly")
+
+
+def stops(rule: ToleranceRule, trial: TrialRecord, record: Record) -> bool:
+    """Asks the rule about the latest report of `trial`.
+
+    Before the last stage bias says nothing about where the trial ends, so those stages go on.
+    """
+    last = trial.reports[-1]
+    if not last["final_stage"]:
+        return False
+    peers = [t for t in record.of_method(trial.method) if t.status == "finished"]
+    return rule.stops(final_curve(trial), last["bias_se"], [final_curve(t) for t in peers])
+
+
+def final_curve(trial: TrialRecord) -> Curve:
+    reports = [report for report in trial.reports if report["final_stage"]]
+    return Curve([report["bias"] for report in reports], reports[-1]["stage_epochs"])

@@ -1,0 +1,100 @@
+"""Our bridge from Ray Tune to Optuna: shares the trials among the methods, one study each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from search.record import Record
+from search.studies import MethodStudy
+
+
+class MethodSearcher(Searcher):  # type: ignore[misc]
+    """Proposes trial configs; the methods take turns, so that budgets are equal.
+
+    A method with nothing to search takes one trial, and its share goes to the others. Trials that
+    a resumed search has left unfinished are proposed again before anything new.
+    """
+
+    def __init__(
+        self,
+        studies: Mapping[str, MethodStudy],
+        record: Record,
+        *,
+        trials: int,
+        base: Mapping[str, Any],
+        deadline: float | None = None,
+    ) -> None:
+        """`base` is what every trial's config shares (seed, correction); `deadline` is a
+        `time.time()` after which nothing new is proposed."""
+        super().__init__()
+        self._studies = studies
+        self._record = record
+        self._trials = trials
+        self._base = dict(base)
+        self._deadline = deadline
+        self._names: dict[str, str] = {}  # Ray's trial id -> ours
+        self._again = [t.trial for t in record.trials.values() if t.status == "running"]
+        for trial in record.trials.values():
+            self._studies[trial.method].adopt(trial.trial, trial.spec["settings"])
+            if trial.status != "running":
+                self._studies[trial.method].tell(trial)
+
+    @property
+    def left(self) -> int:
+        """How many trials are still to be proposed."""
+        open_methods = [m for m in self._studies if self._quota(m) > 0]
+        new = max(0, self._trials - len(self._record.trials)) if open_methods else 0
+        if all(not self._studies[m].space.ranges for m in open_methods):
+            new = min(new, len(open_methods))
+        return len(self._again) + new
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        if self._deadline is not None and time.time() > self._deadline:
+            return str(Searcher.FINISHED)
+        if self._again:
+            name = self._again.pop(0)
+            self._names[trial_id] = name
+            return self._record.trials[name].spec
+        method = self._next_method()
+        if method is None:
+            return str(Searcher.FINISHED)
+        name = f"t{len(self._record.trials) + 1:04d}"
+        self._names[trial_id] = name
+        settings = self._studies[method].ask(name)
+        spec = {"trial": name, "method": method, "settings": settings, **self._base}
+        self._record.add("trial_start", trial=name, method=method, spec=spec)
+        return spec
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: studies learn from trials that ended."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        trial = self._record.trials[self._names.pop(trial_id)]
+        if trial.status != "running":  # cut off by the time limit: `resume` goes on with it
+            self._studies[trial.method].tell(trial)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is what a search is resumed from."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see `save`."""
+
+    def _quota(self, method: str) -> float:
+        """How far the method is from its share; at most 0 where it must not get more."""
+        done = len(self._record.of_method(method))
+        if not self._studies[method].space.ranges:
+            return 1 - done
+        return self._trials - done
+
+    def _next_method(self) -> str | None:
+        """The method with the fewest trials so far, in the order in which they were listed."""
+        if len(self._record.trials) >= self._trials:
+            return None
+        allowed = [method for method in self._studies if self._quota(method) > 0]
+        return min(allowed, key=lambda m: len(self._record.of_method(m)), default=None)

@@ -1,0 +1,106 @@
+"""The content-addressed store of weights and masks that the front may need."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+from trainables.masks import MaskedNet, Masks
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_WEIGHT, _MASK = "weight:", "mask:"
+
+
+@dataclass(frozen=True)
+class CandidateStore:
+    """Files `<sha256, 16 digits>.safetensors` in one folder; a name is the hash of its content."""
+
+    folder: Path
+
+    def path(self, candidate: str) -> Path:
+        return self.folder / f"{candidate}.safetensors"
+
+    def __contains__(self, candidate: str) -> bool:
+        return self.path(candidate).exists()
+
+    def put(self, masked: MaskedNet, facts: dict[str, Any]) -> str:
+        """Writes one candidate and returns its name; `facts` must be JSON-able.
+
+        The file appears at once or not at all: a reader never sees half of it.
+        """
+        tensors = {_WEIGHT + k: v for k, v in masked.net.state_dict().items()}
+        tensors |= {_MASK + k: v.to(torch.uint8) for k, v in masked.masks.items()}
+        content = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        # One metadata entry only: the order of several is not fixed, and would change the hash.
+        data = save(content, metadata={"candidate": json.dumps(facts, sort_keys=True)})
+        name = hashlib.sha256(data).hexdigest()[:16]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.path(name).with_suffix(f".partial-{os.getpid()}")
+        partial.write_bytes(data)
+        partial.replace(self.path(name))
+        return name
+
+    def drop(self, candidate: str) -> None:
+        self.path(candidate).unlink(missing_ok=True)
+
+    def facts(self, candidate: str) -> dict[str, Any]:
+        """What was said of the candidate when it was put.
+
+        Raises FileNotFoundError where the store has no such candidate.
+        """
+        with safe_open(self._existing(candidate), framework="pt") as file:
+            return dict(json.loads(file.metadata()["candidate"]))
+
+    def load(self, candidate: str, net: nn.Module) -> MaskedNet:
+        """The candidate's weights in `net` (changed in place) with its masks."""
+        with safe_open(self._existing(candidate), framework="pt") as file:
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        weights = {k.removeprefix(_WEIGHT): v for k, v in tensors.items() if k.startswith(_WEIGHT)}
+        masks = {k.removeprefix(_MASK): v for k, v in tensors.items() if k.startswith(_MASK)}
+        net.load_state_dict(weights)
+        return MaskedNet(net, Masks({k: v.bool() for k, v in masks.items()}))
+
+    def _existing(self, candidate: str) -> Path:
+        if candidate not in self:
+            raise FileNotFoundError(f"candidates: {self.path(candidate)} does not exist")
+        return self.path(candidate)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A candidate's place in its trial: what domination is decided by."""
+
+    candidate: str
+    performance: float
+    bias: float
+    sparsity: float
+    feasible: bool
+
+
+def dominates(a: Entry, b: Entry, *, sparsity: bool) -> bool:
+    """Whether `a` makes `b` superfluous: feasible first, then least bias, then Pareto."""
+    if a.feasible != b.feasible:
+        return a.feasible
+    if not a.feasible:
+        return a.bias <= b.bias
+    pairs = [(a.performance, b.performance), (-a.bias, -b.bias)]
+    if sparsity:
+        pairs.append((a.sparsity, b.sparsity))
+    return all(x >= y for x, y in pairs)
+
+
+def admit(archive: list[Entry], new: Entry, *, sparsity: bool) -> list[Entry] | None:
+    """The entries of `archive` that stay beside `new`; None where `new` itself is superfluous."""
+    if any(dominates(old, new, sparsity=sparsity) for old in archive):
+        return None
+    return [old for old in archive if not dominates(new, old, sparsity=sparsity)]

@@ -1,0 +1,187 @@
+"""One trial: a list of stages, advanced an epoch at a time, evaluated after each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from trainables.candidates import CandidateStore, Entry, admit
+from trainables.evaluation.evaluate import evaluate
+from trainables.masks import MaskedNet, Masks
+from trainables.stage import Context, Run, State, derived_seed, settings_dict
+
+if TYPE_CHECKING:
+    from trainables.spec import Spec
+    from trainables.world import World
+
+Report = dict[str, Any]  # JSON-able; its keys are listed in `Pipeline.step`
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's global stream (dropout) restarted from `seed`, and put back afterwards."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+class Pipeline:
+    """Runs `spec` in `world`. On CPU the same spec and seed give identical reports, also when the
+    state was saved and loaded half-way."""
+
+    def __init__(self, spec: Spec, world: World, store: CandidateStore | None = None) -> None:
+        self.spec = spec
+        self.world = world
+        self.store = store
+        self.position = 0  # of the current stage
+        self.epoch = 0  # finished epochs, all stages together
+        self.stage_epoch = 0  # finished epochs of the current stage
+        self.charged = 0  # samples processed by the stages so far
+        self.left: list[MaskedNet] = []  # what finished stages left
+        self.archive: list[Entry] = []
+        self._run: Run | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.position == len(self.spec.stages)
+
+    def step(self) -> Report:
+        """One epoch of the current stage and its report.
+
+        Raises FloatingPointError where a loss is not finite, RuntimeError when already done.
+        """
+        if self.done:
+            raise RuntimeError(f"trial {self.spec.trial}: all of its stages are done")
+        begin = time.perf_counter()
+        run = self._run or self._start()
+        stage = self.spec.stages[self.position]
+        context = self._context()
+        with seeded(derived_seed(context.seed, "epoch", self.stage_epoch), self.world.device):
+            losses = run.epoch(context.generator("epoch", self.stage_epoch))
+        self.stage_epoch += 1
+        self.epoch += 1
+        if stage.settings.learns_from != "nothing":
+            self.charged += len(self.world.prepared.parts[stage.settings.learns_from].labels)
+        last_of_stage = self.stage_epoch == run.epochs
+        final = self.position == len(self.spec.stages) - 1
+        report = {
+            "trial": self.spec.trial,
+            "epoch": self.epoch,
+            "stage": self.position,
+            "role": stage.role,
+            "name": stage.name,
+            "stage_epoch": self.stage_epoch,
+            "stage_epochs": run.epochs,
+            "final_stage": final,
+            "last": final and last_of_stage,
+            "losses": losses,
+            "charged": self.charged,
+            **self._evaluate(run.result(), candidate=final or run.yields_candidates),
+        }
+        if last_of_stage:
+            self._finish_stage(run)
+        report["seconds"] = round(time.perf_counter() - begin, 4)
+        return report
+
+    def state_dict(self) -> State:
+        return {
+            "position": self.position,
+            "epoch": self.epoch,
+            "stage_epoch": self.stage_epoch,
+            "charged": self.charged,
+            "archive": [asdict(entry) for entry in self.archive],
+            "left": [
+                {"net": left.net.state_dict(), "masks": left.masks.state_dict()}
+                for left in self.left
+            ],
+            "run": None if self._run is None else self._run.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.position = state["position"]
+        self.epoch = state["epoch"]
+        self.stage_epoch = state["stage_epoch"]
+        self.charged = state["charged"]
+        self.archive = [Entry(**entry) for entry in state["archive"]]
+        self.left = [self._net_from(left) for left in state["left"]]
+        self._run = None
+        if state["run"] is not None:
+            self._start().load_state_dict(state["run"])
+
+    def _net_from(self, state: State) -> MaskedNet:
+        base = MaskedNet(self.world.dense, Masks.keep_all(self.world.dense)).clone()
+        base.net.load_state_dict(state["net"])
+        return MaskedNet(base.net, Masks.from_state_dict(state["masks"]))
+
+    def _context(self) -> Context:
+        stage = self.spec.stages[self.position]
+        settings = sorted(settings_dict(stage.settings).items())
+        return Context(
+            dense=self.world.dense,
+            incoming=tuple(self.left),
+            data=self.world.data,
+            objective=self.world.objective,
+            device=self.world.device,
+            seed=derived_seed(self.spec.seed, self.position, stage.name, settings),
+        )
+
+    def _start(self) -> Run:
+        context = self._context()
+        with seeded(derived_seed(context.seed, "start"), self.world.device):
+            self._run = self.spec.stages[self.position].settings.start(context)
+        return self._run
+
+    def _finish_stage(self, run: Run) -> None:
+        self.left.append(run.result().clone())
+        self._run = None
+        self.position += 1
+        self.stage_epoch = 0
+
+    def _evaluate(self, masked: MaskedNet, *, candidate: bool) -> Report:
+        """Counts, decision and measures of the network as it stands; a candidate where it is one."""
+        world = self.world
+        held_back = world.count(masked.net, "held_back")
+        tune = world.count(masked.net, "tune")
+        decision = self.spec.correction.fit(
+            world.by_group(held_back), world.objective, world.prepared.priors, self.spec.seed
+        )
+        found = evaluate(decision.decide(world.by_group(tune)), world.objective)
+        report: Report = {
+            "sparsity": masked.masks.sparsity,
+            "live": masked.live_share(),
+            "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
+            "decision": decision.to_dict(),
+            **found,
+            "candidate": None,
+            "dropped": [],
+        }
+        if candidate and found["beats_trivial"] and found["bias"] is not None:
+            report |= self._offer(masked, report)
+        return report
+
+    def _offer(self, masked: MaskedNet, report: Report) -> Report:
+        """Keeps the network if nothing in this trial makes it superfluous."""
+        places = ("performance", "bias", "sparsity", "feasible")
+        new = Entry("", **{key: report[key] for key in places})
+        stay = admit(self.archive, new, sparsity=self.world.objective.sparsity)
+        if self.store is None or stay is None:
+            return {}
+        facts = {
+            "trial": self.spec.trial,
+            "epoch": self.epoch,
+            "spec": self.spec.to_config(),
+            "decision": report["decision"],
+            "sparsity": report["sparsity"],
+        }
+        name = self.store.put(masked, facts)
+        dropped = [old.candidate for old in self.archive if old not in stay]
+        for superfluous in dropped:
+            self.store.drop(superfluous)
+        self.archive = [*stay, replace(new, candidate=name)]
+        return {"candidate": name, "dropped": dropped}

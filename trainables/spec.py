@@ -1,0 +1,80 @@
+"""The typed form of one trial's config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.corrections import CORRECTIONS
+from trainables.methods import METHODS
+from trainables.pruners import PRUNERS
+from trainables.recoveries import RECOVERIES
+from trainables.stage import Settings, settings_dict
+
+STAGES: Mapping[str, Mapping[str, type[Any]]] = {"pruner": PRUNERS, "recovery": RECOVERIES}
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One stage of a trial: its role, its registry key and its validated settings."""
+
+    role: str
+    name: str
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that decides a trial's reports, apart from the data and the dense net."""
+
+    trial: str
+    method: str
+    seed: int
+    stages: tuple[StageSpec, ...]
+    correction: Any  # frozen settings out of CORRECTIONS
+    correction_name: str
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Spec:
+        """Reads `{"trial", "method", "seed", "settings": {role: {...}}, "correction": {...}}`.
+
+        Raises ValueError where a name is unknown or a setting is out of range.
+        """
+        method = METHODS[config["method"]]
+        roles = [role for role, _ in method.stages]
+        unknown = set(config["settings"]) - set(roles)
+        if unknown:
+            raise ValueError(
+                f"{config['method']}: settings are for {roles}, got {sorted(unknown)}"
+            )
+        stages = tuple(
+            StageSpec(role, name, STAGES[role][name](**config["settings"].get(role, {})))
+            for role, name in method.stages
+        )
+        correction = dict(config["correction"])
+        name = correction.pop("name")
+        return cls(
+            trial=config["trial"],
+            method=config["method"],
+            seed=config["seed"],
+            stages=stages,
+            correction=CORRECTIONS[name](**correction),
+            correction_name=name,
+        )
+
+    def to_config(self) -> dict[str, Any]:
+        """The plain form, with every setting written out; the inverse of `from_config`."""
+        return {
+            "trial": self.trial,
+            "method": self.method,
+            "seed": self.seed,
+            "settings": {stage.role: settings_dict(stage.settings) for stage in self.stages},
+            "correction": {"name": self.correction_name, **settings_dict(self.correction)},
+        }
+
+    @property
+    def learns_from(self) -> str:
+        """The splits that the stages learn from, joined: "debias", "train", "train + debias"."""
+        splits = {stage.settings.learns_from for stage in self.stages} - {"nothing"}
+        return " + ".join(sorted(splits, reverse=True)) or "nothing"

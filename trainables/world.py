@@ -1,0 +1,49 @@
+"""What all trials of a worker share: the data on its device, the dense net, the objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from trainables.batches import TrialData, scores_of
+from trainables.evaluation.counts import Counts, ScoreCounts, count
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from trainables.data import Prepared
+    from trainables.objective import Objective
+
+
+@dataclass(frozen=True)
+class World:
+    """Opened once per worker; nothing in it changes while trials run."""
+
+    prepared: Prepared
+    data: TrialData
+    dense: nn.Module
+    objective: Objective
+    device: torch.device
+
+    @classmethod
+    def open(
+        cls, prepared: Prepared, dense: nn.Module, objective: Objective, device: str | None = None
+    ) -> World:
+        """Puts the data and the dense net on `device`: the GPU given to this process, or the CPU."""
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return cls(
+            prepared, TrialData(prepared, place), dense.to(place).eval(), objective, place
+        )
+
+    def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
+        """Counts of one split at the finest crossing of the attributes."""
+        split = self.prepared.parts[part]
+        scores = scores_of(net, self.data, part)
+        return count(scores, split.labels, split.crossing, len(self.prepared.crossing_names))
+
+    def by_group(self, counts: Any) -> Any:
+        """Counts at the finest crossing, summed to the experiment's grouping."""
+        return counts.regroup(np.asarray(self.prepared.crossing_to_group))
