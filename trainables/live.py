@@ -1,0 +1,143 @@
+"""Which units of a masked network still lie on a path from the input to the output."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules import activation, batchnorm, dropout
+
+_PASSED_THROUGH = (
+    batchnorm._NormBase,
+    dropout._DropoutNd,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.LocalResponseNorm,
+    nn.RMSNorm,
+    *(getattr(activation, name) for name in activation.__all__ if name != "MultiheadAttention"),
+)
+_CHANGES_SHAPE = nn.GLU  # an activation that halves its channels; lets positive inputs through
+
+
+def live_share(net: nn.Module, masks: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> float:
+    """Share of the units (output channels, neurons) of prunable layers on a live path, in [0, 1].
+
+    A copy of the network gets positive weights only: a kept weight becomes 1 / (kept weights of
+    its unit), a removed one and every bias 0; normalisation, activations and dropout pass their
+    input on. Fed with ones, a unit's activation is then not 0 exactly when some path of kept
+    weights (or a skip connection) leads to it, from the input or from a learned constant such
+    as a class token, and its gradient exactly when one leads on to the output. The trained
+    values don't matter. Depths and fan-ins of usual networks stay far from float64's limits.
+    """
+    trace = _Trace()
+    probe = _probe(net, masks, trace)
+    with torch.enable_grad():
+        output = probe(torch.ones(2, *input_shape, dtype=torch.float64))
+        # unequal factors: behind a softmax the gradient of a plain sum would vanish
+        factors = torch.arange(1.0, output[0].numel() + 1, dtype=torch.float64)
+        (output.flatten(1) * factors).sum().backward()
+    units = sum(len(mask) for mask in masks.values())
+    return sum(int(live.sum()) for live in trace.live().values()) / units
+
+
+@dataclass
+class _Trace:
+    """The outputs of the prunable layers during one forward pass, by (weight, first row)."""
+
+    outputs: dict[tuple[str, int], list[tuple[Tensor, int]]] = field(default_factory=dict)
+
+    def record(self, weight: str, row: int, output: Tensor, axis: int) -> Tensor:
+        """Notes that `output` holds along `axis` the units of `weight` from `row` on."""
+        if output.requires_grad:
+            output.retain_grad()
+            self.outputs.setdefault((weight, row), []).append((output, axis))
+        return output.clone()  # what follows may write to it in place, as skip connections do
+
+    def live(self) -> dict[tuple[str, int], Tensor]:
+        """(units,) bool each; a layer used several times is live where any use is."""
+        return {
+            key: torch.stack([_live_units(*use) for use in uses]).any(0)
+            for key, uses in self.outputs.items()
+        }
+
+
+def _live_units(output: Tensor, axis: int) -> Tensor:
+    gradient = torch.zeros_like(output) if output.grad is None else output.grad
+    both = (output.detach() != 0) & (gradient != 0)  # at one and the same position
+    return both.movedim(axis, -1).flatten(0, -2).any(0)
+
+
+@torch.no_grad()
+def _probe(net: nn.Module, masks: Mapping[str, Tensor], trace: _Trace) -> nn.Module:
+    """The copy of `net` that passes signals on instead of computing; hooks write to `trace`."""
+    probe = copy.deepcopy(net).to("cpu", torch.float64).eval()
+    for name, parameter in probe.named_parameters():
+        parameter.requires_grad_(True)
+        parameter.copy_(_passing(name, parameter, masks))
+    for name, module in probe.named_modules():
+        prefix = f"{name}." if name else ""
+        if isinstance(module, nn.MultiheadAttention):
+            _replace_forward(module, MethodType(_attention(prefix, trace), module))
+        elif isinstance(module, _PASSED_THROUGH) and not isinstance(module, _CHANGES_SHAPE):
+            _replace_forward(module, _pass_on)
+        elif f"{prefix}weight" in masks:
+            module.register_forward_hook(_recorder(f"{prefix}weight", trace))
+    return probe
+
+
+def _passing(name: str, parameter: Tensor, masks: Mapping[str, Tensor]) -> Tensor:
+    if name in masks:
+        kept = masks[name].to("cpu", torch.float64)
+        per_unit = kept.flatten(1).sum(1).clamp_min(1.0)
+        return kept / per_unit.view(-1, *[1] * (kept.ndim - 1))
+    return torch.zeros_like(parameter) if name.endswith("bias") else parameter.abs()
+
+
+def _replace_forward(module: nn.Module, forward: Callable[..., Any]) -> None:
+    # only what it computes: other modules may read its attributes
+    module.forward = forward
+
+
+def _pass_on(inputs: Tensor, *_: Any, **__: Any) -> Tensor:
+    return inputs
+
+
+def _recorder(weight: str, trace: _Trace) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+    def hook(layer: nn.Module, _: Any, output: Tensor) -> Tensor:
+        return trace.record(weight, 0, output, -1 if isinstance(layer, nn.Linear) else 1)
+
+    return hook
+
+
+def _attention(prefix: str, trace: _Trace) -> Callable[..., tuple[Tensor, None]]:
+    """A forward for MultiheadAttention that lets a signal through wherever it has a path.
+
+    Softmax over equal tokens has no gradient, so it is replaced: the values pass on, and once
+    more multiplied by their head's query-key product, averaged over the tokens.
+    """
+
+    def forward(
+        self: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor, **_: Any
+    ) -> tuple[Tensor, None]:
+        tokens = 1 if self.batch_first else 0
+        projected = []
+        for i, (name, inputs) in enumerate((("q", query), ("k", key), ("v", value))):
+            joint: Tensor | None = self.in_proj_weight
+            weight = getattr(self, f"{name}_proj_weight") if joint is None else joint.chunk(3)[i]
+            row = 0 if joint is None else i * self.embed_dim
+            full_name = (
+                f"{prefix}{name}_proj_weight" if joint is None else f"{prefix}in_proj_weight"
+            )
+            projected.append(trace.record(full_name, row, F.linear(inputs, weight), -1))
+        q, k, v = (part.unflatten(-1, (self.num_heads, self.head_dim)) for part in projected)
+        gate = (q * k.mean(tokens, keepdim=True)).sum(-1, keepdim=True)
+        passed = (v.mean(tokens, keepdim=True) * (1.0 + gate)).flatten(-2)
+        return self.out_proj(passed), None
+
+    return forward

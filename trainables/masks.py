@@ -1,0 +1,184 @@
+"""Which weights of a network are kept: one bool tensor per prunable weight."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.live import live_share
+
+_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+# out_proj is a Linear of its own and is found as such
+_ATTENTION = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+
+
+def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights that may be pruned, by their names in `net`, in module order.
+
+    Weights of Conv1d-3d, Linear (first convolution and last classifier included) and the
+    projections of MultiheadAttention; never biases or normalisation. A weight that several
+    layers share is listed once, one that is computed (weight norm) not at all.
+    """
+    found: dict[str, nn.Parameter] = {}
+    seen: set[int] = set()
+    for prefix, module in net.named_modules():
+        for name in _weight_names(module):
+            weight = module._parameters.get(name)
+            if weight is not None and id(weight) not in seen:
+                seen.add(id(weight))
+                found[f"{prefix}.{name}" if prefix else name] = weight
+    return found
+
+
+def unprunable(net: nn.Module) -> list[str]:
+    """Names of all parameters that no pruner touches: biases, normalisation, other layers."""
+    pruned = {id(weight) for weight in prunable(net).values()}
+    return [name for name, parameter in net.named_parameters() if id(parameter) not in pruned]
+
+
+def _weight_names(module: nn.Module) -> tuple[str, ...]:
+    if isinstance(module, _LAYERS):
+        return ("weight",)
+    return _ATTENTION if isinstance(module, nn.MultiheadAttention) else ()
+
+
+class Masks(Mapping[str, Tensor]):
+    """An immutable set of masks: weight name -> bool tensor of the weight's shape, True = kept."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        if not tensors:
+            raise ValueError("masks: at least one weight must be prunable, got none")
+        for name, tensor in tensors.items():
+            if not isinstance(tensor, Tensor) or tensor.dtype != torch.bool:
+                kind = getattr(tensor, "dtype", type(tensor).__name__)
+                raise ValueError(f"masks: {name} must be a bool tensor, got {kind}")
+        self._tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        self._total = sum(tensor.numel() for tensor in self._tensors.values())
+        self._kept = sum(int(tensor.sum()) for tensor in self._tensors.values())
+
+    @classmethod
+    def keep_all(cls, net: nn.Module) -> Masks:
+        """The masks of the dense network: every prunable weight is kept."""
+        return cls({k: torch.ones_like(w, dtype=torch.bool) for k, w in prunable(net).items()})
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor]) -> Masks:
+        return cls(state)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Copies of the tensors by weight name."""
+        return {name: tensor.clone() for name, tensor in self._tensors.items()}
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal names and equal tensors, wherever they live."""
+        if not isinstance(other, Masks):
+            return NotImplemented
+        return self.keys() == other.keys() and all(
+            torch.equal(tensor.cpu(), other[name].cpu()) for name, tensor in self.items()
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # compared by value, never a key
+
+    def __repr__(self) -> str:
+        return f"Masks({len(self)} weights, {self.kept} of {self.total} kept)"
+
+    @property
+    def kept(self) -> int:
+        """Number of weights kept."""
+        return self._kept
+
+    @property
+    def total(self) -> int:
+        """Number of prunable weights."""
+        return self._total
+
+    @property
+    def density(self) -> float:
+        """Share of prunable weights kept, over all layers together."""
+        return self._kept / self._total
+
+    @property
+    def sparsity(self) -> float:
+        """Share of prunable weights removed, over all layers together."""
+        return 1.0 - self.density
+
+    def to(self, device: torch.device) -> Masks:
+        return Masks({name: tensor.to(device) for name, tensor in self.items()})
+
+    def check(self, net: nn.Module) -> dict[str, nn.Parameter]:
+        """The prunable weights of `net`; raises ValueError where these masks are not for them."""
+        weights = prunable(net)
+        for name in weights.keys() ^ self.keys():
+            side = "has no mask" if name in weights else "is not a prunable weight of the network"
+            raise ValueError(f"masks: names must be the network's prunable weights, {name} {side}")
+        for name, weight in weights.items():
+            if weight.shape != self[name].shape:
+                want, got = tuple(weight.shape), tuple(self[name].shape)
+                raise ValueError(f"masks: {name} must have shape {want}, got {got}")
+        return weights
+
+    @torch.no_grad()
+    def apply_(self, net: nn.Module) -> None:
+        """Sets the removed weights of `net` to exactly 0, in place."""
+        for name, weight in self.check(net).items():
+            weight.masked_fill_(~self[name].to(weight.device), 0.0)
+
+
+@dataclass(frozen=True)
+class MaskedNet:
+    """A network and its masks. Removed weights are 0 wherever a stage hands one on."""
+
+    net: nn.Module
+    masks: Masks
+
+    def __post_init__(self) -> None:
+        self.masks.check(self.net)
+
+    def clone(self) -> MaskedNet:
+        """A deep copy of the network; masks are immutable and shared."""
+        return MaskedNet(copy.deepcopy(self.net), self.masks)
+
+    def live_share(self, input_shape: tuple[int, ...]) -> float:
+        """Share of the prunable layers' units on a live path from input to output."""
+        return live_share(self.net, self.masks, input_shape)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of weights, buffers and masks."""
+        return {"net": copy.deepcopy(self.net.state_dict()), "masks": self.masks.state_dict()}
+
+
+def keep_largest(scores: Tensor, kept: int) -> Tensor:
+    """Bool mask of `scores`' shape that keeps exactly `kept` of the largest scores.
+
+    Of equal scores the one with the lower flat index is kept, so that the choice depends on
+    neither the device nor the sorting routine.
+    """
+    if not 0 <= kept <= scores.numel():
+        raise ValueError(f"keep_largest: kept must lie in [0, {scores.numel()}], got {kept}")
+    order = torch.sort(scores.flatten(), descending=True, stable=True).indices
+    mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
+    mask[order[:kept]] = True
+    return mask.view(scores.shape)
+
+
+def removed_count(total: int, sparsity: float) -> int:
+    """How many of `total` weights a sparsity removes: total * sparsity, halves rounded up.
+
+    The product is rounded at 1e-9 first: 0.9 * 20,000 must remove 18,000, not one less.
+    """
+    return math.floor(round(total * sparsity, 9) + 0.5)
