@@ -154,7 +154,7 @@ class Pipeline:
         found = evaluate(decision.decide(world.by_group(tune)), world.objective)
         report: Report = {
             "sparsity": masked.masks.sparsity,
-            "live": masked.live_share(),
+            "live": masked.live_share(world.data.input_shape),
             "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
             "decision": decision.to_dict(),
             **found,
