@@ -1,0 +1,65 @@
+# Everything needs python3.11 or newer, with venv, and make; the rest is installed into .venv.
+
+PYTHON := $(shell for python in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+OUT := $(if $(OUT),$(OUT),runs/demo-$(shell date +%Y%m%d-%H%M%S))
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+.PHONY: help demo install dev test test-all test-gpu bench lint
+
+help:
+	@echo "make demo      search, confirm and show a front on data that ships with the project"
+	@echo "make test      unit and integration tests, at most 8 minutes"
+	@echo "make test-all  the slow tests as well"
+	@echo "make test-gpu  the tests that need a CUDA device"
+	@echo "make bench     measurements (tests/benchmarks)"
+	@echo "make lint      ruff and mypy"
+	@echo "make install   only the environment in .venv (make dev: with the test tools)"
+
+demo: install
+	$(BIN)/fairfront search quick --out $(OUT)
+	$(BIN)/fairfront confirm $(OUT)
+	$(BIN)/fairfront report $(OUT)
+	@echo
+	@echo "The front, interactive:  file://$(abspath $(OUT))/report.html"
+	@echo "The front, as a picture: $(OUT)/front.png"
+	@echo "Every trial in MLflow:   $(BIN)/mlflow ui --backend-store-uri sqlite:///$(abspath $(OUT))/mlflow.db"
+
+test: dev
+	$(PYTEST) --durations=5
+
+test-all: dev
+	$(PYTEST) --durations=10 -m "not benchmark and not gpu"
+
+test-gpu: dev
+	$(PYTEST) -m gpu
+
+bench: dev
+	$(PYTEST) tests/benchmarks -m benchmark -s
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# A stamp is younger than what it was installed from, or pip runs again. "dev" contains "install".
+install: .venv/installed
+dev: .venv/installed-dev
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing into .venv; the first time this downloads PyTorch and takes some minutes."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing into .venv; the first time this downloads PyTorch and takes some minutes."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks]"
+	@touch .venv/installed $@
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { \
+		echo "make: no Python 3.11 or newer with venv was found (on Debian: apt install python3-venv);" \
+		"name one with make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv .venv
