@@ -1,0 +1,104 @@
+"""The experiment file: TOML and `--set a.b=value`, typed and checked before anything starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import tomli_w
+from pydantic import Field, ValidationError, model_validator
+
+from search.config_checks import check_space
+from search.config_file import as_user_error, read
+from search.errors import UserError
+from search.sections import (
+    CorrectionConfig,
+    DataConfig,
+    DenseConfig,
+    ModelConfig,
+    Name,
+    ObjectiveConfig,
+    ResourcesConfig,
+    SearchConfig,
+    Section,
+    TrackingConfig,
+)
+from spaces.compose import compose
+from spaces.space import Space
+
+
+class Config(Section):
+    """One experiment, resolved and checked. `folder` is where the user's own files are found."""
+
+    name: Name
+    seed: Annotated[int, Field(ge=0)] = 0
+    folder: str | None = None
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    dense: DenseConfig = Field(default_factory=DenseConfig)
+    correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
+    objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
+    search: SearchConfig = Field(default_factory=SearchConfig)
+    space: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}  # method -> role -> setting
+    tracking: TrackingConfig = TrackingConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+
+    @model_validator(mode="after")
+    def _spaces_fit(self) -> Self:
+        for method, overrides in self.space.items():
+            check_space(method, overrides)
+        return self
+
+    @model_validator(mode="after")
+    def _fill_concurrent(self) -> Self:
+        """Written into the resolved value, so that the run's folder says what was done."""
+        if self.search.concurrent is None:
+            count = max(1, (os.cpu_count() or 1) // self.resources.cpu)
+            search = self.search.model_copy(update={"concurrent": count})
+            object.__setattr__(self, "search", search)  # frozen for everyone else
+        return self
+
+    @classmethod
+    def load(cls, path_or_preset: str | Path, overrides: Sequence[str] = ()) -> Config:
+        """The experiment in a file or preset, with `a.b=value` overrides on top.
+
+        Raises UserError naming the file, the key, the rule and the value of all that is wrong.
+        """
+        source = read(path_or_preset, overrides)
+        try:
+            config = cls.model_validate(source.values)
+        except ValidationError as error:
+            raise as_user_error(error, source, cls) from error
+        if config.folder is None and config.uses_own_files:
+            return config.model_copy(update={"folder": str(source.folder)})
+        return config
+
+    @property
+    def uses_own_files(self) -> bool:
+        """Whether modules or weights of the user are read."""
+        return any((self.data.load, self.model.build, self.model.weights))
+
+    def space_of(self, method: str) -> Space:
+        """What is searched for a method: its stages' ranges, narrowed by `[space.<method>]`."""
+        from trainables.methods import METHODS
+
+        return compose(METHODS[method].stages).narrow(self.space.get(method, {}))
+
+    def correction_for(self, binary: bool) -> dict[str, Any]:
+        """Name and settings of the correction; multi-class tasks have only argmax.
+
+        Raises UserError where another one was asked for.
+        """
+        name = self.correction.name
+        if binary != (name == "argmax"):
+            return {"name": name, **self.correction.settings}
+        if "correction" not in self.model_fields_set:
+            return {"name": "argmax"}
+        wanted = "another than argmax for two classes" if binary else "argmax for so many classes"
+        raise UserError(f"correction.name: must be {wanted}, got {name!r}")
+
+    def to_toml(self) -> str:
+        """The resolved file; reading it again gives an equal Config."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))

@@ -1,0 +1,82 @@
+"""Checks of names and settings against what the trainables accept; imports them when asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from search.config_file import rule
+from search.errors import unknown
+from search.registries import Kind, check_name, registry
+from spaces.compose import stage_space
+from spaces.space import Space
+
+
+def check_group(text: str) -> str:
+    """`text` unchanged if it reads like a grouping: `sex`, `sex*race`, `race=White`."""
+    from trainables.data.grouping import Grouping
+
+    Grouping.parse(text)
+    return text
+
+
+def check_settings(kind: Kind, name: str, settings: Mapping[str, Any]) -> None:
+    """Raises ValueError unless `name` is registered and takes these settings."""
+    construct(f"{kind} {name}", registry(kind)[check_name(kind, name)], settings)
+
+
+def construct(who: str, settings_class: type[Any], settings: Mapping[str, Any]) -> Any:
+    """The settings as their class; raises ValueError naming setting, rule, value."""
+    known = [field.name for field in dataclasses.fields(settings_class)]
+    for name in settings:
+        if name not in known:
+            raise ValueError(unknown(f"setting of {who}", name, known))
+    try:
+        return settings_class(**settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        said = rule(first["msg"])
+        given = "" if " got " in said or not name else f", got {first['input']!r}"
+        raise ValueError(f"{f'{name}: ' if name else ''}{said}{given}") from error
+
+
+def check_space(method: str, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises ValueError unless every stage of `method` accepts what `overrides` let it search."""
+    from trainables.methods import METHODS
+
+    check_name("method", method)
+    stages = dict(METHODS[method].stages)
+    for role, part in overrides.items():
+        if role not in stages:
+            raise ValueError(unknown(f"stage of {method}", role, stages))
+        _check_stage(f"space.{method}.{role}", role, stages[role], part)
+
+
+def _check_stage(key: str, role: str, name: str, overrides: Mapping[str, Any]) -> None:
+    kind: Kind = "pruner" if role == "pruner" else "recovery"
+    settings_class = registry(kind)[name]
+    try:
+        space = stage_space(role, name).narrow(overrides)
+    except ValueError as error:
+        raise ValueError(f"{key}.{error}") from error
+    for setting in overrides:
+        for value in _ends(space, setting):
+            try:
+                construct(f"{kind} {name}", settings_class, _settings(space, setting, value))
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
+
+
+def _ends(space: Space, setting: str) -> tuple[Any, ...]:
+    """The values of a setting that decide whether all of its values are accepted."""
+    if setting in space.ranges:
+        return space.ranges[setting].extremes()
+    return (space.fixed[setting],)
+
+
+def _settings(space: Space, setting: str, value: Any) -> dict[str, Any]:
+    return {**space.published, **space.fixed, setting: value}

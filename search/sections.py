@@ -1,0 +1,209 @@
+"""The tables of an experiment file as typed, frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from search.config_checks import check_group, check_settings
+from search.duration import seconds
+from search.registries import check_name
+
+if TYPE_CHECKING:
+    from trainables.objective import Objective
+
+SPLITS = ("train", "debias", "tune", "test")
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+Spec = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]  # module:function
+Args = Mapping[str, Any]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataConfig(Section):
+    """[data]: a registered data set by name, or the user's own by `load = "module:function"`."""
+
+    name: Annotated[str, AfterValidator(lambda name: check_name("data set", name))] | None = None
+    load: Spec | None = None
+    args: Args = {}  # handed to the loader
+    group: Annotated[str, AfterValidator(check_group)]
+    label: str | None = None  # this and the next four are for a loader that returns a DataFrame
+    positive: str | int | float | bool | None = None
+    attributes: Names = ()
+    drop: Names = ()
+    missing: Literal["refuse", "impute"] = "refuse"
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    fractions: Mapping[str, float] | None = None  # of train, debias, tune and test; sum to 1
+    min_cell: Annotated[int, Field(ge=1)] = 20  # rows per group and label
+    small_cells: Literal["merge", "drop"] = "merge"
+
+    @field_validator("fractions")
+    @classmethod
+    def _splits_sum_to_one(cls, fractions: Mapping[str, float] | None) -> Any:
+        if fractions is None:
+            return None
+        if set(fractions) != set(SPLITS):
+            raise ValueError(f"must give {', '.join(SPLITS)}")
+        if min(fractions.values()) <= 0 or abs(sum(fractions.values()) - 1) > 1e-6:
+            raise ValueError("must all be positive and sum to 1")
+        return fractions
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.name is not None and self.load is not None:
+            raise ValueError("name and load exclude each other: give one of them")
+        own = {"label", "positive", "attributes", "drop", "missing"} & self.model_fields_set
+        if self.name is not None and own:
+            raise ValueError(f"{', '.join(sorted(own))} go with load, not with name")
+        return self
+
+
+class ModelConfig(Section):
+    """[model]: a registered network by name, or the user's own by `build = "module:function"`."""
+
+    name: Annotated[str, AfterValidator(lambda name: check_name("model", name))] | None = None
+    build: Spec | None = None
+    args: Args = {}  # handed to the builder
+    weights: str | None = None  # a .safetensors or .pt file, beside the TOML file or absolute
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_name(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and not {"name", "build"} & given.keys():
+            return {"name": "mlp", **given}
+        return given
+
+    @field_validator("weights")
+    @classmethod
+    def _known_format(cls, weights: str | None) -> str | None:
+        if weights is not None and not weights.endswith((".safetensors", ".pt")):
+            raise ValueError("must be a .safetensors or .pt file")
+        return weights
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.name is not None and self.build is not None:
+            raise ValueError("name and build exclude each other: give one of them")
+        return self
+
+
+class NamedSettings(BaseModel):
+    """A registry entry by name, its settings beside it in the same table."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class DenseConfig(NamedSettings):
+    """[dense]: where the dense net comes from: erm (trained here), given, untrained."""
+
+    name: str = "erm"
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        check_settings("dense net", self.name, self.settings)
+        return self
+
+
+class CorrectionConfig(NamedSettings):
+    """[correction]: how scores become decisions; multi-class tasks always use argmax."""
+
+    name: str = "threshold"
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        check_settings("correction", self.name, self.settings)
+        return self
+
+
+class ObjectiveConfig(Section):
+    """[objective]: what is maximised, what must stay below the tolerance."""
+
+    performance: Annotated[str, AfterValidator(lambda name: check_name("measure", name))] = (
+        "balanced_accuracy"
+    )
+    bias: Annotated[str, AfterValidator(lambda name: check_name("measure", name))] = "aod"
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    sparsity: bool = True  # a third objective
+
+    @model_validator(mode="after")
+    def _roles_fit(self) -> Self:
+        if self.margin >= self.tolerance:
+            raise ValueError(
+                f"margin must be less than the tolerance of {self.tolerance}, got {self.margin}"
+            )
+        self.checked()
+        return self
+
+    def checked(self) -> Objective:
+        """As the trainables take it; raises ValueError where a measure does not suit its role."""
+        from trainables.objective import Objective
+
+        return Objective(self.performance, self.bias, self.tolerance, self.margin)
+
+
+class SearchConfig(Section):
+    """[search]: which methods, how many trials, how they are proposed and stopped."""
+
+    methods: Annotated[
+        tuple[Annotated[str, AfterValidator(lambda name: check_name("method", name))], ...],
+        Field(strict=False, min_length=1),
+    ] = ("adv_ft", "prune_advft", "magnitude_retrain")
+    trials: Annotated[int, Field(ge=1)] = 60  # in all, shared evenly over the methods
+    sampler: Annotated[str, AfterValidator(lambda name: check_name("sampler", name))] = "tpe"
+    scheduler: Annotated[str, AfterValidator(lambda name: check_name("scheduler", name))] = (
+        "bias_tolerance"
+    )
+    concurrent: Annotated[int, Field(ge=1)] | None = None  # trials at once; None: CPUs // cpu
+    time_limit: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None  # seconds
+
+    @field_validator("methods")
+    @classmethod
+    def _each_once(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(methods)) < len(methods):
+            raise ValueError("must name each method once")
+        return methods
+
+
+class TrackingConfig(Section):
+    """[tracking]: where MLflow keeps its copy; without `uri` a file in the run's folder."""
+
+    enabled: bool = True
+    uri: str | None = None
+
+
+class ResourcesConfig(Section):
+    """[resources]: what one trial occupies."""
+
+    cpu: Annotated[int, Field(ge=1)] = 1
+    gpu: Annotated[float, Field(ge=0)] = 0.0  # a fraction below 1 shares one device
+
+    @field_validator("gpu")
+    @classmethod
+    def _devices_are_not_cut_across(cls, gpu: float) -> float:
+        """Ray never spans devices with a fraction, so only 1/k and whole numbers are used up."""
+        whole = gpu if gpu >= 1 or gpu == 0 else 1 / gpu
+        if abs(whole - round(whole)) > 1e-2:
+            raise ValueError("must be a whole number or one over a whole number")
+        return gpu
