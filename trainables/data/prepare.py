@@ -1,0 +1,248 @@
+"""From a data set to splits that a network can read, with groups, weights and priors."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from trainables.data.balance import balance_weights, cap_cells
+from trainables.data.certifiable import smallest_tolerance
+from trainables.data.encoder import Encoder, FrameEncoder, fit_encoder
+from trainables.data.fair_data import FairData
+from trainables.data.grouping import Grouping
+from trainables.data.small_cells import Resolved, SmallCells, resolve_small_cells
+from trainables.data.splits import draw_splits
+
+BALANCED = ("debias", "held_back")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One split, ready for a network."""
+
+    inputs: NDArray[Any]  # float32 (n, d), or float32 or raw uint8 (n, channels, height, width)
+    labels: NDArray[np.int64]  # (n,)
+    crossing: NDArray[np.int64]  # (n,) cell of the finest crossing of all attributes
+    groups: NDArray[np.int64]  # (n,) group of the experiment's grouping
+    units: NDArray[np.int64]  # (n,) rows of one unit show one object
+    weights: NDArray[np.float32]  # (n,) mean 1; balance group x label on debias and held_back
+    rows: NDArray[np.int64]  # (n,) row numbers in FairData
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The splits of one experiment and what has to be known about them."""
+
+    name: str
+    classes: tuple[str, ...]
+    group_names: tuple[str, ...]  # index = group
+    attribute_names: tuple[str, ...]
+    crossing_names: tuple[tuple[str, ...], ...]  # (n_crossing,) attribute values of each cell
+    crossing_to_group: NDArray[np.int64]  # (n_crossing,) -1 where left out
+    parts: Mapping[str, Part]  # train, early_stop, debias, held_back, tune, test
+    priors: NDArray[np.float64]  # (groups, labels) shares of train with early_stop; sum 1
+    input_shape: tuple[int, ...]  # of one input
+    encoder: Encoder
+    augment: bool
+    notes: tuple[str, ...]
+    smallest_tolerance: float
+    hashes: Mapping[str, str]  # sha256 of each split's rows as drawn, before any was left out
+
+    @property
+    def binary(self) -> bool:
+        return len(self.classes) == 2
+
+    @property
+    def n_groups(self) -> int:
+        return len(self.group_names)
+
+    @property
+    def attribute_values(self) -> dict[str, tuple[str, ...]]:
+        """The names of each attribute's values; what `Grouping.of_crossing` takes."""
+        columns = zip(*self.crossing_names, strict=True)
+        return dict(
+            zip(self.attribute_names, (tuple(dict.fromkeys(c)) for c in columns), strict=True)
+        )
+
+    def sealed(self) -> Prepared:
+        """Without the test split: what workers and searchers are given."""
+        parts = {name: part for name, part in self.parts.items() if name != "test"}
+        return dataclasses.replace(self, parts=parts)
+
+
+def prepare(
+    data: FairData,
+    *,
+    group: str,
+    split_seed: int = 0,
+    min_cell: int = 20,
+    fractions: Mapping[str, float] | None = None,
+    bias: str = "aod",
+    small_cells: SmallCells = "merge",
+) -> Prepared:
+    """Splits, groups, balances and encodes `data`; everything the user should know is in `notes`.
+
+    Groups with a cell under `min_cell` on held_back, tune or test are merged or left out of every
+    split. Multi-class tasks fit no threshold on held_back, so it is not looked at there. Raises
+    ValueError for an unknown group or where fewer than two groups are left.
+    """
+    if min_cell < 1:
+        raise ValueError(f"min_cell: must be at least 1, got {min_cell}")
+    grouping = Grouping.parse(group)
+    groups = grouping.groups(data.attributes)
+    drawn = draw_splits(data, split_seed=split_seed, fractions=fractions)
+    estimated = ("held_back", "tune", "test") if len(data.classes) == 2 else ("tune", "test")
+    names = grouping.names(data.attribute_values)
+    tables = {name: _table(data, groups, drawn[name], len(names)) for name in estimated}
+    resolved = resolve_small_cells(
+        group, names, data.classes, tables, min_cell=min_cell, policy=small_cells
+    )
+    groups = resolved.mapping[groups]
+    splits = {name: rows[groups[rows] >= 0] for name, rows in drawn.items()}
+    generator = np.random.default_rng([split_seed, 3])
+    cells = groups * len(data.classes) + data.labels
+    before = cells[splits["debias"]]
+    splits["debias"] = splits["debias"][cap_cells(before, generator)]
+    all_train = np.concatenate([splits["train"], splits["early_stop"]])
+    encoder = fit_encoder(_take(data.inputs, all_train), impute=data.impute)
+    parts = {
+        name: _part(data, rows, groups, encoder, balance=name in BALANCED)
+        for name, rows in splits.items()
+    }
+    shares = _table(data, groups, all_train, len(resolved.names)) / len(all_train)
+    tune = _table(data, groups, splits["tune"], len(resolved.names))
+    return Prepared(
+        name=data.name,
+        classes=data.classes,
+        group_names=resolved.names,
+        attribute_names=tuple(data.attributes),
+        crossing_names=tuple(itertools.product(*data.attribute_values.values())),
+        crossing_to_group=resolved.mapping[grouping.of_crossing(data.attribute_values)],
+        parts=parts,
+        priors=shares,
+        input_shape=parts["train"].inputs.shape[1:],
+        encoder=encoder,
+        augment=data.augment,
+        notes=(
+            *data.notes,
+            *resolved.notes,
+            *_balance_notes(data, resolved, before, splits["debias"], cells),
+            *_train_notes(data, resolved, shares, len(all_train), min_cell),
+            *_unseen_notes(data, encoder),
+        ),
+        smallest_tolerance=smallest_tolerance(bias, tune),
+        hashes={name: _row_hash(data, rows) for name, rows in drawn.items()},
+    )
+
+
+def _take(inputs: NDArray[Any] | pd.DataFrame, rows: NDArray[np.int64]) -> Any:
+    return inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
+
+
+def _table(
+    data: FairData, groups: NDArray[np.int64], rows: NDArray[np.int64], n_groups: int
+) -> NDArray[np.int64]:
+    """(groups, labels) how many of `rows` fall into each cell."""
+    n_classes = len(data.classes)
+    cells = groups[rows] * n_classes + data.labels[rows]
+    return np.bincount(cells, minlength=n_groups * n_classes).reshape(n_groups, n_classes)
+
+
+def _part(
+    data: FairData,
+    rows: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    encoder: Encoder,
+    *,
+    balance: bool,
+) -> Part:
+    cells = groups[rows] * len(data.classes) + data.labels[rows]
+    return Part(
+        inputs=encoder.stored(_take(data.inputs, rows)),
+        labels=data.labels[rows],
+        crossing=data.crossing[rows],
+        groups=groups[rows],
+        units=data.unit_of_row[rows],
+        weights=balance_weights(cells) if balance else np.ones(len(rows), dtype=np.float32),
+        rows=rows,
+    )
+
+
+def _balance_notes(
+    data: FairData,
+    resolved: Resolved,
+    before: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    cells: NDArray[np.int64],
+) -> list[str]:
+    """Says how far debias could be balanced by leaving rows out, and what weights make up for."""
+    present, counts = np.unique(cells[rows], return_counts=True)
+    notes = []
+    if len(before) > len(rows):
+        notes.append(
+            f"debias: {len(before) - len(rows)} of {len(before)} rows of its large cells are not "
+            f"used, so that no cell has more than {counts.max()}"
+        )
+    if counts.max() > counts.min():
+        group, label = divmod(int(present[counts.argmin()]), len(data.classes))
+        notes.append(
+            f"debias: its rarest cell ({resolved.names[group]}, {data.classes[label]}) has "
+            f"{counts.min()} rows, its largest {counts.max()}; weights make up for the difference"
+        )
+    expected = len(resolved.names) * len(data.classes)
+    if len(present) < expected:
+        notes.append(f"debias: {expected - len(present)} of {expected} cells have no rows")
+    return notes
+
+
+def _train_notes(
+    data: FairData,
+    resolved: Resolved,
+    shares: NDArray[np.float64],
+    n_rows: int,
+    min_cell: int,
+) -> list[str]:
+    """Small cells of train are only reported."""
+    counts = np.rint(shares * n_rows).astype(int)
+    small = ", ".join(
+        f"({resolved.names[group]}, {data.classes[label]}) {counts[group, label]}"
+        for group, label in np.argwhere(counts < min_cell)
+    )
+    return [f"train: cells with fewer than {min_cell} rows: {small}"] if small else []
+
+
+def _unseen_notes(data: FairData, encoder: Encoder) -> list[str]:
+    if not isinstance(encoder, FrameEncoder) or not isinstance(data.inputs, pd.DataFrame):
+        return []
+    return [
+        f"{column}: values that train does not have are encoded as zeros: {', '.join(values)}"
+        for column, values in encoder.unseen(data.inputs).items()
+    ]
+
+
+def _row_hash(data: FairData, rows: NDArray[np.int64]) -> str:
+    """Depends on inputs, labels and attributes of the rows and on nothing else."""
+    digest = hashlib.sha256()
+    if isinstance(data.inputs, pd.DataFrame):
+        taken = data.inputs.iloc[rows]
+        digest.update("\x1f".join(map(str, taken.columns)).encode())
+        hashed = pd.util.hash_pandas_object(taken, index=False).to_numpy()
+        digest.update(hashed.tobytes())
+    else:
+        digest.update(np.ascontiguousarray(data.inputs[rows]).tobytes())
+    digest.update(data.labels[rows].tobytes())
+    for name, attribute in data.attributes.items():
+        digest.update(f"{name}\x1f{attribute.names}".encode())
+        digest.update(attribute.values[rows].tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,87 @@
+"""Small cells: groups too small to estimate a rate for are merged or left out, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SmallCells = Literal["merge", "drop"]
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """The groups that are compared after the small ones were merged or left out."""
+
+    names: tuple[str, ...]
+    mapping: NDArray[np.int64]  # (original groups,) new group, -1 where left out
+    notes: tuple[str, ...]
+
+
+def resolve_small_cells(
+    grouping: str,
+    names: Sequence[str],
+    classes: Sequence[str],
+    counts: Mapping[str, NDArray[np.int64]],
+    *,
+    min_cell: int,
+    policy: SmallCells = "merge",
+) -> Resolved:
+    """Applies the rule to `counts`, which hold `(groups, labels)` rows for each split.
+
+    A group with a cell (group x label) under `min_cell` on any of the splits is small. With
+    "merge" all small groups become one, which is left out if it is still small; with "drop" each
+    is left out. Raises ValueError where fewer than two groups remain.
+    """
+    if policy not in ("merge", "drop"):
+        raise ValueError(f"small_cells: must be 'merge' or 'drop', got {policy!r}")
+    reasons = {
+        index: reason
+        for index in range(len(names))
+        if (reason := _why_small([index], classes, counts, min_cell))
+    }
+    small, kept = list(reasons), [i for i in range(len(names)) if i not in reasons]
+    mapping = np.full(len(names), -1, dtype=np.int64)
+    mapping[kept] = np.arange(len(kept))
+    resolved_names = [names[index] for index in kept]
+    merged_reason = _why_small(small, classes, counts, min_cell)
+    notes = []
+    if policy == "merge" and len(small) > 1 and merged_reason is None:
+        mapping[small] = len(kept)
+        resolved_names.append(" + ".join(names[index] for index in small))
+        for index in small:
+            notes.append(f"{grouping}: {names[index]!r} was merged, as {reasons[index]}")
+        notes.append(f"{grouping}: the merged group is {resolved_names[-1]!r}")
+    else:
+        for index in small:
+            notes.append(f"{grouping}: {names[index]!r} was left out, as {reasons[index]}")
+        if policy == "merge" and len(small) > 1:
+            notes.append(f"{grouping}: together they would not do either, as {merged_reason}")
+    if len(resolved_names) < 2:
+        raise ValueError(
+            f"{grouping}: at least two groups must have min_cell={min_cell} rows of every label "
+            f"on {', '.join(counts)}, got {resolved_names} "
+            "(compare coarser groups or lower min_cell); "
+            f"{'; '.join(notes)}"
+        )
+    return Resolved(tuple(resolved_names), mapping, tuple(notes))
+
+
+def _why_small(
+    members: Sequence[int],
+    classes: Sequence[str],
+    counts: Mapping[str, NDArray[np.int64]],
+    min_cell: int,
+) -> str | None:
+    """The smallest cell of the group made of `members`, in words; None if it is large enough."""
+    rows, split, label = min(
+        (int(table[list(members)].sum(axis=0)[label]), split, label)
+        for split, table in counts.items()
+        for label in range(len(classes))
+    )
+    if rows >= min_cell:
+        return None
+    return f"label {classes[label]!r} has {rows} rows on {split}, under min_cell={min_cell}"
