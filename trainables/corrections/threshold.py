@@ -1,0 +1,120 @@
+"""One threshold for everybody.
+
+"fair" is the choice of Savani, White, Govindarajulu, Intra-processing methods for debiasing neural
+networks, NeurIPS 2020: on 1001 thresholds the mean over 5 bootstrap resamples of
+Phi = performance if bias < tolerance - margin, else 0; the first maximum wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.corrections.decision import CommonThreshold, Decision
+from trainables.evaluation.counts import (
+    THRESHOLDS,
+    Counts,
+    ScoreCounts,
+    tables_at_all_thresholds,
+    weighted,
+)
+from trainables.evaluation.rates import Values
+from trainables.evaluation.trivial import is_trivial
+from trainables.objective import Objective
+
+Choice = Literal["fair", "balanced_accuracy", "fixed"]
+RESAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """`fair` maximises Phi, `balanced_accuracy` that alone, `fixed` is .5."""
+
+    choose: Choice = "fair"
+
+    def __post_init__(self) -> None:
+        if self.choose not in get_args(Choice):
+            raise ValueError(
+                f"threshold: choose must be one of {get_args(Choice)}, got {self.choose!r}"
+            )
+
+    @property
+    def needs_group(self) -> bool:
+        return False
+
+    def fit(
+        self,
+        held_back: Counts | ScoreCounts,
+        objective: Objective,
+        priors: NDArray[np.float64],
+        seed: int,
+    ) -> Decision:
+        """The decision for `held_back`, counted by the groups of `priors` (groups, labels).
+
+        With nothing feasible the choice is the trivial classifier (threshold 0 has no bias) and
+        says so; where not even that is feasible, the threshold of the smallest mean bias.
+        """
+        if not isinstance(held_back, ScoreCounts):
+            raise ValueError("threshold: needs the scores of a binary task; use argmax")
+        if held_back.total == 0:
+            raise ValueError("threshold: needs rows to be fitted on, got none")
+        if self.choose == "fair":
+            index = _fairest(held_back.histogram, objective, priors, seed)
+        elif self.choose == "fixed":
+            index = int(np.searchsorted(THRESHOLDS, 0.5))
+        else:
+            index = _best(held_back.histogram, objective, priors)
+        return CommonThreshold(index, trivial=is_trivial(held_back.at(index)))
+
+
+def resample(
+    histogram: NDArray[np.int64], resamples: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """(resamples, groups, labels, bins): as many rows drawn anew from all rows, with replacement.
+
+    A multinomial draw over the bins that hold rows has the same law as drawing rows.
+    """
+    filled = np.flatnonzero(histogram)
+    rows = histogram.reshape(-1)[filled]
+    drawn = np.zeros((resamples, histogram.size), dtype=np.int64)
+    drawn[:, filled] = generator.multinomial(rows.sum(), rows / rows.sum(), size=resamples)
+    return drawn.reshape(resamples, *histogram.shape)
+
+
+def operating_points(
+    histograms: NDArray[np.int64], objective: Objective, priors: NDArray[np.float64]
+) -> tuple[Values, Values]:
+    """Performance and bias (..., 1001) of histograms (..., groups, 2, 1001) at all thresholds.
+
+    Histograms come from a balanced set. Measures that depend on the label mix are taken from cells
+    weighted by train's priors, the others from the counts as they are.
+    """
+    tables = tables_at_all_thresholds(histograms)
+    chosen = (objective.performance_measure, objective.bias_measure)
+    needs_weights = any(measure.label_mix for measure in chosen)
+    natural = weighted(tables, priors) if needs_weights else tables
+    performance, bias = (natural if measure.label_mix else tables for measure in chosen)
+    return chosen[0].compute(performance), chosen[1].bias(bias)
+
+
+def _fairest(
+    histogram: NDArray[np.int64],
+    objective: Objective,
+    priors: NDArray[np.float64],
+    seed: int,
+) -> int:
+    drawn = resample(histogram, RESAMPLES, np.random.default_rng(seed))
+    performance, bias = operating_points(drawn, objective, priors)
+    phi = objective.phi(performance, bias).mean(axis=0)  # (1001,)
+    if phi.max() > 0:
+        return int(phi.argmax())
+    mean_bias = bias.mean(axis=0)
+    return int(np.where(np.isnan(mean_bias), np.inf, mean_bias).argmin())
+
+
+def _best(histogram: NDArray[np.int64], objective: Objective, priors: NDArray[np.float64]) -> int:
+    performance, _ = operating_points(histogram, objective, priors)
+    return int(np.nan_to_num(performance, nan=-1.0).argmax())

@@ -1,0 +1,1 @@
+"""Counts, measures that are functions of counts, and their intervals."""

@@ -1,0 +1,48 @@
+"""One measure of plain arrays, for use outside of a search."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trainables.evaluation.counts import count_predictions
+from trainables.evaluation.measures import find_measure
+
+
+def measure(name: str, y_true: ArrayLike, y_pred: ArrayLike, group: ArrayLike) -> float:
+    """The measure `name` of decided predictions.
+
+    `y_true`, `y_pred` and `group` are (n,), of any sortable type. In sorted order the last of two
+    labels is the positive one and the first group is group 0, the unprivileged one. Two groups
+    give signed differences (group 0 - group 1). NaN where a rate has no rows to be estimated from.
+    """
+    chosen = find_measure(name)
+    truth, predicted, groups = np.asarray(y_true), np.asarray(y_pred), np.asarray(group)
+    columns = {"y_true": truth, "y_pred": predicted, "group": groups}
+    for column, values in columns.items():
+        if values.shape != truth.shape or values.ndim != 1 or values.size == 0:
+            raise ValueError(
+                f"measure: {column} must be ({truth.size},), not empty, got shape {values.shape}"
+            )
+        if (values != values).any():  # only NaN differs from itself
+            raise ValueError(f"measure: {column} must not hold NaN")
+    classes = _classes(truth, predicted)
+    names, indices = np.unique(groups, return_inverse=True)
+    counts = count_predictions(
+        np.searchsorted(classes, predicted),
+        np.searchsorted(classes, truth),
+        indices,
+        len(names),
+        len(classes),
+    )
+    return float(chosen.compute(counts.table))
+
+
+def _classes(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The sorted classes; 0 and 1 where no other value occurs, even if one of them is missing."""
+    found = np.unique(np.concatenate([truth, predicted]))
+    if found.dtype.kind in "iufb" and np.isin(found, (0, 1)).all():
+        return np.array([0, 1])
+    if len(found) < 2:
+        raise ValueError(f"measure: needs at least two labels, got only {found[0]!r}")
+    return found

@@ -1,0 +1,117 @@
+"""Rates per group, and how far rates of groups lie apart. Everything works on stacks of tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tables = NDArray[Any]  # (..., groups, labels, predictions), whole or weighted counts
+Rates = NDArray[np.float64]  # (..., groups, rates of one group); NaN where there are no rows
+Values = NDArray[np.float64]  # (...)
+
+
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """part / whole, NaN where `whole` is 0 (or NaN)."""
+    result = np.full(np.broadcast_shapes(part.shape, whole.shape), np.nan)
+    np.divide(part, whole, out=result, where=whole > 0)
+    return result
+
+
+def selection_rates(tables: Tables) -> Rates:
+    """P(prediction = 1 | group); (..., groups, 1)."""
+    return ratio(tables[..., 1].sum(-1), tables.sum((-1, -2)))[..., None]
+
+
+def true_positive_rates(tables: Tables) -> Rates:
+    """P(prediction = 1 | label = 1, group); (..., groups, 1)."""
+    return error_rates(tables)[..., 1:]
+
+
+def error_rates(tables: Tables) -> Rates:
+    """FPR and TPR of each group; (..., groups, 2)."""
+    return ratio(tables[..., 1], tables.sum(-1))
+
+
+def average_odds(tables: Tables) -> Rates:
+    """(FPR + TPR) / 2 of each group; (..., groups, 1)."""
+    return np.asarray(error_rates(tables).mean(-1, keepdims=True))
+
+
+def group_accuracies(tables: Tables) -> Rates:
+    """P(prediction = label | group); (..., groups, 1)."""
+    return ratio(_correct(tables).sum(-1), tables.sum((-1, -2)))[..., None]
+
+
+def pooled_accuracy(tables: Tables) -> Rates:
+    """P(prediction = label) over everybody; (..., 1, 1)."""
+    return group_accuracies(tables.sum(-3, keepdims=True))
+
+
+def pooled_recalls(tables: Tables) -> Rates:
+    """P(prediction = label | label) over everybody; (..., 1, labels)."""
+    pooled = tables.sum(-3, keepdims=True)
+    return ratio(_correct(pooled), pooled.sum(-1))
+
+
+def group_shares(tables: Tables) -> Rates:
+    """The share of each group among those predicted a class; (..., groups, classes)."""
+    predicted = tables.sum(-2)  # (..., groups, classes)
+    return ratio(predicted, predicted.sum(-2, keepdims=True))
+
+
+def _correct(tables: Tables) -> NDArray[Any]:
+    """Rows whose prediction is their label; (..., groups, labels)."""
+    return np.asarray(np.diagonal(tables, axis1=-2, axis2=-1))
+
+
+def _pair_gaps(rates: Rates) -> NDArray[np.float64]:
+    """|difference| of every pair of groups; (..., pairs, rates)."""
+    first, second = np.triu_indices(rates.shape[-2], 1)
+    return np.abs(rates[..., first, :] - rates[..., second, :])
+
+
+# Seminorms of rates: f(x + y) <= f(x) + f(y). A bias is one of them applied to the rates, and so
+# is the size of an estimation error, |f(estimate) - f(truth)| <= f(estimate - truth).
+
+
+def largest_gap(rates: Rates) -> Values:
+    """The largest gap of any pair in any rate."""
+    return np.asarray(_pair_gaps(rates).max((-1, -2)))
+
+
+def largest_summed_gap(rates: Rates) -> Values:
+    """The largest of the pairs' gaps, summed over the rates."""
+    return np.asarray(_pair_gaps(rates).sum(-1).max(-1))
+
+
+def largest_mean_gap(rates: Rates) -> Values:
+    """The largest of the pairs' gaps, averaged over the rates."""
+    return np.asarray(_pair_gaps(rates).mean(-1).max(-1))
+
+
+def sample_deviation(rates: Rates) -> Values:
+    """Sample standard deviation (ddof = 1) of one rate over the groups."""
+    return np.asarray(rates[..., 0].std(-1, ddof=1))
+
+
+def mean_largest_change(rates: Rates) -> Values:
+    """The largest |rate| over the groups, averaged over the rates that exist."""
+    return mean_over_existing(np.abs(rates).max(-2))
+
+
+def largest_change(rates: Rates) -> Values:
+    """The largest |rate|."""
+    return np.asarray(np.abs(rates).max((-1, -2)))
+
+
+def mean_change(rates: Rates) -> Values:
+    """|mean of all rates|."""
+    return np.asarray(np.abs(rates.mean((-1, -2))))
+
+
+def mean_over_existing(values: NDArray[np.float64]) -> Values:
+    """Mean over the last axis of the entries that are not NaN; NaN where all are."""
+    exists = ~np.isnan(values)
+    return ratio(np.where(exists, values, 0.0).sum(-1), exists.sum(-1))

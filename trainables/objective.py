@@ -1,0 +1,58 @@
+"""What a search asks for: a performance, a bias and the tolerance the bias must keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainables.evaluation.measures import Measure, find_measure
+from trainables.evaluation.rates import Values
+
+
+@dataclass(frozen=True)
+class Objective:
+    """`performance` goes up, `bias` goes down and shall stay below `tolerance` on unseen rows."""
+
+    performance: str = "balanced_accuracy"
+    bias: str = "aod"
+    tolerance: float = 0.05
+    margin: float = 0.02  # how far below the tolerance a bias must be seen to be called feasible
+
+    def __post_init__(self) -> None:
+        if find_measure(self.performance).kind != "performance":
+            raise ValueError(f"objective: performance must be one, got bias {self.performance!r}")
+        if find_measure(self.bias).kind == "performance":
+            raise ValueError(f"objective: bias must compare groups, got {self.bias!r}")
+        if not 0 < self.tolerance < 1:
+            raise ValueError(f"objective: tolerance must lie in (0, 1), got {self.tolerance}")
+        if not 0 <= self.margin < self.tolerance:
+            raise ValueError(
+                f"objective: margin must lie in [0, tolerance) = [0, {self.tolerance}), "
+                f"got {self.margin}"
+            )
+
+    @property
+    def performance_measure(self) -> Measure:
+        return find_measure(self.performance)
+
+    @property
+    def bias_measure(self) -> Measure:
+        return find_measure(self.bias)
+
+    @property
+    def safe_bias(self) -> float:
+        """A bias strictly below this one is feasible: tolerance - margin."""
+        return self.tolerance - self.margin
+
+    def check_classes(self, n_classes: int) -> None:
+        """Refuses measures that are not defined for a task of so many classes."""
+        for measure in (self.performance_measure, self.bias_measure):
+            if measure.binary and n_classes != 2:
+                raise ValueError(
+                    f"objective: {measure.name} needs a binary task, got {n_classes} classes"
+                )
+
+    def phi(self, performance: Values, bias: Values) -> Values:
+        """Performance where bias < tolerance - margin, else 0 (Savani et al. 2020, section 3)."""
+        return np.asarray(np.where(bias < self.safe_bias, np.nan_to_num(performance), 0.0))
