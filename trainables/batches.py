@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainables.data.encoder import ArrayEncoder
 from trainables.heads import Head, head_for
 
 if TYPE_CHECKING:
-    from trainables.data.fair_data import Part, Prepared
+    from trainables.data.encoder import Encoder
+    from trainables.data.prepare import Part, Prepared
 
 _CHUNK = 2**24  # values gathered at once: what an epoch needs beside the data themselves
 _EVALUATION = 2**22  # values per batch of an evaluation
@@ -63,7 +65,7 @@ class TrialData:
         self._parts = {name: _to_device(part, device) for name, part in prepared.parts.items()}
         self._pixels: tuple[Tensor, Tensor] | None = None
         if any(part.inputs.dtype == torch.uint8 for part in self._parts.values()):
-            self._pixels = _per_channel(prepared.encoder.mean, prepared.encoder.std, device)
+            self._pixels = _per_channel(prepared.encoder, device)
 
     def part(self, name: str) -> TensorPart:
         """Raises ValueError for a part that was not handed over (test is sealed)."""
@@ -131,14 +133,12 @@ def _to_device(part: Part, device: torch.device) -> TensorPart:
     )
 
 
-def _per_channel(
-    mean: NDArray[np.floating], std: NDArray[np.floating], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    shape = (-1, 1, 1)
-    return (
-        torch.tensor(mean, dtype=torch.float32, device=device).view(shape),
-        torch.tensor(std, dtype=torch.float32, device=device).view(shape),
-    )
+def _per_channel(encoder: Encoder, device: torch.device) -> tuple[Tensor, Tensor]:
+    if not isinstance(encoder, ArrayEncoder):
+        kind = type(encoder).__name__
+        raise ValueError(f"data: uint8 images must come with an ArrayEncoder, got {kind}")
+    mean, std = torch.tensor(encoder.mean), torch.tensor(encoder.std)
+    return mean.to(device).view(-1, 1, 1), std.to(device).view(-1, 1, 1)
 
 
 def _gather(part: TensorPart, rows: Tensor) -> TensorPart:

@@ -1,0 +1,26 @@
+"""The network as it was initialised.
+
+For methods that prune before any training, such as Lee, Ajanthan, Torr, "SNIP", ICLR 2019,
+arXiv:1810.02340.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from trainables.dense.unchanged import Unchanged
+from trainables.stage import Context, Run
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Untrained:
+    """Takes the network with its initial weights."""
+
+    inputs: ClassVar[int] = 0
+    learns_from: ClassVar[str] = "nothing"
+
+    def start(self, context: Context) -> Run:
+        return Unchanged(context)

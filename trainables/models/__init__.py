@@ -1,0 +1,69 @@
+"""The networks by name; `build` makes one of them or the user's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainables.data.naming import nearest
+from trainables.models.convnet import convnet
+from trainables.models.mlp import mlp, mlp_wide
+from trainables.models.resnet18 import resnet18
+from trainables.models.user import build_user, load_weights
+
+__all__ = ["MODELS", "build", "build_user", "initialised_by", "load_weights"]
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "mlp": mlp,
+    "mlp_wide": mlp_wide,
+    "convnet": convnet,
+    "resnet18": resnet18,
+}
+
+
+def build(
+    model: str,
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    seed: int,
+    folder: Path | None = None,
+    **args: Any,
+) -> nn.Module:
+    """A network of MODELS, or the user's "module:function" found in `folder`.
+
+    `input_shape` is that of one input, `outputs` the number of logits. The same seed gives the
+    same initial weights. Raises ValueError for an unknown model or argument, naming the nearest
+    known one.
+    """
+    with initialised_by(seed):
+        if ":" in model:
+            return build_user(model, input_shape, outputs, folder=folder, **args)
+        if model not in MODELS:
+            raise ValueError(f"model: no model is called {model!r}; {nearest(model, MODELS)}")
+        builder = MODELS[model]
+        known = list(inspect.signature(builder).parameters)[2:]
+        for name in args:
+            if name not in known:
+                raise ValueError(
+                    f"{model}: no argument is called {name!r}; {nearest(name, known)}"
+                )
+        return builder(input_shape, outputs, **args)
+
+
+@contextmanager
+def initialised_by(seed: int) -> Iterator[None]:
+    """Torch's global CPU stream started from `seed`, and put back afterwards.
+
+    Layers draw their initial weights from that stream and take no generator. Networks are built
+    on the CPU, so the streams of other devices are left alone.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

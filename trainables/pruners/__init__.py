@@ -1,0 +1,12 @@
+"""The pruners by name."""
+
+from trainables.pruners.keep_all import KeepAll
+from trainables.pruners.magnitude import Magnitude
+from trainables.pruners.mask_discovery import MaskDiscovery
+from trainables.stage import Settings
+
+PRUNERS: dict[str, type[Settings]] = {
+    "keep_all": KeepAll,
+    "magnitude": Magnitude,
+    "mask_discovery": MaskDiscovery,
+}

@@ -1,0 +1,44 @@
+"""The run of a pruner that chooses its masks in one go."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from trainables.masks import MaskedNet, Masks
+from trainables.stage import Context, Run, State
+
+Choose = Callable[[nn.Module, torch.Generator], Masks]
+
+
+class OneShot(Run):
+    """One epoch: chooses masks for a copy of the newest network and sets removed weights to 0.
+
+    The newest network is the last result of an earlier stage, or else the dense one.
+    """
+
+    epochs = 1
+
+    def __init__(self, context: Context, choose: Choose) -> None:
+        newest = context.incoming[-1].net if context.incoming else context.dense
+        self._net = copy.deepcopy(newest).to(context.device)
+        self._masks = Masks.keep_all(self._net)
+        self._choose = choose
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        self._masks = self._choose(self._net, generator)
+        self._masks.apply_(self._net)
+        return {}
+
+    def result(self) -> MaskedNet:
+        return MaskedNet(self._net, self._masks)
+
+    def state_dict(self) -> State:
+        return {"masks": self._masks.state_dict()}  # weights follow from them
+
+    def load_state_dict(self, state: State) -> None:
+        self._masks = Masks.from_state_dict(state["masks"])
+        self._masks.apply_(self._net)

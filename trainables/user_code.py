@@ -1,0 +1,71 @@
+"""Functions of the user's, named as "module:function" and found beside the experiment file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from trainables.data.naming import nearest
+
+OUR_PACKAGES = ("analysis", "search", "spaces", "trainables")
+
+
+def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any]:
+    """The function that `spec` ("module:function") names; `key` is whose setting it is.
+
+    The module is the file module.py in `folder`, else an installed one. Modules beside it can be
+    imported by it. Raises ValueError, naming `key`, for a spec of another form, a missing module
+    or function, and a module with the name of one of our packages.
+    """
+    module_name, _, function_name = spec.partition(":")
+    if not function_name.isidentifier() or not module_name.replace(".", "_").isidentifier():
+        raise ValueError(f"{key}: must have the form 'module:function', got {spec!r}")
+    if module_name.split(".")[0] in OUR_PACKAGES:
+        rule = f"module must not be named like a package of fairfront ({', '.join(OUR_PACKAGES)})"
+        raise ValueError(f"{key}: {rule}, got {spec!r}; rename the file")
+    module = _load_module(key, module_name, folder)
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        known = [name for name, value in vars(module).items() if callable(value)]
+        hint = nearest(function_name, [name for name in known if not name.startswith("_")])
+        raise ValueError(
+            f"{key}: {module_name} must define {function_name!r}, it does not; {hint}"
+        )
+    return function  # type: ignore[no-any-return]
+
+
+def _load_module(key: str, name: str, folder: Path | None) -> ModuleType:
+    file = None if folder is None else (folder / Path(*name.split("."))).with_suffix(".py")
+    if file is None or not file.is_file():
+        return _installed(key, name, file)
+    file = file.resolve()
+    loaded = sys.modules.get(name)
+    if loaded is not None and getattr(loaded, "__file__", None) == str(file):
+        return loaded
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))  # last: it must not hide anything installed
+    found = importlib.util.spec_from_file_location(name, file)
+    if found is None or found.loader is None:
+        raise ValueError(f"{key}: module must be a Python file, got {file}")
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # so that what it defines can be pickled
+    try:
+        found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _installed(key: str, name: str, file: Path | None) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise  # the module is there, but not something that it imports
+        where = f"{file} or " if file else ""
+        raise ValueError(f"{key}: module must be {where}installed, got {name!r}") from error
