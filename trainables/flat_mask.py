@@ -16,6 +16,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from trainables.stage import State
+
 LARGEST_LOGIT = 6.0  # beyond it the straight-through gradient sigma' vanishes (below .0025)
 PIECE = 2**16  # elements of a flat pass that are worked on together
 
@@ -142,6 +144,15 @@ class MaskLogits:
             torch.ge(self._noisy, 0, out=self._mask)
             self._keep_rows_alive()
             return self._mask > 0
+
+    def state_dict(self) -> State:
+        """The logits and Adam's moments; not a copy."""
+        return {"logits": self.logits, "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        with torch.no_grad():
+            self.logits.copy_(state["logits"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def _keep_rows_alive(self) -> None:
         for noisy, mask in self._rows:

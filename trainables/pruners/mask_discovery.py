@@ -1,0 +1,204 @@
+"""Learns which weights of the frozen dense network make up a fair sub-network.
+
+Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
+ECCV 2022, section 3.2 and algorithm 1. The paper is silent on the loss, the logits' start and
+their learning rate; those are settings here. The paper keeps the last mask; since its regulariser
+pushes the density down to the target but never back up, we keep the best mask of all epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as settings_dataclass
+from torch import Tensor, nn
+
+from trainables.batch_norm import batch_statistics
+from trainables.batches import recalibrate_batch_norm
+from trainables.fair_loss import BiasFrom, FairLoss
+from trainables.flat_mask import LARGEST_LOGIT, FlatWeights, MaskLogits
+from trainables.masks import MaskedNet, Masks, prunable
+from trainables.phi import held_back_phi
+from trainables.stage import Context, Run, State, finite
+from trainables.training import snapshot
+
+_BIAS_FROM: dict[str, BiasFrom] = {"fair": "soft", "critic": "critic", "plain": "nothing"}
+
+
+@settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class MaskDiscovery:
+    """Trains one logit per weight on loss + beta log(max(density, keep_target) / keep_target).
+
+    Under Adam a logit falls by about `lr` per step, so a weight can only be removed if
+    epochs * batches per epoch * lr is well above `logit_init` (three times is a fair rule). The
+    result is the epoch of the largest Phi on held-back rows among those whose density is at most
+    keep_target + density_tolerance; if there is none, that of the smallest density, and the
+    reported `density_reached` is 0.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 80
+    keep_target: Annotated[float, Field(gt=0.0, le=1.0)] = 0.1  # tau, share of weights kept
+    beta: Annotated[float, Field(ge=0.0)] = 5.0
+    lr: Annotated[float, Field(gt=0.0)] = 0.05  # of the logits
+    logit_init: Annotated[float, Field(gt=0.0, le=LARGEST_LOGIT)] = 3.0
+    loss: Literal["fair", "critic", "plain"] = "fair"
+    slope: Annotated[float, Field(ge=0.0)] = 20.0
+    delta: Annotated[float, Field(ge=0.0)] = 0.02  # .01 is usual for images
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    ste: Literal["logit", "noisy"] = "logit"  # where the straight-through slope is taken
+    noise: bool = True
+    floor: bool = False  # always keep one weight per output
+    density_tolerance: Annotated[float, Field(ge=0.0)] = 0.02
+    critic_lr: Annotated[float, Field(gt=0.0)] = 1e-3
+
+    inputs: ClassVar[int] = 0
+    learns_from: ClassVar[str] = "debias"
+
+    def start(self, context: Context) -> Run:
+        return _Discovery(self, context)
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The epoch whose mask is kept so far."""
+
+    epoch: int = -1  # -1: none yet
+    phi: float = 0.0
+    density: float = 2.0
+    reached: bool = False  # density low enough
+
+    def beaten_by(self, other: _Best) -> bool:
+        if self.reached != other.reached:
+            return other.reached
+        return other.phi > self.phi if self.reached else other.density < self.density
+
+
+class _Discovery(Run):
+    def __init__(self, settings: MaskDiscovery, context: Context) -> None:
+        self.epochs = settings.epochs
+        self._settings = settings
+        self._context = context
+        self._data = context.data
+        self._net = MaskedNet(context.dense, Masks.keep_all(context.dense)).clone().net
+        self._weights = FlatWeights(prunable(self._net))
+        self._logits = MaskLogits(
+            self._weights,
+            initial=settings.logit_init,
+            lr=settings.lr,
+            ste=settings.ste,
+            noise=settings.noise,
+            floor=settings.floor,
+        )
+        self._loss = FairLoss(
+            context,
+            self._net,
+            bias_from=_BIAS_FROM[settings.loss],
+            slope=settings.slope,
+            delta=settings.delta,
+            critic_lr=settings.critic_lr,
+        )
+        self._done = 0
+        self._best = _Best()
+        self._best_mask = self._shown = self._logits.mask()
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        noise = torch.Generator(self._context.device)
+        noise.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        self._pass(generator, noise)
+        losses = self._loss.means()
+        self._done += 1
+        losses |= self._judge(generator)
+        if self._done == self.epochs:
+            self._show(self._best_mask, generator)
+        return finite("mask_discovery", losses)
+
+    def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
+        """One pass over debias (algorithm 1, lines 3-7)."""
+        settings, net = self._settings, self._net
+        with (
+            _only(net, self._weights),
+            batch_statistics(net),
+            self._loss.watching(net),
+        ):
+            for batch in self._data.epoch(
+                "debias",
+                settings.batch_size,
+                generator,
+                augment=self._data.augment,
+                drop_last=True,
+            ):
+                self._logits.sample(noise)
+                loss = self._loss(net(batch.inputs), batch)
+                self._logits.step(loss, settings.beta, settings.keep_target)
+
+    def _judge(self, generator: torch.Generator) -> dict[str, float]:
+        """Density and Phi without noise; remembers the mask if it is the best so far."""
+        settings, context = self._settings, self._context
+        mask = self._logits.mask()
+        self._show(mask, generator)
+        now = _Best(
+            epoch=self._done,
+            phi=held_back_phi(self._net, self._data, context.objective, context.seed),
+            density=float(mask.double().mean()),
+        )
+        limit = settings.keep_target + settings.density_tolerance
+        now = replace(now, reached=now.density <= limit)
+        if self._best.beaten_by(now):
+            self._best, self._best_mask = now, mask
+        return {
+            "density": now.density,
+            "phi": now.phi,
+            "density_reached": float(self._best.reached),
+        }
+
+    def _show(self, mask: Tensor, generator: torch.Generator) -> None:
+        """Puts the network under `mask` and estimates its normalisation statistics anew."""
+        self._shown = mask
+        self._weights.write(mask)
+        recalibrate_batch_norm(self._net, self._data, generator)
+
+    def result(self) -> MaskedNet:
+        masks = Masks(self._weights.views(self._shown))
+        return MaskedNet(self._net, masks)
+
+    def state_dict(self) -> State:
+        return snapshot(
+            {
+                "logits": self._logits.state_dict(),
+                "loss": self._loss.state_dict(),
+                "buffers": dict(self._net.named_buffers()),
+                "done": self._done,
+                "best": asdict(self._best),
+                "best_mask": self._best_mask,
+                "shown": self._shown,
+            }
+        )
+
+    def load_state_dict(self, state: State) -> None:
+        self._logits.load_state_dict(snapshot(state["logits"]))
+        self._loss.load_state_dict(snapshot(state["loss"]))
+        self._done = state["done"]
+        self._best = _Best(**state["best"])
+        self._best_mask = state["best_mask"].clone()
+        self._shown = state["shown"].clone()
+        self._weights.write(self._shown)
+        self._net.load_state_dict(state["buffers"], strict=False)
+
+
+@contextmanager
+def _only(net: nn.Module, weights: FlatWeights) -> Iterator[None]:
+    """Gradients for the masked weights alone; afterwards every parameter is as before."""
+    before = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
+    net.requires_grad_(False)
+    for parameter in weights.parameters.values():
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter, required in before:
+            parameter.requires_grad_(required)
