@@ -12,7 +12,6 @@ from pydantic import Field, ValidationError, model_validator
 
 from search.config_checks import check_space
 from search.config_file import as_user_error, read
-from search.errors import UserError
 from search.sections import (
     CorrectionConfig,
     DataConfig,
@@ -25,8 +24,6 @@ from search.sections import (
     Section,
     TrackingConfig,
 )
-from spaces.compose import compose
-from spaces.space import Space
 
 
 class Config(Section):
@@ -36,14 +33,14 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     folder: str | None = None
     data: DataConfig
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = Field(default_factory=ModelConfig)
     dense: DenseConfig = Field(default_factory=DenseConfig)
     correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
     search: SearchConfig = Field(default_factory=SearchConfig)
     space: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}  # method -> role -> setting
-    tracking: TrackingConfig = TrackingConfig()
-    resources: ResourcesConfig = ResourcesConfig()
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
+    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
 
     @model_validator(mode="after")
     def _spaces_fit(self) -> Self:
@@ -79,25 +76,6 @@ class Config(Section):
     def uses_own_files(self) -> bool:
         """Whether modules or weights of the user are read."""
         return any((self.data.load, self.model.build, self.model.weights))
-
-    def space_of(self, method: str) -> Space:
-        """What is searched for a method: its stages' ranges, narrowed by `[space.<method>]`."""
-        from trainables.methods import METHODS
-
-        return compose(METHODS[method].stages).narrow(self.space.get(method, {}))
-
-    def correction_for(self, binary: bool) -> dict[str, Any]:
-        """Name and settings of the correction; multi-class tasks have only argmax.
-
-        Raises UserError where another one was asked for.
-        """
-        name = self.correction.name
-        if binary != (name == "argmax"):
-            return {"name": name, **self.correction.settings}
-        if "correction" not in self.model_fields_set:
-            return {"name": "argmax"}
-        wanted = "another than argmax for two classes" if binary else "argmax for so many classes"
-        raise UserError(f"correction.name: must be {wanted}, got {name!r}")
 
     def to_toml(self) -> str:
         """The resolved file; reading it again gives an equal Config."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trainables.objective import Objective
 
 SPLITS = ("train", "debias", "tune", "test")
+FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
@@ -43,7 +44,7 @@ class DataConfig(Section):
     load: Spec | None = None
     args: Args = {}  # handed to the loader
     group: Annotated[str, AfterValidator(check_group)]
-    label: str | None = None  # this and the next four are for a loader that returns a DataFrame
+    label: str | None = None  # FRAME_OPTIONS are for a loader that returns a DataFrame
     positive: str | int | float | bool | None = None
     attributes: Names = ()
     drop: Names = ()
@@ -68,10 +69,16 @@ class DataConfig(Section):
     def _one_source(self) -> Self:
         if self.name is not None and self.load is not None:
             raise ValueError("name and load exclude each other: give one of them")
-        own = {"label", "positive", "attributes", "drop", "missing"} & self.model_fields_set
-        if self.name is not None and own:
-            raise ValueError(f"{', '.join(sorted(own))} go with load, not with name")
+        if self.name is not None and self.frame_options:
+            raise ValueError(f"{', '.join(self.frame_options)} go with load, not with name")
         return self
+
+    @property
+    def frame_options(self) -> dict[str, Any]:
+        """What was said about a DataFrame's columns; empty where nothing was."""
+        fields = type(self).model_fields
+        said = {name: getattr(self, name) for name in FRAME_OPTIONS}
+        return {name: value for name, value in said.items() if value != fields[name].default}
 
 
 class ModelConfig(Section):
@@ -80,7 +87,9 @@ class ModelConfig(Section):
     name: Annotated[str, AfterValidator(lambda name: check_name("model", name))] | None = None
     build: Spec | None = None
     args: Args = {}  # handed to the builder
-    weights: str | None = None  # a .safetensors or .pt file, beside the TOML file or absolute
+    weights: str | None = (
+        None  # a .safetensors, .pt or .pth file, beside the TOML file or absolute
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -92,8 +101,8 @@ class ModelConfig(Section):
     @field_validator("weights")
     @classmethod
     def _known_format(cls, weights: str | None) -> str | None:
-        if weights is not None and not weights.endswith((".safetensors", ".pt")):
-            raise ValueError("must be a .safetensors or .pt file")
+        if weights is not None and not weights.endswith((".safetensors", ".pt", ".pth")):
+            raise ValueError("must be a .safetensors, .pt or .pth file")
         return weights
 
     @model_validator(mode="after")

@@ -1,0 +1,239 @@
+"""The command line: fairfront search | resume | confirm | report | export | list | data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from search.duration import seconds
+from search.errors import UserError, nearest, unknown
+
+if TYPE_CHECKING:
+    from search.experiment import RunResult
+    from search.front import Front
+    from search.journal import Event
+
+    Listener = Callable[[Event], None]
+
+INTERRUPTED = 130
+
+
+class ExitCodes(TyperGroup):
+    """Bad input ends with one message and exit code 2, Ctrl-C with 130; all else is a failure."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.echo(f"fairfront: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            typer.echo("fairfront: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=ExitCodes,
+    name="fairfront",
+    help="Searches the accuracy - fairness - sparsity front of pruned networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(cls=ExitCodes, help="Data sets on this machine.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
+
+
+@app.command()
+def search(
+    experiment: Annotated[str, typer.Argument(metavar="PRESET|FILE")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="K=V", help="As in the file: a.b=value.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the run; must hold none.")] = None,
+    trials: Annotated[int | None, typer.Option(help="search.trials")] = None,
+    time_limit: Annotated[str | None, typer.Option(help="search.time_limit: 30m, 1h")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all, start nothing.")] = False,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    tracking_uri: Annotated[str | None, typer.Option(help="tracking.uri")] = None,
+) -> None:
+    """Searches; leaves the front and all that led to it in a folder."""
+    from search.config import Config
+
+    given = {"search.trials": trials, "search.time_limit": time_limit}
+    extra = [f"{key}={value}" for key, value in given.items() if value is not None]
+    if tracking_uri is not None:
+        extra.append(f"tracking.uri='{tracking_uri}'")
+    config = Config.load(experiment, [*(overrides or []), *extra])
+    if dry_run:
+        from search.dry_run import describe
+
+        for line in describe(config):
+            typer.echo(line)
+        return
+    folder = out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    from search.experiment import run
+
+    _watched(
+        folder,
+        config.search.trials,
+        lambda listen: run(config, out=folder, address=address, on_event=listen),
+    )
+
+
+@app.command()
+def resume(
+    folder: Folder,
+    trials: Annotated[int | None, typer.Option(min=1, help="Another number in all.")] = None,
+    time_limit: Annotated[str | None, typer.Option(help="From now on: 30m, 1h.")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+) -> None:
+    """Goes on with an interrupted search; finished trials stay."""
+    _check_run(folder)
+    limit = _seconds(time_limit)
+    from search.config import Config
+    from search.experiment import resume as go_on
+
+    _watched(
+        folder,
+        trials or Config.load(folder / "config.toml").search.trials,
+        lambda listen: go_on(
+            folder, trials=trials, time_limit=limit, address=address, on_event=listen
+        ),
+    )
+
+
+@app.command()
+def confirm(folder: Folder) -> None:
+    """Opens the test split once, for the front as it was chosen on tune."""
+    _check_run(folder)
+    from search.confirm import confirm as open_test
+
+    confirmed = open_test(folder)
+    _show(confirmed["front"])
+    if confirmed["opening"] is not None:
+        typer.echo(f"These test rows have been opened {confirmed['opening']} time(s) so far.")
+
+
+@app.command()
+def report(
+    folder: Folder,
+    tolerance: Annotated[float | None, typer.Option(help="Another tolerance.")] = None,
+    bias: Annotated[str | None, typer.Option(help="Another measure.")] = None,
+    group: Annotated[str | None, typer.Option(help="Other groups: race, sex*race.")] = None,
+) -> None:
+    """Writes the report again from the counts; nothing is retrained."""
+    _check_run(folder)
+    _check_view(tolerance, bias, group)
+    from search.reporting import report as write
+
+    typer.echo(f"Report: {write(folder, tolerance, bias, group)}")
+
+
+@app.command()
+def export(
+    folder: Folder,
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="As in front.json.")],
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to.")] = None,
+) -> None:
+    """Writes one candidate's weights, correction and card for use elsewhere."""
+    _check_run(folder)
+    from search.export import export as write
+
+    typer.echo(f"Exported: {write(folder, candidate, to)}")
+
+
+@app.command("list")
+def list_entries(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="methods|datasets|models|measures|samplers|schedulers|presets",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Shows the names that an experiment can use, each with its source."""
+    from search.listing import KINDS, rows
+
+    if what not in KINDS:
+        raise UserError(unknown("list", what, KINDS))
+    _print_rows(rows(KINDS[what]))
+
+
+def _watched(folder: Path, trials: int, start: Callable[[Listener], RunResult]) -> None:
+    """Runs a search with its progress shown; says how to go on with an interrupted one."""
+    from search.live import Progress
+
+    try:
+        with Progress(trials) as shown:
+            result = start(shown.on_event)
+    except KeyboardInterrupt as error:
+        if (folder / "journal.jsonl").exists():
+            typer.echo(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+    _show(result.front)
+    typer.echo(f"Run: {result.folder}\nNext: fairfront confirm {result.folder}")
+
+
+def _show(front: Front) -> None:
+    from rich.console import Console
+
+    from search.summary import front_table, verdict
+
+    console = Console()
+    console.print(front_table(front))
+    console.print(verdict(front), highlight=False)
+
+
+def _check_run(folder: Path) -> None:
+    if (folder / "journal.jsonl").is_file():
+        return
+    beside = folder.parent.glob("*/journal.jsonl") if folder.parent.is_dir() else ()
+    runs = [path.parent.name for path in beside]
+    close = nearest(folder.name, runs)
+    hint = f"; did you mean {folder.parent / close}?" if close else ""
+    raise UserError(f"{folder}: holds no run (there is no journal.jsonl){hint}")
+
+
+def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:
+    from search.config_checks import check_group
+    from search.registries import check_name
+
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise UserError(f"--tolerance: must lie in (0, 1), got {tolerance}")
+    for option, value, check in (
+        ("--bias", bias, lambda name: check_name("measure", name)),
+        ("--group", group, check_group),
+    ):
+        try:
+            if value is not None:
+                check(value)
+        except ValueError as error:
+            raise UserError(f"{option}: {error}") from error
+
+
+def _seconds(time_limit: str | None) -> float | None:
+    try:
+        return None if time_limit is None else seconds(time_limit)
+    except ValueError as error:
+        raise UserError(f"--time-limit: {error}, got {time_limit!r}") from error
+
+
+def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
+    listed = list(rows)
+    width = max(len(name) for name, _ in listed)
+    for name, about in listed:
+        typer.echo(f"{name:{width}}  {about}".rstrip())
+
+
+def main() -> None:
+    """The `fairfront` command."""
+    app()

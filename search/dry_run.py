@@ -1,0 +1,59 @@
+"""Everything that a search would start from, shown without starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from search.config import Config
+from search.problem import Problem, open_problem
+from trainables.data import Prepared
+
+
+def describe(config: Config) -> Iterator[str]:
+    """The lines of a dry run: resolved config, network, data and what is searched.
+
+    Opens the data and builds the network, so that all that can be wrong with them is found.
+    Raises UserError as the search itself would.
+    """
+    problem = open_problem(config)
+    net = problem.untrained()
+    yield config.to_toml().rstrip()
+    yield ""
+    weights = sum(parameter.numel() for parameter in net.parameters())
+    yield f"network: {type(net).__name__}, {weights} parameters"
+    yield from _data(problem.prepared, config)
+    for method, space in problem.spaces.items():
+        yield f"method {method}: {_share(problem, method)}"
+        for name, one in space.ranges.items():
+            published = space.published.get(name)
+            yield f"  {name}: {one}" + ("" if published is None else f", first {published}")
+        yield from (f"  {name}: {value} (fixed)" for name, value in space.fixed.items())
+
+
+def _data(prepared: Prepared, config: Config) -> Iterator[str]:
+    rows = ", ".join(f"{name} {len(part)}" for name, part in prepared.parts.items())
+    yield f"data: {prepared.name}; rows: {rows}"
+    yield f"cells on tune ({config.data.group} x label):"
+    tune = prepared.parts["tune"]
+    for group, name in enumerate(prepared.group_names):
+        counts = (
+            f"{label} {int(((tune.groups == group) & (tune.labels == index)).sum())}"
+            for index, label in enumerate(prepared.classes)
+        )
+        yield f"  {name}: {', '.join(counts)}"
+    yield from (f"  note: {note}" for note in prepared.notes)
+    yield (
+        f"smallest tolerance of {config.objective.bias} that tune can certify: "
+        f"{prepared.smallest_tolerance:.3f} (asked for: {config.objective.tolerance:g})"
+    )
+
+
+def _share(problem: Problem, method: str) -> str:
+    """How many trials it gets; a method with nothing to search takes one."""
+    spaces = problem.spaces
+    if not spaces[method].ranges:
+        return "1 trial, nothing to search"
+    free = [name for name, space in spaces.items() if space.ranges]
+    left = problem.config.search.trials - (len(spaces) - len(free))
+    share, rest = divmod(max(0, left), len(free))
+    return f"{share + (free.index(method) < rest)} trials"

@@ -1,0 +1,163 @@
+"""What is shown while a search runs: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search.duration import clock
+from search.journal import Event
+
+ENDS = ("finished", "stopped", "failed")
+
+
+@dataclass
+class Tally:
+    """What the events so far add up to; no printing here."""
+
+    methods: dict[str, str] = field(default_factory=dict)  # trial -> method
+    ended: dict[str, str] = field(default_factory=dict)  # trial -> how it ended
+    best: dict[str, Event] = field(default_factory=dict)  # method -> best feasible report
+    last: dict[str, Event] = field(default_factory=dict)  # trial -> latest report
+    status: Event = field(default_factory=dict)  # the latest one
+    status_time: float = 0.0  # monotonic
+
+    def take(self, event: Event) -> None:
+        match event["event"]:
+            case "trial_start":
+                self.methods[event["trial"]] = event["method"]
+            case "trial_end":
+                self.ended[event["trial"]] = event["status"]
+            case "report":
+                self._report(event)
+            case "status":
+                self.status, self.status_time = event, time.monotonic()
+
+    def count(self, state: str, method: str | None = None) -> int:
+        """Trials that are `running`, `finished`, `stopped` or `failed`, of one method or all."""
+        return sum(
+            self.ended.get(trial, "running") == state and method in (None, of)
+            for trial, of in self.methods.items()
+        )
+
+    @property
+    def overall_best(self) -> Event | None:
+        """What the search calls best; until it does, the best of the methods' best."""
+        said: Event | None = self.status.get("best")
+        return said or max(self.best.values(), key=lambda one: one["performance"], default=None)
+
+    @property
+    def seconds_left(self) -> float | None:
+        left = self.status.get("seconds_left")
+        return None if left is None else max(0.0, left - (time.monotonic() - self.status_time))
+
+    def _report(self, event: Event) -> None:
+        self.last[event["trial"]] = event
+        if not event.get("candidate") or not event.get("feasible"):
+            return
+        method = self.methods[event["trial"]]
+        known = self.best.get(method)
+        if known is None or event["performance"] > known["performance"]:
+            self.best[method] = event
+
+
+class Progress:
+    """Shows a search: `with Progress(60) as shown: run(config, on_event=shown.on_event)`."""
+
+    def __init__(self, trials: int, console: Console | None = None) -> None:
+        self.console = console or Console()
+        self.tally = Tally()
+        self._trials = trials
+        self._begin = time.monotonic()
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live = Live(
+                get_renderable=self.table, console=self.console, refresh_per_second=2
+            )
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Takes over a journal event or a status; prints a line where there is no terminal."""
+        self.tally.take(event)
+        if self._live is None and (line := self._line(event)):
+            self.console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def table(self) -> RenderableType:
+        """One row per method, and below it what holds for the whole search."""
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        shown.add_column("method")
+        for heading in ("running", *ENDS, "best feasible", "bias", "sparsity"):
+            shown.add_column(heading, justify="right")
+        for method in dict.fromkeys(self.tally.methods.values()):
+            counts = [str(self.tally.count(state, method)) for state in ("running", *ENDS)]
+            shown.add_row(method, *counts, *_cells(self.tally.best.get(method)))
+        shown.add_section()
+        counts = [str(self.tally.count(state)) for state in ("running", *ENDS)]
+        shown.add_row("all", *counts, *_cells(self.tally.overall_best), style="bold")
+        return Group(shown, Text(self._summary()))
+
+    def _summary(self) -> str:
+        ended = len(self.tally.ended)
+        parts = [f"{ended}/{self._trials} trials ended"]
+        if (volume := self.tally.status.get("hypervolume")) is not None:
+            parts.append(f"hypervolume {volume:.3f}")
+        parts.append(f"{clock(time.monotonic() - self._begin)} gone")
+        if (left := self.tally.seconds_left) is not None:
+            parts.append(f"{clock(left)} left")
+        return ", ".join(parts)
+
+    def _line(self, event: Event) -> str | None:
+        match event["event"]:
+            case "dense":
+                report = event.get("report", event)
+                return f"dense net: {_figures(report)}"
+            case "trial_end":
+                trial = event["trial"]
+                last = self.tally.last.get(trial)
+                reason = f" ({event['reason']})" if event.get("reason") else ""
+                said = f"{trial} {self.tally.methods[trial]} {event['status']}{reason}"
+                figures = f": {_figures(last)}" if last else ""
+                return f"[{len(self.tally.ended)}/{self._trials}] {said}{figures}"
+            case "search_end":
+                counts = Counter(self.tally.ended.values())
+                ends = ", ".join(f"{counts[end]} {end}" for end in ENDS)
+                best = self.tally.overall_best
+                said = f"best feasible: {_figures(best)}" if best else "nothing feasible"
+                return f"search ended: {ends}; {said}; {self._summary()}"
+            case _:
+                return None
+
+
+def _figures(report: dict[str, Any]) -> str:
+    performance, bias, sparsity = _cells(report)
+    return f"performance {performance}, bias {bias}, sparsity {sparsity}"
+
+
+def _cells(report: dict[str, Any] | None) -> tuple[str, str, str]:
+    """Performance, bias and sparsity as text; bias may be not estimable."""
+    if report is None:
+        return ("-", "-", "-")
+    return tuple(  # type: ignore[return-value]
+        "-" if report.get(key) is None else f"{report[key]:.3f}"
+        for key in ("performance", "bias", "sparsity")
+    )
