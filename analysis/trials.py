@@ -39,7 +39,7 @@ REPORT_COLUMNS = (
     "live",  # share of units with a live path
     "feasible",
     "beats_trivial",
-    "candidate",  # identifier of the kept weights, None if not kept
+    "candidate",  # identifier of the kept weights, None if not kept or dropped since
     "charged",  # compute charged so far, samples
     "seconds",  # this epoch took
     "time",  # seconds since the Unix epoch
@@ -109,6 +109,7 @@ def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
 def reports_frame(events: Iterable[Event]) -> pd.DataFrame:
     """One row per report with REPORT_COLUMNS and the losses, in order of the journal."""
     methods: dict[str, str] = {}
+    dropped: set[str] = set()  # candidates that a later one of their trial superseded
     rows = []
     for event in _once(events):
         if event["event"] == "trial_start":
@@ -116,7 +117,10 @@ def reports_frame(events: Iterable[Event]) -> pd.DataFrame:
         elif event["event"] == "report":
             losses = {f"loss.{name}": value for name, value in event.get("losses", {}).items()}
             picked = _picked(event, REPORT_COLUMNS)
+            dropped.update(event.get("dropped", ()))
             rows.append({"method": methods.get(event["trial"]), **picked, **losses})
+    for row in rows:
+        row["candidate"] = None if row.get("candidate") in dropped else row.get("candidate")
     return _frame(rows, REPORT_COLUMNS)
 
 

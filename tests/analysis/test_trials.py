@@ -114,6 +114,11 @@ def test_reports_carry_method_and_losses(events):
     assert list(reports.columns) == [*REPORT_COLUMNS, "loss.task"]
 
 
+def test_candidate_that_was_superseded_later_is_none():
+    events = [start("t1", 1), report("t1", 1), report("t1", 2, dropped=["t1-1"]), end("t1", 9)]
+    assert reports_frame(events)["candidate"].isna().tolist() == [True, False]
+
+
 def test_frames_of_an_empty_journal_have_their_columns():
     assert tuple(trials_frame([]).columns) == TRIAL_COLUMNS
     assert tuple(reports_frame([]).columns) == REPORT_COLUMNS

@@ -1,0 +1,96 @@
+"""front.json as a table and as the few views that figures and report need."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+Front = Mapping[str, Any]  # front.json, read
+Point = Mapping[str, Any]  # one entry of its "points"
+
+LEADING_COLUMNS = (
+    *("candidate", "trial", "epoch", "method", "learns_from", "needs_group"),
+    *("feasible", "chosen", "kept_promise"),
+)
+
+
+def front_frame(front: Front) -> pd.DataFrame:
+    """One row per point: identity, then tune.*, test.*, settings.* as flat columns (front.csv).
+
+    Intervals become two columns ending in .low and .high; test columns are empty until confirm.
+    """
+    rows = [dict(_flat(point)) for point in front["points"]]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    groups = ("tune.", "test.", "settings.")
+    leading = [name for name in LEADING_COLUMNS if name in names or name != "learns_from"]
+    rest = [name for name in names if name not in leading and not name.startswith(groups)]
+    grouped = [name for start in groups for name in names if name.startswith(start)]
+    return pd.DataFrame(rows, columns=[*leading, *rest, *grouped])
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif key.endswith("_interval") and value is not None:
+            yield from ((f"{prefix}{key}.low", value[0]), (f"{prefix}{key}.high", value[1]))
+        elif not (prefix == "" and key in ("tune", "test") and value is None):
+            yield f"{prefix}{key}", value
+
+
+def chosen_point(front: Front) -> Point | None:
+    return next((point for point in front["points"] if point["chosen"]), None)
+
+
+def is_confirmed(front: Front) -> bool:
+    return any(point["test"] is not None for point in front["points"])
+
+
+def reference_marks(front: Front, references: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The dense net (on tune), then `references` that are not the dense net again.
+
+    A reference is {"label", "performance", "bias", "sparsity", "needs_group"}; one whose numbers
+    are not all estimable cannot be drawn and is left out.
+    """
+    dense = (front.get("dense") or {}).get("tune")
+    marks = []
+    if dense is not None:
+        numbers = {key: dense.get(key) for key in ("performance", "bias", "sparsity")}
+        marks.append({"label": "dense net", "needs_group": False, **numbers})
+    marks += [dict(reference) for reference in references]
+    seen: set[tuple[Any, Any]] = set()
+    fresh = []
+    for mark in marks:
+        place = (mark["performance"], mark["bias"])
+        if place not in seen and all(known(value) for value in place):
+            fresh.append(mark)
+        seen.add(place)
+    return fresh
+
+
+def drawable(front: Front) -> list[Point]:
+    """Points whose performance and bias on tune are numbers."""
+    numbers = ("performance", "bias")
+    return [p for p in front["points"] if all(known(p["tune"][key]) for key in numbers)]
+
+
+def known(value: float | None) -> bool:
+    """Whether a value is a number: neither None (as in JSON) nor NaN (as in a frame)."""
+    return value is not None and value == value
+
+
+def bias_extent(front: Front, marks: Sequence[Mapping[str, Any]]) -> float:
+    """Right end of the bias axis.
+
+    The points and their test values always fit. Reference marks fit as long as the points keep
+    about half of the width; a mark further out is shown at the edge with its value.
+    """
+    objective = front["objective"]
+    inner = [float(objective["tolerance"]) * 1.3]
+    for point in drawable(front):
+        inner.append(float(point["tune"]["bias"]))
+        if point["test"] is not None and known(point["test"]["bias"]):
+            inner.append(float(point["test"]["bias"]))
+    reach = max(inner) * 1.08
+    wanted = max([float(mark["bias"]) * 1.12 for mark in marks], default=0.0)
+    return wanted if reach < wanted <= 2.0 * reach else reach

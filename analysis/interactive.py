@@ -1,0 +1,301 @@
+"""The figures of the report as interactive plotly figures."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from analysis.front_table import (
+    Front,
+    Point,
+    bias_extent,
+    chosen_point,
+    drawable,
+    known,
+    reference_marks,
+)
+from analysis.headline import with_interval
+from analysis.palette import (
+    ALLOWED,
+    GRID,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    SPARSITY_SCALE,
+    TOLERANCE,
+    bias_words,
+    method_order,
+    number,
+    performance_words,
+)
+
+REFERENCE_MARKERS = ("x", "cross", "star", "diamond-tall")
+FONT = {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK}
+AXIS = {"gridcolor": GRID, "zeroline": False, "tickfont": {"color": MUTED}, "automargin": True}
+
+
+def interactive_front(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> go.Figure:
+    """The front with details of every point on hover; marks as in `plots.front_figure`."""
+    marks = reference_marks(front, references)
+    edge = bias_extent(front, marks)
+    figure = go.Figure()
+    figure.add_traces([*_links(front), *_test_values(front), *_points(front)])
+    figure.add_traces([*_chosen_ring(front), *_reference_traces(marks, edge)])
+    objective = front["objective"]
+    base_layout(figure, height=520)
+    figure.update_xaxes(title=f"bias: {bias_words(objective)} (lower is fairer)", range=[0, edge])
+    figure.update_yaxes(title=performance_words(objective))
+    figure.update_layout(
+        coloraxis={
+            "colorscale": [list(stop) for stop in SPARSITY_SCALE],
+            "cmin": 0,
+            "cmax": 1,
+            "colorbar": {
+                "title": {"text": "sparsity", "side": "right"},
+                "thickness": 12,
+                "outlinewidth": 0,
+            },
+        }
+    )
+    _allowed_region(figure, objective)
+    return figure
+
+
+def base_layout(figure: go.Figure, height: int) -> None:
+    """The look that all figures of the report share."""
+    figure.update_layout(
+        template="none",
+        height=height,
+        font=FONT,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 64, "r": 16, "t": 16, "b": 56},
+        hoverlabel={"bgcolor": PAPER, "bordercolor": MUTED, "font": FONT, "align": "left"},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": INK},
+    )
+    figure.update_xaxes(**AXIS)
+    figure.update_yaxes(**AXIS)
+
+
+def _allowed_region(figure: go.Figure, objective: Mapping[str, Any]) -> None:
+    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+    figure.add_vrect(x0=0, x1=tolerance, fillcolor=ALLOWED, opacity=0.07, line_width=0)
+    _labelled_line(figure, tolerance, f"tolerance {tolerance:g}", TOLERANCE, side="right")
+    if 0 < margin < tolerance:
+        label = f"less margin {margin:g}"
+        _labelled_line(figure, tolerance - margin, label, ALLOWED, side="left", dash="dash")
+
+
+def _labelled_line(
+    figure: go.Figure, x: float, label: str, colour: str, *, side: str, dash: str = "solid"
+) -> None:
+    """A vertical line with its label on one side of it."""
+    figure.add_vline(
+        x=x,
+        line={"color": colour, "width": 1.2, "dash": dash},
+        annotation={"text": label, "font": {"color": colour, "size": 12}, "showarrow": False},
+        annotation_position=f"top {side}",
+    )
+
+
+def _points(front: Front) -> list[go.Scatter]:
+    """One trace per method and feasibility, so that the legend switches them."""
+    points = drawable(front)
+    traces = []
+    for method, place in method_order(point["method"] for point in points).items():
+        for feasible in (True, False):
+            chosen = [p for p in points if p["method"] == method and p["feasible"] == feasible]
+            if chosen:
+                traces.append(_point_trace(front, chosen, method, place, feasible=feasible))
+    return traces
+
+
+def _point_trace(
+    front: Front, points: Sequence[Point], method: str, place: int, *, feasible: bool
+) -> go.Scatter:
+    shape = MARKERS[place % len(MARKERS)][1]
+    return go.Scatter(
+        x=[point["tune"]["bias"] for point in points],
+        y=[point["tune"]["performance"] for point in points],
+        mode="markers",
+        name=escape(method) if feasible else f"{escape(method)}, not feasible",
+        legendgroup=method,
+        hovertext=[point_details(front, point) for point in points],
+        hoverinfo="text",
+        marker={
+            "symbol": shape if feasible else f"{shape}-open",
+            "size": 12,
+            "color": [point["tune"]["sparsity"] for point in points],
+            "coloraxis": "coloraxis",
+            "line": {"width": 1 if feasible else 2, "color": PAPER if feasible else None},
+        },
+    )
+
+
+def point_details(front: Front, point: Point) -> str:
+    """Hover text: identity, objectives on tune and test, every measure, settings."""
+    objective = front["objective"]
+    lines = [f"<b>{escape(point['method'])}</b>  {escape(point['candidate'])}"]
+    lines.append(f"sparsity {number(point['tune']['sparsity'])}")
+    for split in ("tune", "test"):
+        if (values := point[split]) is not None:
+            lines.append(
+                f"{split}: {performance_words(objective)} {with_interval(values, 'performance')}, "
+                f"{escape(bias_words(objective))} {with_interval(values, 'bias')}"
+            )
+    if point["needs_group"]:
+        lines.append("needs the group at prediction time")
+    lines.append("<br><b>measures on tune</b>")
+    measures = [f"{escape(k)} {number(v)}" for k, v in point["tune"]["measures"].items()]
+    lines += [" · ".join(measures[i : i + 3]) for i in range(0, len(measures), 3)]
+    lines.append("<br><b>settings</b>")
+    lines += [escape(line) for line in settings_lines(point["settings"])]
+    return "<br>".join(lines)
+
+
+def settings_lines(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as short lines, four to a line, one block per stage."""
+    lines = []
+    for role, values in settings.items():
+        parts = (
+            [f"{key} {_plain(value)}" for key, value in values.items()]
+            if isinstance(values, Mapping)
+            else [_plain(values)]
+        )
+        for start in range(0, len(parts), 4):
+            lead = f"{role}: " if start == 0 else "   "
+            lines.append(lead + " · ".join(parts[start : start + 4]))
+    return lines
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _links(front: Front) -> list[go.Scatter]:
+    """Thin lines from each point to its test value."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for point in _tested(front):
+        x += [point["tune"]["bias"], point["test"]["bias"], None]
+        y += [point["tune"]["performance"], point["test"]["performance"], None]
+    if not x:
+        return []
+    line = {"color": MUTED, "width": 1}
+    hidden = {"showlegend": False, "legendgroup": "test", "hoverinfo": "skip", "opacity": 0.5}
+    return [go.Scatter(x=x, y=y, mode="lines", line=line, **hidden)]
+
+
+def _test_values(front: Front) -> list[go.Scatter]:
+    """Small marks at the test values: the chosen one with its intervals, the others without, so
+    that the figure stays readable; all intervals are in the table and on hover."""
+    tested = _tested(front)
+    others = [point for point in tested if not point["chosen"]]
+    traces = []
+    if others:
+        traces.append(_test_trace(front, others, "value on test", MUTED))
+    for point in tested:
+        if point["chosen"]:
+            trace = _test_trace(front, [point], "chosen, on test", INK)
+            trace.update(error_x=_error(point, "bias"), error_y=_error(point, "performance"))
+            traces.append(trace)
+    return traces
+
+
+def _test_trace(front: Front, points: Sequence[Point], name: str, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=[point["test"]["bias"] for point in points],
+        y=[point["test"]["performance"] for point in points],
+        mode="markers",
+        name=name,
+        legendgroup="test" if colour == MUTED else "chosen",
+        legendrank=1200 if colour == MUTED else 1150,
+        hovertext=[point_details(front, point) for point in points],
+        hoverinfo="text",
+        marker={"size": 5 if colour == MUTED else 7, "color": colour},
+    )
+
+
+def _error(point: Point, name: str) -> dict[str, Any]:
+    interval = point["test"].get(f"{name}_interval")
+    if interval is None or not all(known(end) for end in interval):
+        return {"visible": False}
+    value = point["test"][name]
+    return {
+        "type": "data",
+        "array": [max(interval[1] - value, 0.0)],
+        "arrayminus": [max(value - interval[0], 0.0)],
+        "color": INK,
+        "thickness": 1.3,
+        "width": 4,
+    }
+
+
+def _tested(front: Front) -> list[Point]:
+    numbers = ("performance", "bias")
+    return [
+        point
+        for point in drawable(front)
+        if point["test"] is not None and all(known(point["test"][key]) for key in numbers)
+    ]
+
+
+def _chosen_ring(front: Front) -> list[go.Scatter]:
+    point = chosen_point(front)
+    if point is None:
+        return []
+    return [
+        go.Scatter(
+            x=[point["tune"]["bias"]],
+            y=[point["tune"]["performance"]],
+            mode="markers+text",
+            name="chosen",
+            legendgroup="chosen",
+            legendrank=1100,
+            hoverinfo="skip",
+            text=["  <b>chosen</b>"],
+            textposition="bottom right",
+            textfont={"color": INK},
+            marker={
+                "symbol": "circle-open",
+                "size": 22,
+                "color": INK,
+                "line": {"width": 2, "color": INK},
+            },
+        )
+    ]
+
+
+def _reference_traces(marks: Sequence[Mapping[str, Any]], edge: float) -> list[go.Scatter]:
+    return [
+        _reference(mark, shape, edge)
+        for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
+    ]
+
+
+def _reference(mark: Mapping[str, Any], shape: str, edge: float) -> go.Scatter:
+    """A reference mark; one beyond the edge is drawn at the edge with its value and an arrow."""
+    outside = mark["bias"] > edge
+    x = edge * 0.985 if outside else mark["bias"]
+    label = escape(mark["label"]) + (" (uses the group)" if mark["needs_group"] else "")
+    beyond = f"<br>bias {number(mark['bias'])} \N{RIGHTWARDS ARROW}" if outside else ""
+    details = (
+        f"<b>{label}</b><br>performance {number(mark['performance'])}<br>"
+        f"bias {number(mark['bias'])}<br>sparsity {number(mark['sparsity'])}"
+    )
+    return go.Scatter(
+        x=[x],
+        y=[mark["performance"]],
+        mode="markers+text",
+        name=label,
+        text=[f"{label}{beyond}  " if x > 0.6 * edge else f"  {label}{beyond}"],
+        textposition="middle left" if x > 0.6 * edge else "middle right",
+        textfont={"size": 12, "color": INK},
+        hovertext=[details],
+        hoverinfo="text",
+        showlegend=False,
+        marker={"symbol": shape, "size": 11, "color": INK},
+    )

@@ -1,0 +1,283 @@
+"""The front as a static figure (front.png)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+from numpy.typing import NDArray
+
+from analysis.front_table import (
+    Front,
+    Point,
+    bias_extent,
+    chosen_point,
+    drawable,
+    is_confirmed,
+    known,
+    reference_marks,
+)
+from analysis.palette import (
+    ALLOWED,
+    GRID,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    SPARSITY_SCALE,
+    TOLERANCE,
+    bias_words,
+    method_order,
+    number,
+    performance_words,
+)
+
+SPARSITY_COLOURS = LinearSegmentedColormap.from_list("sparsity", list(SPARSITY_SCALE))
+Side = Literal["left", "right"]
+REFERENCE_MARKERS = ("X", "P", "*", "d")
+LABEL_OFFSETS = ((14, 12), (14, -12), (-14, 12), (-14, -12), (14, 26), (-14, -26))  # points
+
+
+def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> Figure:
+    """Bias against performance on tune, sparsity as colour, one marker per method.
+
+    Filled points are feasible, hollow ones are not. The chosen point is ringed. Once the front is
+    confirmed, each point is linked to its test values, the chosen one with its intervals.
+    `references` are drawn beside the dense net: {"label", "performance", "bias", "sparsity",
+    "needs_group"}. The caller saves the figure; 200 dots per inch suit a README.
+    """
+    figure = Figure(figsize=(8.4, 5.2), layout="constrained", facecolor=PAPER)
+    axes = figure.add_subplot()
+    marks = reference_marks(front, references)
+    axes.set_xlim(0, bias_extent(front, marks))
+    _style(axes, front)
+    _allowed_region(axes, front["objective"])
+    if is_confirmed(front):
+        _test_values(axes, front)
+    _points(axes, front)
+    _references(axes, marks)
+    _room_for_labels(axes)
+    _title(axes, front)
+    _legend(figure, front)
+    _sparsity_bar(figure, axes)
+    figure.draw_without_rendering()  # settles the layout that the chosen label is placed in
+    _chosen(axes, front)
+    return figure
+
+
+def _style(axes: Axes, front: Front) -> None:
+    objective = front["objective"]
+    where = "" if is_confirmed(front) else " on tune"
+    axes.set_xlabel(f"bias{where}: {bias_words(objective)} (lower is fairer)", color=INK)
+    axes.set_ylabel(f"{performance_words(objective)}{where}", color=INK)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED, labelsize=9, length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GRID)
+
+
+def _allowed_region(axes: Axes, objective: Mapping[str, Any]) -> None:
+    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+    axes.axvspan(0, tolerance, color=ALLOWED, alpha=0.07, linewidth=0)
+    axes.axvline(tolerance, color=TOLERANCE, linewidth=1.2)
+    _line_label(axes, tolerance, f"tolerance {tolerance:g}", TOLERANCE, side="left")
+    if 0 < margin < tolerance:
+        axes.axvline(tolerance - margin, color=ALLOWED, linewidth=0.9, linestyle=(0, (4, 3)))
+        _line_label(axes, tolerance - margin, f"less margin {margin:g}", ALLOWED, side="right")
+
+
+def _line_label(axes: Axes, x: float, text: str, colour: str, *, side: Side) -> None:
+    """Writes `text` at the top of a vertical line; `side` is the edge that touches the line."""
+    axes.annotate(
+        text,
+        (x, 0.985),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(4 if side == "left" else -4, 0),
+        textcoords="offset points",
+        ha=side,
+        va="top",
+        color=colour,
+        fontsize=8.5,
+    )
+
+
+def _points(axes: Axes, front: Front) -> None:
+    points = drawable(front)
+    order = method_order(point["method"] for point in points)
+    for point in points:
+        colour = SPARSITY_COLOURS(float(point["tune"]["sparsity"]))
+        axes.plot(
+            point["tune"]["bias"],
+            point["tune"]["performance"],
+            marker=MARKERS[order[point["method"]] % len(MARKERS)][0],
+            markersize=7.5,
+            markerfacecolor=colour if point["feasible"] else PAPER,
+            markeredgecolor=PAPER if point["feasible"] else colour,
+            markeredgewidth=0.7 if point["feasible"] else 1.5,
+            linestyle="none",
+            clip_on=False,
+            zorder=3,
+        )
+
+
+def _test_values(axes: Axes, front: Front) -> None:
+    for point in drawable(front):
+        test = point["test"]
+        if test is None or not (known(test["bias"]) and known(test["performance"])):
+            continue
+        chosen = bool(point["chosen"])
+        colour, strength = (INK, 1.0) if chosen else (MUTED, 0.45)
+        axes.plot(
+            [point["tune"]["bias"], test["bias"]],
+            [point["tune"]["performance"], test["performance"]],
+            color=colour,
+            alpha=strength,
+            linewidth=1.1 if chosen else 0.8,
+            zorder=2,
+        )
+        axes.errorbar(
+            test["bias"],
+            test["performance"],
+            xerr=_reach(test, "bias") if chosen else None,
+            yerr=_reach(test, "performance") if chosen else None,
+            fmt="o",
+            markersize=4.5 if chosen else 3,
+            color=colour,
+            alpha=strength,
+            linewidth=1.1,
+            capsize=2.5,
+            zorder=4 if chosen else 2,
+        )
+
+
+def _reach(values: Mapping[str, Any], name: str) -> tuple[tuple[float], tuple[float]] | None:
+    """Lower and upper length of an error bar; none where there is no interval."""
+    interval = values.get(f"{name}_interval")
+    if interval is None or not all(known(end) for end in interval):
+        return None
+    low, high = interval
+    return (max(values[name] - low, 0.0),), (max(high - values[name], 0.0),)
+
+
+def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> None:
+    edge = axes.get_xlim()[1]
+    for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False):
+        outside = mark["bias"] > edge
+        x = edge * 0.985 if outside else mark["bias"]
+        note = " (uses the group)" if mark["needs_group"] else ""
+        value = f"\nbias {number(mark['bias'])} \N{RIGHTWARDS ARROW}" if outside else ""
+        axes.plot(x, mark["performance"], shape, color=INK, markersize=9, zorder=3)
+        left = x > 0.6 * edge
+        axes.annotate(
+            f"{mark['label']}{note}{value}",
+            (x, mark["performance"]),
+            xytext=(-9 if left else 9, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="center",
+            color=INK,
+            fontsize=8.5,
+        )
+
+
+def _room_for_labels(axes: Axes) -> None:
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
+
+
+def _chosen(axes: Axes, front: Front) -> None:
+    point = chosen_point(front)
+    if point is None:
+        return
+    place = (point["tune"]["bias"], point["tune"]["performance"])
+    axes.plot(*place, "o", markersize=14, markerfacecolor="none", markeredgecolor=INK, zorder=5)
+    taken = np.array([_place(p["tune"]) for p in drawable(front) if p is not point])
+    if point["test"] is not None and known(point["test"]["bias"]):
+        taken = np.vstack([taken.reshape(-1, 2), _place(point["test"])])
+    crowds = []
+    for x, y in LABEL_OFFSETS:
+        label = _chosen_text(axes, chosen_label(point), place, (x, y))
+        crowds.append(_covered(axes, label, taken))
+        label.remove()
+    best = LABEL_OFFSETS[int(np.argmin(crowds))]
+    _chosen_text(axes, chosen_label(point), place, best)
+
+
+def _place(values: Mapping[str, Any]) -> tuple[float, float]:
+    return values["bias"], values["performance"]
+
+
+def _chosen_text(
+    axes: Axes, text: str, place: tuple[float, float], offset: tuple[float, float]
+) -> Annotation:
+    return axes.annotate(
+        text,
+        place,
+        xytext=offset,
+        textcoords="offset points",
+        ha="left" if offset[0] > 0 else "right",
+        va="center",
+        fontsize=9,
+        fontweight="bold",
+        color=INK,
+        zorder=6,
+        bbox={"boxstyle": "round,pad=0.2", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75},
+    )
+
+
+def _covered(axes: Axes, label: Annotation, taken: NDArray[np.float64]) -> float:
+    """How many of the places (n, 2) a label would hide; leaving the axes is worse than any."""
+    box = label.get_window_extent().padded(6)
+    inside = [box.contains(x, y) for x, y in axes.transData.transform(taken.reshape(-1, 2))]
+    frame = axes.get_window_extent()
+    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+    return float(sum(inside) + len(taken) * outside)
+
+
+def chosen_label(point: Point) -> str:
+    """The chosen point in a few words."""
+    group = ", needs the group" if point["needs_group"] else ""
+    return f"chosen: {point['method']}, sparsity {number(point['tune']['sparsity'], 2)}{group}"
+
+
+def _title(axes: Axes, front: Front) -> None:
+    points = len(front["points"])
+    if chosen_point(front) is None:
+        found = f"nothing feasible; the {points} closest candidates"
+    else:
+        found = f"{points} points, hypervolume {number(front['hypervolume'])}"
+    title = f"{front['name']}: {found}"
+    axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold", pad=10)
+
+
+def _legend(figure: Figure, front: Front) -> None:
+    points = drawable(front)
+    handles = [
+        _handle(method, marker=MARKERS[place % len(MARKERS)][0], markerfacecolor=MUTED)
+        for method, place in method_order(point["method"] for point in points).items()
+    ]
+    if not all(point["feasible"] for point in points):
+        handles.append(_handle("not feasible", marker="o", markerfacecolor=PAPER))
+    if is_confirmed(front):
+        handles.append(
+            _handle("its value on test", marker="o", markerfacecolor=MUTED, markersize=3.5)
+        )
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+
+
+def _handle(label: str, **style: Any) -> Line2D:
+    return Line2D([], [], linestyle="none", label=label, markeredgecolor=MUTED, **style)
+
+
+def _sparsity_bar(figure: Figure, axes: Axes) -> None:
+    scale = ScalarMappable(Normalize(0, 1), SPARSITY_COLOURS)
+    bar = figure.colorbar(scale, ax=axes, fraction=0.035, pad=0.02)
+    bar.set_label("sparsity (fraction removed)", color=INK, fontsize=9)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=MUTED, labelsize=8.5, length=0)

@@ -1,0 +1,166 @@
+"""The report of a search: one HTML file that needs nothing else, not even a network."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any, NotRequired, TypedDict
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from analysis.curves import curves_figure, hypervolume_figure
+from analysis.front_table import Front, chosen_point
+from analysis.headline import explanation, headline
+from analysis.interactive import interactive_front
+from analysis.report_tables import (
+    comparison_table,
+    facts_list,
+    failures_table,
+    methods_table,
+    points_table,
+    safe_json,
+)
+
+# Plotly can draw maps from tile servers; this keeps the file from ever asking a server anything.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
+
+
+class Box(TypedDict):
+    """Corners of the hypervolume's box: (performance, bias) or (performance, bias, sparsity)."""
+
+    reference: Sequence[float]
+    ideal: Sequence[float]
+
+
+class Facts(TypedDict, total=False):
+    """What the report says beside the front; further keys are shown as they are."""
+
+    data: str  # name of the data set
+    classes: Sequence[str]
+    groups: Sequence[str]  # names, unprivileged first
+    splits: Mapping[str, int]  # split -> rows
+    notes: Sequence[str]  # what was merged, left out or could not be balanced
+    smallest_tolerance: float  # that tune can certify
+    box: NotRequired[Box]  # None or absent: no hypervolume curve
+    opening: int | None  # how many times the test rows were opened, this one included
+    methods: Mapping[str, Mapping[str, str]]  # method -> {"summary": ...}
+
+
+def report_html(
+    front: Front,
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    references: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+) -> str:
+    """The whole report as one self-contained HTML text.
+
+    `front` is front.json, `trials` and `curves` are `trials_frame` and `reports_frame` of the
+    journal, `references` are the marks beside the dense net, `facts` is described by Facts.
+    """
+    name = escape(str(front["name"]))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{name} \N{MIDDLE DOT} fairfront</title><style>{_asset('report.css')}</style>"
+        f"</head><body><main>{_header(front, facts)}"
+        f"{_sections(front, trials, curves, references, facts)}</main>"
+        f"<script>{get_plotlyjs()}</script><script>{_asset('report.js')}</script>"
+        "</body></html>\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return files("analysis").joinpath(name).read_text(encoding="utf-8")
+
+
+def _header(front: Front, facts: Mapping[str, Any]) -> str:
+    sentences = "".join(
+        f"<li>{escape(sentence)}</li>" for sentence in explanation(front, facts.get("opening"))
+    )
+    return (
+        f'<header class="{_verdict(front)}"><p class="name">{escape(str(front["name"]))}</p>'
+        f"<h1>{escape(headline(front))}</h1><ul>{sentences}</ul></header>"
+    )
+
+
+def _verdict(front: Front) -> str:
+    """CSS class of the headline."""
+    point = chosen_point(front)
+    if point is None:
+        return "broken"
+    return {None: "open", True: "kept", False: "broken"}[point["kept_promise"]]
+
+
+def _sections(
+    front: Front,
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    references: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+) -> str:
+    front_title = "Front" if chosen_point(front) is not None else "Closest candidates"
+    parts = [
+        _section(
+            front_title, FRONT_CAPTION, _figure("front", interactive_front(front, references))
+        ),
+        _section("Points", POINTS_CAPTION, points_table(front)),
+        _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
+    ]
+    if not curves.empty:
+        parts.append(
+            _section(
+                "Trials", CURVES_CAPTION, _figure("curves", curves_figure(front, trials, curves))
+            )
+        )
+    if (box := facts.get("box")) and not trials.empty:
+        figure = hypervolume_figure(trials, curves, box["reference"], box["ideal"])
+        parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
+    parts += [
+        _section("Methods", "", methods_table(trials, curves, facts)),
+        _section("Failures", "", failures_table(trials)),
+        _section("Facts", "", facts_list(facts, front)),
+    ]
+    return "".join(parts)
+
+
+def _section(title: str, caption: str, content: str) -> str:
+    if not content:
+        return ""
+    note = f'<p class="caption">{caption}</p>' if caption else ""
+    return f"<section><h2>{title}</h2>{note}{content}</section>"
+
+
+def _figure(name: str, figure: go.Figure) -> str:
+    source = figure.to_json()
+    return (
+        f'<div class="figure" id="{name}"></div>'
+        f'<script type="application/json" data-figure="{name}">{safe_json(source)}</script>'
+    )
+
+
+FRONT_CAPTION = (
+    "Each mark is a network: further left is fairer, higher performs better, colour is the "
+    "fraction of weights removed. Filled marks are feasible on tune, hollow ones are not; the "
+    "ring is the chosen one. Small dots, linked by a line, are values on test. Black marks with a name "
+    "are reference points. Hover for all measures and settings; double-click "
+    "a method in the legend to see it alone."
+)
+POINTS_CAPTION = (
+    "Click a column to sort. Intervals are 95 %. AOD is signed and can vanish by cancellation; "
+    "abs. AOD cannot."
+)
+COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
+CURVES_CAPTION = (
+    "One line per trial, on tune. Dotted: stages before the last; circle: the next stage begins; "
+    "cross: stopped or failed. Click a method to hide it, double-click to see it alone."
+)
+HYPERVOLUME_CAPTION = (
+    "Share of the box between the reference point (trivial performance, tolerance, nothing "
+    "removed) and the ideal that the feasible candidates cover, after each ended trial."
+)

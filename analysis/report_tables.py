@@ -1,0 +1,212 @@
+"""The tables of the report as HTML; every text that comes from outside is escaped."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from analysis.front_table import Front, Point, chosen_point, is_confirmed, known
+from analysis.palette import bias_words, number, performance_words
+
+Cell = tuple[str, str]  # (HTML, value that the column is sorted by)
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    groups: str = "",
+    marked: int | None = None,
+) -> str:
+    """A sortable table; `groups` is an HTML row above the column names, `marked` a row number."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        f"<tr{' class=chosen' if place == marked else ''}>"
+        + "".join(f'<td data-sort="{escape(key)}">{html}</td>' for html, key in row)
+        + "</tr>"
+        for place, row in enumerate(rows)
+    )
+    return (
+        f'<div class="scroll"><table class="sortable"><thead>{groups}<tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def text(value: object) -> Cell:
+    return escape(str(value)), str(value)
+
+
+def yes_no(value: bool | None) -> Cell:
+    """Yes, no or unknown; no is muted."""
+    if value is None:
+        return "\N{EN DASH}", ""
+    return ("yes", "1") if value else ('<span class="muted">no</span>', "0")
+
+
+def fraction(value: float | None, interval: Sequence[float] | None = None) -> Cell:
+    """A number and, smaller, its interval."""
+    html = number(value)
+    if interval is not None and all(known(end) for end in interval):
+        low, high = interval
+        html += f' <span class="interval">[{number(low)}, {number(high)}]</span>'
+    return html, "" if value is None or not known(value) else repr(float(value))
+
+
+def points_table(front: Front) -> str:
+    """All points with their values on tune and, once confirmed, on test."""
+    objective, confirmed = front["objective"], is_confirmed(front)
+    values = [performance_words(objective), bias_words(objective), "AOD", "abs. AOD"]
+    identity = ["candidate", "method", "learns from", "needs group", "feasible", "sparsity"]
+    columns = [*identity, *values, *([*values, "kept"] if confirmed else []), "settings"]
+    groups = (
+        f'<tr class="groups"><th colspan="{len(identity)}"></th>'
+        f'<th colspan="{len(values)}" scope="colgroup">tune</th>'
+        + (f'<th colspan="{len(values) + 1}" scope="colgroup">test</th>' if confirmed else "")
+        + "<th></th></tr>"
+    )
+    points = sorted(
+        front["points"], key=lambda p: (not p["chosen"], -(p["tune"]["performance"] or 0.0))
+    )
+    rows = [_point_row(point, confirmed=confirmed) for point in points]
+    marked = 0 if points and points[0]["chosen"] else None
+    return table(columns, rows, groups=groups, marked=marked)
+
+
+def _point_row(point: Point, *, confirmed: bool) -> list[Cell]:
+    badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
+    name, key = text(point["candidate"])
+    row = [
+        (f'<span class="mono">{name}</span>{badge}', key),
+        text(point["method"]),
+        text(point.get("learns_from", "\N{EN DASH}")),
+        yes_no(point["needs_group"]),
+        yes_no(point["feasible"]),
+        fraction(point["tune"]["sparsity"]),
+        *_measured(point["tune"]),
+    ]
+    if confirmed:
+        row += _measured(point["test"]) if point["test"] else [text("\N{EN DASH}")] * 4
+        row.append(_kept(point["kept_promise"]))
+    return [*row, _settings(point["settings"])]
+
+
+def _measured(values: Mapping[str, Any]) -> list[Cell]:
+    measures = values["measures"]
+    return [
+        fraction(values["performance"], values.get("performance_interval")),
+        fraction(values["bias"], values.get("bias_interval")),
+        fraction(measures.get("aod")),
+        fraction(measures.get("abs_aod")),
+    ]
+
+
+def _kept(kept: bool | None) -> Cell:
+    if kept is None:
+        return "\N{EN DASH}", ""
+    return ('<span class="good">kept</span>', "1") if kept else ('<b class="bad">broken</b>', "0")
+
+
+def _settings(settings: Mapping[str, Any]) -> Cell:
+    items = "".join(
+        f"<dt>{escape(str(role))}</dt><dd>{_pairs(values)}</dd>"
+        for role, values in settings.items()
+    )
+    return f'<details><summary>show</summary><dl class="settings">{items}</dl></details>', ""
+
+
+def _pairs(values: object) -> str:
+    if not isinstance(values, Mapping):
+        return escape(str(values))
+    return "<br>".join(
+        f"{escape(str(k))} = {escape(f'{v:.5g}' if isinstance(v, float) else str(v))}"
+        for k, v in values.items()
+    )
+
+
+def comparison_table(front: Front) -> str:
+    """Every measure of the dense net and of the chosen point, side by side."""
+    dense, point = front.get("dense") or {}, chosen_point(front)
+    sources = [
+        (f"{name}, {split}", values[split])
+        for split in ("tune", "test")
+        for name, values in (("dense net", dense), ("chosen", point or {}))
+        if values.get(split) is not None
+    ]
+    if not sources:
+        return ""
+    names = dict.fromkeys(name for _, values in sources for name in values["measures"])
+    rows = [[text("sparsity"), *(fraction(values["sparsity"]) for _, values in sources)]]
+    rows += [
+        [text(name), *(fraction(values["measures"].get(name)) for _, values in sources)]
+        for name in names
+    ]
+    return table(["measure", *(name for name, _ in sources)], rows)
+
+
+def methods_table(trials: pd.DataFrame, reports: pd.DataFrame, facts: Mapping[str, Any]) -> str:
+    """Trials of each method by how they ended, the epochs they took, its best feasible point."""
+    states = ("finished", "stopped", "failed", "running")
+    feasible = reports[reports["feasible"].eq(True) & reports["candidate"].notna()]
+    described = facts.get("methods", {})
+    rows = []
+    for method, part in trials.groupby("method"):
+        best = feasible[feasible["method"] == method]["performance"].max()
+        counts = [text(int((part["status"] == state).sum())) for state in states]
+        about = [text(described[method]["summary"])] if method in described else [text("")]
+        epochs = text(int(part["reports"].sum()))
+        rows.append([text(method), *counts, epochs, fraction(best), *(about if described else [])])
+    columns = ["method", *states, "epochs", "best feasible performance"]
+    return table([*columns, "what it does"] if described else columns, rows)
+
+
+def failures_table(trials: pd.DataFrame) -> str:
+    """Failed trials with their reasons; empty when none failed."""
+    failed = trials[trials["status"] == "failed"]
+    if failed.empty:
+        return ""
+    rows = [
+        [text(trial), text(method), text(reason)]
+        for trial, method, reason in failed[["trial", "method", "reason"]].itertuples(index=False)
+    ]
+    return table(["trial", "method", "reason"], rows)
+
+
+FACT_NAMES = {
+    "data": "data set",
+    "smallest_tolerance": "smallest tolerance that tune can certify",
+    "opening": "openings of these test rows, this one included",
+    "box": "box of the hypervolume",
+}
+
+
+def facts_list(facts: Mapping[str, Any], front: Front) -> str:
+    """Everything known about data and search as a definition list."""
+    shown = {"objective": front["objective"], **facts}
+    items = "".join(
+        f"<dt>{escape(FACT_NAMES.get(name, name.replace('_', ' ')))}</dt><dd>{_fact(value)}</dd>"
+        for name, value in shown.items()
+        if name != "methods" and value not in (None, [], {}, ())
+    )
+    return f'<dl class="facts">{items}</dl>'
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{escape(str(key))} {_fact(entry)}" for key, entry in value.items())
+    if isinstance(value, list | tuple):
+        if any(isinstance(entry, str) and len(entry) > 40 for entry in value):
+            return "<ul>" + "".join(f"<li>{escape(str(entry))}</li>" for entry in value) + "</ul>"
+        return escape(", ".join(str(entry) for entry in value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+
+def safe_json(source: str) -> str:
+    """JSON that cannot end the script element that it stands in."""
+    json.loads(source)
+    return source.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
