@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from trainables.evaluation.counts import weighted
 from trainables.evaluation.measures import Measure, find_measure
-from trainables.evaluation.rates import Values
+from trainables.evaluation.rates import Tables, Values
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,16 @@ class Objective:
     def phi(self, performance: Values, bias: Values) -> Values:
         """Performance where bias < tolerance - margin, else 0 (Savani et al. 2020, section 3)."""
         return np.asarray(np.where(bias < self.safe_bias, np.nan_to_num(performance), 0.0))
+
+    def judge(self, tables: Tables, priors: NDArray[np.float64]) -> tuple[Values, Values]:
+        """Performance and bias (...) of tables (..., groups, labels, predictions).
+
+        The tables may come from a set that is balanced over the cells: measures that depend on the
+        label mix are taken from cells weighted by train's `priors` (groups, labels), the others
+        from the counts as they are.
+        """
+        chosen = (self.performance_measure, self.bias_measure)
+        needs_weights = any(measure.label_mix for measure in chosen)
+        natural = weighted(tables, priors) if needs_weights else tables
+        performance, bias = (natural if measure.label_mix else tables for measure in chosen)
+        return chosen[0].compute(performance), chosen[1].bias(bias)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from trainables.corrections.argmax import Argmax
+from trainables.corrections.decision import Correction
+from trainables.corrections.group_thresholds import GroupThresholds
 from trainables.corrections.threshold import Threshold
 
-CORRECTIONS = {
+CORRECTIONS: dict[str, type[Correction]] = {
+    "argmax": Argmax,
+    "group_thresholds": GroupThresholds,
     "threshold": Threshold,
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainables.evaluation.counts import BINS, THRESHOLDS, Counts, ScoreCounts
+from trainables.objective import Objective
 
 Groups = Sequence[int] | NDArray[np.int64]
 
@@ -40,6 +41,35 @@ class Decision(ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """JSON types; `decision_from_dict` is the inverse."""
+
+
+class Correction(Protocol):
+    """Frozen settings; their fields are exactly what a space may search."""
+
+    needs_group: ClassVar[bool]  # predictions need the group of every row
+    binary: ClassVar[bool]  # for binary tasks; otherwise for those with more classes
+
+    def fit(
+        self,
+        held_back: Counts | ScoreCounts,
+        objective: Objective,
+        priors: NDArray[np.float64],
+        seed: int,
+    ) -> Decision:
+        """The decision for `held_back`, counted by the groups of `priors` (groups, labels).
+
+        The rows may be balanced over the cells; `priors` are the cells' shares in train.
+        """
+        ...
+
+
+def binary_scores(who: str, held_back: Counts | ScoreCounts) -> ScoreCounts:
+    """`held_back` if thresholds can be fitted on it."""
+    if not isinstance(held_back, ScoreCounts):
+        raise ValueError(f"{who}: needs the scores of a binary task; more classes take argmax")
+    if held_back.total == 0:
+        raise ValueError(f"{who}: needs rows to be fitted on, got none")
+    return held_back
 
 
 def _scores_of(who: str, counts: Counts | ScoreCounts) -> ScoreCounts:
@@ -93,7 +123,7 @@ class CommonThreshold(Decision):
 
 
 @dataclass(frozen=True)
-class GroupThresholds(Decision):
+class ThresholdPerGroup(Decision):
     """Positive iff score > THRESHOLDS[indices[group]]: the group is needed to predict."""
 
     kind = "group_thresholds"
@@ -183,9 +213,9 @@ def decision_from_dict(state: Mapping[str, Any]) -> Decision:
     kind, trivial = state["kind"], bool(state["trivial"])
     if kind == CommonThreshold.kind:
         return CommonThreshold(int(state["index"]), trivial)
-    if kind == GroupThresholds.kind:
-        return GroupThresholds(tuple(int(index) for index in state["indices"]), trivial)
+    if kind == ThresholdPerGroup.kind:
+        return ThresholdPerGroup(tuple(int(index) for index in state["indices"]), trivial)
     if kind == LargestScore.kind:
         return LargestScore(trivial)
-    known = [CommonThreshold.kind, GroupThresholds.kind, LargestScore.kind]
+    known = [CommonThreshold.kind, ThresholdPerGroup.kind, LargestScore.kind]
     raise ValueError(f"decision: kind must be one of {known}, got {kind!r}")

@@ -8,20 +8,18 @@ Phi = performance if bias < tolerance - margin, else 0; the first maximum wins.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.corrections.decision import CommonThreshold, Decision
+from trainables.corrections.decision import CommonThreshold, Decision, binary_scores
 from trainables.evaluation.counts import (
     THRESHOLDS,
     Counts,
     ScoreCounts,
     tables_at_all_thresholds,
-    weighted,
 )
-from trainables.evaluation.rates import Values
 from trainables.evaluation.trivial import is_trivial
 from trainables.objective import Objective
 
@@ -33,6 +31,9 @@ RESAMPLES = 5
 class Threshold:
     """`fair` maximises Phi, `balanced_accuracy` that alone, `fixed` is .5."""
 
+    needs_group: ClassVar[bool] = False
+    binary: ClassVar[bool] = True
+
     choose: Choice = "fair"
 
     def __post_init__(self) -> None:
@@ -41,10 +42,6 @@ class Threshold:
                 f"threshold: choose must be one of {get_args(Choice)}, got {self.choose!r}"
             )
 
-    @property
-    def needs_group(self) -> bool:
-        return False
-
     def fit(
         self,
         held_back: Counts | ScoreCounts,
@@ -52,22 +49,19 @@ class Threshold:
         priors: NDArray[np.float64],
         seed: int,
     ) -> Decision:
-        """The decision for `held_back`, counted by the groups of `priors` (groups, labels).
+        """One threshold; only "fair" draws, from `seed`.
 
         With nothing feasible the choice is the trivial classifier (threshold 0 has no bias) and
         says so; where not even that is feasible, the threshold of the smallest mean bias.
         """
-        if not isinstance(held_back, ScoreCounts):
-            raise ValueError("threshold: needs the scores of a binary task; use argmax")
-        if held_back.total == 0:
-            raise ValueError("threshold: needs rows to be fitted on, got none")
+        scores = binary_scores("threshold", held_back)
         if self.choose == "fair":
-            index = _fairest(held_back.histogram, objective, priors, seed)
+            index = _fairest(scores.histogram, objective, priors, seed)
         elif self.choose == "fixed":
             index = int(np.searchsorted(THRESHOLDS, 0.5))
         else:
-            index = _best(held_back.histogram, objective, priors)
-        return CommonThreshold(index, trivial=is_trivial(held_back.at(index)))
+            index = _best(scores.histogram, objective, priors)
+        return CommonThreshold(index, trivial=is_trivial(scores.at(index)))
 
 
 def resample(
@@ -84,22 +78,6 @@ def resample(
     return drawn.reshape(resamples, *histogram.shape)
 
 
-def operating_points(
-    histograms: NDArray[np.int64], objective: Objective, priors: NDArray[np.float64]
-) -> tuple[Values, Values]:
-    """Performance and bias (..., 1001) of histograms (..., groups, 2, 1001) at all thresholds.
-
-    Histograms come from a balanced set. Measures that depend on the label mix are taken from cells
-    weighted by train's priors, the others from the counts as they are.
-    """
-    tables = tables_at_all_thresholds(histograms)
-    chosen = (objective.performance_measure, objective.bias_measure)
-    needs_weights = any(measure.label_mix for measure in chosen)
-    natural = weighted(tables, priors) if needs_weights else tables
-    performance, bias = (natural if measure.label_mix else tables for measure in chosen)
-    return chosen[0].compute(performance), chosen[1].bias(bias)
-
-
 def _fairest(
     histogram: NDArray[np.int64],
     objective: Objective,
@@ -107,7 +85,7 @@ def _fairest(
     seed: int,
 ) -> int:
     drawn = resample(histogram, RESAMPLES, np.random.default_rng(seed))
-    performance, bias = operating_points(drawn, objective, priors)
+    performance, bias = objective.judge(tables_at_all_thresholds(drawn), priors)
     phi = objective.phi(performance, bias).mean(axis=0)  # (1001,)
     if phi.max() > 0:
         return int(phi.argmax())
@@ -116,5 +94,5 @@ def _fairest(
 
 
 def _best(histogram: NDArray[np.int64], objective: Objective, priors: NDArray[np.float64]) -> int:
-    performance, _ = operating_points(histogram, objective, priors)
+    performance, _ = objective.judge(tables_at_all_thresholds(histogram), priors)
     return int(np.nan_to_num(performance, nan=-1.0).argmax())

@@ -39,6 +39,8 @@ class Measure:
     binary: bool  # defined for two classes only
     label_mix: bool  # changes with the shares of the labels: needs weights on balanced sets
     within_cells: bool = False  # a function of rates within (group, label) cells alone
+    limit: float = 1.0  # no value is larger
+    reduce: Callable[[Tables], Tables] = rates.as_counted  # what is enough for the rates
 
     @property
     def higher_is_better(self) -> bool:
@@ -82,7 +84,7 @@ def _smallest_ratio(rate: Rates) -> Values:
 
 
 def _amplification(shares: Rates) -> Values:
-    return rates.mean_over_existing(shares.max(-2)) - 1.0 / shares.shape[-2]
+    return np.asarray(rates.mean_over_existing(shares.max(-2)) - 1.0 / shares.shape[-2])
 
 
 def _mean(rate: Rates) -> Values:
@@ -110,6 +112,7 @@ _ALL = (
         rates.largest_gap,
         binary=True,
         label_mix=True,
+        reduce=rates.without_labels,
     ),
     Measure(
         "eod",
@@ -157,6 +160,7 @@ _ALL = (
         rates.largest_gap,
         binary=True,
         label_mix=True,
+        reduce=rates.without_labels,
     ),
     Measure(
         "deo_sum",
@@ -169,6 +173,7 @@ _ALL = (
         binary=True,
         label_mix=False,
         within_cells=True,
+        limit=2.0,
     ),
     Measure(
         "deo_max",
@@ -204,6 +209,7 @@ _ALL = (
         rates.mean_change,
         binary=False,
         label_mix=True,
+        reduce=rates.right_or_wrong,
     ),
     Measure(
         "balanced_accuracy",
@@ -215,6 +221,7 @@ _ALL = (
         rates.mean_change,
         binary=False,
         label_mix=False,
+        reduce=rates.without_groups,
     ),
     Measure(
         "worst_group_accuracy",
@@ -226,6 +233,7 @@ _ALL = (
         rates.largest_change,
         binary=False,
         label_mix=True,
+        reduce=rates.right_or_wrong,
     ),
     Measure(
         "accuracy_std",
@@ -237,6 +245,7 @@ _ALL = (
         rates.sample_deviation,
         binary=False,
         label_mix=True,
+        reduce=rates.right_or_wrong,
     ),
     Measure(
         "bias_amplification",
@@ -249,6 +258,7 @@ _ALL = (
         rates.mean_largest_change,
         binary=False,
         label_mix=True,
+        reduce=rates.without_labels,
     ),
 )
 

@@ -72,6 +72,32 @@ def _pair_gaps(rates: Rates) -> NDArray[np.float64]:
     return np.abs(rates[..., first, :] - rates[..., second, :])
 
 
+# Sums of tables that keep what some rates need: fewer cells to draw in a bootstrap.
+
+
+def as_counted(tables: Tables) -> Tables:
+    """All of it."""
+    return tables
+
+
+def without_labels(tables: Tables) -> Tables:
+    """(..., groups, 1, predictions): enough for selection rates and shares."""
+    return np.asarray(tables.sum(-2, keepdims=True))
+
+
+def without_groups(tables: Tables) -> Tables:
+    """(..., 1, labels, predictions): enough for pooled rates."""
+    return np.asarray(tables.sum(-3, keepdims=True))
+
+
+def right_or_wrong(tables: Tables) -> Tables:
+    """(..., groups, 2, 2) with right and wrong predictions as one label's: for accuracies."""
+    right = _correct(tables).sum(-1)
+    wrong = tables.sum((-1, -2)) - right
+    label = np.stack([right, wrong], axis=-1)
+    return np.stack([label, np.zeros_like(label)], axis=-2)
+
+
 # Seminorms of rates: f(x + y) <= f(x) + f(y). A bias is one of them applied to the rates, and so
 # is the size of an estimation error, |f(estimate) - f(truth)| <= f(estimate - truth).
 

@@ -1,0 +1,119 @@
+"""One threshold per group: what is possible if the group may be used at prediction time.
+
+The idea is that of Hardt, Price, Srebro, Equality of opportunity in supervised learning (NIPS
+2016) without their randomisation: the thresholds with the best performance among those with
+bias < tolerance - margin on the held-back rows; where there are none, those of the least bias.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.corrections.decision import Decision, ThresholdPerGroup, binary_scores
+from trainables.evaluation.counts import Counts, ScoreCounts, tables_at_all_thresholds
+from trainables.evaluation.rates import Tables, Values
+from trainables.evaluation.trivial import is_trivial
+from trainables.objective import Objective
+
+GRID = 100  # candidates per group in the first pass over pairs
+LEVELS = 101  # rates that starts for more than two groups give to every group
+SWEEPS = 20  # at most so many rounds over the groups
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GroupThresholds:
+    """Two groups: all pairs of a grid of at most 100 thresholds each, then all pairs around the
+    best one; exact while no group has more than 100 distinct operating points. More groups:
+    coordinate search from a common threshold and from thresholds with equal rates, a local
+    optimum. Nothing is drawn at random.
+    """
+
+    needs_group: ClassVar[bool] = True
+    binary: ClassVar[bool] = True
+
+    def fit(
+        self,
+        held_back: Counts | ScoreCounts,
+        objective: Objective,
+        priors: NDArray[np.float64],
+        seed: int,
+    ) -> Decision:
+        scores = binary_scores("group_thresholds", held_back)
+        if scores.n_groups < 2:
+            raise ValueError(f"group_thresholds: needs two groups, got {scores.n_groups}")
+        search = _Search(scores, objective, priors)
+        indices = search.pairs() if scores.n_groups == 2 else search.coordinates()
+        chosen = tuple(int(index) for index in indices)
+        return ThresholdPerGroup(chosen, trivial=is_trivial(scores.at(chosen)))
+
+
+class _Search:
+    """The held-back rows seen at every threshold, and what thresholds are worth there."""
+
+    def __init__(
+        self, scores: ScoreCounts, objective: Objective, priors: NDArray[np.float64]
+    ) -> None:
+        self.objective, self.priors, self.n_groups = objective, priors, scores.n_groups
+        self.tables = tables_at_all_thresholds(scores.histogram)  # (1001, groups, 2, 2)
+        # a threshold changes something where its bin holds rows of the group
+        rows = scores.histogram.sum(axis=1)
+        self.distinct = [np.union1d([0], np.flatnonzero(of_group)) for of_group in rows]
+
+    def worth(self, tables: Tables) -> Values:
+        """1 + performance where feasible, else -bias; -inf where that is not estimable."""
+        performance, bias = self.objective.judge(tables, self.priors)
+        worth = np.where(bias < self.objective.safe_bias, 1.0 + performance, -bias)
+        return np.where(np.isnan(worth), -np.inf, worth)
+
+    def at(self, indices: Indices) -> Tables:
+        """(..., groups, 2, 2) tables of threshold indices (..., groups)."""
+        return self.tables[indices, np.arange(self.n_groups)]
+
+    def pairs(self) -> Indices:
+        """The best pair on a grid, then the best within one step of the grid around it."""
+        strides = [-(-len(points) // GRID) for points in self.distinct]
+        grids = [points[::stride] for points, stride in zip(self.distinct, strides, strict=True)]
+        best = self._best_pair(*grids)
+        if max(strides) == 1:
+            return best
+        windows = []
+        for points, stride, index in zip(self.distinct, strides, best, strict=True):
+            at = int(np.searchsorted(points, index))
+            windows.append(points[max(0, at - stride) : at + stride + 1])
+        return self._best_pair(*windows)
+
+    def _best_pair(self, first: Indices, second: Indices) -> Indices:
+        pairs = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
+        return np.asarray(pairs[self.worth(self.at(pairs)).argmax()])
+
+    def coordinates(self) -> Indices:
+        """One group after the other takes its best threshold, from every start's best."""
+        starts = np.concatenate([self._common_starts(), self._equal_rate_starts()])
+        indices = starts[self.worth(self.at(starts)).argmax()].copy()
+        best = -np.inf
+        for _ in range(SWEEPS):
+            for group, points in enumerate(self.distinct):
+                trials = np.repeat(indices[None], len(points), axis=0)
+                trials[:, group] = points
+                worth = self.worth(self.at(trials))
+                indices = trials[worth.argmax()]
+            if not worth.max() > best:
+                break
+            best = worth.max()
+        return indices
+
+    def _common_starts(self) -> Indices:
+        return np.stack([np.arange(len(self.tables))] * self.n_groups, axis=1)
+
+    def _equal_rate_starts(self) -> Indices:
+        """(101, groups) thresholds whose rates, as the bias sees them, come nearest to a level."""
+        rates = self.objective.bias_measure.rates(self.tables).mean(-1)  # (1001, groups)
+        rates = np.where(np.isnan(rates), np.inf, rates)
+        levels = np.linspace(0, 1, LEVELS)[:, None, None]
+        return np.asarray(np.abs(rates - levels).argmin(axis=1))

@@ -1,0 +1,162 @@
+"""How well counts determine a bias or a performance: bootstrap intervals, by explicit seeds.
+
+A percentile of resampled absolute values or maxima is biased upwards, so the bootstrap works on
+the rates: q is the quantile of deviation(resampled rates - rates), where a measure's deviation is
+a seminorm that bounds its change, |bias - true bias| <= deviation(rates - true rates). The
+interval is bias +- q, cut at 0. It covers at least as often as asked for, near zero as elsewhere.
+By symmetry of the errors each end alone misses at most half as often as the interval.
+
+Rows are drawn from counts to which each cell (group, label) adds one row in all, so that a rate of
+0 or 1 in a small cell is not read as certainty. Measures within cells are drawn with the cells'
+sizes fixed, all others with only the number of rows fixed. Disparate impact is taken on the log
+ratio. Rows that show one object (colour and grey copies) are counted as independent: without
+paired counts the intervals of gaps between such groups are wider than need be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.measures import Measure, find_measure
+from trainables.evaluation.rates import Tables
+from trainables.evaluation.trivial import trivial_performance
+
+RESAMPLES = 1000
+BEYOND = 20  # draws that shall lie outside of an interval, for levels close to 1
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A bias or performance with the bootstrapped sizes of its error."""
+
+    point: float  # NaN: not estimable
+    deviations: NDArray[np.float64]  # (resamples,) sorted
+    limit: float  # of the point and the interval
+    log_of: float | None = None  # for a ratio: the finite -log(ratio) that the errors belong to
+
+    def interval(self, level: float = 0.95) -> Interval:
+        """Two-sided; NaN where the point is not estimable."""
+        if not 0 < level < 1:
+            raise ValueError(f"interval: level must lie in (0, 1), got {level}")
+        if np.isnan(self.point):
+            return float("nan"), float("nan")
+        # the smallest draw that at least `level` of the draws do not exceed
+        q = float(self.deviations[int(np.ceil(level * len(self.deviations))) - 1])
+        if self.log_of is None:
+            return max(0.0, self.point - q), min(self.limit, self.point + q)
+        low, high = max(0.0, self.log_of - q), self.log_of + q
+        # the smoothed ratio must not shut out the one that was seen
+        return min(-float(np.expm1(-low)), self.point), max(-float(np.expm1(-high)), self.point)
+
+    def upper(self, level: float = 0.95) -> float:
+        """The true value lies below with probability `level`: a one-sided bound."""
+        return self.interval(2 * level - 1)[1]
+
+    def lower(self, level: float = 0.95) -> float:
+        """The true value lies above with probability `level`."""
+        return self.interval(2 * level - 1)[0]
+
+
+def estimate(name: str, counts: Counts, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+    """The bias, or the performance, called `name`."""
+    measure = find_measure(name)
+    point = (
+        measure.bias(counts.table) if measure.compares_groups else measure.compute(counts.table)
+    )
+    if np.isnan(point):
+        return Estimate(float("nan"), np.array([np.nan]), measure.limit)
+    table = measure.reduce(counts.table)
+    drawn = _resample(measure, table, resamples, seed)
+    if measure.kind == "ratio":
+        logs = np.log(measure.rates(_smoothed(table)))
+        errors = np.log(measure.rates(_smoothed(drawn))) - logs
+        log_of = float(measure.deviation(logs)) if point == 1 else -float(np.log1p(-point))
+    else:
+        errors = measure.rates(drawn) - measure.rates(_smoothed(table))
+        log_of = None
+    sizes = measure.deviation(errors)
+    sizes = np.sort(np.where(np.isnan(sizes), np.inf, sizes))  # a draw without rates may be any
+    return Estimate(float(point), sizes, measure.limit, log_of)
+
+
+def bias_interval(name: str, counts: Counts, level: float = 0.95, seed: int = 0) -> Interval:
+    """A two-sided interval of a bias; NaN where the bias is not estimable."""
+    if not find_measure(name).compares_groups:
+        raise ValueError(f"{name}: is a performance and has no bias")
+    return estimate(name, counts, seed, _resamples_for(level)).interval(level)
+
+
+def performance_interval(
+    name: str, counts: Counts, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """A two-sided interval of a performance; NaN where it is not estimable."""
+    _performance(name)
+    return estimate(name, counts, seed, _resamples_for(level)).interval(level)
+
+
+def simultaneous_level(level: float, points: int) -> float:
+    """The level at which each of `points` intervals must hold for all to hold together."""
+    if points < 1:
+        raise ValueError(f"simultaneous_level: needs at least one point, got {points}")
+    return 1.0 - (1.0 - level) / points
+
+
+def beats_trivial(name: str, counts: Counts, seed: int = 0) -> bool:
+    """Clearly better than every constant prediction: the 95 % lower bound lies above the best."""
+    _performance(name)
+    return estimate(name, counts, seed).lower() > trivial_performance(name, counts)
+
+
+def performance_se(name: str, counts: Counts, seed: int = 0) -> float:
+    """Standard error: the binomial formula for (mean) rates, a bootstrap for the worst group."""
+    measure = _performance(name)
+    table = counts.table
+    if np.isnan(measure.compute(table)):
+        return float("nan")
+    if name == "worst_group_accuracy":
+        drawn = measure.compute(_resample(measure, measure.reduce(table), RESAMPLES, seed))
+        return float(np.nanstd(drawn, ddof=1))
+    rates = measure.rates(table)[0]
+    rows = table.sum((0, 2)) if name == "balanced_accuracy" else np.array([table.sum()])
+    return float(np.sqrt((rates * (1 - rates) / rows).sum()) / len(rates))
+
+
+def _performance(name: str) -> Measure:
+    measure = find_measure(name)
+    if measure.compares_groups:
+        raise ValueError(f"{name}: is a bias, not a performance")
+    return measure
+
+
+def _resamples_for(level: float) -> int:
+    beyond = 1 - level
+    return max(RESAMPLES, int(np.ceil(BEYOND / beyond))) if 0 < beyond < 1 else RESAMPLES
+
+
+def _smoothed(tables: Tables) -> NDArray[np.float64]:
+    """Tables with one row more in every cell that has rows, shared by the predictions."""
+    filled = tables.sum(-1, keepdims=True) > 0
+    return np.asarray(tables + filled / tables.shape[-1], dtype=np.float64)
+
+
+def _resample(
+    measure: Measure, table: NDArray[np.int64], resamples: int, seed: int
+) -> NDArray[np.int64]:
+    """(resamples, groups, labels, predictions) tables drawn from the smoothed counts."""
+    generator = np.random.default_rng(seed)
+    smoothed = _smoothed(table)
+    if measure.within_cells:  # all of these are binary: each cell is one binomial draw
+        cells = table.sum(-1)
+        positives = generator.binomial(
+            cells, smoothed[..., 1] / smoothed.sum(-1), size=(resamples, *cells.shape)
+        )
+        return np.stack([cells - positives, positives], axis=-1)
+    shares = smoothed.reshape(-1) / smoothed.sum()
+    drawn = generator.multinomial(table.sum(), shares, size=resamples)
+    return drawn.reshape(resamples, *table.shape)

@@ -1,0 +1,53 @@
+"""What a report says about counts: the keys are written here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.intervals import estimate, performance_se
+from trainables.evaluation.measures import all_measures
+from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial_performance
+
+if TYPE_CHECKING:
+    from trainables.objective import Objective
+
+
+def evaluate(counts: Counts, objective: Objective, seed: int = 0) -> dict[str, Any]:
+    """Everything a report says about decided counts by group; JSON types, None = not estimable.
+
+    Intervals hold with 95 % each, the one-sided bounds too. Feasible: the bias lies below
+    tolerance - margin, or its upper bound below the tolerance.
+    """
+    measures = all_measures(counts)
+    performance = estimate(objective.performance, counts, seed)
+    bias = estimate(objective.bias, counts, seed)
+    trivial = trivial_performance(objective.performance, counts)
+    facts: dict[str, Any] = {
+        "performance": performance.point,
+        "performance_se": performance_se(objective.performance, counts, seed),
+        "performance_interval": list(performance.interval()),
+        "performance_lower": performance.lower(),
+        "trivial_performance": trivial,
+        "bias": bias.point,
+        "bias_interval": list(bias.interval()),
+        "bias_upper": bias.upper(),
+        "prediction_shares": prediction_shares(counts),
+        "measures": measures,
+    }
+    return {
+        **{key: _plain(value) for key, value in facts.items()},
+        "feasible": bias.point < objective.safe_bias or bias.upper() < objective.tolerance,
+        "beats_trivial": performance.lower() > trivial,
+        "trivial": is_trivial(counts),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """`value` with None for every NaN in it."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return None if math.isnan(value) else float(value)
