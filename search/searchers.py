@@ -10,6 +10,7 @@ from ray.tune.search import Searcher
 
 from search.record import Record
 from search.studies import MethodStudy
+from trainables.spec import Spec
 
 
 class MethodSearcher(Searcher):  # type: ignore[misc]
@@ -66,7 +67,10 @@ class MethodSearcher(Searcher):  # type: ignore[misc]
         self._names[trial_id] = name
         settings = self._studies[method].ask(name)
         spec = {"trial": name, "method": method, "settings": settings, **self._base}
-        self._record.add("trial_start", trial=name, method=method, spec=spec)
+        learns_from = Spec.from_config(spec).learns_from
+        self._record.add(
+            "trial_start", trial=name, method=method, spec=spec, learns_from=learns_from
+        )
         return spec
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from trainables.candidates import CandidateStore, Entry, admit
-from trainables.evaluation.evaluate import evaluate
+from trainables.evaluation.report import evaluate
 from trainables.masks import MaskedNet, Masks
 from trainables.stage import Context, Run, State, derived_seed, settings_dict
 
@@ -169,7 +169,7 @@ class Pipeline:
         """Keeps the network if nothing in this trial makes it superfluous."""
         places = ("performance", "bias", "sparsity", "feasible")
         new = Entry("", **{key: report[key] for key in places})
-        stay = admit(self.archive, new, sparsity=self.world.objective.sparsity)
+        stay = admit(self.archive, new, sparsity=self.world.sparsity)
         if self.store is None or stay is None:
             return {}
         facts = {

@@ -26,16 +26,28 @@ class World:
     data: TrialData
     dense: nn.Module
     objective: Objective
+    sparsity: bool  # whether sparsity is an objective: which candidates are superfluous
     device: torch.device
 
     @classmethod
     def open(
-        cls, prepared: Prepared, dense: nn.Module, objective: Objective, device: str | None = None
+        cls,
+        prepared: Prepared,
+        dense: nn.Module,
+        objective: Objective,
+        *,
+        sparsity: bool = True,
+        device: str | None = None,
     ) -> World:
         """Puts the data and the dense net on `device`: the GPU given to this process, or the CPU."""
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return cls(
-            prepared, TrialData(prepared, place), dense.to(place).eval(), objective, place
+            prepared,
+            TrialData(prepared, place),
+            dense.to(place).eval(),
+            objective,
+            sparsity,
+            place,
         )
 
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:

@@ -11,6 +11,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from search.record import Record, TrialRecord
 from search.schedulers.tolerance import Curve, ToleranceRule
 
+_TWO_SIDED = 1.96  # normal quantile of the reports' 95 % intervals
 CONTINUE, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
 
 
@@ -59,7 +60,11 @@ def stops(rule: ToleranceRule, trial: TrialRecord, record: Record) -> bool:
     if not last["final_stage"]:
         return False
     peers = [t for t in record.of_method(trial.method) if t.status == "finished"]
-    return rule.stops(final_curve(trial), last["bias_se"], [final_curve(t) for t in peers])
+    low, high = last["bias_interval"]
+    if low is None:
+        return False
+    error = (high - low) / (2 * _TWO_SIDED)
+    return rule.stops(final_curve(trial), error, [final_curve(t) for t in peers])
 
 
 def final_curve(trial: TrialRecord) -> Curve:

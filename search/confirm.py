@@ -1,0 +1,106 @@
+"""Opens the test split once: names the front before, evaluates it with simultaneous intervals."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from search import tracking
+from search.errors import UserError
+from search.front import Front, View, decisions_of_references, values_of, view_of
+from search.journal import Event, Journal
+from search.ledger import record_opening
+from search.problem import Build, Problem, open_problem
+from search.run_folder import RunFolder
+from trainables.corrections.decision import Decision, decision_from_dict
+from trainables.data import FairData
+from trainables.world import World
+
+LEVEL = 0.95  # of all intervals together
+
+
+def confirm(
+    path: Path,
+    *,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+) -> Front:
+    """Evaluates the front of a run on the sealed test split and stores what it finds.
+
+    The front's `opening` says the how-manieth opening of these test rows it was, from 1. A second
+    call returns what the first one stored. With nothing feasible nothing is opened.
+    Raises UserError where the run is not complete or its test rows have changed.
+    """
+    folder = RunFolder(path)
+    if (stored := folder.confirmation()) is not None:
+        return stored
+    front, facts = folder.front(), folder.facts()
+    if not any(point["chosen"] for point in front["points"]):
+        return front
+    if facts["in_memory"] and data is None:
+        raise UserError(f"confirm: {path} was run on data handed over from Python; hand them again")
+    problem = open_problem(folder.config(), data, model)
+    if problem.prepared.hashes != facts["hashes"]:
+        raise UserError(f"confirm: the data of {path} have changed since the search was started")
+    opening = _announce(folder, front, facts)
+    confirmed = {**_evaluated(folder, problem, front, facts), "opening": opening}
+    folder.save_front(confirmed, confirmed=True)
+    _append(folder, "confirm", opening=opening)
+    if problem.config.tracking.enabled:
+        tracking.sync(folder.path, problem.config.tracking.uri)
+    return confirmed
+
+
+def _announce(folder: RunFolder, front: Front, facts: Event) -> int:
+    """Writes down what will be looked at, then the opening itself, before anything is opened."""
+    names = [point["candidate"] for point in front["points"]]
+    chosen = next(point["candidate"] for point in front["points"] if point["chosen"])
+    _append(folder, "confirm_start", front=names, chosen=chosen)
+    return record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
+
+
+def _append(folder: RunFolder, kind: str, **values: Any) -> None:
+    journal = Journal(folder.path)
+    journal.append(kind, **values)
+    journal.close()
+
+
+def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) -> Front:
+    """The front with test values for every point, the dense net and the reference lines."""
+    view = view_of(facts)
+    dense = folder.dense(problem.untrained())
+    world = World.open(problem.prepared, dense, problem.objective)
+    together = len(front["points"]) + 1 + len(front["references"])
+    level = 1 - (1 - LEVEL) / together  # Bonferroni: all intervals hold at once
+    points = [_confirmed(folder, point, world, view, level) for point in front["points"]]
+    counts = world.count(world.dense, "test")
+    decisions = decisions_of_references(folder.dense_event(), facts, view)
+
+    def of_dense(decision: Decision) -> dict[str, Any]:
+        return values_of(counts, decision, view, sparsity=0.0, level=level)
+
+    references = [
+        {**reference, "test": of_dense(decisions[reference["label"]])}
+        for reference in front["references"]
+    ]
+    dense_row = {**front["dense"], "test": references[0]["test"]}
+    return {**front, "dense": dense_row, "references": references, "points": points}
+
+
+def _confirmed(
+    folder: RunFolder, point: dict[str, Any], world: World, view: View, level: float
+) -> dict[str, Any]:
+    store = folder.candidates
+    masked = store.load(point["candidate"], deepcopy(world.dense))
+    decision = decision_from_dict(store.facts(point["candidate"])["decision"])
+    counts = world.count(masked.net, "test")
+    test = values_of(
+        counts, decision, view, sparsity=point["tune"]["sparsity"], level=level
+    )
+    kept = test["bias"] is not None and test["bias"] < view.objective.tolerance
+    return {**point, "test": test, "kept_promise": bool(kept)}
+

@@ -1,0 +1,131 @@
+"""The dense net of a search: trained or given once, cached by what decides it, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from search.errors import UserError
+from trainables.batches import TrialData
+from trainables.corrections import CORRECTIONS
+from trainables.data import Prepared
+from trainables.dense import DENSE
+from trainables.evaluation.report import evaluate
+from trainables.objective import Objective
+from trainables.pipeline import seeded
+from trainables.stage import Context, derived_seed
+from trainables.world import World
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DenseRecipe:
+    """Everything that decides a dense net's weights, beside the data."""
+
+    name: str  # of DENSE
+    settings: dict[str, Any]
+    architecture: str  # str(net): tells apart networks of equal names
+    start_hash: str  # sha256 of the weights that training starts from
+    seed: int
+
+    def key(self, prepared: Prepared) -> str:
+        """sha256 over the recipe and the splits that it is trained and stopped on."""
+        hashes = {part: prepared.hashes[part] for part in ("train", "early_stop")}
+        facts = [self.name, self.settings, self.architecture, self.start_hash, self.seed, hashes]
+        shape = [prepared.input_shape, prepared.classes, prepared.group_names]
+        return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
+
+
+def weights_hash(net: nn.Module) -> str:
+    """sha256 over names, shapes and values of a network's state."""
+    digest = hashlib.sha256()
+    for name, tensor in net.state_dict().items():
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """`$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
+    if chosen := os.environ.get("FAIRFRONT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"
+
+
+def dense_net(
+    name: str,
+    settings: dict[str, Any],
+    start: nn.Module,
+    prepared: Prepared,
+    objective: Objective,
+    seed: int,
+) -> nn.Module:
+    """The trained dense net, from the cache where the same one was trained before."""
+    recipe = DenseRecipe(name, settings, str(start), weights_hash(start), seed)
+    path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
+    if path.exists():
+        log.info("dense net: taken from %s", path)
+        start.load_state_dict(load_file(path))
+        return start.eval()
+    net = _train(recipe, start, prepared, objective)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".partial-{os.getpid()}")
+    save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, partial)
+    partial.replace(path)
+    return net
+
+
+def _train(
+    recipe: DenseRecipe, start: nn.Module, prepared: Prepared, objective: Objective
+) -> nn.Module:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
+    data = TrialData(prepared, device)
+    context = Context(start.to(device), (), data, objective, device, seed)
+    with seeded(derived_seed(seed, "start"), device):
+        run = DENSE[recipe.name](**recipe.settings).start(context)
+    epoch = 0
+    while epoch < run.epochs:
+        with seeded(derived_seed(seed, "epoch", epoch), device):
+            run.epoch(context.generator("epoch", epoch))
+        epoch += 1
+    return run.result().net.cpu().eval()
+
+
+def dense_report(world: World) -> dict[str, Any]:
+    """The dense net's own counts, the reference row of every front.
+
+    Raises UserError where it is no better than a constant prediction: there is nothing to repair.
+    """
+    held_back, tune = world.count(world.dense, "held_back"), world.count(world.dense, "tune")
+    if world.prepared.binary:
+        correction: Any = CORRECTIONS["threshold"](choose="balanced_accuracy")
+    else:
+        correction = CORRECTIONS["argmax"]()
+    decision = correction.fit(
+        world.by_group(held_back), world.objective, world.prepared.priors, 0
+    )
+    found = evaluate(decision.decide(world.by_group(tune)), world.objective)
+    if not found["beats_trivial"]:
+        raise UserError(
+            f"dense net: must be clearly better than a constant prediction, got "
+            f"{world.objective.performance} {found['performance']:.3f} on tune; train it longer "
+            f"([dense] max_epochs, lr), or check the labels and weights it was given"
+        )
+    return {
+        "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
+        "sparsity": 0.0,
+        "performance": found["performance"],
+        "bias": found["bias"],
+        "weights": weights_hash(world.dense),
+    }

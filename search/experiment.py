@@ -1,0 +1,222 @@
+"""The only place where all parts meet: Config -> Tuner -> trials -> front."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import ray
+from ray import tune
+from torch import nn
+
+from search import tracking
+from search.cluster import connected
+from search.config import Config
+from search.dense_net import dense_report
+from search.errors import UserError
+from search.journal import Event, Journal, read_events
+from search.problem import Build, Problem, open_problem
+from search.progress import Status
+from search.record import Record
+from search.run_folder import RunFolder
+from search.schedulers import SCHEDULERS
+from search.schedulers.journaling import JournalingScheduler
+from search.searchers import MethodSearcher
+from search.studies import SAMPLERS, MethodStudy, Target
+from trainables.data import FairData
+from trainables.stage import derived_seed
+from trainables.trainable import FairPruning, Supplies
+from trainables.world import World
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a search wrote, and what front.json holds."""
+
+    folder: Path
+    front: dict[str, Any]
+
+
+def run(
+    config: Config,
+    *,
+    out: Path | None = None,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    address: str | None = None,
+    on_event: Listener | None = None,
+) -> RunResult:
+    """Searches and writes the run folder `out` (default `runs/<name>-<time>`).
+
+    `data` and `model` stand for [data] and [model] when they are at hand as Python objects.
+    Raises UserError before anything is written where the input does not fit together.
+    """
+    folder = RunFolder(out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder.refuse_existing()
+    problem = open_problem(config, data, model)
+    dense = problem.dense()
+    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
+    report = dense_report(world)
+    folder.create(problem.config, dense, problem.prepared)
+    with _Driver(folder, problem, dense, address, on_event) as driver:
+        driver.record.add(
+            "experiment",
+            run=uuid.uuid4().hex,
+            in_memory=data is not None,
+            model_in_memory=model is not None,
+            **problem.facts(),
+        )
+        driver.record.add("dense", **report)
+        driver.search()
+    return RunResult(folder.path, folder.write_front())
+
+
+def resume(
+    path: Path,
+    *,
+    trials: int | None = None,
+    time_limit: float | None = None,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    address: str | None = None,
+    on_event: Listener | None = None,
+) -> RunResult:
+    """Goes on with an interrupted search: finished trials stay, unfinished ones continue from
+    their checkpoints, the rest is run. A search that was complete stays as it is."""
+    folder = RunFolder(path)
+    config = folder.config()
+    changes = {"trials": trials, "time_limit": time_limit}
+    limits = {key: value for key, value in changes.items() if value is not None}
+    search = config.search.model_copy(update={"time_limit": None, **limits})
+    config = config.model_copy(update={"search": search})
+    facts = folder.facts()
+    if facts["in_memory"] and data is None:
+        raise UserError(f"resume: {path} was run on data handed over from Python; hand them again")
+    problem = open_problem(config, data, model)
+    if problem.prepared.hashes != facts["hashes"]:
+        raise UserError(f"resume: the data of {path} have changed since the search was started")
+    dense = folder.dense(problem.untrained())
+    with _Driver(folder, problem, dense, address, on_event) as driver:
+        driver.search()
+    return RunResult(folder.path, folder.write_front())
+
+
+def load_run(path: Path | str) -> dict[str, pd.DataFrame]:
+    """Frames of a run: "front", "trials" (one row each) and "reports" (one row per epoch)."""
+    return RunFolder(Path(path)).frames()
+
+
+class _Driver:
+    """Journal, record, Ray and the MLflow mirror for the length of one search."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        problem: Problem,
+        dense: nn.Module,
+        address: str | None,
+        on_event: Listener | None,
+    ) -> None:
+        self._folder, self._problem, self._dense = folder, problem, dense
+        self._address = address
+        self._on_event = on_event
+        self._stack = ExitStack()
+
+    def __enter__(self) -> _Driver:
+        path = self._folder.path
+        journal = Journal(path)
+        self._stack.callback(journal.close)
+        self._status = Status(self._problem, self._on_event)
+        self.record = Record(journal, self._status.take)
+        for event in read_events(journal.path):
+            self.record.replay([event])
+            self._status.replay(event)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def search(self) -> None:
+        """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
+        config = self._problem.config
+        limit = config.search.time_limit
+        deadline = None if limit is None else time.time() + limit
+        searcher = self._searcher(deadline)
+        if config.tracking.enabled:
+            mirror = tracking.start_mirror(self._folder.path, config.tracking.uri)
+            self._stack.callback(tracking.finish_mirror, mirror, 600)
+        if searcher.left:
+            self._status.expect(searcher.left)
+            self._tune(searcher, deadline)
+        self.record.add("search_end", left=searcher.left)
+
+    def _searcher(self, deadline: float | None) -> MethodSearcher:
+        config, problem = self._problem.config, self._problem
+        target = Target(problem.objective.safe_bias, config.objective.sparsity)
+        per_method = max(1, config.search.trials // len(problem.spaces))
+        studies = {
+            method: MethodStudy(
+                space,
+                SAMPLERS[config.search.sampler](
+                    derived_seed(config.seed, "sampler", method) % 2**32, per_method
+                ),
+                target,
+            )
+            for method, space in problem.spaces.items()
+        }
+        base = {"seed": config.seed, "correction": problem.correction}
+        return MethodSearcher(
+            studies, self.record, trials=config.search.trials, base=base, deadline=deadline
+        )
+
+    def _tune(self, searcher: MethodSearcher, deadline: float | None) -> None:
+        config, problem = self._problem.config, self._problem
+        rule = SCHEDULERS[config.search.scheduler]
+        concurrent = config.search.concurrent or max(1, (os.cpu_count() or 1) // config.resources.cpu)
+        cpus, gpus = config.resources.cpu, config.resources.gpu
+        modules = None if config.folder is None else Path(config.folder)
+        with connected(
+            self._address, cpus=concurrent * cpus, gpus=concurrent * gpus, modules=modules
+        ):
+            supplies = Supplies(
+                problem.prepared.sealed(),
+                self._dense,
+                problem.objective,
+                config.objective.sparsity,
+                self._folder.path.resolve(),
+            )
+            trainable = tune.with_resources(
+                tune.with_parameters(FairPruning, supplies=supplies), {"cpu": cpus, "gpu": gpus}
+            )
+            tuner = tune.Tuner(
+                trainable,
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=JournalingScheduler(
+                        self.record,
+                        None if rule is None else rule(limit=problem.objective.safe_bias),
+                        deadline,
+                    ),
+                    num_samples=searcher.left,
+                    max_concurrent_trials=concurrent,
+                    reuse_actors=True,
+                ),
+                run_config=tune.RunConfig(
+                    name="tune",
+                    storage_path=str(self._folder.path.resolve() / "ray"),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                    failure_config=tune.FailureConfig(max_failures=2),
+                    verbose=0,
+                ),
+            )
+            tuner.fit()
+

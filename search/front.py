@@ -1,0 +1,256 @@
+"""From the journal to the front: candidates judged by their counts, nothing is retrained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.front import constrained_front
+from analysis.hypervolume import hypervolume
+from analysis.select import choose, closest
+from search.errors import UserError
+from search.journal import Event
+from trainables.corrections import CORRECTIONS
+from trainables.corrections.decision import Decision, decision_from_dict
+from trainables.data.grouping import Grouping
+from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
+from trainables.evaluation.report import evaluate
+from trainables.evaluation.trivial import trivial_performance
+from trainables.objective import Objective
+
+Front = dict[str, Any]  # what front.json holds
+
+
+@dataclass(frozen=True)
+class View:
+    """What counts are judged by: an objective and a grouping of the finest crossing."""
+
+    objective: Objective
+    sparsity: bool  # whether it is an objective
+    crossing_to_group: NDArray[np.int64]
+    group: str
+    group_names: tuple[str, ...]
+    crossing_priors: NDArray[np.float64]  # (crossings, labels), shares of train
+    changed: bool = False  # differs from what the search was run with: decisions are fitted anew
+
+    @property
+    def priors(self) -> NDArray[np.float64]:
+        """(groups, labels) shares of train, without the crossings that are left out."""
+        groups = int(self.crossing_to_group.max()) + 1
+        table = np.zeros((groups, self.crossing_priors.shape[1]))
+        kept = self.crossing_to_group >= 0
+        np.add.at(table, self.crossing_to_group[kept], self.crossing_priors[kept])
+        return table / table.sum()
+
+    def with_bias(self, bias: str | None, tolerance: float | None) -> View:
+        """Another measure or tolerance; the margin keeps its share of the tolerance."""
+        old = self.objective
+        new = tolerance if tolerance is not None else old.tolerance
+        margin = old.margin * new / old.tolerance
+        objective = Objective(old.performance, bias or old.bias, new, margin)
+        return replace(self, objective=objective, changed=True)
+
+
+def view_of(facts: Event, group: str | None = None) -> View:
+    """The view that a run was searched with, from its `experiment` event, or one by another group.
+
+    Raises UserError where the group names an attribute that the data do not have.
+    """
+    objective = Objective(**facts["objective"])
+    mapping, names = facts["crossing_to_group"], facts["group_names"]
+    if group is not None and group != facts["group"]:
+        try:
+            grouping = Grouping.parse(group)
+            values = {name: tuple(names) for name, names in facts["attributes"].items()}
+            mapping, names = grouping.of_crossing(values).tolist(), grouping.names(values)
+        except ValueError as error:
+            raise UserError(f"report: {error}") from error
+    return View(
+        objective=objective,
+        sparsity=facts["sparsity"],
+        crossing_to_group=np.asarray(mapping, dtype=np.int64),
+        group=group or facts["group"],
+        group_names=tuple(names),
+        crossing_priors=np.asarray(facts["crossing_priors"], dtype=np.float64),
+        changed=group is not None and group != facts["group"],
+    )
+
+
+def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
+    """front.json of a run as `view` sees it; `facts` is its `experiment` event."""
+    dense, kept = None, _Kept()
+    for event in events:
+        if event["event"] == "dense":
+            dense = event
+        else:
+            kept.take(event)
+    if dense is None:
+        raise ValueError("front: the journal has no dense net yet")
+    references = _references(dense, facts, view)
+    tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
+    trivial = trivial_performance(view.objective.performance, tune)
+    rows = [_point(facts, kept.specs[r["trial"]], r, view) for r in kept.reports()]
+    points, volume = _front_of(rows, view, trivial)
+    return {
+        "name": facts["name"],
+        "objective": {
+            "performance": view.objective.performance,
+            "bias": view.objective.bias,
+            "tolerance": view.objective.tolerance,
+            "margin": view.objective.margin,
+            "sparsity": view.sparsity,
+            "group": view.group,
+            "groups": list(view.group_names),
+            "reference": [trivial, view.objective.tolerance, 0.0],
+        },
+        "hypervolume": volume,
+        "opening": None,
+        "candidates": len(rows),
+        "dense": {"tune": references[0]["tune"], "test": None},
+        "references": references,
+        "points": points,
+    }
+
+
+class _Kept:
+    """The reports that stand for candidates, gathered while the journal is read."""
+
+    def __init__(self) -> None:
+        self.specs: dict[str, dict[str, Any]] = {}
+        self._reports: dict[str, dict[str, Event]] = {}  # trial -> candidate -> report
+
+    def take(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "trial_start":
+            self.specs[event["trial"]] = event
+            self._reports[event["trial"]] = {}
+        elif kind == "report":
+            of_trial = self._reports[event["trial"]]
+            for name in event["dropped"]:
+                of_trial.pop(name, None)
+            if event["candidate"]:
+                of_trial[event["candidate"]] = event
+        elif kind == "trial_end" and event["status"] in ("stopped", "failed"):
+            self._reports[event["trial"]] = {}  # a stopped trial never enters a front
+
+    def reports(self) -> list[Event]:
+        return [report for of_trial in self._reports.values() for report in of_trial.values()]
+
+
+def _fitted(facts: Event, report: Event, view: View, correction: Any) -> Decision:
+    """The correction fitted on debias' held-back part."""
+    held_back = counts_from_dict(report["counts"]["held_back"]).regroup(view.crossing_to_group)
+    fitted: Decision = correction.fit(held_back, view.objective, view.priors, facts["seed"])
+    return fitted
+
+
+def values_of(
+    counts: Counts | ScoreCounts,
+    decision: Decision,
+    view: View,
+    *,
+    sparsity: float,
+    level: float = 0.95,
+) -> dict[str, Any]:
+    """Performance, bias, their intervals and every measure of counts at the finest crossing."""
+    decided = decision.decide(counts.regroup(view.crossing_to_group))
+    return {**evaluate(decided, view.objective, level=level), "sparsity": sparsity}
+
+
+def _tune_values(report: Event, decision: Decision, view: View) -> dict[str, Any]:
+    counts = counts_from_dict(report["counts"]["tune"])
+    return values_of(counts, decision, view, sparsity=report["sparsity"])
+
+
+def _correction(facts: Event) -> Any:
+    settings = dict(facts["correction"])
+    return CORRECTIONS[settings.pop("name")](**settings)
+
+
+def decisions_of_references(dense: Event, facts: Event, view: View) -> dict[str, Decision]:
+    """How the unrepaired dense net is judged, by label: with its best threshold (or argmax), and
+    for binary tasks with group thresholds, which is what can be had if the group may be used."""
+    if len(facts["classes"]) > 2:
+        corrections: dict[str, Any] = {"dense net": CORRECTIONS["argmax"]()}
+    else:
+        corrections = {
+            "dense net": CORRECTIONS["threshold"](choose="balanced_accuracy"),
+            "dense net, group thresholds": CORRECTIONS["group_thresholds"](),
+        }
+    return {label: _fitted(facts, dense, view, one) for label, one in corrections.items()}
+
+
+def _references(dense: Event, facts: Event, view: View) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": label,
+            "needs_group": bool(decision.needs_group),
+            "tune": _tune_values(dense, decision, view),
+            "test": None,
+        }
+        for label, decision in decisions_of_references(dense, facts, view).items()
+    ]
+
+
+def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, Any]:
+    if view.changed:
+        decision = _fitted(facts, report, view, _correction(facts))
+    else:
+        decision = decision_from_dict(report["decision"])
+    values = _tune_values(report, decision, view)
+    return {
+        "candidate": report["candidate"],
+        "trial": report["trial"],
+        "epoch": report["epoch"],
+        "method": start["method"],
+        "settings": start["spec"]["settings"],
+        "learns_from": start["learns_from"],
+        "needs_group": bool(decision.needs_group),
+        "live": report["live"],
+        "tune": values,
+        "test": None,
+        "feasible": bool(values["feasible"] and values["beats_trivial"]),
+        "chosen": False,
+        "kept_promise": None,
+    }
+
+
+def _front_of(
+    rows: list[dict[str, Any]], view: View, trivial: float
+) -> tuple[list[dict[str, Any]], float]:
+    """The points of the front, best performance first, and its hypervolume.
+
+    Without a feasible candidate: the closest ones, marked infeasible, and 0.
+    """
+    if not rows:
+        return [], 0.0
+    performance = _column(rows, "performance")
+    bias, sparsity = _column(rows, "bias"), _column(rows, "sparsity")
+    feasible = np.array([row["feasible"] for row in rows])
+    values = np.column_stack([performance, bias, sparsity][: 2 + view.sparsity])
+    if not feasible.any():
+        eligible = np.array([row["tune"]["beats_trivial"] for row in rows])
+        return [rows[i] for i in closest(performance, bias, eligible)], 0.0
+    on_front = constrained_front(values, [True, False, True][: values.shape[1]], feasible)
+    reference = [trivial, view.objective.tolerance, 0.0][: values.shape[1]]
+    volume = hypervolume(values[on_front], reference, [1.0, 0.0, 1.0][: values.shape[1]])
+    chosen = choose(
+        performance,
+        _column(rows, "performance_se"),
+        bias,
+        sparsity if view.sparsity else None,
+        feasible & on_front,
+    )
+    if chosen is not None:
+        rows[chosen]["chosen"] = True
+    order = sorted(np.flatnonzero(on_front), key=lambda i: -performance[i])
+    return [rows[i] for i in order], volume
+
+
+def _column(rows: list[dict[str, Any]], key: str) -> NDArray[np.float64]:
+    values = [row["tune"][key] for row in rows]
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,215 @@
+"""What a search is about, opened and checked before anything starts or is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from search.config import Config
+from search.dense_net import dense_net
+from search.errors import UserError
+from spaces.compose import compose
+from spaces.space import Space
+from trainables.corrections import CORRECTIONS
+from trainables.data import DATASETS, FairData, Prepared, from_frame, load_user, prepare
+from trainables.heads import head_for
+from trainables.methods import METHODS
+from trainables.models import build, load_weights
+from trainables.objective import Objective
+from trainables.spec import Spec
+from trainables.stage import derived_seed
+
+Build = Callable[[tuple[int, ...], int], nn.Module]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A config with its data opened and split, its objective and the spaces of its methods."""
+
+    config: Config
+    prepared: Prepared
+    objective: Objective
+    spaces: dict[str, Space]
+    correction: dict[str, Any]  # {"name": ..., settings}
+    model: nn.Module | Build | None = None  # given from Python instead of [model]
+
+    def untrained(self) -> nn.Module:
+        """The network as training starts from it: built, initialised by the seed, weights loaded.
+
+        Raises UserError where the builder or the weights file do not fit.
+        """
+        outputs = head_for(len(self.prepared.classes)).outputs
+        shape = tuple(self.prepared.input_shape)
+        if isinstance(self.model, nn.Module):
+            return self.model
+        config = self.config.model
+        folder = _folder(self.config)
+        try:
+            name: Any = self.model or config.build or config.name
+            seed = derived_seed(self.config.seed, "model")
+            net = build(name, shape, outputs, seed=seed, folder=folder, **config.args)
+            if config.weights is not None:
+                load_weights(net, (folder or Path()) / config.weights)
+        except (ValueError, FileNotFoundError) as error:
+            raise UserError(f"[model] {error}") from error
+        return net
+
+    def dense(self) -> nn.Module:
+        """The dense net: trained, or from the cache."""
+        config = self.config.dense
+        try:
+            return dense_net(
+                config.name,
+                config.settings,
+                self.untrained(),
+                self.prepared,
+                self.objective,
+                self.config.seed,
+            )
+        except FloatingPointError as error:
+            raise UserError(f"[dense] {error}") from error
+
+    def facts(self) -> dict[str, Any]:
+        """What the journal has to know of the data, so that counts can be judged without them."""
+        prepared = self.prepared
+        return {
+            "name": self.config.name,
+            "seed": self.config.seed,
+            "data": prepared.name,
+            "classes": list(prepared.classes),
+            "group": self.config.data.group,
+            "group_names": list(prepared.group_names),
+            "attributes": {k: list(v) for k, v in prepared.attribute_values.items()},
+            "crossing_to_group": np.asarray(prepared.crossing_to_group).tolist(),
+            "crossing_priors": crossing_priors(prepared).tolist(),
+            "objective": {
+                "performance": self.objective.performance,
+                "bias": self.objective.bias,
+                "tolerance": self.objective.tolerance,
+                "margin": self.objective.margin,
+            },
+            "sparsity": self.config.objective.sparsity,
+            "correction": self.correction,
+            "notes": list(prepared.notes),
+            "smallest_tolerance": prepared.smallest_tolerance,
+            "hashes": dict(prepared.hashes),
+            "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
+        }
+
+
+def crossing_priors(prepared: Prepared) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """(crossings, labels) shares of train, its early-stopping part included."""
+    table = np.zeros((len(prepared.crossing_names), len(prepared.classes)))
+    for name in ("train", "early_stop"):
+        part = prepared.parts[name]
+        np.add.at(table, (part.crossing, part.labels), 1.0)
+    return np.asarray(table / table.sum())
+
+
+def open_problem(
+    config: Config,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+) -> Problem:
+    """Opens the data and checks that everything fits together.
+
+    Raises UserError with one readable message; nothing is written and nothing is started.
+    """
+    fair = open_data(config, data)
+    try:
+        objective = Objective(
+            config.objective.performance,
+            config.objective.bias,
+            config.objective.tolerance,
+            config.objective.margin,
+        )
+        objective.check_classes(len(fair.classes))
+        prepared = prepare(
+            fair,
+            group=config.data.group,
+            split_seed=config.data.split_seed,
+            min_cell=config.data.min_cell,
+            fractions=config.data.fractions,
+            bias=config.objective.bias,
+            small_cells=config.data.small_cells,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    problem = Problem(
+        config, prepared, objective, _spaces(config), _correction(config, prepared), model
+    )
+    _check_settings(problem)
+    return problem
+
+
+def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> FairData:
+    """The data set that the config names, or the one handed over from Python."""
+    section = config.data
+    frame = {
+        "label": section.label,
+        "positive": section.positive,
+        "attributes": section.attributes,
+        "drop": section.drop,
+        "missing": section.missing,
+    }
+    try:
+        if isinstance(data, FairData):
+            return data
+        if data is not None:
+            return from_frame(data, name=config.name, **frame)
+        if section.load is not None:
+            return load_user(section.load, dict(section.args), _folder(config), frame)
+        if section.name is None:
+            raise UserError("[data] name or load must be given, or data handed over from Python")
+        return DATASETS[section.name].load(**section.args)
+    except UserError:
+        raise
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        raise UserError(f"[data] {error}") from error
+
+
+def _folder(config: Config) -> Path | None:
+    return None if config.folder is None else Path(config.folder)
+
+
+def _spaces(config: Config) -> dict[str, Space]:
+    return {
+        name: compose(METHODS[name].stages).narrow(config.space.get(name, {}))
+        for name in config.search.methods
+    }
+
+
+def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
+    """Multi-class tasks have no threshold to choose: there, argmax stands for the default."""
+    if not prepared.binary:
+        if config.correction.name not in ("threshold", "argmax") or config.correction.settings:
+            raise UserError(
+                f"[correction] name must be argmax for {len(prepared.classes)} classes, "
+                f"got {config.correction.name!r}"
+            )
+        return {"name": "argmax"}
+    return {"name": config.correction.name, **config.correction.settings}
+
+
+def _check_settings(problem: Problem) -> None:
+    """Builds the spec of one trial per method at its published settings."""
+    for method, space in problem.spaces.items():
+        config = {
+            "trial": "check",
+            "method": method,
+            "seed": problem.config.seed,
+            "settings": space.published_nested(),
+            "correction": problem.correction,
+        }
+        try:
+            Spec.from_config(config)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"[space.{method}] {error}") from error
+    if problem.correction["name"] not in CORRECTIONS:
+        raise UserError(f"[correction] unknown name {problem.correction['name']!r}")

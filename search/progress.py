@@ -1,0 +1,98 @@
+"""What is told while a search runs: how many trials, the best feasible point, the hypervolume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from analysis.hypervolume import GrowingHypervolume
+from search.journal import Event
+from search.problem import Problem
+from trainables.evaluation.counts import counts_from_dict
+from trainables.evaluation.trivial import trivial_performance
+
+
+class Status:
+    """Follows the events of a search and hands on a `status` event after each that changes it."""
+
+    def __init__(self, problem: Problem, listener: Callable[[Event], None] | None) -> None:
+        self._problem = problem
+        self._listener = listener
+        self._volume: GrowingHypervolume | None = None
+        self._hypervolume = 0.0
+        self._best: dict[str, Any] | None = None
+        self._tally = {"running": 0, "finished": 0, "stopped": 0, "failed": 0}
+        self._expected = 0
+        self._begin = time.monotonic()
+        self._ended_here = 0
+
+    def expect(self, trials: int) -> None:
+        """How many trials this session is to end; the clock for the time left starts now."""
+        self._expected = trials
+        self._begin = time.monotonic()
+
+    def replay(self, event: Event) -> None:
+        """Takes an event of an earlier session, silently."""
+        self._apply(event)
+
+    def take(self, event: Event) -> None:
+        """Takes an event of this session and tells the listener about it."""
+        self._apply(event)
+        if event["event"] == "trial_end":
+            self._ended_here += 1
+        if self._listener is None:
+            return
+        self._listener(event)
+        if event["event"] in ("trial_start", "trial_end") or event.get("candidate"):
+            self._listener(self.status())
+
+    def status(self) -> Event:
+        return {
+            "event": "status",
+            "done": self._tally["finished"],
+            "running": self._tally["running"],
+            "stopped": self._tally["stopped"],
+            "failed": self._tally["failed"],
+            "best": self._best,
+            "hypervolume": self._hypervolume,
+            "seconds_left": self._seconds_left(),
+        }
+
+    def _seconds_left(self) -> float | None:
+        if not self._ended_here or not self._expected:
+            return None
+        per_trial = (time.monotonic() - self._begin) / self._ended_here
+        return per_trial * max(0, self._expected - self._ended_here)
+
+    def _apply(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "trial_start":
+            self._tally["running"] += 1
+        elif kind == "trial_end":
+            self._tally["running"] -= 1
+            self._tally[event["status"]] += 1
+        elif kind == "dense":
+            self._volume = self._empty_volume(event)
+        elif kind == "report" and event["candidate"] and event["feasible"]:
+            self._point(event)
+
+    def _empty_volume(self, dense: Event) -> GrowingHypervolume:
+        problem, objective = self._problem, self._problem.objective
+        counts = counts_from_dict(dense["counts"]["tune"]).regroup(
+            problem.prepared.crossing_to_group
+        )
+        trivial = trivial_performance(objective.performance, counts)
+        dimensions = 2 + problem.config.objective.sparsity
+        return GrowingHypervolume(
+            [trivial, objective.tolerance, 0.0][:dimensions], [1.0, 0.0, 1.0][:dimensions]
+        )
+
+    def _point(self, report: Event) -> None:
+        values = [report["performance"], report["bias"], report["sparsity"]]
+        if self._volume is not None:
+            self._hypervolume = self._volume.add(values[: 2 + self._problem.config.objective.sparsity])
+        if self._best is None or report["performance"] > self._best["performance"]:
+            keys = ("trial", "epoch", "performance", "bias", "sparsity")
+            self._best = {key: report[key] for key in keys}
+

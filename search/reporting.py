@@ -1,0 +1,95 @@
+"""Writes front.png and report.html of a run, also under another tolerance, measure or grouping."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+from analysis.plots import front_figure
+from analysis.report import report_html
+from analysis.trials import read_journal, reports_frame, trials_frame
+from search import tracking
+from search.front import Front, build_front, view_of
+from search.journal import Event, read_events
+from search.run_folder import RunFolder
+from trainables.methods import METHODS
+
+
+def report(
+    path: Path,
+    tolerance: float | None = None,
+    bias: str | None = None,
+    group: str | None = None,
+) -> Path:
+    """Writes the report of a run and returns its path.
+
+    Without arguments: front.png and report.html as the search saw it. With another tolerance,
+    measure or grouping everything is judged anew from the counts, and the files carry the change
+    in their names; test values are left out, since that view of them was not confirmed.
+    Raises UserError for a grouping that the data do not have.
+    """
+    folder = RunFolder(path)
+    facts = folder.facts()
+    changes = {"tolerance": tolerance, "bias": bias, "group": group}
+    given = {key: value for key, value in changes.items() if value is not None}
+    if given:
+        view = view_of(facts, group)
+        if tolerance is not None or bias is not None:
+            view = view.with_bias(bias, tolerance)
+        suffix = "".join(f"-{key}-{value}" for key, value in given.items()).replace("*", "x")
+        front = build_front(facts, read_events(folder.journal), view)
+        folder.save_front(front, suffix)
+    else:
+        suffix, front = "", folder.write_front()
+    target = _write(folder, front, facts, suffix)
+    config = folder.config()
+    if not given and config.tracking.enabled:
+        tracking.sync(path, config.tracking.uri)
+    return target
+
+
+def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
+    matplotlib.use("Agg")
+    references = _marks(front)
+    figure = front_figure(front, references)
+    figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
+    events = read_journal(folder.journal)
+    text = report_html(
+        front, trials_frame(events), reports_frame(events), references, _facts(front, facts)
+    )
+    target = folder.path / f"report{suffix}.html"
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
+def _marks(front: Front) -> list[dict[str, Any]]:
+    """The reference lines as the figures want them: with their values on tune."""
+    return [
+        {
+            "label": reference["label"],
+            "needs_group": reference["needs_group"],
+            **{key: reference["tune"][key] for key in ("performance", "bias", "sparsity")},
+        }
+        for reference in front["references"]
+    ]
+
+
+def _facts(front: Front, facts: Event) -> dict[str, Any]:
+    objective = front["objective"]
+    dimensions = 2 + objective["sparsity"]
+    return {
+        "data": facts["data"],
+        "classes": facts["classes"],
+        "groups": objective["groups"],
+        "splits": facts["rows"],
+        "notes": facts["notes"],
+        "smallest_tolerance": facts["smallest_tolerance"],
+        "box": {
+            "reference": objective["reference"][:dimensions],
+            "ideal": [1.0, 0.0, 1.0][:dimensions],
+        },
+        "opening": front["opening"],
+        "methods": {name: {"summary": method.summary} for name, method in METHODS.items()},
+    }

@@ -1,0 +1,141 @@
+"""A run's folder: which file is what, and how each is written and read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from analysis.front_table import front_frame
+from analysis.trials import read_journal, reports_frame, trials_frame
+from search.config import Config
+from search.errors import UserError
+from search.front import Front, build_front, view_of
+from search.journal import Event, read_events
+from trainables.candidates import CandidateStore
+from trainables.data import Prepared
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one search. Nothing in it is ever unpickled."""
+
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def candidates(self) -> CandidateStore:
+        return CandidateStore(self.path / "candidates")
+
+    def refuse_existing(self) -> None:
+        """Raises UserError where the folder holds a run or anything else."""
+        if self.journal.exists():
+            raise UserError(
+                f"out: {self.path} holds a run already; `fairfront resume {self.path}` goes on "
+                f"with it, another --out starts a new one"
+            )
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(f"out: must be a new or empty folder, got {self.path}")
+
+    def create(self, config: Config, dense: nn.Module, prepared: Prepared) -> None:
+        """Makes the folder with the resolved config, the dense net and the encoder of its inputs."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+        weights = {name: tensor.contiguous() for name, tensor in dense.state_dict().items()}
+        save_file(weights, self.path / "dense.safetensors")
+        shape = list(prepared.input_shape)
+        encoding = {"input_shape": shape, "encoder": prepared.encoder.to_dict()}
+        write_json(self.path / "encoder.json", encoding)
+
+    def require(self) -> None:
+        """Raises UserError where there is no run."""
+        if not self.journal.exists():
+            raise UserError(f"{self.path} must be the folder of a run, but has no journal.jsonl")
+
+    def config(self) -> Config:
+        self.require()
+        return Config.load(self.path / "config.toml")
+
+    def facts(self) -> Event:
+        """The `experiment` event: what the journal says of the data and the objective."""
+        return self._first("experiment")
+
+    def dense_event(self) -> Event:
+        """The `dense` event: the dense net's own counts."""
+        return self._first("dense")
+
+    def _first(self, kind: str) -> Event:
+        self.require()
+        for event in read_events(self.journal):
+            if event["event"] == kind:
+                return event
+        raise UserError(f"{self.path}: its search ended before it had begun; start it again")
+
+    def encoding(self) -> dict[str, Any]:
+        """{"input_shape", "encoder"}: how raw rows become what the networks of this run read."""
+        self.require()
+        return dict(json.loads((self.path / "encoder.json").read_text(encoding="utf-8")))
+
+    def dense(self, net: nn.Module) -> nn.Module:
+        """The dense net's weights in `net`."""
+        net.load_state_dict(load_file(self.path / "dense.safetensors"))
+        return net.eval()
+
+    def front(self) -> Front:
+        """front.json as written last. Raises UserError where the search has not got so far."""
+        self.require()
+        path = self.path / "front.json"
+        if not path.exists():
+            raise UserError(
+                f"{self.path} has no front.json: its search was interrupted; "
+                f"`fairfront resume {self.path}` goes on with it"
+            )
+        front: Front = json.loads(path.read_text(encoding="utf-8"))
+        return front
+
+    def write_front(self) -> Front:
+        """Builds the front from the journal and writes front.json and front.csv.
+
+        A front that was confirmed stays: its points were named before test was opened.
+        """
+        if (confirmed := self.confirmation()) is not None:
+            return confirmed
+        facts = self.facts()
+        return self.save_front(build_front(facts, read_events(self.journal), view_of(facts)))
+
+    def save_front(self, front: Front, suffix: str = "", *, confirmed: bool = False) -> Front:
+        """Writes front{suffix}.json and front{suffix}.csv; a confirmed front also on its own."""
+        if confirmed:
+            write_json(self.path / "confirmed.json", front)
+        write_json(self.path / f"front{suffix}.json", front)
+        front_frame(front).to_csv(self.path / f"front{suffix}.csv", index=False)
+        return front
+
+    def confirmation(self) -> Front | None:
+        """The front with its test values, as `confirm` stored it, or None before that."""
+        path = self.path / "confirmed.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The front's points, the trials and the reports as frames."""
+        events = read_journal(self.journal)
+        return {
+            "front": front_frame(self.front()),
+            "trials": trials_frame(events),
+            "reports": reports_frame(events),
+        }
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that a reader sees the old file or the new one, never half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    partial.replace(path)
