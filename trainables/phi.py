@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from trainables.batches import TrialData, scores_of
-from trainables.corrections.threshold import Threshold, operating_points
+from trainables.corrections.threshold import Threshold
 from trainables.evaluation.counts import ScoreCounts, count
 from trainables.objective import Objective
 
@@ -22,10 +22,11 @@ def held_back_phi(net: nn.Module, data: TrialData, objective: Objective, seed: i
     counts = count(scores, part.labels.cpu(), part.groups.cpu(), data.n_groups)
     if isinstance(counts, ScoreCounts):
         priors = data.priors.double().cpu().numpy()
-        index = Threshold("fair").fit(counts, objective, priors, seed).to_dict()["index"]
-        points = operating_points(counts.histogram, objective, priors)
-        performance, bias = (float(values[index]) for values in points)
+        decided = Threshold("fair").fit(counts, objective, priors, seed).decide(counts)
+        performance, bias = objective.judge(decided.table, priors)
     else:
-        performance = float(objective.performance_measure.compute(counts.table))
-        bias = float(objective.bias_measure.bias(counts.table))
-    return performance if bias < objective.tolerance and not np.isnan(performance) else 0.0
+        # no weights: they would bring back the skew between groups that debias is rid of
+        performance = objective.performance_measure.compute(counts.table)
+        bias = objective.bias_measure.bias(counts.table)
+    fair = bool(bias < objective.tolerance)
+    return float(performance) if fair and np.isfinite(performance) else 0.0
