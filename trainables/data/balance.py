@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-CAP = 3  # no cell of debias keeps more than this many times the rows of the rarest
-CAP_FLOOR = 100  # rows that a cell may keep however rare the rarest is
+CAP = 3  # a cell of debias may keep this many times the rows of the rarest one
+MEAN_SHARE = 0.5  # and, however rare that is, this share of the mean size of the cells
 
 
 def cap_cells(cells: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
     """Sorted positions of the rows to keep; `cells` (n,) is the cell of each row."""
-    cap = max(CAP * int(np.unique(cells, return_counts=True)[1].min()), CAP_FLOOR)
+    present, counts = np.unique(cells, return_counts=True)
+    cap = max(CAP * int(counts.min()), round(MEAN_SHARE * len(cells) / len(present)))
     order = np.lexsort((generator.random(len(cells)), cells))
     ordered = cells[order]
     rank = np.arange(len(cells)) - np.searchsorted(ordered, ordered)  # inside the cell

@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 from trainables.data.fair_data import FairData
 from trainables.data.naming import nearest
 from trainables.data.skew import Images, skewed_data
-from trainables.data.splits import FRACTIONS, apportion
+from trainables.data.splits import FRACTIONS, apportion, stream
 
 SATURATION = 0.8
 INK = 16  # the darkest value of a scan
@@ -38,7 +38,7 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
     if target not in get_args(Target):
         raise ValueError(f"digits: unknown target {target!r}; {nearest(target, get_args(Target))}")
     scans, digits = load_digits(return_X_y=True)
-    generator = np.random.default_rng([split_seed, 1797])
+    generator = stream(split_seed, "digits")
     digits = digits.astype(np.int64)
     owner = apportion(digits, FRACTIONS, generator)
     splits = {name: np.flatnonzero(owner == index) for index, name in enumerate(FRACTIONS)}

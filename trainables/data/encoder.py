@@ -124,16 +124,19 @@ class FrameEncoder(Encoder):
 
     @classmethod
     def fit(cls, train: pd.DataFrame, *, impute: bool = False) -> FrameEncoder:
-        """Fits on the rows of train. A category's declared values are taken over as they are."""
+        """Fits on the rows of train. A Categorical's declared values are taken over; a
+        text column has those that occur in train."""
         numbers, categories = [], []
         for name in train.columns:
             column = train[name]
             if column.isna().all():
                 raise ValueError(f"encoder: column {name!r} must have values in train, got none")
-            if isinstance(column.dtype, pd.CategoricalDtype):
-                values = tuple(str(value) for value in column.cat.categories)
-                commonest = str(column.value_counts().index[0])
-                categories.append(Categories(str(name), values, commonest))
+            if not pd.api.types.is_numeric_dtype(column):
+                counts = column.value_counts()
+                declared = isinstance(column.dtype, pd.CategoricalDtype)
+                values = column.cat.categories if declared else sorted(counts.index)
+                text = tuple(str(value) for value in values)
+                categories.append(Categories(str(name), text, str(counts.index[0])))
             else:
                 array = column.to_numpy(dtype=np.float64, na_value=np.nan)
                 median = float(np.nanmedian(array))

@@ -27,6 +27,15 @@ class Attribute:
             raise ValueError(f"Attribute: names must differ, got {self.names}")
         _check_indices("Attribute", "values", self.values, len(self.names))
 
+    @classmethod
+    def of(cls, name: str, column: pd.Series[Any], names: tuple[str, ...]) -> Attribute:
+        """From a column of names. Raises ValueError where one is not among `names`."""
+        index = pd.Index(names).get_indexer(pd.Index(column)).astype(np.int64)
+        if (index < 0).any():
+            strange = sorted({str(value) for value in column[index < 0]})
+            raise ValueError(f"attribute {name!r}: must be one of {names}, got {strange}")
+        return cls(index, names)
+
 
 @dataclass(frozen=True, eq=False)
 class FairData:
@@ -175,9 +184,10 @@ def _check_frame(who: str, frame: pd.DataFrame, missing_allowed: bool) -> None:
             infinite = np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)).sum()
             if infinite:
                 raise ValueError(f"{who}: column {column!r} must be finite, got {infinite} inf")
-        elif not isinstance(values.dtype, pd.CategoricalDtype):
+        elif not isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
             raise ValueError(
-                f"{who}: column {column!r} must be numbers or categories, got {values.dtype}"
+                f"{who}: column {column!r} must be numbers, categories or strings, "
+                f"got {values.dtype}"
             )
 
 

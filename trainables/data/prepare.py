@@ -19,7 +19,7 @@ from trainables.data.encoder import Encoder, FrameEncoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
 from trainables.data.small_cells import Resolved, SmallCells, resolve_small_cells
-from trainables.data.splits import draw_splits
+from trainables.data.splits import draw_splits, hold_back, stream
 
 BALANCED = ("debias", "held_back")
 
@@ -102,7 +102,12 @@ def prepare(
     grouping = Grouping.parse(group)
     groups = grouping.groups(data.attributes)
     drawn = draw_splits(data, split_seed=split_seed, fractions=fractions)
-    estimated = ("held_back", "tune", "test") if len(data.classes) == 2 else ("tune", "test")
+    cells = groups * len(data.classes) + data.labels
+    binary = len(data.classes) == 2
+    drawn |= hold_back(
+        data, drawn["debias"], cells, split_seed=split_seed, min_cell=min_cell if binary else 0
+    )
+    estimated = ("held_back", "tune", "test") if binary else ("tune", "test")
     names = grouping.names(data.attribute_values)
     tables = {name: _table(data, groups, drawn[name], len(names)) for name in estimated}
     resolved = resolve_small_cells(
@@ -110,10 +115,9 @@ def prepare(
     )
     groups = resolved.mapping[groups]
     splits = {name: rows[groups[rows] >= 0] for name, rows in drawn.items()}
-    generator = np.random.default_rng([split_seed, 3])
     cells = groups * len(data.classes) + data.labels
     before = cells[splits["debias"]]
-    splits["debias"] = splits["debias"][cap_cells(before, generator)]
+    splits["debias"] = splits["debias"][cap_cells(before, stream(split_seed, "cap"))]
     all_train = np.concatenate([splits["train"], splits["early_stop"]])
     encoder = fit_encoder(_take(data.inputs, all_train), impute=data.impute)
     parts = {

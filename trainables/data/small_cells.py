@@ -48,18 +48,17 @@ def resolve_small_cells(
     mapping[kept] = np.arange(len(kept))
     resolved_names = [names[index] for index in kept]
     merged_reason = _why_small(small, classes, counts, min_cell)
+    merge = policy == "merge" and len(small) > 1 and merged_reason is None
     notes = []
-    if policy == "merge" and len(small) > 1 and merged_reason is None:
+    if merge:
         mapping[small] = len(kept)
         resolved_names.append(" + ".join(names[index] for index in small))
-        for index in small:
-            notes.append(f"{grouping}: {names[index]!r} was merged, as {reasons[index]}")
-        notes.append(f"{grouping}: the merged group is {resolved_names[-1]!r}")
-    else:
-        for index in small:
-            notes.append(f"{grouping}: {names[index]!r} was left out, as {reasons[index]}")
-        if policy == "merge" and len(small) > 1:
-            notes.append(f"{grouping}: together they would not do either, as {merged_reason}")
+    if small:
+        fate = "merged into one group" if merge else "left out"
+        listed = "; ".join(f"{names[index]!r} ({reasons[index]})" for index in small)
+        notes.append(f"{grouping}: groups under min_cell={min_cell} were {fate}: {listed}")
+    if policy == "merge" and len(small) > 1 and not merge:
+        notes.append(f"{grouping}: these groups are too small even together ({merged_reason})")
     if len(resolved_names) < 2:
         raise ValueError(
             f"{grouping}: at least two groups must have min_cell={min_cell} rows of every label "
@@ -84,4 +83,4 @@ def _why_small(
     )
     if rows >= min_cell:
         return None
-    return f"label {classes[label]!r} has {rows} rows on {split}, under min_cell={min_cell}"
+    return f"label {classes[label]!r} has {rows} rows on {split}"

@@ -14,6 +14,7 @@ FRACTIONS = {"train": 0.5, "debias": 0.15, "tune": 0.15, "test": 0.2}
 FRACTIONS_BESIDE_TEST = {"train": 0.7, "debias": 0.15, "tune": 0.15}  # test is fixed by the data
 EARLY_STOP = 0.1  # of train
 HELD_BACK = 0.3  # of debias
+HELD_BACK_AT_MOST = 0.5  # of a cell of debias that would be too small otherwise
 
 
 def apportion(
@@ -64,10 +65,10 @@ def divide(
 def draw_splits(
     data: FairData, *, split_seed: int, fractions: Mapping[str, float] | None = None
 ) -> dict[str, NDArray[np.int64]]:
-    """Row numbers of train, early_stop, debias, held_back, tune and test.
+    """Row numbers of train, early_stop, debias, tune and test.
 
     What the data set fixes stays; the rest is drawn by `fractions`, else the data set's own, else
-    the defaults. early_stop is then carved from train and held_back from debias.
+    the defaults. early_stop is then carved from train.
     """
     fixed = dict(data.splits or {})
     wanted = resolve_fractions(data, fractions)
@@ -76,22 +77,42 @@ def draw_splits(
         free = np.ones(len(data), dtype=bool)
         for rows in fixed.values():
             free[rows] = False
-        splits |= divide(data, np.flatnonzero(free), wanted, _generator(split_seed, 0))
-    for stream, (source, carved, share) in enumerate(
-        [("train", "early_stop", EARLY_STOP), ("debias", "held_back", HELD_BACK)], start=1
-    ):
-        splits |= divide(
-            data,
-            splits[source],
-            {source: 1 - share, carved: share},
-            _generator(split_seed, stream),
-        )
+        splits |= divide(data, np.flatnonzero(free), wanted, stream(split_seed, "splits"))
+    shares = {"train": 1 - EARLY_STOP, "early_stop": EARLY_STOP}
+    splits |= divide(data, splits["train"], shares, stream(split_seed, "early_stop"))
     for name, rows in splits.items():
         if not len(rows):
             raise ValueError(
                 f"{data.name}: split {name!r} must have rows, got none of {len(data)}"
             )
     return splits
+
+
+def hold_back(
+    data: FairData,
+    rows: NDArray[np.int64],
+    cells: NDArray[np.int64],
+    *,
+    split_seed: int,
+    min_cell: int,
+) -> dict[str, NDArray[np.int64]]:
+    """Divides debias (`rows`, with the cell of each row of the data in `cells`) in two.
+
+    held_back gets 30 % of each cell; where that is under `min_cell`, as much as is needed, up to
+    half of the cell, so that a group is not lost for want of a few rows. A unit goes by the cell
+    of its first row.
+    """
+    _, first, unit = np.unique(data.unit_of_row[rows], return_index=True, return_inverse=True)
+    counts = np.bincount(cells[rows])
+    needed = np.minimum((min_cell + 1) / np.maximum(counts, 1), HELD_BACK_AT_MOST)
+    share = np.maximum(needed, HELD_BACK)[cells[rows][first][unit]]
+    parts: dict[str, list[NDArray[np.int64]]] = {"debias": [], "held_back": []}
+    for index, held in enumerate(np.unique(share)):
+        generator = stream(split_seed, "held_back", index)
+        shares = {"debias": 1 - float(held), "held_back": float(held)}
+        for name, taken in divide(data, rows[share == held], shares, generator).items():
+            parts[name].append(taken)
+    return {name: np.sort(np.concatenate(taken)) for name, taken in parts.items()}
 
 
 def resolve_fractions(
@@ -120,7 +141,8 @@ def resolve_fractions(
     return {name: chosen[name] / total for name in needed}
 
 
-def _generator(split_seed: int, stream: int) -> np.random.Generator:
+def stream(split_seed: int, purpose: str, index: int = 0) -> np.random.Generator:
+    """The generator for one purpose; streams of different purposes do not depend on each other."""
     if split_seed < 0:
         raise ValueError(f"split_seed: must be 0 or more, got {split_seed}")
-    return np.random.default_rng([split_seed, stream])
+    return np.random.default_rng([split_seed, index, *purpose.encode()])

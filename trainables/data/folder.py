@@ -1,0 +1,56 @@
+"""Where data files lie, and what is said when one is missing or is not the expected one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+VARIABLE = "FAIRFRONT_DATA"
+
+
+class MissingDataError(FileNotFoundError, ValueError):
+    """A data file that has to be fetched first."""
+
+
+def data_folder() -> Path:
+    """The folder that FAIRFRONT_DATA names, else `fairfront/data` in the user's cache folder."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "fairfront" / "data"
+
+
+def find_file(name: str, relative: str, source: str, folder: Path | None = None) -> Path:
+    """The file `relative` of the data set `name`; `source` is the page that it comes from.
+
+    Raises MissingDataError saying which file, where to put it, and how to get it.
+    """
+    path = (folder or data_folder()) / relative
+    if not path.is_file():
+        raise MissingDataError(
+            f"{name}: needs the file {path}, which is missing; run `fairfront data get {name}`, "
+            f"or put it there from {source} (the folder is set by {VARIABLE})"
+        )
+    return path
+
+
+def sha256(path: Path) -> str:
+    """The file's checksum in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_counts(
+    who: str, what: str, expected: Mapping[str, int], found: Mapping[str, int]
+) -> None:
+    """Raises ValueError, with both numbers, where a count is not that of the official file."""
+    wrong = [
+        f"{name}: expected {count}, found {found.get(name, 0)}"
+        for name, count in expected.items()
+        if found.get(name, 0) != count
+    ]
+    if wrong:
+        raise ValueError(f"{who}: {what} must be those of the official file; {'; '.join(wrong)}")

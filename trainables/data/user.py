@@ -1,0 +1,52 @@
+"""The user's own data: a function beside the experiment file that returns FairData or a frame."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from trainables.data.fair_data import FairData
+from trainables.data.frame import from_frame
+from trainables.user_code import load_function
+
+KEY = "data.load"
+
+
+def load_user(
+    spec: str,
+    args: Mapping[str, Any],
+    folder: Path | None,
+    frame_options: Mapping[str, Any] | None = None,
+) -> FairData:
+    """Calls `module:function` with `args` and makes FairData of what it returns.
+
+    `frame_options` are the keyword arguments of `from_frame` (label, positive, attributes, drop,
+    missing) and are only allowed where a frame is returned. Raises ValueError naming the key.
+    """
+    options = dict(frame_options or {})
+    function = load_function(KEY, spec, folder)
+    try:
+        inspect.signature(function).bind(**args)
+    except TypeError as error:
+        raise ValueError(f"data.args: must fit {spec}, got {dict(args)}: {error}") from error
+    returned = function(**args)
+    if isinstance(returned, FairData):
+        if options:
+            raise ValueError(
+                f"data: {', '.join(options)} only go with a DataFrame, but {spec} returns FairData"
+            )
+        return returned
+    if not isinstance(returned, pd.DataFrame):
+        raise ValueError(
+            f"{KEY}: {spec} must return FairData or a DataFrame, got {type(returned).__name__}"
+        )
+    for key in ("label", "attributes"):
+        if not options.get(key):
+            raise ValueError(
+                f"data.{key}: must be given where {spec} returns a DataFrame, got none"
+            )
+    return from_frame(returned, name=spec.partition(":")[0], **options)
