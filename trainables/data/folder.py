@@ -43,6 +43,16 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_sha256(who: str, path: Path, expected: str) -> None:
+    """Raises ValueError where the file is not the official one."""
+    found = sha256(path)
+    if found != expected:
+        raise ValueError(
+            f"{who}: {path} must be the official file with sha256 {expected[:12]}..., "
+            f"got {found[:12]}...; delete it and run `fairfront data get {who}`"
+        )
+
+
 def check_counts(
     who: str, what: str, expected: Mapping[str, int], found: Mapping[str, int]
 ) -> None:

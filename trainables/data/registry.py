@@ -1,0 +1,75 @@
+"""The data sets by name, and how a named one is loaded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.data import adult, cifar10s, compas, digits
+from trainables.data.fair_data import FairData
+from trainables.data.naming import nearest
+
+PRIVATE = ("folder", "split_seed")  # set by the caller, not in [data.args]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What is known of a data set before it is loaded."""
+
+    load: Callable[..., FairData]  # keyword arguments only; its parameters are [data.args]
+    summary: str
+    source: str  # the official page
+    files: tuple[str, ...] = ()  # needed, inside the data folder
+    groups: tuple[str, ...] = ()  # names of its attributes
+
+
+DATASETS: dict[str, DataSet] = {
+    "digits": DataSet(
+        digits.load,
+        "1,797 handwritten digits as a skewed colour/grey set of 8 x 8 images; no download",
+        "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
+        groups=("domain",),
+    ),
+    "adult": DataSet(
+        adult.load,
+        "45,222 people of the 1994 US census: income above 50,000 dollars?",
+        adult.SOURCE,
+        files=adult.FILES,
+        groups=("sex", "race"),
+    ),
+    "compas": DataSet(
+        compas.load,
+        "6,167 defendants of Broward County: arrested again within two years?",
+        compas.SOURCE,
+        files=compas.FILES,
+        groups=("sex", "race"),
+    ),
+    "cifar10s": DataSet(
+        cifar10s.load,
+        "60,000 photos of ten classes, half of them mostly in colour, the others mostly in grey",
+        cifar10s.SOURCE,
+        files=tuple(cifar10s.CHECKSUMS),
+        groups=("domain",),
+    ),
+}
+
+
+def load_named(
+    name: str, args: Mapping[str, Any] | None = None, *, split_seed: int = 0
+) -> FairData:
+    """The registered data set `name`, with `args` for its loader.
+
+    `split_seed` goes to loaders that draw splits themselves. Raises ValueError for unknown names.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"data.name: unknown data set {name!r}; {nearest(name, DATASETS)}")
+    load = DATASETS[name].load
+    parameters = inspect.signature(load).parameters
+    known = [parameter for parameter in parameters if parameter not in PRIVATE]
+    for key in args or {}:
+        if key not in known:
+            raise ValueError(f"data.args: {name} takes no {key!r}; {nearest(key, known)}")
+    seed = {"split_seed": split_seed} if "split_seed" in parameters else {}
+    return load(**(args or {}), **seed)
