@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from search import cli_data
 from search.duration import seconds
 from search.errors import UserError, nearest, unknown
 
@@ -26,7 +27,7 @@ INTERRUPTED = 130
 class ExitCodes(TyperGroup):
     """Bad input ends with one message and exit code 2, Ctrl-C with 130; all else is a failure."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -45,8 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(cls=ExitCodes, help="Data sets on this machine.", no_args_is_help=True)
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
 

@@ -21,10 +21,10 @@ KINDS: dict[str, Kind] = {
 
 def rows(kind: Kind) -> list[tuple[str, str]]:
     """(name, one line about it) for every entry of a registry, as registered."""
-    return [(name, about(kind, name, entry)) for name, entry in registry(kind).items()]
+    return [(name, about(kind, entry)) for name, entry in registry(kind).items()]
 
 
-def about(kind: Kind, name: str, entry: Any) -> str:
+def about(kind: Kind, entry: Any) -> str:
     """One line: what the entry says of itself."""
     match kind:
         case "preset":
@@ -35,8 +35,8 @@ def about(kind: Kind, name: str, entry: Any) -> str:
             return f"{entry.summary} ({entry.source})"
         case "measure":
             return f"{entry.definition} ({entry.source})"
-        case "sampler" | "scheduler":
-            return _about_named(kind, name, entry)
+        case _ if entry is None:  # the scheduler `none`
+            return "every trial runs to its end"
         case _:
             return first_line(entry)
 
@@ -44,18 +44,6 @@ def about(kind: Kind, name: str, entry: Any) -> str:
 def first_line(entry: Any) -> str:
     """The first sentence of what the entry's docstring says."""
     return (inspect.getdoc(entry) or "").split("\n\n")[0].replace("\n", " ")
-
-
-SAMPLERS = {
-    "random": "independent uniform draws (Bergstra and Bengio, JMLR 2012)",
-    "tpe": "tree-structured Parzen estimator with constraints (Watanabe and Hutter, IJCAI 2023)",
-}
-
-
-def _about_named(kind: Kind, name: str, entry: Any) -> str:
-    if kind == "sampler":
-        return SAMPLERS[name]
-    return "every trial runs to its end" if entry is None else first_line(entry)
 
 
 def _about_preset(text: str) -> str:

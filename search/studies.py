@@ -22,18 +22,19 @@ def _startup(budget: int) -> int:
     return max(4, round(_STARTUP_SHARE * budget))
 
 
-SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
-    "random": lambda seed, budget: RandomSampler(seed=seed),
-    "tpe": lambda seed, budget: TPESampler(
-        seed=seed, n_startup_trials=_startup(budget), multivariate=False
-    ),
-}
-"""Sampler name -> (seed, trials per method) -> Optuna sampler.
+def random(seed: int, budget: int) -> BaseSampler:
+    """Independent uniform draws (Bergstra and Bengio, JMLR 2012)."""
+    return RandomSampler(seed=seed)
 
-random: independent uniform draws (Bergstra and Bengio, JMLR 2012).
-tpe: tree-structured Parzen estimator with constraints (Watanabe and Hutter, IJCAI 2023), its
-multi-objective form after Ozaki et al., GECCO 2020.
-"""
+
+def tpe(seed: int, budget: int) -> BaseSampler:
+    """Tree-structured Parzen estimator with constraints (Watanabe and Hutter, IJCAI 2023), its
+    multi-objective form after Ozaki et al., GECCO 2020."""
+    return TPESampler(seed=seed, n_startup_trials=_startup(budget), multivariate=False)
+
+
+SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {"random": random, "tpe": tpe}
+"""Sampler name -> (seed, trials per method) -> Optuna sampler."""
 
 
 @dataclass(frozen=True)
