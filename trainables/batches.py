@@ -212,8 +212,15 @@ def logits_of(net: nn.Module, data: TrialData, part: str) -> Tensor:
 
 
 def scores_of(net: nn.Module, data: TrialData, part: str) -> NDArray[np.float64]:
-    """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise."""
-    return data.head.scores(logits_of(net, data, part).double()).cpu().numpy()
+    """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise.
+
+    Raises FloatingPointError where a logit is not finite: the last step of an epoch may spoil
+    the weights without any loss showing it.
+    """
+    logits = logits_of(net, data, part).double()
+    if not bool(logits.isfinite().all()):
+        raise FloatingPointError(f"scores: logits on {part} must be finite, got NaN or infinity")
+    return data.head.scores(logits).cpu().numpy()
 
 
 def loss_of(net: nn.Module, data: TrialData, part: str) -> float:

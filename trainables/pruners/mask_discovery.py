@@ -110,12 +110,12 @@ class _Discovery(Run):
         noise = torch.Generator(self._context.device)
         noise.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         self._pass(generator, noise)
-        losses = self._loss.means()
+        losses = finite("mask_discovery", self._loss.means())  # before NaN scores are counted
         self._done += 1
         losses |= self._judge(generator)
         if self._done == self.epochs:
             self._show(self._best_mask, generator)
-        return finite("mask_discovery", losses)
+        return losses
 
     def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
         """One pass over debias (algorithm 1, lines 3-7)."""
@@ -167,21 +167,19 @@ class _Discovery(Run):
         return MaskedNet(self._net, masks)
 
     def state_dict(self) -> State:
-        return snapshot(
-            {
-                "logits": self._logits.state_dict(),
-                "loss": self._loss.state_dict(),
-                "buffers": dict(self._net.named_buffers()),
-                "done": self._done,
-                "best": asdict(self._best),
-                "best_mask": self._best_mask,
-                "shown": self._shown,
-            }
-        )
+        return {
+            "logits": self._logits.state_dict(),
+            "loss": self._loss.state_dict(),
+            "buffers": snapshot(dict(self._net.named_buffers())),
+            "done": self._done,
+            "best": asdict(self._best),
+            "best_mask": self._best_mask.clone(),
+            "shown": self._shown.clone(),
+        }
 
     def load_state_dict(self, state: State) -> None:
-        self._logits.load_state_dict(snapshot(state["logits"]))
-        self._loss.load_state_dict(snapshot(state["loss"]))
+        self._logits.load_state_dict(state["logits"])
+        self._loss.load_state_dict(state["loss"])
         self._done = state["done"]
         self._best = _Best(**state["best"])
         self._best_mask = state["best_mask"].clone()

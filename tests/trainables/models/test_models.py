@@ -1,0 +1,92 @@
+import pytest
+import torch
+
+from trainables.masks import Masks
+from trainables.models import MODELS, build
+
+SHAPES = {"mlp": (7,), "mlp_wide": (7,), "convnet": (3, 8, 8), "resnet18": (3, 32, 32)}
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("outputs", [1, 10])
+def test_a_model_turns_a_batch_into_logits(name, outputs):
+    net = build(name, SHAPES[name], outputs, seed=0)
+
+    assert net(torch.zeros(2, *SHAPES[name])).shape == (2, outputs)
+    assert MODELS[name].__doc__
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_stream_alone(name):
+    stream = torch.get_rng_state()
+    one, two, other = (build(name, SHAPES[name], 1, seed=seed) for seed in (1, 1, 2))
+    states = [net.state_dict() for net in (one, two, other)]
+
+    assert all(torch.equal(states[0][k], states[1][k]) for k in states[0])
+    assert not all(torch.equal(states[0][k], states[2][k]) for k in states[0])
+    assert torch.equal(torch.get_rng_state(), stream)
+
+
+@pytest.mark.parametrize(("inputs", "weights"), [(98, 13_408), (401, 23_104)])
+def test_the_tabular_mlp_has_the_published_number_of_weights(inputs, weights):
+    masks = Masks.keep_all(build("mlp", (inputs,), 1, seed=0))
+
+    assert masks.total == weights
+    assert len(masks) == 12
+
+
+def test_the_tabular_mlp_normalises_after_activation_and_dropout():
+    kinds = [type(layer).__name__ for layer in build("mlp", (5,), 1, seed=0)]
+
+    assert kinds == ["Flatten", *["Linear", "ReLU", "Dropout", "BatchNorm1d"] * 11, "Linear"]
+
+
+def test_the_wide_mlp_has_three_layers_of_256():
+    masks = Masks.keep_all(build("mlp_wide", (98,), 1, seed=0))
+
+    assert masks.total == 98 * 256 + 2 * 256 * 256 + 256
+
+
+@pytest.mark.parametrize("side", [8, 16, 32])
+def test_the_convnet_takes_digits_and_photographs(side):
+    net = build("convnet", (3, side, side), 10, seed=0)
+
+    assert net(torch.zeros(2, 3, side, side)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("stem", "weights"),
+    # torchvision's 11,166,912 of the convolutions, 512 x 10 of the classifier; the stem of
+    # 64 x 3 x 7 x 7 becomes 64 x 3 x 3 x 3
+    [("imagenet", 11_166_912 + 5_120), ("cifar", 11_166_912 + 5_120 - 64 * 3 * 40)],
+)
+def test_the_resnet_has_the_weights_of_its_stem(stem, weights):
+    net = build("resnet18", (3, 32, 32), 10, seed=0, stem=stem)
+
+    assert Masks.keep_all(net).total == weights
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_the_resnet_takes_grey_images():
+    for stem in ("cifar", "imagenet"):
+        net = build("resnet18", (1, 32, 32), 2, seed=0, stem=stem)
+        assert net(torch.zeros(2, 1, 32, 32)).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (("mpl", (5,), {}), "no model is called 'mpl'; did you mean 'mlp'"),
+        (("mlp", (5,), {"widht": 3}), "no argument is called 'widht'; did you mean 'width'"),
+        (
+            ("convnet", (5,), {}),
+            r"\(channels, height, width\) of at least 4x4, got shape \(5,\)",
+        ),
+        (("resnet18", (3, 28, 28), {"stem": "imagenet"}), "at least 32x32"),
+        (("resnet18", (3, 32, 32), {"stem": "mnist"}), "stem must be 'cifar' or 'imagenet'"),
+    ],
+)
+def test_what_cannot_be_built_is_said(call, message):
+    name, shape, args = call
+    with pytest.raises(ValueError, match=message):
+        build(name, shape, 1, seed=0, **args)

@@ -1,0 +1,164 @@
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from trainables.models import build, load_weights
+
+NETS = """
+from torch import nn
+
+import beside
+
+def net(input_shape, outputs, width=4):
+    return nn.Sequential(nn.Linear(input_shape[0], width), nn.ReLU(), nn.Linear(width, outputs))
+
+def flat(input_shape, outputs):
+    return nn.Sequential(net(input_shape, outputs), nn.Flatten(0))
+
+def number(input_shape, outputs):
+    return 3
+
+def weightless(input_shape, outputs):
+    return nn.ReLU()
+
+def wants_images(input_shape, outputs):
+    return nn.Sequential(nn.Conv2d(3, 1, 3), nn.Flatten())
+
+def failing(input_shape, outputs):
+    raise RuntimeError("no such backbone")
+
+not_a_function = 3
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "my_nets.py").write_text(NETS)
+    (tmp_path / "beside.py").write_text("here = True\n")
+    (tmp_path / "analysis.py").write_text("def net(*a): ...\n")
+    monkeypatch.setattr("sys.path", list(os.sys.path))
+    yield tmp_path
+    for name in ("my_nets", "beside"):
+        os.sys.modules.pop(name, None)
+
+
+def test_a_network_is_built_by_the_users_function_from_the_seed(folder):
+    one, two = (build("my_nets:net", (5,), 1, seed=3, folder=folder, width=7) for _ in range(2))
+
+    assert one[0].weight.shape == (7, 5)
+    assert torch.equal(one[0].weight, two[0].weight)
+
+
+def test_a_function_that_is_not_beside_the_experiment_is_looked_for_among_installed_ones(folder):
+    with pytest.raises(ValueError, match=r"itertools:repeat must return a torch\.nn\.Module"):
+        build("itertools:repeat", (5,), 1, seed=0, folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("my_nets:nett", "my_nets must define 'nett', it does not; did you mean 'net'"),
+        ("my_nets:not_a_function", "must define 'not_a_function'"),
+        ("my_nets:", "must have the form 'module:function', got 'my_nets:'"),
+        (":net", "must have the form 'module:function', got ':net'"),
+        ("my_netz:net", r"module must be .*my_netz.py or installed, got 'my_netz'"),
+        ("analysis:net", "must not be named like a package of fairfront"),
+        ("my_nets:flat", r"into logits \(2, 1\), got \(2,\)"),
+        ("my_nets:number", "must return a torch.nn.Module, got int"),
+        ("my_nets:weightless", "at least one weight must be prunable"),
+        ("my_nets:wants_images", r"must accept a batch \(2, 5\), failed: RuntimeError"),
+        (
+            "my_nets:failing",
+            r"failing\(\(5,\), 1\) failed, RuntimeError: no such backbone",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_users_network_is_said(folder, spec, message):
+    with pytest.raises(ValueError, match=message):
+        build(spec, (5,), 1, seed=0, folder=folder)
+
+
+def test_an_unknown_argument_names_the_call(folder):
+    with pytest.raises(ValueError, match=r"my_nets:net\(\(5,\), 1, depth=2\) failed, TypeError"):
+        build("my_nets:net", (5,), 1, seed=0, folder=folder, depth=2)
+
+
+def test_a_missing_import_of_the_users_is_not_taken_for_a_missing_module(folder):
+    (folder / "broken.py").write_text("import not_there_at_all\n")
+    with pytest.raises(ModuleNotFoundError, match="not_there_at_all"):
+        build("broken:net", (5,), 1, seed=0, folder=folder)
+
+
+def made_net(width=4):
+    return nn.Sequential(nn.Linear(3, width), nn.BatchNorm1d(width), nn.Linear(width, 1))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", "nested.pt"])
+def test_weights_are_loaded_from_either_kind_of_file(tmp_path, suffix):
+    source, target = made_net(), made_net()
+    file = tmp_path / f"weights{suffix}"
+    if suffix == ".safetensors":
+        save_file(source.state_dict(), file)
+    elif suffix == ".pt":
+        torch.save(source.state_dict(), file)
+    else:
+        torch.save({"state_dict": source.state_dict(), "epoch": 3}, file)
+    load_weights(target, file)
+
+    assert all(torch.equal(target.state_dict()[k], v) for k, v in source.state_dict().items())
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("evil",)
+
+
+def test_files_that_are_no_weights_are_refused_and_never_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pickled, text, odd = tmp_path / "a.pt", tmp_path / "b.safetensors", tmp_path / "c.txt"
+    pickled.write_bytes(pickle.dumps(Evil(), protocol=2))
+    text.write_text("hello")
+    odd.write_text("hello")
+
+    for file in (pickled, text):
+        with pytest.raises(ValueError, match="must hold tensors only"):
+            load_weights(made_net(), file)
+    with pytest.raises(ValueError, match=r"must end in \.safetensors, \.pt or \.pth, got c\.txt"):
+        load_weights(made_net(), odd)
+    with pytest.raises(ValueError, match="must be an existing file"):
+        load_weights(made_net(), tmp_path / "none.pt")
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (
+            made_net(5).state_dict(),
+            r"net: 0.weight must have shape \(4, 3\), got \(5, 3\)",
+        ),
+        (made_net()[:2].state_dict(), r"another net: 2.weight \(1, 4\) is not in the file"),
+        (
+            nn.Sequential(*made_net(), nn.Linear(1, 1)).state_dict(),
+            r"another net: 3.weight \(1, 1\) is not in the network",
+        ),
+        (
+            made_net().state_dict() | {"0.bias": torch.tensor([0.0, float("nan"), 0.0, 0.0])},
+            "0.bias must be finite",
+        ),
+        ({"0.weight": 3}, "must hold a state dict of tensors"),
+    ],
+)
+def test_weights_of_another_net_are_refused_by_the_first_that_differs(tmp_path, stored, message):
+    file = tmp_path / "weights.pt"
+    torch.save(stored, file)
+    net = made_net()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+
+    with pytest.raises(ValueError, match=message):
+        load_weights(net, file)
+    assert all(torch.equal(net.state_dict()[k], v) for k, v in before.items())

@@ -1,0 +1,163 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from trainables.masks import (
+    MaskedNet,
+    Masks,
+    keep_largest,
+    prunable,
+    removed_count,
+    unprunable,
+)
+
+
+def small_net():
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+
+
+def test_weights_of_convolutions_linear_layers_and_attention_are_prunable_and_nothing_else():
+    net = nn.ModuleDict(
+        {
+            "c1": nn.Conv1d(2, 2, 3),
+            "c2": nn.Conv2d(2, 2, 3),
+            "c3": nn.Conv3d(2, 2, 3),
+            "bn": nn.BatchNorm2d(2),
+            "up": nn.ConvTranspose2d(2, 2, 3),
+            "words": nn.Embedding(3, 4),
+            "joint": nn.MultiheadAttention(4, 2),
+            "apart": nn.MultiheadAttention(4, 2, kdim=3, vdim=5),
+            "out": nn.Linear(4, 1),
+        }
+    )
+
+    assert list(prunable(net)) == [
+        "c1.weight",
+        "c2.weight",
+        "c3.weight",
+        "joint.in_proj_weight",
+        "joint.out_proj.weight",
+        "apart.q_proj_weight",
+        "apart.k_proj_weight",
+        "apart.v_proj_weight",
+        "apart.out_proj.weight",
+        "out.weight",
+    ]
+    rest = set(unprunable(net))
+    assert {"c1.bias", "bn.weight", "up.weight", "words.weight", "joint.in_proj_bias"} <= rest
+    assert rest | set(prunable(net)) == {name for name, _ in net.named_parameters()}
+
+
+def test_a_shared_weight_is_listed_once_and_a_lone_layer_has_a_plain_name():
+    first = nn.Linear(3, 3)
+    second = nn.Linear(3, 3)
+    second.weight = first.weight
+
+    assert list(prunable(nn.Sequential(first, second))) == ["0.weight"]
+    assert list(prunable(first)) == ["weight"]
+
+
+def test_a_computed_weight_is_not_prunable():
+    net = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)), nn.Linear(3, 2))
+
+    assert list(prunable(net)) == ["1.weight"]
+
+
+def test_masks_count_over_all_layers_together():
+    masks = Masks({"a": torch.tensor([True, False]), "b": torch.ones(6, dtype=torch.bool)})
+
+    assert (masks.kept, masks.total) == (7, 8)
+    assert masks.density == 7 / 8
+    assert masks.sparsity == 1 / 8
+
+
+def test_keep_all_keeps_every_prunable_weight():
+    masks = Masks.keep_all(small_net())
+
+    assert (masks.kept, masks.total, masks.sparsity) == (20, 20, 0.0)
+
+
+def test_applying_masks_sets_removed_weights_to_zero_and_leaves_the_rest():
+    net = small_net()
+    before = copy.deepcopy(net.state_dict())
+    keep = torch.zeros(4, 3, dtype=torch.bool)
+    keep[1, 2] = True
+    masks = Masks({**Masks.keep_all(net), "0.weight": keep})
+
+    masks.apply_(net)
+
+    assert torch.equal(net[0].weight, before["0.weight"] * keep)
+    assert all(torch.equal(net.state_dict()[k], v) for k, v in before.items() if k != "0.weight")
+
+
+def test_masks_do_not_follow_the_tensors_they_were_made_from_or_handed_out():
+    keep = torch.ones(3, dtype=torch.bool)
+    masks = Masks({"a": keep})
+    keep[0] = False
+    masks.state_dict()["a"][1] = False
+
+    assert masks.kept == 3
+    assert masks["a"].all()
+
+
+def test_masks_survive_a_round_trip_and_compare_by_value():
+    masks = Masks({"a": torch.tensor([True, False])})
+
+    assert Masks.from_state_dict(masks.state_dict()) == masks
+    assert Masks({"a": torch.tensor([True, True])}) != masks
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({}, "at least one weight must be prunable"),
+        ({"a": torch.ones(2)}, "a must be a bool tensor, got torch.float32"),
+        ({"a": [True]}, "a must be a bool tensor, got list"),
+    ],
+)
+def test_masks_refuse_anything_but_bool_tensors(tensors, message):
+    with pytest.raises(ValueError, match=message):
+        Masks(tensors)
+
+
+def test_masks_refuse_a_network_that_they_are_not_for():
+    masks = Masks.keep_all(small_net())
+
+    with pytest.raises(ValueError, match=r"3.weight must have shape \(5, 4\), got \(2, 4\)"):
+        masks.check(nn.Sequential(*small_net()[:3], nn.Linear(4, 5)))
+    with pytest.raises(ValueError, match=r"3\.weight is not a prunable weight of the network"):
+        masks.check(small_net()[:3])
+    with pytest.raises(ValueError, match=r"3\.weight has no mask"):
+        MaskedNet(small_net(), Masks({"0.weight": masks["0.weight"]}))
+
+
+def test_a_clone_shares_no_weights():
+    masked = MaskedNet(small_net(), Masks.keep_all(small_net()))
+    clone = masked.clone()
+    with torch.no_grad():
+        clone.net[0].weight.zero_()
+
+    assert masked.net[0].weight.abs().sum() > 0
+
+
+def test_exactly_as_many_as_asked_are_kept_and_ties_go_to_the_lower_index():
+    scores = torch.tensor([[1.0, 2.0, 2.0], [2.0, 0.0, 2.0]])
+
+    assert keep_largest(scores, 3).tolist() == [[False, True, True], [True, False, False]]
+    assert keep_largest(scores, 0).sum() == 0
+    assert keep_largest(scores, 6).all()
+
+
+def test_more_than_there_are_cannot_be_kept():
+    with pytest.raises(ValueError, match=r"kept must lie in \[0, 2\], got 3"):
+        keep_largest(torch.zeros(2), 3)
+
+
+@pytest.mark.parametrize(
+    ("total", "sparsity", "removed"),
+    [(10, 0.0, 0), (10, 0.25, 3), (10, 0.24, 2), (20_000, 0.9, 18_000), (1000, 0.999, 999)],
+)
+def test_the_number_removed_is_rounded_halves_up(total, sparsity, removed):
+    assert removed_count(total, sparsity) == removed
