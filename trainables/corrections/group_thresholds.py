@@ -73,7 +73,7 @@ class _Search:
 
     def at(self, indices: Indices) -> Tables:
         """(..., groups, 2, 2) tables of threshold indices (..., groups)."""
-        return self.tables[indices, np.arange(self.n_groups)]
+        return np.asarray(self.tables[indices, np.arange(self.n_groups)])
 
     def pairs(self) -> Indices:
         """The best pair on a grid, then the best within one step of the grid around it."""
@@ -90,23 +90,24 @@ class _Search:
 
     def _best_pair(self, first: Indices, second: Indices) -> Indices:
         pairs = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
-        return np.asarray(pairs[self.worth(self.at(pairs)).argmax()])
+        return self._best(pairs)
 
     def coordinates(self) -> Indices:
-        """One group after the other takes its best threshold, from every start's best."""
-        starts = np.concatenate([self._common_starts(), self._equal_rate_starts()])
-        indices = starts[self.worth(self.at(starts)).argmax()].copy()
-        best = -np.inf
+        """From the best start, one group after the other takes its best threshold."""
+        indices = self._best(np.concatenate([self._common_starts(), self._equal_rate_starts()]))
         for _ in range(SWEEPS):
+            before = indices
             for group, points in enumerate(self.distinct):
-                trials = np.repeat(indices[None], len(points), axis=0)
-                trials[:, group] = points
-                worth = self.worth(self.at(trials))
-                indices = trials[worth.argmax()]
-            if not worth.max() > best:
+                choices = np.repeat(indices[None], len(points) + 1, axis=0)
+                choices[1:, group] = points  # the first stays as it is and wins a tie
+                indices = self._best(choices)
+            if np.array_equal(indices, before):
                 break
-            best = worth.max()
         return indices
+
+    def _best(self, choices: Indices) -> Indices:
+        """The first of the best choices (n, groups)."""
+        return np.asarray(choices[self.worth(self.at(choices)).argmax()])
 
     def _common_starts(self) -> Indices:
         return np.stack([np.arange(len(self.tables))] * self.n_groups, axis=1)

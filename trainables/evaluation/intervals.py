@@ -153,9 +153,8 @@ def _resample(
     smoothed = _smoothed(table)
     if measure.within_cells:  # all of these are binary: each cell is one binomial draw
         cells = table.sum(-1)
-        positives = generator.binomial(
-            cells, smoothed[..., 1] / smoothed.sum(-1), size=(resamples, *cells.shape)
-        )
+        rates = np.where(cells > 0, smoothed[..., 1] / (cells + 1), 0.0)
+        positives = generator.binomial(cells, rates, size=(resamples, *cells.shape))
         return np.stack([cells - positives, positives], axis=-1)
     shares = smoothed.reshape(-1) / smoothed.sum()
     drawn = generator.multinomial(table.sum(), shares, size=resamples)

@@ -16,7 +16,7 @@ import numpy as np
 
 from trainables.evaluation import rates
 from trainables.evaluation.counts import Counts
-from trainables.evaluation.rates import Rates, Tables, Values
+from trainables.evaluation.rates import Rates, Tables, Values, as_counted
 
 Kind = Literal["signed", "ratio", "gap", "performance"]
 
@@ -40,7 +40,7 @@ class Measure:
     label_mix: bool  # changes with the shares of the labels: needs weights on balanced sets
     within_cells: bool = False  # a function of rates within (group, label) cells alone
     limit: float = 1.0  # no value is larger
-    reduce: Callable[[Tables], Tables] = rates.as_counted  # what is enough for the rates
+    reduce: Callable[[Tables], Tables] = as_counted  # what is enough for the rates
 
     @property
     def higher_is_better(self) -> bool:

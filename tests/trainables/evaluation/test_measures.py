@@ -1,7 +1,7 @@
 import fairlearn.metrics as fl
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -189,6 +189,7 @@ def test_every_measure_names_its_definition_and_source(name):
     assert any(year in MEASURES[name].source for year in ("2018", "2020", "2022", "2023"))
 
 
+@settings(deadline=None, max_examples=20)  # fairlearn is slow
 @given(FILLED_3)
 def test_values_equal_those_of_fairlearn(table):
     y_true, y_pred, group = rows_of(table)
@@ -206,6 +207,7 @@ def test_values_equal_those_of_fairlearn(table):
         assert measure(name, y_true, y_pred, group) == pytest.approx(value, abs=1e-12)
 
 
+@settings(deadline=None, max_examples=20)  # fairlearn is slow
 @given(FILLED)
 def test_rates_and_mean_gaps_of_two_groups_equal_those_of_fairlearn(table):
     y_true, y_pred, group = rows_of(table)

@@ -1,0 +1,64 @@
+import json
+
+import numpy as np
+import pytest
+
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.measures import MEASURES
+from trainables.evaluation.report import evaluate
+from trainables.objective import Objective
+
+
+def table(fpr, tpr, rows):
+    """Two groups with `rows` rows in each cell and the given rates."""
+    positives = np.round(np.stack([fpr, tpr], axis=1) * rows).astype(int)  # (groups, labels)
+    return Counts(np.stack([rows - positives, positives], axis=-1))
+
+
+def test_a_report_holds_json_types_with_none_for_what_is_not_estimable():
+    counts = Counts(np.array([[[50, 10], [0, 0]], [[50, 10], [5, 30]]]))
+    facts = evaluate(counts, Objective(bias="eod"))
+
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert facts["bias"] is None
+    assert facts["bias_interval"] == [None, None]
+    assert facts["feasible"] is False
+    assert facts["measures"].keys() == MEASURES.keys()
+    assert facts["measures"]["eod"] is None
+
+
+@pytest.mark.parametrize(
+    ("gap", "rows", "feasible"),
+    [
+        (0.02, 200, True),  # below tolerance - margin, although its upper bound is not below .05
+        (0.04, 200, False),
+        (0.04, 40_000, True),  # so many rows that .04 is surely below .05
+        (0.06, 40_000, False),
+    ],
+)
+def test_feasible_is_below_the_margin_or_surely_below_the_tolerance(gap, rows, feasible):
+    counts = table((0.2, 0.2 + gap), (0.7, 0.7 + gap), rows)
+
+    assert evaluate(counts, Objective(bias="aod"))["feasible"] is feasible
+
+
+def test_a_report_of_the_constant_classifier_is_feasible_but_does_not_beat_the_trivial_one():
+    facts = evaluate(table((1.0, 1.0), (1.0, 1.0), 100), Objective())
+
+    assert (facts["performance"], facts["bias"]) == (0.5, 0.0)
+    assert facts["feasible"] and facts["trivial"] and not facts["beats_trivial"]
+    assert facts["prediction_shares"] == [0.0, 1.0]
+
+
+def test_the_same_counts_and_seed_give_the_same_report():
+    counts = table((0.2, 0.3), (0.7, 0.8), 100)
+
+    assert evaluate(counts, Objective(), seed=1) == evaluate(counts, Objective(), seed=1)
+
+
+def test_the_report_of_a_multi_class_task_leaves_binary_measures_open():
+    counts = Counts(np.full((2, 3, 3), 5) + np.eye(3, dtype=int) * 40)
+    facts = evaluate(counts, Objective("accuracy", "bias_amplification"))
+
+    assert facts["measures"]["spd"] is None
+    assert facts["feasible"] and facts["beats_trivial"]
