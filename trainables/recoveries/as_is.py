@@ -12,6 +12,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from trainables.masks import MaskedNet
+from trainables.recoveries.newest import newest
 from trainables.stage import Context, Run, State
 
 
@@ -23,7 +24,7 @@ class AsIs:
     learns_from: ClassVar[str] = "nothing"
 
     def start(self, context: Context) -> Run:
-        return _Unchanged(context.incoming[-1])
+        return _Unchanged(newest("as_is", context))
 
 
 class _Unchanged(Run):

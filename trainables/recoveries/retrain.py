@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from trainables.masks import MaskedNet
+from trainables.recoveries.newest import newest
 from trainables.stage import Context, Run, State, finite
 from trainables.training import (
     MaskedOptimizer,
@@ -48,7 +49,7 @@ class _Retraining(Run):
         self.epochs = settings.epochs
         self._settings = settings
         self._data = context.data
-        self._masked = context.incoming[-1].clone()
+        self._masked = newest("retrain", context).clone()
         net = self._masked.net
         self._optimizer = MaskedOptimizer(net, self._masked.masks, adam(net, settings.lr))
         self._done = 0
