@@ -1,7 +1,7 @@
 """How trials and the search as a whole went on, as interactive figures."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -9,7 +9,6 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.front_table import Front, chosen_point
 from analysis.interactive import base_layout
 from analysis.palette import (
     INK,
@@ -25,12 +24,17 @@ POINT_BUDGET = 40_000  # reports drawn at most, about 3 MB of report
 ROWS = (("bias", 1), ("performance", 2))  # column of the frame -> row of the figure
 
 
-def curves_figure(front: Front, trials: pd.DataFrame, reports: pd.DataFrame) -> go.Figure:
+def curves_figure(
+    objective: Mapping[str, Any],
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    chosen: str | None = None,
+) -> go.Figure:
     """Bias and performance on tune by epoch, one line per trial, coloured by method.
 
     Stages before a method's last are dotted and a circle marks where the next one begins; a cross
-    marks where a trial was stopped or failed. The chosen trial is drawn in bold. With more than
-    POINT_BUDGET reports, each trial keeps its ends, its stage boundaries and every k-th epoch.
+    marks where a trial was stopped or failed. The trial named `chosen` is drawn in bold. With
+    more than POINT_BUDGET reports, each stage keeps its ends and every k-th epoch.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.05)
     thinned = thin(reports, POINT_BUDGET)
@@ -43,9 +47,10 @@ def curves_figure(front: Front, trials: pd.DataFrame, reports: pd.DataFrame) -> 
             for trace in _method_traces(part, column, method, colour, ended):
                 trace.update(showlegend=bool(trace.showlegend) and row == 1)
                 figure.add_trace(trace, row=row, col=1)
-    _chosen_trial(figure, front, thinned)
+    if chosen is not None:
+        _chosen_trial(figure, thinned[thinned["trial"] == chosen], chosen)
     base_layout(figure, height=640)
-    _axes(figure, front, reports)
+    _axes(figure, objective, reports)
     return figure
 
 
@@ -86,15 +91,15 @@ def _method_traces(
 
 def _stage_lines(part: pd.DataFrame, stage: Any) -> pd.DataFrame:
     """Reports of one stage, each trial led in by its last report before, ended by an empty row."""
-    pieces = []
-    for trial, reports in part.groupby("trial", sort=False):
-        here = reports[reports["stage"] == stage]
-        if here.empty:
-            continue
-        before = reports[reports["stage"] < stage].tail(1)
-        gap = pd.DataFrame({"trial": [trial]})
-        pieces += [before, here, gap]
-    return pd.concat(pieces)[["trial", "epoch", "bias", "performance"]]
+    here = part[part["stage"] == stage]
+    before = part[(part["stage"] < stage) & part["trial"].isin(here["trial"])]
+    lead_in = before.groupby("trial", as_index=False).last()
+    gaps = pd.DataFrame({"trial": here["trial"].unique()})
+    columns = ["trial", "epoch", "bias", "performance"]
+    pieces = [piece.reindex(columns=columns) for piece in (lead_in, here, gaps)]
+    # Epochs rise within a trial, and the gap, whose epoch is NaN, comes last.
+    lines: pd.DataFrame = pd.concat([p for p in pieces if not p.empty])
+    return lines.sort_values(["trial", "epoch"])
 
 
 def _trace(rows: pd.DataFrame, column: str, method: str, **style: Any) -> go.Scatter:
@@ -103,7 +108,7 @@ def _trace(rows: pd.DataFrame, column: str, method: str, **style: Any) -> go.Sca
         y=_numbers(rows[column], 4),
         text=[escape(str(trial)) for trial in rows["trial"]],
         hovertemplate="%{text}, epoch %{x}: %{y:.3f}<extra>" + escape(method) + "</extra>",
-        legendgroup=method,
+        legendgroup=escape(method),
         showlegend=False,
         **style,
     )
@@ -114,19 +119,14 @@ def _numbers(values: pd.Series, digits: int) -> Sequence[float | None]:
     return [None if math.isnan(value) else round(float(value), digits) for value in values]
 
 
-def _chosen_trial(figure: go.Figure, front: Front, reports: pd.DataFrame) -> None:
-    point = chosen_point(front)
-    if point is None:
-        return
-    rows = reports[reports["trial"] == point["trial"]]
+def _chosen_trial(figure: go.Figure, rows: pd.DataFrame, name: str) -> None:
     for column, row in ROWS:
         trace = _trace(rows, column, "chosen", mode="lines", line={"color": INK, "width": 2.5})
-        trace.update(name=f"chosen: {escape(point['trial'])}", showlegend=row == 1)
+        trace.update(name=f"chosen: {escape(name)}", showlegend=row == 1)
         figure.add_trace(trace, row=row, col=1)
 
 
-def _axes(figure: go.Figure, front: Front, reports: pd.DataFrame) -> None:
-    objective = front["objective"]
+def _axes(figure: go.Figure, objective: Mapping[str, Any], reports: pd.DataFrame) -> None:
     usual = float(reports["bias"].quantile(0.995)) if reports["bias"].notna().any() else 0.0
     top = 1.08 * max(usual, 1.5 * float(objective["tolerance"]))
     figure.update_yaxes(title=bias_words(objective), range=[0, top], row=1)

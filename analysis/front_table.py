@@ -8,6 +8,10 @@ import pandas as pd
 Front = Mapping[str, Any]  # front.json, read
 Point = Mapping[str, Any]  # one entry of its "points"
 
+VALUES = (
+    *("performance", "performance_interval", "bias", "bias_interval"),
+    *("sparsity", "measures"),
+)
 LEADING_COLUMNS = (
     *("candidate", "trial", "epoch", "method", "learns_from", "needs_group"),
     *("feasible", "chosen", "kept_promise"),
@@ -19,13 +23,22 @@ def front_frame(front: Front) -> pd.DataFrame:
 
     Intervals become two columns ending in .low and .high; test columns are empty until confirm.
     """
-    rows = [dict(_flat(point)) for point in front["points"]]
+    rows = [dict(_flat(_trimmed(point))) for point in front["points"]]
     names = list(dict.fromkeys(name for row in rows for name in row))
     groups = ("tune.", "test.", "settings.")
     leading = [name for name in LEADING_COLUMNS if name in names or name != "learns_from"]
     rest = [name for name in names if name not in leading and not name.startswith(groups)]
     grouped = [name for start in groups for name in names if name.startswith(start)]
     return pd.DataFrame(rows, columns=[*leading, *rest, *grouped])
+
+
+def _trimmed(point: Point) -> dict[str, Any]:
+    """The point with only the VALUES of its parts on tune and test."""
+    parts = {split: point[split] for split in ("tune", "test") if point[split] is not None}
+    short = {
+        split: {key: part[key] for key in VALUES if key in part} for split, part in parts.items()
+    }
+    return {**{key: value for key, value in point.items() if key not in parts}, **short}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from analysis.front_table import (
     known,
     reference_marks,
 )
-from analysis.headline import with_interval
+from analysis.hover import point_details
 from analysis.palette import (
     ALLOWED,
     GRID,
@@ -42,7 +42,7 @@ def interactive_front(front: Front, references: Sequence[Mapping[str, Any]] = ()
     edge = bias_extent(front, marks)
     figure = go.Figure()
     figure.add_traces([*_links(front), *_test_values(front), *_points(front)])
-    figure.add_traces([*_chosen_ring(front), *_reference_traces(marks, edge)])
+    figure.add_traces([*_legend(front), *_chosen_ring(front), *_reference_traces(marks, edge)])
     objective = front["objective"]
     base_layout(figure, height=520)
     figure.update_xaxes(title=f"bias: {bias_words(objective)} (lower is fairer)", range=[0, edge])
@@ -107,22 +107,44 @@ def _points(front: Front) -> list[go.Scatter]:
     traces = []
     for method, place in method_order(point["method"] for point in points).items():
         for feasible in (True, False):
-            chosen = [p for p in points if p["method"] == method and p["feasible"] == feasible]
-            if chosen:
-                traces.append(_point_trace(front, chosen, method, place, feasible=feasible))
+            alike = [p for p in points if p["method"] == method and p["feasible"] == feasible]
+            if alike:
+                traces.append(_point_trace(front, alike, place, feasible=feasible))
     return traces
 
 
+def _legend(front: Front) -> list[go.Scatter]:
+    """Entries in one colour: plotly draws those of points coloured by sparsity in black."""
+    points = drawable(front)
+    entries = [
+        (escape(method), escape(method), MARKERS[place % len(MARKERS)][1])
+        for method, place in method_order(point["method"] for point in points).items()
+    ]
+    if not all(point["feasible"] for point in points):
+        entries.append(("not feasible (hollow)", "", "circle-open"))
+    return [
+        go.Scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=name,
+            legendgroup=group,
+            marker={"symbol": symbol, "size": 10, "color": MUTED},
+        )
+        for name, group, symbol in entries
+    ]
+
+
 def _point_trace(
-    front: Front, points: Sequence[Point], method: str, place: int, *, feasible: bool
+    front: Front, points: Sequence[Point], place: int, *, feasible: bool
 ) -> go.Scatter:
     shape = MARKERS[place % len(MARKERS)][1]
     return go.Scatter(
         x=[point["tune"]["bias"] for point in points],
         y=[point["tune"]["performance"] for point in points],
         mode="markers",
-        name=escape(method) if feasible else f"{escape(method)}, not feasible",
-        legendgroup=method,
+        showlegend=False,
+        legendgroup=escape(points[0]["method"]),
         hovertext=[point_details(front, point) for point in points],
         hoverinfo="text",
         marker={
@@ -133,46 +155,6 @@ def _point_trace(
             "line": {"width": 1 if feasible else 2, "color": PAPER if feasible else None},
         },
     )
-
-
-def point_details(front: Front, point: Point) -> str:
-    """Hover text: identity, objectives on tune and test, every measure, settings."""
-    objective = front["objective"]
-    lines = [f"<b>{escape(point['method'])}</b>  {escape(point['candidate'])}"]
-    lines.append(f"sparsity {number(point['tune']['sparsity'])}")
-    for split in ("tune", "test"):
-        if (values := point[split]) is not None:
-            lines.append(
-                f"{split}: {performance_words(objective)} {with_interval(values, 'performance')}, "
-                f"{escape(bias_words(objective))} {with_interval(values, 'bias')}"
-            )
-    if point["needs_group"]:
-        lines.append("needs the group at prediction time")
-    lines.append("<br><b>measures on tune</b>")
-    measures = [f"{escape(k)} {number(v)}" for k, v in point["tune"]["measures"].items()]
-    lines += [" · ".join(measures[i : i + 3]) for i in range(0, len(measures), 3)]
-    lines.append("<br><b>settings</b>")
-    lines += [escape(line) for line in settings_lines(point["settings"])]
-    return "<br>".join(lines)
-
-
-def settings_lines(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as short lines, four to a line, one block per stage."""
-    lines = []
-    for role, values in settings.items():
-        parts = (
-            [f"{key} {_plain(value)}" for key, value in values.items()]
-            if isinstance(values, Mapping)
-            else [_plain(values)]
-        )
-        for start in range(0, len(parts), 4):
-            lead = f"{role}: " if start == 0 else "   "
-            lines.append(lead + " · ".join(parts[start : start + 4]))
-    return lines
-
-
-def _plain(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _links(front: Front) -> list[go.Scatter]:
@@ -256,8 +238,8 @@ def _chosen_ring(front: Front) -> list[go.Scatter]:
             legendgroup="chosen",
             legendrank=1100,
             hoverinfo="skip",
-            text=["  <b>chosen</b>"],
-            textposition="bottom right",
+            text=["<b>chosen</b><br> "],
+            textposition="top center",
             textfont={"color": INK},
             marker={
                 "symbol": "circle-open",

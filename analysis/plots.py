@@ -183,6 +183,7 @@ def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> None:
             va="center",
             color=INK,
             fontsize=8.5,
+            parse_math=False,
         )
 
 
@@ -227,6 +228,7 @@ def _chosen_text(
         fontweight="bold",
         color=INK,
         zorder=6,
+        parse_math=False,
         bbox={"boxstyle": "round,pad=0.2", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75},
     )
 
@@ -253,7 +255,9 @@ def _title(axes: Axes, front: Front) -> None:
     else:
         found = f"{points} points, hypervolume {number(front['hypervolume'])}"
     title = f"{front['name']}: {found}"
-    axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold", pad=10)
+    axes.set_title(
+        title, loc="left", color=INK, fontsize=11, fontweight="bold", pad=10, parse_math=False
+    )
 
 
 def _legend(figure: Figure, front: Front) -> None:
@@ -268,7 +272,11 @@ def _legend(figure: Figure, front: Front) -> None:
         handles.append(
             _handle("its value on test", marker="o", markerfacecolor=MUTED, markersize=3.5)
         )
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    legend = figure.legend(
+        handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _handle(label: str, **style: Any) -> Line2D:

@@ -18,7 +18,8 @@ function draw() {
     const made = JSON.parse(source.textContent);
     const { data, layout } = dark.matches ? painted(made) : made;
     const config = {
-      responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"],
+      responsive: true, displaylogo: false, showSendToCloud: false,
+      modeBarButtonsToRemove: ["select2d", "lasso2d"],
     };
     Plotly.react(source.dataset.figure, data, layout, config);
   }

@@ -48,6 +48,7 @@ class Facts(TypedDict, total=False):
     box: NotRequired[Box]  # None or absent: no hypervolume curve
     opening: int | None  # how many times the test rows were opened, this one included
     methods: Mapping[str, Mapping[str, str]]  # method -> {"summary": ...}
+    searched: Mapping[str, Any]  # objective of the search, where the front is judged by another
 
 
 def report_html(
@@ -112,13 +113,12 @@ def _sections(
         _section("Points", POINTS_CAPTION, points_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
     ]
+    searched = {**front["objective"], **facts.get("searched", {})}
     if not curves.empty:
-        parts.append(
-            _section(
-                "Trials", CURVES_CAPTION, _figure("curves", curves_figure(front, trials, curves))
-            )
-        )
-    if (box := facts.get("box")) and not trials.empty:
+        figure = curves_figure(searched, trials, curves, _chosen_trial(front))
+        parts.append(_section("Trials", CURVES_CAPTION, _figure("curves", figure)))
+    # The journal's biases are those of the search: no curve for a front judged by another.
+    if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
         figure = hypervolume_figure(trials, curves, box["reference"], box["ideal"])
         parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
     parts += [
@@ -127,6 +127,11 @@ def _sections(
         _section("Facts", "", facts_list(facts, front)),
     ]
     return "".join(parts)
+
+
+def _chosen_trial(front: Front) -> str | None:
+    point = chosen_point(front)
+    return None if point is None else str(point["trial"])
 
 
 def _section(title: str, caption: str, content: str) -> str:
@@ -147,18 +152,19 @@ def _figure(name: str, figure: go.Figure) -> str:
 FRONT_CAPTION = (
     "Each mark is a network: further left is fairer, higher performs better, colour is the "
     "fraction of weights removed. Filled marks are feasible on tune, hollow ones are not; the "
-    "ring is the chosen one. Small dots, linked by a line, are values on test. Black marks with a name "
-    "are reference points. Hover for all measures and settings; double-click "
-    "a method in the legend to see it alone."
+    "ring is the chosen one. Small dots, linked by a line, are values on test. Named crosses are "
+    "reference points. Hover for all measures and settings; double-click a method in the legend "
+    "to see it alone."
 )
 POINTS_CAPTION = (
-    "Click a column to sort. Intervals are 95 %. AOD is signed and can vanish by cancellation; "
-    "abs. AOD cannot."
+    "Click a column to sort. Intervals are 95 %; those on test hold for all points at once. AOD "
+    "is signed and can vanish by cancellation; abs. AOD cannot."
 )
 COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
 CURVES_CAPTION = (
-    "One line per trial, on tune. Dotted: stages before the last; circle: the next stage begins; "
-    "cross: stopped or failed. Click a method to hide it, double-click to see it alone."
+    "One line per trial, on tune, by the measures that the search used. Dotted: stages before the "
+    "last; circle: the next stage begins; cross: stopped or failed. Click a method to hide it, "
+    "double-click to see it alone."
 )
 HYPERVOLUME_CAPTION = (
     "Share of the box between the reference point (trivial performance, tolerance, nothing "

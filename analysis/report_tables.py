@@ -58,7 +58,7 @@ def points_table(front: Front) -> str:
     """All points with their values on tune and, once confirmed, on test."""
     objective, confirmed = front["objective"], is_confirmed(front)
     values = [performance_words(objective), bias_words(objective), "AOD", "abs. AOD"]
-    identity = ["candidate", "method", "learns from", "needs group", "feasible", "sparsity"]
+    identity = ["method, candidate", "learns from", "needs group", "feasible", "sparsity"]
     columns = [*identity, *values, *([*values, "kept"] if confirmed else []), "settings"]
     groups = (
         f'<tr class="groups"><th colspan="{len(identity)}"></th>'
@@ -75,11 +75,8 @@ def points_table(front: Front) -> str:
 
 
 def _point_row(point: Point, *, confirmed: bool) -> list[Cell]:
-    badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
-    name, key = text(point["candidate"])
     row = [
-        (f'<span class="mono">{name}</span>{badge}', key),
-        text(point["method"]),
+        _identity(point),
         text(point.get("learns_from", "\N{EN DASH}")),
         yes_no(point["needs_group"]),
         yes_no(point["feasible"]),
@@ -90,6 +87,13 @@ def _point_row(point: Point, *, confirmed: bool) -> list[Cell]:
         row += _measured(point["test"]) if point["test"] else [text("\N{EN DASH}")] * 4
         row.append(_kept(point["kept_promise"]))
     return [*row, _settings(point["settings"])]
+
+
+def _identity(point: Point) -> Cell:
+    badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
+    method, candidate = escape(point["method"]), escape(point["candidate"])
+    key = f"{point['method']} {point['candidate']}"
+    return f'{method}{badge}<br><span class="mono muted">{candidate}</span>', key
 
 
 def _measured(values: Mapping[str, Any]) -> list[Cell]:
@@ -174,6 +178,7 @@ def failures_table(trials: pd.DataFrame) -> str:
 
 
 FACT_NAMES = {
+    "candidates": "candidates judged",
     "data": "data set",
     "smallest_tolerance": "smallest tolerance that tune can certify",
     "opening": "openings of these test rows, this one included",
@@ -183,11 +188,12 @@ FACT_NAMES = {
 
 def facts_list(facts: Mapping[str, Any], front: Front) -> str:
     """Everything known about data and search as a definition list."""
-    shown = {"objective": front["objective"], **facts}
+    found = {name: front.get(name) for name in ("objective", "candidates", "hypervolume")}
+    shown = {**found, **facts}
     items = "".join(
         f"<dt>{escape(FACT_NAMES.get(name, name.replace('_', ' ')))}</dt><dd>{_fact(value)}</dd>"
         for name, value in shown.items()
-        if name != "methods" and value not in (None, [], {}, ())
+        if name not in ("methods", "searched") and value not in (None, [], {}, ())
     )
     return f'<dl class="facts">{items}</dl>'
 

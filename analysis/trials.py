@@ -109,7 +109,7 @@ def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
 def reports_frame(events: Iterable[Event]) -> pd.DataFrame:
     """One row per report with REPORT_COLUMNS and the losses, in order of the journal."""
     methods: dict[str, str] = {}
-    dropped: set[str] = set()  # candidates that a later one of their trial superseded
+    dropped: set[tuple[str, str]] = set()  # (trial, candidate) superseded later in the trial
     rows = []
     for event in _once(events):
         if event["event"] == "trial_start":
@@ -117,10 +117,10 @@ def reports_frame(events: Iterable[Event]) -> pd.DataFrame:
         elif event["event"] == "report":
             losses = {f"loss.{name}": value for name, value in event.get("losses", {}).items()}
             picked = _picked(event, REPORT_COLUMNS)
-            dropped.update(event.get("dropped", ()))
+            dropped.update((event["trial"], name) for name in event.get("dropped", ()))
             rows.append({"method": methods.get(event["trial"]), **picked, **losses})
     for row in rows:
-        row["candidate"] = None if row.get("candidate") in dropped else row.get("candidate")
+        row["candidate"] = _kept(row, dropped)
     return _frame(rows, REPORT_COLUMNS)
 
 
@@ -159,6 +159,11 @@ def _once(events: Iterable[Event]) -> Iterator[Event]:
                 continue
             seen.add(key)
         yield event
+
+
+def _kept(row: Mapping[str, Any], dropped: set[tuple[str, str]]) -> str | None:
+    candidate: str | None = row.get("candidate")
+    return None if (row["trial"], candidate) in dropped else candidate
 
 
 def _picked(event: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+import io
+
+import matplotlib.colors
+import pytest
+
+from analysis.palette import PAPER
+from analysis.plots import chosen_label, front_figure
+from tests.analysis.made_search import made_front, made_references
+
+
+def texts(figure):
+    axes = figure.axes[0]
+    return [text.get_text() for text in axes.texts] + [axes.get_title(loc="left")]
+
+
+def marks(figure, x, y):
+    """Lines drawn as one mark at (x, y)."""
+    return [
+        line
+        for line in figure.axes[0].lines
+        if line.get_xydata().shape == (1, 2) and line.get_xydata()[0].tolist() == [x, y]
+    ]
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_every_point_is_drawn_at_its_values_on_tune(confirmed):
+    front = made_front(confirmed=confirmed)
+    figure = front_figure(front, made_references())
+    for point in front["points"]:
+        assert marks(figure, point["tune"]["bias"], point["tune"]["performance"])
+
+
+def test_chosen_point_is_ringed_and_labelled_once():
+    front = made_front()
+    figure = front_figure(front)
+    chosen = next(point for point in front["points"] if point["chosen"])
+    assert len(marks(figure, chosen["tune"]["bias"], chosen["tune"]["performance"])) == 2
+    assert texts(figure).count(chosen_label(chosen)) == 1
+
+
+def test_infeasible_points_are_hollow_and_feasible_ones_filled():
+    for feasible in (True, False):
+        front = made_front(feasible=feasible)
+        values = front["points"][0]["tune"]
+        (mark,) = marks(front_figure(front), values["bias"], values["performance"])
+        assert matplotlib.colors.same_color(mark.get_markerfacecolor(), PAPER) != feasible
+
+
+def test_nothing_feasible_is_said_in_the_title():
+    assert "nothing feasible; the 5 closest candidates" in " ".join(
+        texts(front_figure(made_front(feasible=False, points=5)))
+    )
+
+
+def test_far_reference_is_named_with_its_value_and_one_that_uses_the_group_says_so():
+    words = " ".join(texts(front_figure(made_front(), made_references())))
+    assert "dense net\nbias 0.142 \N{RIGHTWARDS ARROW}" in words
+    assert "dense net, group thresholds (uses the group)" in words
+
+
+def test_tolerance_and_margin_are_named():
+    words = texts(front_figure(made_front()))
+    assert "tolerance 0.05" in words
+    assert "less margin 0.02" in words
+
+
+def test_test_values_appear_only_after_confirm():
+    front = made_front(confirmed=True)
+    test = front["points"][0]["test"]
+    assert front_figure(front).axes[0].containers  # error bars
+    sealed = made_front()
+    assert not front_figure(sealed).axes[0].containers
+    assert not marks(front_figure(sealed), test["bias"], test["performance"])
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_front_of_few_points_is_drawn(points):
+    front = made_front(points=points)
+    for point in front["points"]:
+        point["chosen"] = True
+    front_figure(front).savefig(io.BytesIO(), dpi=40)
+
+
+def test_values_that_are_not_estimable_leave_the_rest_standing():
+    front = made_front(confirmed=True)
+    chosen = next(point for point in front["points"] if point["chosen"])
+    chosen["test"] |= {"bias": None, "bias_interval": None}
+    front["points"][0]["tune"]["bias"] = None
+    front["dense"]["tune"]["bias"] = None
+    front_figure(front).savefig(io.BytesIO(), dpi=40)
+
+
+def test_dollar_signs_in_names_are_no_mathematics():
+    front = made_front()
+    front["name"] = "cost $5 to $10 \\frac"
+    front["points"][0]["method"] = "a$b$"
+    figure = front_figure(front, [made_references()[0] | {"label": "$x$"}])
+    legends = [text for legend in figure.legends for text in legend.get_texts()]
+    written = [figure.axes[0].title, *legends, *figure.axes[0].texts]
+    assert {text.get_text() for text in legends} > {"a$b$"}
+    assert not any(text.get_parse_math() for text in written if "$" in text.get_text())
