@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.stage import State
+from trainables.training import snapshot
 
 
 class BiasCritic(nn.Module):
@@ -70,11 +71,13 @@ class Adversary:
         return prediction
 
     def state_dict(self) -> State:
-        return {"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return snapshot(
+            {"critic": self.critic.state_dict(), "optimizer": self.optimizer.state_dict()}
+        )
 
     def load_state_dict(self, state: State) -> None:
         self.critic.load_state_dict(state["critic"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(snapshot(state["optimizer"]))
 
 
 @torch.no_grad()

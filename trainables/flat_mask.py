@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.stage import State
+from trainables.training import snapshot
 
 LARGEST_LOGIT = 6.0  # beyond it the straight-through gradient sigma' vanishes (below .0025)
 PIECE = 2**16  # elements of a flat pass that are worked on together
@@ -146,13 +147,12 @@ class MaskLogits:
             return self._mask > 0
 
     def state_dict(self) -> State:
-        """The logits and Adam's moments; not a copy."""
-        return {"logits": self.logits, "optimizer": self.optimizer.state_dict()}
+        return snapshot({"logits": self.logits, "optimizer": self.optimizer.state_dict()})
 
     def load_state_dict(self, state: State) -> None:
         with torch.no_grad():
             self.logits.copy_(state["logits"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(snapshot(state["optimizer"]))
 
     def _keep_rows_alive(self) -> None:
         for noisy, mask in self._rows:

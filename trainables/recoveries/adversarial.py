@@ -117,14 +117,14 @@ class _FineTuning(Run):
         return {
             "net": snapshot(self._masked.net.state_dict()),
             "optimizer": self._optimizer.state_dict(),
-            "loss": snapshot(self._loss.state_dict()),
+            "loss": self._loss.state_dict(),
             "done": self._done,
         }
 
     def load_state_dict(self, state: State) -> None:
         self._masked.net.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._loss.load_state_dict(snapshot(state["loss"]))
+        self._loss.load_state_dict(state["loss"])
         self._done = state["done"]
 
 
