@@ -116,10 +116,10 @@ def confirm(folder: Folder) -> None:
     _check_run(folder)
     from search.confirm import confirm as open_test
 
-    confirmed = open_test(folder)
-    _show(confirmed["front"])
-    if confirmed["opening"] is not None:
-        typer.echo(f"These test rows have been opened {confirmed['opening']} time(s) so far.")
+    front = open_test(folder)
+    _show(front)
+    if front.get("opening") is not None:
+        typer.echo(f"Openings of these test rows so far: {front['opening']}")
 
 
 @app.command()
@@ -204,13 +204,12 @@ def _check_run(folder: Path) -> None:
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:
-    from search.config_checks import check_group
-    from search.registries import check_name
+    from search.config_checks import check_bias, check_group
 
     if tolerance is not None and not 0 < tolerance < 1:
         raise UserError(f"--tolerance: must lie in (0, 1), got {tolerance}")
     for option, value, check in (
-        ("--bias", bias, lambda name: check_name("measure", name)),
+        ("--bias", bias, check_bias),
         ("--group", group, check_group),
     ):
         try:

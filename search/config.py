@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import tomli_w
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from search.config_checks import check_space
+from search.config_checks import check_spaces
 from search.config_file import as_user_error, read
 from search.sections import (
     CorrectionConfig,
@@ -25,6 +25,8 @@ from search.sections import (
     TrackingConfig,
 )
 
+Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]  # method -> role -> setting
+
 
 class Config(Section):
     """One experiment, resolved and checked. `folder` is where the user's own files are found."""
@@ -38,15 +40,9 @@ class Config(Section):
     correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
     search: SearchConfig = Field(default_factory=SearchConfig)
-    space: Mapping[str, Mapping[str, Mapping[str, Any]]] = {}  # method -> role -> setting
+    space: Annotated[Spaces, AfterValidator(check_spaces), Field(default_factory=dict)]
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
-
-    @model_validator(mode="after")
-    def _spaces_fit(self) -> Self:
-        for method, overrides in self.space.items():
-            check_space(method, overrides)
-        return self
 
     @model_validator(mode="after")
     def _fill_concurrent(self) -> Self:

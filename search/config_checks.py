@@ -23,6 +23,20 @@ def check_group(text: str) -> str:
     return text
 
 
+def check_bias(name: str) -> str:
+    """`name` unchanged if it is a registered measure that compares groups."""
+    if not registry("measure")[check_name("measure", name)].compares_groups:
+        raise ValueError(f"must be a measure that compares groups, got {name!r}")
+    return name
+
+
+def check_performance(name: str) -> str:
+    """`name` unchanged if it is a registered measure of performance."""
+    if registry("measure")[check_name("measure", name)].compares_groups:
+        raise ValueError(f"must be a measure of performance, got {name!r}")
+    return name
+
+
 def check_settings(kind: Kind, name: str, settings: Mapping[str, Any]) -> None:
     """Raises ValueError unless `name` is registered and takes these settings."""
     construct(f"{kind} {name}", registry(kind)[check_name(kind, name)], settings)
@@ -44,16 +58,19 @@ def construct(who: str, settings_class: type[Any], settings: Mapping[str, Any]) 
         raise ValueError(f"{f'{name}: ' if name else ''}{said}{given}") from error
 
 
-def check_space(method: str, overrides: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises ValueError unless every stage of `method` accepts what `overrides` let it search."""
+def check_spaces(
+    spaces: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """`spaces` unchanged if every stage named there accepts all that it is to search."""
     from trainables.methods import METHODS
 
-    check_name("method", method)
-    stages = dict(METHODS[method].stages)
-    for role, part in overrides.items():
-        if role not in stages:
-            raise ValueError(unknown(f"stage of {method}", role, stages))
-        _check_stage(f"space.{method}.{role}", role, stages[role], part)
+    for method, overrides in spaces.items():
+        stages = dict(METHODS[check_name("method", method)].stages)
+        for role, part in overrides.items():
+            if role not in stages:
+                raise ValueError(unknown(f"stage of {method}", role, stages))
+            _check_stage(f"space.{method}.{role}", role, stages[role], part)
+    return spaces
 
 
 def _check_stage(key: str, role: str, name: str, overrides: Mapping[str, Any]) -> None:

@@ -24,9 +24,11 @@ class Source:
     overridden: tuple[str, ...]  # dotted keys given by --set
 
     def origin(self, key: str) -> str:
-        """What to name when `key` is wrong."""
-        inside = (key == one or key.startswith(f"{one}.") for one in self.overridden)
-        return "--set" if any(inside) else self.where
+        """What to name when `key`, or how the keys of that table fit together, is wrong."""
+        for one in self.overridden:
+            if f"{key}.".startswith(f"{one}.") or f"{one}.".startswith(f"{key}."):
+                return "--set"
+        return self.where
 
 
 def read(path_or_preset: str | Path, overrides: Sequence[str] = ()) -> Source:
@@ -105,24 +107,29 @@ def _lines(error: ValidationError, source: Source, model: type[BaseModel]) -> It
             continue
         said = rule(one["msg"])
         value = one["input"]
-        if one["type"] == "missing" or isinstance(value, Mapping | BaseModel) or " got " in said:
-            given = ""
-        else:
-            given = "" if repr(value) in said else f", got {value!r}"
-        yield f"{origin}: {f'{key}: ' if key else ''}{said}{given}"
+        told = one["type"] == "missing" or " got " in said
+        told = told or (isinstance(value, str) and repr(value) in said)
+        given = "" if told or isinstance(value, Mapping | BaseModel) else f", got {value!r}"
+        named = f"{key}: " if key and not said.startswith(f"{key}.") else ""
+        yield f"{origin}: {named}{said}{given}"
 
 
 def _unknown_key(path: list[str], model: type[BaseModel]) -> str:
-    """An unknown key, with the nearest one beside it or else the same one in another table."""
+    """An unknown key with what it was meant to be: one of another table, or the nearest."""
+    known = list(_keys(model))
     *tables, last = path
-    for table in tables:
-        model = _section(model, table) or model
-    beside = [*tables, nearest(last, model.model_fields) or ""]
-    if beside[-1]:
-        return f"unknown key {'.'.join(path)!r}; did you mean {'.'.join(beside)!r}?"
-    return unknown("key", ".".join(path), [".".join([*tables, one]) for one in model.model_fields])
+    key = ".".join(path)
+    elsewhere = [one for one in known if one.rpartition(".")[2] == last]
+    beside = [one for one in known if one.split(".")[:-1] == tables]
+    close = nearest(key, elsewhere) or nearest(key, beside) or next(iter(elsewhere), None)
+    return f"unknown key {key!r}; " + (
+        f"did you mean {close!r}?" if close else f"known: {', '.join(beside)}"
+    )
 
 
-def _section(model: type[BaseModel], name: str) -> type[BaseModel] | None:
-    found = model.model_fields[name].annotation if name in model.model_fields else None
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+def _keys(model: type[BaseModel], table: str = "") -> Iterator[str]:
+    """Every dotted key that the file may hold."""
+    for name, field in model.model_fields.items():
+        yield f"{table}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{table}{name}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,12 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from search.config_checks import check_group, check_settings
+from search.config_checks import check_bias, check_group, check_performance, check_settings
 from search.duration import seconds
 from search.registries import check_name
-
-if TYPE_CHECKING:
-    from trainables.objective import Objective
 
 SPLITS = ("train", "debias", "tune", "test")
 FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
@@ -148,28 +145,19 @@ class CorrectionConfig(NamedSettings):
 class ObjectiveConfig(Section):
     """[objective]: what is maximised, what must stay below the tolerance."""
 
-    performance: Annotated[str, AfterValidator(lambda name: check_name("measure", name))] = (
-        "balanced_accuracy"
-    )
-    bias: Annotated[str, AfterValidator(lambda name: check_name("measure", name))] = "aod"
+    performance: Annotated[str, AfterValidator(check_performance)] = "balanced_accuracy"
+    bias: Annotated[str, AfterValidator(check_bias)] = "aod"
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     sparsity: bool = True  # a third objective
 
     @model_validator(mode="after")
-    def _roles_fit(self) -> Self:
+    def _margin_leaves_room(self) -> Self:
         if self.margin >= self.tolerance:
             raise ValueError(
                 f"margin must be less than the tolerance of {self.tolerance}, got {self.margin}"
             )
-        self.checked()
         return self
-
-    def checked(self) -> Objective:
-        """As the trainables take it; raises ValueError where a measure does not suit its role."""
-        from trainables.objective import Objective
-
-        return Objective(self.performance, self.bias, self.tolerance, self.margin)
 
 
 class SearchConfig(Section):
@@ -177,7 +165,7 @@ class SearchConfig(Section):
 
     methods: Annotated[
         tuple[Annotated[str, AfterValidator(lambda name: check_name("method", name))], ...],
-        Field(strict=False, min_length=1),
+        Field(strict=False),
     ] = ("adv_ft", "prune_advft", "magnitude_retrain")
     trials: Annotated[int, Field(ge=1)] = 60  # in all, shared evenly over the methods
     sampler: Annotated[str, AfterValidator(lambda name: check_name("sampler", name))] = "tpe"
@@ -190,8 +178,8 @@ class SearchConfig(Section):
     @field_validator("methods")
     @classmethod
     def _each_once(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(methods)) < len(methods):
-            raise ValueError("must name each method once")
+        if not methods or len(set(methods)) < len(methods):
+            raise ValueError("must name at least one method, and each once")
         return methods
 
 
