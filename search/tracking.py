@@ -1,0 +1,264 @@
+"""MLflow mirror: a process of its own that follows the journal of a search.
+
+The search writes its journal and nothing else; whatever happens here, or to a tracking server, can
+neither slow nor stop it. The mirror ends when its standard input does, after it has told the rest:
+so it also ends when the search was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from search.mirror import SEARCH, Follower, Translator, Update, flat, front_table, measured
+from search.mlflow_runs import Run, SearchRuns
+
+log = logging.getLogger(__name__)
+
+ARTIFACTS = ("config.toml", "front.json", "front.csv", "front.png", "report.html")
+LINES = 2000  # of the journal, taken in one pass
+POLL = 0.5  # seconds between two looks at a journal that does not grow
+LONGEST_WAIT = 30.0  # seconds between two attempts at a tracking server that is away
+PATIENCE = 60.0  # seconds that a mirror goes on trying once its search has ended
+
+
+def default_uri(folder: Path) -> str:
+    """A store in the run folder that needs no server."""
+    return f"sqlite:///{folder.resolve()}/mlflow.db"
+
+
+def start_mirror(folder: Path, uri: str | None = None) -> subprocess.Popen[bytes]:
+    """Starts the process that mirrors `folder` into MLflow; what it has to say goes to mirror.log.
+
+    It is kept apart from Ctrl-C in the terminal: the search tells it when to end.
+    """
+    root = str(Path(__file__).resolve().parents[1])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # -P: a folder of the user's that is called `search` must not be imported in our place.
+    command = [sys.executable, "-P", "-m", "search.tracking", str(folder.resolve())]
+    if uri is not None:
+        command += ["--uri", uri]
+    with (folder / "mirror.log").open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            start_new_session=True,
+        )
+
+
+def finish_mirror(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Lets the mirror tell the rest; whether it could within `timeout` seconds.
+
+    What it could not is told by the next mirror of that folder.
+    """
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        return process.wait(timeout) == 0
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()
+        return False
+
+
+def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
+    """Tells MLflow what it does not know yet of `folder`; whether it could in `timeout` seconds.
+
+    Where it could not, a warning says so: the run folder holds everything, MLflow is a mirror.
+    """
+    if finish_mirror(start_mirror(folder, uri), timeout):
+        return True
+    log.warning("tracking: MLflow does not know all of %s yet; mirror.log says why", folder)
+    return False
+
+
+class Mirror:
+    """Brings MLflow up to date with a run folder, a pass at a time.
+
+    A pass that raised has lost nothing: the next one tries the same again.
+    """
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        self.folder = folder
+        self.uri = uri
+        self._follower = Follower(folder / "journal.jsonl")
+        self._translator = Translator()
+        self._pending: list[Update] = []
+        self._sent: dict[str, tuple[int, int]] = {}  # file -> its (mtime, size) when it was sent
+        self._runs: SearchRuns | None = None
+
+    def catch_up(self) -> bool:
+        """One pass; False where there was nothing new in the journal."""
+        for end, event in self._follower.lines(LINES):
+            self._pending += self._translator.updates(end, event)
+        if self._follower.offset == 0:
+            return False
+        runs = self._open()
+        told = bool(self._pending)
+        by_trial = sorted(self._pending, key=lambda update: update.trial)  # SEARCH comes first
+        for trial, updates in groupby(by_trial, key=lambda update: update.trial):
+            runs.tell(trial, list(updates))
+        parent = runs.find(SEARCH)
+        if parent is not None and told and not self._translator.over:
+            runs.set_status(parent, "RUNNING", 0)  # goes on after an interruption
+        self._pending.clear()
+        if not told:
+            self._send_files(runs)
+        return told
+
+    def settle(self) -> None:
+        """What still runs by the journal runs no longer: the search was interrupted."""
+        if self._runs is None or self._translator.over:
+            return
+        for trial in (SEARCH, *sorted(self._translator.running)):
+            run = self._runs.find(trial)
+            if run is not None:
+                self._runs.set_status(run, "KILLED", self._translator.last_time[trial])
+
+    def _open(self) -> SearchRuns:
+        if self._runs is None:
+            with (self.folder / "journal.jsonl").open("rb") as journal:
+                search = hashlib.sha256(journal.readline()).hexdigest()[:16]
+            config = tomllib.loads((self.folder / "config.toml").read_text())
+            self._runs = SearchRuns(self.uri, search, config["name"])
+        return self._runs
+
+    def _send_files(self, runs: SearchRuns) -> None:
+        parent = runs.find(SEARCH)
+        if parent is None:
+            return
+        for name in ARTIFACTS:
+            path = self.folder / name
+            state = (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
+            if state is None or self._sent.get(name) == state:
+                continue
+            if name == "config.toml":
+                config = tomllib.loads(path.read_text())
+                runs.log(parent, [], flat(config))
+            if name == "front.json":
+                self._send_front(runs, parent, json.loads(path.read_text()))
+            runs.put_file(parent, path)
+            self._sent[name] = state
+
+    def _send_front(self, runs: SearchRuns, parent: Run, front: dict[str, Any]) -> None:
+        """The front as a table, its trials' tags, what was confirmed on test, the hypervolume."""
+        runs.put_table(parent, front_table(front), "front_table.json")
+        for trial, run in runs.trials().items():
+            points = [point for point in front["points"] if point["trial"] == trial]
+            on_front = any(point["feasible"] for point in points)
+            chosen = any(point["chosen"] for point in points)
+            runs.set_tag(run, "fairfront.front", "true" if on_front else None)
+            runs.set_tag(run, "fairfront.chosen", "true" if chosen else None)
+            for point in points:
+                self._send(runs, run, measured(point["test"], "test/"), trial, point["epoch"])
+        self._send(runs, parent, measured(front["dense"]["test"], "dense/test/"))
+        for point in front["points"]:
+            if point["chosen"]:
+                self._send_chosen(runs, parent, point)
+        reference = front["objective"]["reference"][: 2 + front["objective"]["sparsity"]]
+        curve = enumerate(self._translator.hypervolumes(reference), start=1)
+        runs.log(parent, [("hypervolume", value, time, step) for step, (time, value) in curve])
+
+    def _send_chosen(self, runs: SearchRuns, parent: Run, point: dict[str, Any]) -> None:
+        kept = point["kept_promise"]
+        runs.set_tag(parent, "fairfront.candidate", point["candidate"])
+        runs.set_tag(parent, "fairfront.kept_promise", None if kept is None else json.dumps(kept))
+        for split in ("tune", "test"):
+            self._send(runs, parent, measured(point[split], f"chosen/{split}/"))
+
+    def _send(
+        self,
+        runs: SearchRuns,
+        run: Run,
+        metrics: dict[str, float],
+        trial: str = SEARCH,
+        step: int = 0,
+    ) -> None:
+        # The time is that of the journal's last line about the run: said twice, nothing doubles.
+        time = self._translator.last_time[trial]
+        runs.log(run, [(name, value, time, step) for name, value in metrics.items()])
+
+
+def follow(folder: Path, uri: str, ended: threading.Event) -> int:
+    """Mirrors until `ended` is set and everything is told. Returns an exit code."""
+    mirror = Mirror(folder, uri)
+    wait, said, deadline = POLL, "", None
+    while True:
+        ending = ended.is_set()  # asked before the pass: what was written until then is in it
+        if ending and deadline is None:
+            deadline = time.monotonic() + PATIENCE
+        try:
+            told = mirror.catch_up()
+            if ending and not told:
+                mirror.settle()
+                return 0
+            wait, said = POLL, ""
+        except Exception as error:
+            # A server that is away, a database that is locked: there is always a next time.
+            if str(error) != said:
+                said = str(error)
+                log.warning("tracking: %s: trying again", said)
+            if deadline is not None and time.monotonic() > deadline:
+                log.error("tracking: giving up after %g s", PATIENCE)
+                return 1
+            wait, told = min(2 * wait, LONGEST_WAIT), False
+        if ending:
+            time.sleep(0 if told else min(wait, 2.0))
+        elif not told:
+            ended.wait(wait)
+
+
+@contextmanager
+def _alone(folder: Path, patience: float) -> Iterator[None]:
+    """One mirror a folder: the next waits until the lock is free. A lock ends with its process."""
+    with (folder / "mirror.lock").open("ab") as lock:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{folder} is being mirrored by another process") from None
+                time.sleep(0.1)
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m search.tracking DIR [--uri URI]`, until the end of standard input."""
+    parser = argparse.ArgumentParser(prog="python -m search.tracking", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a run folder with journal.jsonl")
+    parser.add_argument("--uri", help="a tracking server or database; default: DIR/mlflow.db")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    os.nice(10)
+    ended = threading.Event()
+
+    def wait_for_end() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+    with _alone(given.folder, 2 * PATIENCE):
+        return follow(given.folder, given.uri or default_uri(given.folder), ended)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
