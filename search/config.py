@@ -40,7 +40,7 @@ class Config(Section):
     correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
     search: SearchConfig = Field(default_factory=SearchConfig)
-    space: Annotated[Spaces, AfterValidator(check_spaces), Field(default_factory=dict)]
+    space: Annotated[Spaces, AfterValidator(check_spaces)] = Field(default_factory=dict)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
 

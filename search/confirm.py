@@ -42,7 +42,9 @@ def confirm(
     if not any(point["chosen"] for point in front["points"]):
         return front
     if facts["in_memory"] and data is None:
-        raise UserError(f"confirm: {path} was run on data handed over from Python; hand them again")
+        raise UserError(
+            f"confirm: {path} was run on data handed over from Python; hand them again"
+        )
     problem = open_problem(folder.config(), data, model)
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(f"confirm: the data of {path} have changed since the search was started")
@@ -98,9 +100,6 @@ def _confirmed(
     masked = store.load(point["candidate"], deepcopy(world.dense))
     decision = decision_from_dict(store.facts(point["candidate"])["decision"])
     counts = world.count(masked.net, "test")
-    test = values_of(
-        counts, decision, view, sparsity=point["tune"]["sparsity"], level=level
-    )
+    test = values_of(counts, decision, view, sparsity=point["tune"]["sparsity"], level=level)
     kept = test["bias"] is not None and test["bias"] < view.objective.tolerance
     return {**point, "test": test, "kept_promise": bool(kept)}
-

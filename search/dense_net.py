@@ -112,9 +112,7 @@ def dense_report(world: World) -> dict[str, Any]:
         correction: Any = CORRECTIONS["threshold"](choose="balanced_accuracy")
     else:
         correction = CORRECTIONS["argmax"]()
-    decision = correction.fit(
-        world.by_group(held_back), world.objective, world.prepared.priors, 0
-    )
+    decision = correction.fit(world.by_group(held_back), world.objective, world.prepared.priors, 0)
     found = evaluate(decision.decide(world.by_group(tune)), world.objective)
     if not found["beats_trivial"]:
         raise UserError(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import ray
 from ray import tune
 from torch import nn
 
@@ -181,7 +180,9 @@ class _Driver:
     def _tune(self, searcher: MethodSearcher, deadline: float | None) -> None:
         config, problem = self._problem.config, self._problem
         rule = SCHEDULERS[config.search.scheduler]
-        concurrent = config.search.concurrent or max(1, (os.cpu_count() or 1) // config.resources.cpu)
+        concurrent = config.search.concurrent or max(
+            1, (os.cpu_count() or 1) // config.resources.cpu
+        )
         cpus, gpus = config.resources.cpu, config.resources.gpu
         modules = None if config.folder is None else Path(config.folder)
         with connected(
@@ -219,4 +220,3 @@ class _Driver:
                 ),
             )
             tuner.fit()
-

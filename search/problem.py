@@ -17,7 +17,9 @@ from search.errors import UserError
 from spaces.compose import compose
 from spaces.space import Space
 from trainables.corrections import CORRECTIONS
-from trainables.data import DATASETS, FairData, Prepared, from_frame, load_user, prepare
+from trainables.data import FairData, Prepared, from_frame, prepare
+from trainables.data.registry import load_named
+from trainables.data.user import load_user
 from trainables.heads import head_for
 from trainables.methods import METHODS
 from trainables.models import build, load_weights
@@ -151,13 +153,7 @@ def open_problem(
 def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> FairData:
     """The data set that the config names, or the one handed over from Python."""
     section = config.data
-    frame = {
-        "label": section.label,
-        "positive": section.positive,
-        "attributes": section.attributes,
-        "drop": section.drop,
-        "missing": section.missing,
-    }
+    frame = section.frame_options
     try:
         if isinstance(data, FairData):
             return data
@@ -167,7 +163,7 @@ def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> Fa
             return load_user(section.load, dict(section.args), _folder(config), frame)
         if section.name is None:
             raise UserError("[data] name or load must be given, or data handed over from Python")
-        return DATASETS[section.name].load(**section.args)
+        return load_named(section.name, section.args, split_seed=section.split_seed)
     except UserError:
         raise
     except (ValueError, TypeError, FileNotFoundError) as error:

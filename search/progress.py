@@ -91,8 +91,9 @@ class Status:
     def _point(self, report: Event) -> None:
         values = [report["performance"], report["bias"], report["sparsity"]]
         if self._volume is not None:
-            self._hypervolume = self._volume.add(values[: 2 + self._problem.config.objective.sparsity])
+            self._hypervolume = self._volume.add(
+                values[: 2 + self._problem.config.objective.sparsity]
+            )
         if self._best is None or report["performance"] > self._best["performance"]:
             keys = ("trial", "epoch", "performance", "bias", "sparsity")
             self._best = {key: report[key] for key in keys}
-

@@ -83,6 +83,10 @@ class MethodSearcher(Searcher):  # type: ignore[misc]
         if trial.status != "running":  # cut off by the time limit: `resume` goes on with it
             self._studies[trial.method].tell(trial)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles what its Tuner holds, but no search is ever resumed from that."""
+        return {}
+
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the journal is what a search is resumed from."""
 

@@ -27,10 +27,11 @@ class Supplies:
     prepared: Prepared  # sealed
     dense: nn.Module
     objective: Objective
+    sparsity: bool  # whether it is an objective
     folder: Path  # of the run; on a path that all workers share
 
     def open(self) -> World:
-        return World.open(self.prepared, self.dense, self.objective)
+        return World.open(self.prepared, self.dense, self.objective, sparsity=self.sparsity)
 
 
 def checkpoint_path(folder: Path, trial: str) -> Path:

@@ -29,6 +29,10 @@ class JournalingScheduler(FIFOScheduler):  # type: ignore[misc]
         self._rule = rule
         self._deadline = deadline
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles what its Tuner holds, but no search is ever resumed from that."""
+        return {}
+
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         report = json.loads(result["report"])
         if "failure" in report:

@@ -3,9 +3,10 @@
 1,797 scans of 8 x 8 pixels (E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten
 Digits", UCI repository, 1998), skewed by the protocol of CIFAR-10S (Wang et al., CVPR 2020).
 
-The colouring: a scan's ink (0..16) is stretched to 0..255 and drawn in one hue per image, taken
-at random from the whole circle, with saturation 0.8 and full value, on black. The grey copy is
-PIL's "L" of that colour image, so a grey image has one of many brightnesses, none of them a label.
+The colouring: a scan's ink (0..16) is stretched to 0..255 and drawn on black in one hue per image,
+taken at random from red to green (a third of the circle), with full saturation and value: blue is
+never on, so colour is easy to tell from grey and a skewed net learns to. The grey copy is PIL's "L"
+of that colour image, so a grey image has one of many brightnesses, none of them a label.
 Odd digits are the colour-majority classes, even digits the grey-majority ones.
 """
 
@@ -23,7 +24,7 @@ from trainables.data.naming import nearest
 from trainables.data.skew import Images, skewed_data
 from trainables.data.splits import FRACTIONS, apportion, stream
 
-SATURATION = 0.8
+HUES = 1 / 3  # share of the colour circle, from red to green
 INK = 16  # the darkest value of a scan
 ODD = frozenset({1, 3, 5, 7, 9})
 Target = Literal["digit", "odd"]
@@ -55,7 +56,8 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
 
 
 def tint(scans: NDArray[np.float64], hues: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Colour images (n, 3, h, w) from ink values (n, h, w) in 0..16 and hues (n,) in [0, 1)."""
-    colours = np.array([colorsys.hsv_to_rgb(hue, SATURATION, 1.0) for hue in hues])
+    """Colour images (n, 3, h, w) from ink values (n, h, w) in 0..16 and hues (n,) in [0, 1), which
+    stand for red to green."""
+    colours = np.array([colorsys.hsv_to_rgb(hue * HUES, 1.0, 1.0) for hue in hues])
     tinted: NDArray[np.float64] = scans[:, None] / INK * colours[:, :, None, None]
     return np.rint(tinted * 255).astype(np.uint8)
