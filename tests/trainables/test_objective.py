@@ -41,9 +41,7 @@ def test_only_measures_that_depend_on_the_label_mix_are_judged_by_the_priors():
     def judged(performance, bias, priors):
         return [float(v) for v in Objective(performance, bias).judge(tables, priors)]
 
-    assert judged("balanced_accuracy", "aod", skewed) == judged(
-        "balanced_accuracy", "aod", even
-    )
+    assert judged("balanced_accuracy", "aod", skewed) == judged("balanced_accuracy", "aod", even)
     assert judged("accuracy", "spd", skewed)[0] == pytest.approx(
         0.5 * 0.75 + 0.1 * 0.75 + 0.3 * 0.5 + 0.1 * 0.75
     )

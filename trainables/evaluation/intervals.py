@@ -26,7 +26,7 @@ from trainables.evaluation.rates import Tables
 from trainables.evaluation.trivial import trivial_performance
 
 RESAMPLES = 1000
-BEYOND = 20  # draws that shall lie outside of an interval, for levels close to 1
+BEYOND = 20
 
 Interval = tuple[float, float]
 
@@ -85,11 +85,17 @@ def estimate(name: str, counts: Counts, seed: int = 0, resamples: int = RESAMPLE
     return Estimate(float(point), sizes, measure.limit, log_of)
 
 
+def resamples_for(level: float) -> int:
+    """1000, or so many that 20 draws lie beyond an interval of a level close to 1."""
+    beyond = 1 - level
+    return max(RESAMPLES, int(np.ceil(BEYOND / beyond))) if 0 < beyond < 1 else RESAMPLES
+
+
 def bias_interval(name: str, counts: Counts, level: float = 0.95, seed: int = 0) -> Interval:
     """A two-sided interval of a bias; NaN where the bias is not estimable."""
     if not find_measure(name).compares_groups:
         raise ValueError(f"{name}: is a performance and has no bias")
-    return estimate(name, counts, seed, _resamples_for(level)).interval(level)
+    return estimate(name, counts, seed, resamples_for(level)).interval(level)
 
 
 def performance_interval(
@@ -97,7 +103,7 @@ def performance_interval(
 ) -> Interval:
     """A two-sided interval of a performance; NaN where it is not estimable."""
     _performance(name)
-    return estimate(name, counts, seed, _resamples_for(level)).interval(level)
+    return estimate(name, counts, seed, resamples_for(level)).interval(level)
 
 
 def simultaneous_level(level: float, points: int) -> float:
@@ -132,11 +138,6 @@ def _performance(name: str) -> Measure:
     if measure.compares_groups:
         raise ValueError(f"{name}: is a bias, not a performance")
     return measure
-
-
-def _resamples_for(level: float) -> int:
-    beyond = 1 - level
-    return max(RESAMPLES, int(np.ceil(BEYOND / beyond))) if 0 < beyond < 1 else RESAMPLES
 
 
 def _smoothed(tables: Tables) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ class Measure:
     value: Callable[[Rates], Values]
     deviation: Callable[[Rates], Values]
     binary: bool  # defined for two classes only
-    label_mix: bool  # changes with the shares of the labels: needs weights on balanced sets
+    label_mix: bool  # on a balanced set, only right with cells weighted by their natural shares
     within_cells: bool = False  # a function of rates within (group, label) cells alone
     limit: float = 1.0  # no value is larger
     reduce: Callable[[Tables], Tables] = as_counted  # what is enough for the rates
@@ -251,13 +251,13 @@ _ALL = (
         "bias_amplification",
         "gap",
         "mean over the classes predicted at all of the largest group's share - 1 / groups; "
-        "meant for groups of equal size, such as colour and grey copies",
+        "meant for groups of equal size and label mix, such as colour and grey copies",
         _WANG,
         rates.group_shares,
         _amplification,
         rates.mean_largest_change,
         binary=False,
-        label_mix=True,
+        label_mix=False,
         reduce=rates.without_labels,
     ),
 )

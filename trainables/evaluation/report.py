@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from trainables.evaluation.counts import Counts
-from trainables.evaluation.intervals import estimate, performance_se
+from trainables.evaluation.intervals import estimate, performance_se, resamples_for
 from trainables.evaluation.measures import all_measures
 from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial_performance
 
@@ -14,24 +14,27 @@ if TYPE_CHECKING:
     from trainables.objective import Objective
 
 
-def evaluate(counts: Counts, objective: Objective, seed: int = 0) -> dict[str, Any]:
+def evaluate(
+    counts: Counts, objective: Objective, *, level: float = 0.95, seed: int = 0
+) -> dict[str, Any]:
     """Everything a report says about decided counts by group; JSON types, None = not estimable.
 
-    Intervals hold with 95 % each, the one-sided bounds too. Feasible: the bias lies below
-    tolerance - margin, or its upper bound below the tolerance.
+    `level` is that of the two-sided intervals; `bias_upper` and `performance_lower` are one-sided
+    95 % bounds whatever the level. Feasible: the bias lies below tolerance - margin, or its upper
+    bound below the tolerance.
     """
-    measures = all_measures(counts)
-    performance = estimate(objective.performance, counts, seed)
-    bias = estimate(objective.bias, counts, seed)
+    measures, resamples = all_measures(counts), resamples_for(level)
+    performance = estimate(objective.performance, counts, seed, resamples)
+    bias = estimate(objective.bias, counts, seed, resamples)
     trivial = trivial_performance(objective.performance, counts)
     facts: dict[str, Any] = {
         "performance": performance.point,
         "performance_se": performance_se(objective.performance, counts, seed),
-        "performance_interval": list(performance.interval()),
+        "performance_interval": list(performance.interval(level)),
         "performance_lower": performance.lower(),
         "trivial_performance": trivial,
         "bias": bias.point,
-        "bias_interval": list(bias.interval()),
+        "bias_interval": list(bias.interval(level)),
         "bias_upper": bias.upper(),
         "prediction_shares": prediction_shares(counts),
         "measures": measures,

@@ -147,6 +147,25 @@ def test_an_empty_cell_makes_exactly_the_measures_that_need_it_not_estimable(gro
     assert not bias_of("aod", table) < 0.05  # what is not estimable never passes
 
 
+@given(FILLED_3)
+def test_the_reduced_table_that_intervals_draw_from_has_the_same_rates(table):
+    for m in MEASURES.values():
+        np.testing.assert_allclose(m.rates(m.reduce(table)), m.rates(table), rtol=1e-12)
+
+
+@given(FILLED_3, FILLED_3)
+def test_no_value_changes_more_than_the_deviation_of_its_rates(first, second):
+    """What the intervals rest on; a ratio is compared by its logarithm."""
+    for m in MEASURES.values():
+        for one, other in ((first, second), (first[:2], second[:2])):
+            rates, values = (m.rates(one), m.rates(other)), (m.compute(one), m.compute(other))
+            if m.kind == "ratio":
+                rates, values = np.log(rates), np.log(values)
+            if m.kind == "signed":
+                values = np.abs(values)
+            assert abs(values[0] - values[1]) <= m.deviation(rates[0] - rates[1]) + 1e-12
+
+
 def test_disparate_impact_is_not_estimable_where_nobody_is_selected_and_0_where_one_group_is():
     nobody = np.array([[[5, 0], [5, 0]], [[5, 0], [5, 0]]])
     one_group = np.array([[[5, 0], [5, 0]], [[5, 0], [0, 5]]])

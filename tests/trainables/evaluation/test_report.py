@@ -56,6 +56,16 @@ def test_the_same_counts_and_seed_give_the_same_report():
     assert evaluate(counts, Objective(), seed=1) == evaluate(counts, Objective(), seed=1)
 
 
+def test_a_higher_level_widens_the_intervals_and_leaves_the_verdicts_alone():
+    counts = table((0.2, 0.24), (0.7, 0.74), 40_000)
+    usual, wide = (evaluate(counts, Objective(), level=level) for level in (0.95, 0.9999))
+
+    assert usual["feasible"] and wide["feasible"]
+    assert wide["bias_interval"][1] > usual["bias_interval"][1] + 0.001
+    assert wide["performance_interval"][0] < usual["performance_interval"][0] - 0.001
+    assert wide["bias_upper"] == pytest.approx(usual["bias_upper"], abs=0.001)
+
+
 def test_the_report_of_a_multi_class_task_leaves_binary_measures_open():
     counts = Counts(np.full((2, 3, 3), 5) + np.eye(3, dtype=int) * 40)
     facts = evaluate(counts, Objective("accuracy", "bias_amplification"))
