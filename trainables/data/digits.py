@@ -4,9 +4,9 @@
 Digits", UCI repository, 1998), skewed by the protocol of CIFAR-10S (Wang et al., CVPR 2020).
 
 The colouring: a scan's ink (0..16) is stretched to 0..255 and drawn on black in one hue per image,
-taken at random from red to green (a third of the circle), with full saturation and value: blue is
-never on, so colour is easy to tell from grey and a skewed net learns to. The grey copy is PIL's "L"
-of that colour image, so a grey image has one of many brightnesses, none of them a label.
+taken at random from red to green (a third of the circle), with full saturation and value. Blue is
+never on, so colour is easy to tell from grey, and a net trained on the skewed set learns to. The
+grey copy is PIL's "L" of that colour image: its brightness varies, but not with the label.
 Odd digits are the colour-majority classes, even digits the grey-majority ones.
 """
 
@@ -56,8 +56,7 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
 
 
 def tint(scans: NDArray[np.float64], hues: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Colour images (n, 3, h, w) from ink values (n, h, w) in 0..16 and hues (n,) in [0, 1), which
-    stand for red to green."""
+    """Colour images (n, 3, h, w) from ink (n, h, w) in 0..16 and hues (n,), 0 red to 1 green."""
     colours = np.array([colorsys.hsv_to_rgb(hue * HUES, 1.0, 1.0) for hue in hues])
     tinted: NDArray[np.float64] = scans[:, None] / INK * colours[:, :, None, None]
     return np.rint(tinted * 255).astype(np.uint8)

@@ -99,6 +99,7 @@ def _labels(
         if positive not in values:
             shown = nearest(str(positive), map(_text, values[:MAX_CLASSES]))
             raise ValueError(f"{name}: positive: {column.name!r} is never {positive!r}; {shown}")
+        positive = next(value for value in values if value == positive)  # True where 1 was given
         others = [value for value in values if value != positive]
         negative = _text(others[0]) if len(others) == 1 else f"not {_text(positive)}"
         return (negative, _text(positive)), (column == positive).to_numpy().astype(np.int64)

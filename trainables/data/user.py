@@ -14,6 +14,12 @@ from trainables.data.frame import from_frame
 from trainables.user_code import load_function
 
 KEY = "data.load"
+UNSAID: tuple[Any, ...] = (
+    None,
+    (),
+    [],
+    "refuse",
+)  # what a resolved config holds for options that nobody gave
 
 
 def load_user(
@@ -27,7 +33,7 @@ def load_user(
     `frame_options` are the keyword arguments of `from_frame` (label, positive, attributes, drop,
     missing) and are only allowed where a frame is returned. Raises ValueError naming the key.
     """
-    options = dict(frame_options or {})
+    options = {k: v for k, v in (frame_options or {}).items() if v not in UNSAID}
     function = load_function(KEY, spec, folder)
     try:
         inspect.signature(function).bind(**args)
