@@ -28,7 +28,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 def build(
-    model: str,
+    model: str | Callable[..., nn.Module],
     input_shape: tuple[int, ...],
     outputs: int,
     *,
@@ -36,14 +36,14 @@ def build(
     folder: Path | None = None,
     **args: Any,
 ) -> nn.Module:
-    """A network of MODELS, or the user's "module:function" found in `folder`.
+    """A network of MODELS, or the user's function: itself or as "module:function" in `folder`.
 
     `input_shape` is that of one input, `outputs` the number of logits. The same seed gives the
     same initial weights. Raises ValueError for an unknown model or argument, naming the nearest
     known one.
     """
     with initialised_by(seed):
-        if ":" in model:
+        if not isinstance(model, str) or ":" in model:
             return build_user(model, input_shape, outputs, folder=folder, **args)
         if model not in MODELS:
             raise ValueError(f"model: no model is called {model!r}; {nearest(model, MODELS)}")

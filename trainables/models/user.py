@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,29 @@ from trainables.user_code import load_function
 
 
 def build_user(
-    spec: str,
+    given: str | Callable[..., Any],
     input_shape: tuple[int, ...],
     outputs: int,
     *,
     folder: Path | None = None,
     **args: Any,
 ) -> nn.Module:
-    """Calls the user's "module:function" with (input_shape, outputs, **args) and tries the result.
+    """Calls the user's function (or "module:function") and tries what it returns.
+
+    The call is function(input_shape, outputs, **args), with the shape of one input.
 
     Raises ValueError where the function fails, does not return an nn.Module with prunable
     weights, or the module does not turn a batch (2, *input_shape) into (2, outputs).
     """
-    function = load_function("model.build", spec, folder)
+    if isinstance(given, str):
+        spec, function = given, load_function("model.build", given, folder)
+    else:
+        spec, function = getattr(given, "__name__", type(given).__name__), given
     try:
         net = function(input_shape, outputs, **args)
     except Exception as error:
-        given = "".join(f", {name}={value!r}" for name, value in args.items())
-        call = f"{spec}({tuple(input_shape)}, {outputs}{given})"
+        more = "".join(f", {name}={value!r}" for name, value in args.items())
+        call = f"{spec}({tuple(input_shape)}, {outputs}{more})"
         raise ValueError(f"model.build: {call} failed, {_named(error)}") from error
     if not isinstance(net, nn.Module):
         kind = type(net).__name__

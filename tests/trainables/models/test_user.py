@@ -53,6 +53,14 @@ def test_a_network_is_built_by_the_users_function_from_the_seed(folder):
     assert torch.equal(one[0].weight, two[0].weight)
 
 
+def test_a_function_itself_is_called_and_its_network_tried():
+    net = build(lambda shape, outputs: nn.Linear(*shape, outputs), (5,), 2, seed=0)
+
+    assert net.weight.shape == (2, 5)
+    with pytest.raises(ValueError, match=r"<lambda> must turn a batch \(2, 5\)"):
+        build(lambda shape, outputs: nn.Linear(*shape, 3), (5,), 2, seed=0)
+
+
 def test_a_function_that_is_not_beside_the_experiment_is_looked_for_among_installed_ones(folder):
     with pytest.raises(ValueError, match=r"itertools:repeat must return a torch\.nn\.Module"):
         build("itertools:repeat", (5,), 1, seed=0, folder=folder)
