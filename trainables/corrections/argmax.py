@@ -1,4 +1,7 @@
-"""The class with the largest score: nothing to fit, the only choice with more than two classes."""
+"""The class with the largest score, as in Wang et al., CVPR 2020: there is nothing to fit.
+
+The only choice with more than two classes.
+"""
 
 from __future__ import annotations
 
