@@ -130,7 +130,7 @@ def _axes(figure: go.Figure, objective: Mapping[str, Any], reports: pd.DataFrame
     usual = float(reports["bias"].quantile(0.995)) if reports["bias"].notna().any() else 0.0
     top = 1.08 * max(usual, 1.5 * float(objective["tolerance"]))
     figure.update_yaxes(title=bias_words(objective), range=[0, top], row=1)
-    figure.update_yaxes(title=performance_words(objective), row=2)
+    figure.update_yaxes(title=performance_words(objective), range=_usual(reports), row=2)
     figure.update_xaxes(title="epoch, through all stages of the trial", row=2)
     tolerance = float(objective["tolerance"])
     figure.add_hline(
@@ -143,6 +143,16 @@ def _axes(figure: go.Figure, objective: Mapping[str, Any], reports: pd.DataFrame
         },
         annotation_position="top right",
     )
+
+
+def _usual(reports: pd.DataFrame) -> list[float] | None:
+    """Range of performance without the worst few reports, which would flatten the rest."""
+    values = reports["performance"].dropna()
+    if values.empty:
+        return None
+    low, high = float(values.quantile(0.05)), float(values.max())
+    pad = 0.06 * max(high - low, 0.01)
+    return [low - pad, high + pad]
 
 
 def hypervolume_figure(

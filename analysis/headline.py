@@ -85,6 +85,12 @@ def with_interval(values: Mapping[str, Any], name: str) -> str:
     return f"{text} [{number(interval[0])}, {number(interval[1])}]"
 
 
+def chosen_label(point: Point) -> str:
+    """The chosen point in a few words."""
+    group = ", needs the group" if point["needs_group"] else ""
+    return f"chosen: {point['method']}, sparsity {number(point['tune']['sparsity'], 2)}{group}"
+
+
 def _certainty(front: Front, point: Point) -> str:
     """Whether the interval on test agrees with the verdict."""
     tolerance = float(front["objective"]["tolerance"])

@@ -15,6 +15,7 @@ from analysis.front_table import (
     known,
     reference_marks,
 )
+from analysis.headline import chosen_label
 from analysis.hover import point_details
 from analysis.palette import (
     ALLOWED,
@@ -31,6 +32,7 @@ from analysis.palette import (
     performance_words,
 )
 
+AXES = {"x": "bias", "y": "performance"}
 REFERENCE_MARKERS = ("x", "cross", "star", "diamond-tall")
 FONT = {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK}
 AXIS = {"gridcolor": GRID, "zeroline": False, "tickfont": {"color": MUTED}, "automargin": True}
@@ -103,14 +105,14 @@ def _labelled_line(
 
 def _points(front: Front) -> list[go.Scatter]:
     """One trace per method and feasibility, so that the legend switches them."""
-    points = drawable(front)
+    points = sorted(drawable(front), key=lambda point: bool(point["chosen"]))  # drawn on top
     traces = []
     for method, place in method_order(point["method"] for point in points).items():
         for feasible in (True, False):
             alike = [p for p in points if p["method"] == method and p["feasible"] == feasible]
             if alike:
                 traces.append(_point_trace(front, alike, place, feasible=feasible))
-    return traces
+    return sorted(traces, key=lambda trace: trace.legendgroup == escape(points[-1]["method"]))
 
 
 def _legend(front: Front) -> list[go.Scatter]:
@@ -182,7 +184,8 @@ def _test_values(front: Front) -> list[go.Scatter]:
     for point in tested:
         if point["chosen"]:
             trace = _test_trace(front, [point], "chosen, on test", INK)
-            trace.update(error_x=_error(point, "bias"), error_y=_error(point, "performance"))
+            errors = {f"error_{axis}": _error(point, name) for axis, name in AXES.items()}
+            trace.update(showlegend=False, **errors)
             traces.append(trace)
     return traces
 
@@ -233,14 +236,11 @@ def _chosen_ring(front: Front) -> list[go.Scatter]:
         go.Scatter(
             x=[point["tune"]["bias"]],
             y=[point["tune"]["performance"]],
-            mode="markers+text",
-            name="chosen",
+            mode="markers",
+            name=escape(chosen_label(point)),
             legendgroup="chosen",
             legendrank=1100,
             hoverinfo="skip",
-            text=["<b>chosen</b><br> "],
-            textposition="top center",
-            textfont={"color": INK},
             marker={
                 "symbol": "circle-open",
                 "size": 22,

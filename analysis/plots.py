@@ -3,18 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Annotation
-from numpy.typing import NDArray
 
+from analysis.chosen_mark import mark_chosen, reach
 from analysis.front_table import (
     Front,
-    Point,
     bias_extent,
     chosen_point,
     drawable,
@@ -40,7 +37,6 @@ from analysis.palette import (
 SPARSITY_COLOURS = LinearSegmentedColormap.from_list("sparsity", list(SPARSITY_SCALE))
 Side = Literal["left", "right"]
 REFERENCE_MARKERS = ("X", "P", "*", "d")
-LABEL_OFFSETS = ((14, 12), (14, -12), (-14, 12), (-14, -12), (14, 26), (-14, -26))  # points
 
 
 def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> Figure:
@@ -66,7 +62,7 @@ def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> 
     _legend(figure, front)
     _sparsity_bar(figure, axes)
     figure.draw_without_rendering()  # settles the layout that the chosen label is placed in
-    _chosen(axes, front)
+    mark_chosen(axes, front)
     return figure
 
 
@@ -122,7 +118,7 @@ def _points(axes: Axes, front: Front) -> None:
             markeredgewidth=0.7 if point["feasible"] else 1.5,
             linestyle="none",
             clip_on=False,
-            zorder=3,
+            zorder=4 if point["chosen"] else 3,
         )
 
 
@@ -144,25 +140,16 @@ def _test_values(axes: Axes, front: Front) -> None:
         axes.errorbar(
             test["bias"],
             test["performance"],
-            xerr=_reach(test, "bias") if chosen else None,
-            yerr=_reach(test, "performance") if chosen else None,
+            xerr=reach(test, "bias") if chosen else None,
+            yerr=reach(test, "performance") if chosen else None,
             fmt="o",
             markersize=4.5 if chosen else 3,
             color=colour,
             alpha=strength,
             linewidth=1.1,
             capsize=2.5,
-            zorder=4 if chosen else 2,
+            zorder=2.5 if chosen else 2,
         )
-
-
-def _reach(values: Mapping[str, Any], name: str) -> tuple[tuple[float], tuple[float]] | None:
-    """Lower and upper length of an error bar; none where there is no interval."""
-    interval = values.get(f"{name}_interval")
-    if interval is None or not all(known(end) for end in interval):
-        return None
-    low, high = interval
-    return (max(values[name] - low, 0.0),), (max(high - values[name], 0.0),)
 
 
 def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> None:
@@ -190,62 +177,6 @@ def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> None:
 def _room_for_labels(axes: Axes) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
-
-
-def _chosen(axes: Axes, front: Front) -> None:
-    point = chosen_point(front)
-    if point is None:
-        return
-    place = (point["tune"]["bias"], point["tune"]["performance"])
-    axes.plot(*place, "o", markersize=14, markerfacecolor="none", markeredgecolor=INK, zorder=5)
-    taken = np.array([_place(p["tune"]) for p in drawable(front) if p is not point])
-    if point["test"] is not None and known(point["test"]["bias"]):
-        taken = np.vstack([taken.reshape(-1, 2), _place(point["test"])])
-    crowds = []
-    for x, y in LABEL_OFFSETS:
-        label = _chosen_text(axes, chosen_label(point), place, (x, y))
-        crowds.append(_covered(axes, label, taken))
-        label.remove()
-    best = LABEL_OFFSETS[int(np.argmin(crowds))]
-    _chosen_text(axes, chosen_label(point), place, best)
-
-
-def _place(values: Mapping[str, Any]) -> tuple[float, float]:
-    return values["bias"], values["performance"]
-
-
-def _chosen_text(
-    axes: Axes, text: str, place: tuple[float, float], offset: tuple[float, float]
-) -> Annotation:
-    return axes.annotate(
-        text,
-        place,
-        xytext=offset,
-        textcoords="offset points",
-        ha="left" if offset[0] > 0 else "right",
-        va="center",
-        fontsize=9,
-        fontweight="bold",
-        color=INK,
-        zorder=6,
-        parse_math=False,
-        bbox={"boxstyle": "round,pad=0.2", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75},
-    )
-
-
-def _covered(axes: Axes, label: Annotation, taken: NDArray[np.float64]) -> float:
-    """How many of the places (n, 2) a label would hide; leaving the axes is worse than any."""
-    box = label.get_window_extent().padded(6)
-    inside = [box.contains(x, y) for x, y in axes.transData.transform(taken.reshape(-1, 2))]
-    frame = axes.get_window_extent()
-    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
-    return float(sum(inside) + len(taken) * outside)
-
-
-def chosen_label(point: Point) -> str:
-    """The chosen point in a few words."""
-    group = ", needs the group" if point["needs_group"] else ""
-    return f"chosen: {point['method']}, sparsity {number(point['tune']['sparsity'], 2)}{group}"
 
 
 def _title(axes: Axes, front: Front) -> None:

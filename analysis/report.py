@@ -20,6 +20,7 @@ from analysis.report_tables import (
     methods_table,
     points_table,
     safe_json,
+    signed_pair,
 )
 
 # Plotly can draw maps from tile servers; this keeps the file from ever asking a server anything.
@@ -110,7 +111,7 @@ def _sections(
         _section(
             front_title, FRONT_CAPTION, _figure("front", interactive_front(front, references))
         ),
-        _section("Points", POINTS_CAPTION, points_table(front)),
+        _section("Points", POINTS_CAPTION + _aod_caption(front), points_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
     ]
     searched = {**front["objective"], **facts.get("searched", {})}
@@ -141,6 +142,12 @@ def _section(title: str, caption: str, content: str) -> str:
     return f"<section><h2>{title}</h2>{note}{content}</section>"
 
 
+def _aod_caption(front: Front) -> str:
+    if not signed_pair(front):
+        return ""
+    return " AOD is signed and can vanish by cancellation; abs. AOD cannot."
+
+
 def _figure(name: str, figure: go.Figure) -> str:
     source = figure.to_json()
     return (
@@ -157,8 +164,7 @@ FRONT_CAPTION = (
     "to see it alone."
 )
 POINTS_CAPTION = (
-    "Click a column to sort. Intervals are 95 %; those on test hold for all points at once. AOD "
-    "is signed and can vanish by cancellation; abs. AOD cannot."
+    "Click a column to sort. Intervals are 95 %; those on test hold for all points at once."
 )
 COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
 CURVES_CAPTION = (

@@ -57,7 +57,8 @@ def fraction(value: float | None, interval: Sequence[float] | None = None) -> Ce
 def points_table(front: Front) -> str:
     """All points with their values on tune and, once confirmed, on test."""
     objective, confirmed = front["objective"], is_confirmed(front)
-    values = [performance_words(objective), bias_words(objective), "AOD", "abs. AOD"]
+    signed = signed_pair(front)
+    values = [performance_words(objective), bias_words(objective), *signed.values()]
     identity = ["method, candidate", "learns from", "needs group", "feasible", "sparsity"]
     columns = [*identity, *values, *([*values, "kept"] if confirmed else []), "settings"]
     groups = (
@@ -69,22 +70,30 @@ def points_table(front: Front) -> str:
     points = sorted(
         front["points"], key=lambda p: (not p["chosen"], -(p["tune"]["performance"] or 0.0))
     )
-    rows = [_point_row(point, confirmed=confirmed) for point in points]
+    rows = [_point_row(point, list(signed), confirmed=confirmed) for point in points]
     marked = 0 if points and points[0]["chosen"] else None
     return table(columns, rows, groups=groups, marked=marked)
 
 
-def _point_row(point: Point, *, confirmed: bool) -> list[Cell]:
+def signed_pair(front: Front) -> dict[str, str]:
+    """AOD and beside it abs. AOD, where these measures exist (binary tasks)."""
+    names = {"aod": "AOD", "abs_aod": "abs. AOD"}
+    measured = [point["tune"]["measures"] for point in front["points"]]
+    return names if any(known(values.get("aod")) for values in measured) else {}
+
+
+def _point_row(point: Point, signed: Sequence[str], *, confirmed: bool) -> list[Cell]:
     row = [
         _identity(point),
         text(point.get("learns_from", "\N{EN DASH}")),
         yes_no(point["needs_group"]),
         yes_no(point["feasible"]),
         fraction(point["tune"]["sparsity"]),
-        *_measured(point["tune"]),
+        *_measured(point["tune"], signed),
     ]
     if confirmed:
-        row += _measured(point["test"]) if point["test"] else [text("\N{EN DASH}")] * 4
+        absent = [text("\N{EN DASH}")] * (2 + len(signed))
+        row += _measured(point["test"], signed) if point["test"] else absent
         row.append(_kept(point["kept_promise"]))
     return [*row, _settings(point["settings"])]
 
@@ -96,13 +105,12 @@ def _identity(point: Point) -> Cell:
     return f'{method}{badge}<br><span class="mono muted">{candidate}</span>', key
 
 
-def _measured(values: Mapping[str, Any]) -> list[Cell]:
+def _measured(values: Mapping[str, Any], signed: Sequence[str]) -> list[Cell]:
     measures = values["measures"]
     return [
         fraction(values["performance"], values.get("performance_interval")),
         fraction(values["bias"], values.get("bias_interval")),
-        fraction(measures.get("aod")),
-        fraction(measures.get("abs_aod")),
+        *(fraction(measures.get(name)) for name in signed),
     ]
 
 
@@ -130,7 +138,7 @@ def _pairs(values: object) -> str:
 
 
 def comparison_table(front: Front) -> str:
-    """Every measure of the dense net and of the chosen point, side by side."""
+    """Every estimable measure of the dense net and of the chosen point, side by side."""
     dense, point = front.get("dense") or {}, chosen_point(front)
     sources = [
         (f"{name}, {split}", values[split])
@@ -140,7 +148,10 @@ def comparison_table(front: Front) -> str:
     ]
     if not sources:
         return ""
-    names = dict.fromkeys(name for _, values in sources for name in values["measures"])
+    measured = [values["measures"] for _, values in sources]
+    names = dict.fromkeys(
+        name for measures in measured for name, value in measures.items() if known(value)
+    )
     rows = [[text("sparsity"), *(fraction(values["sparsity"]) for _, values in sources)]]
     rows += [
         [text(name), *(fraction(values["measures"].get(name)) for _, values in sources)]

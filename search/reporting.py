@@ -92,4 +92,5 @@ def _facts(front: Front, facts: Event) -> dict[str, Any]:
         },
         "opening": front["opening"],
         "methods": {name: {"summary": method.summary} for name, method in METHODS.items()},
+        "searched": {**facts["objective"], "group": facts["group"]},
     }
