@@ -88,14 +88,15 @@ def prepare(
     split_seed: int = 0,
     min_cell: int = 20,
     fractions: Mapping[str, float] | None = None,
-    bias: str = "aod",
+    bias: str | None = None,
     small_cells: SmallCells = "merge",
 ) -> Prepared:
     """Splits, groups, balances and encodes `data`; everything the user should know is in `notes`.
 
     Groups with a cell under `min_cell` on held_back, tune or test are merged or left out of every
-    split. Multi-class tasks fit no threshold on held_back, so it is not looked at there. Raises
-    ValueError for an unknown group or where fewer than two groups are left.
+    split. Multi-class tasks fit no threshold on held_back, so it is not looked at there. `bias` is
+    the measure whose `smallest_tolerance` is wanted (aod, or accuracy_std for many classes).
+    Raises ValueError for an unknown group or where fewer than two groups are left.
     """
     if min_cell < 1:
         raise ValueError(f"min_cell: must be at least 1, got {min_cell}")
@@ -145,7 +146,7 @@ def prepare(
             *_train_notes(data, resolved, shares, len(all_train), min_cell),
             *_unseen_notes(data, encoder),
         ),
-        smallest_tolerance=smallest_tolerance(bias, tune),
+        smallest_tolerance=smallest_tolerance(bias or ("aod" if binary else "accuracy_std"), tune),
         hashes={name: _row_hash(data, rows) for name, rows in drawn.items()},
     )
 

@@ -159,7 +159,7 @@ def test_too_rare_a_cell_caps_the_others_and_this_is_said():
 
 
 def test_digits_come_as_small_images_with_both_copies_outside_of_train():
-    prepared = prepare(digits.load(), group="domain", bias="deo_mean")
+    prepared = prepare(digits.load(), group="domain")
 
     assert prepared.input_shape == (3, 8, 8)
     assert prepared.parts["train"].inputs.dtype == np.uint8
