@@ -6,7 +6,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from trainables.evaluation.counts import Counts
-from trainables.evaluation.intervals import estimate, performance_se, resamples_for
+from trainables.evaluation.intervals import (
+    estimate,
+    performance_se,
+    resamples_for,
+    surpasses_trivial,
+)
 from trainables.evaluation.measures import all_measures
 from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial_performance
 
@@ -26,13 +31,12 @@ def evaluate(
     measures, resamples = all_measures(counts), resamples_for(level)
     performance = estimate(objective.performance, counts, seed, resamples)
     bias = estimate(objective.bias, counts, seed, resamples)
-    trivial = trivial_performance(objective.performance, counts)
     facts: dict[str, Any] = {
         "performance": performance.point,
         "performance_se": performance_se(objective.performance, counts, seed),
         "performance_interval": list(performance.interval(level)),
         "performance_lower": performance.lower(),
-        "trivial_performance": trivial,
+        "trivial_performance": trivial_performance(objective.performance, counts),
         "bias": bias.point,
         "bias_interval": list(bias.interval(level)),
         "bias_upper": bias.upper(),
@@ -42,7 +46,7 @@ def evaluate(
     return {
         **{key: _plain(value) for key, value in facts.items()},
         "feasible": bias.point < objective.safe_bias or bias.upper() < objective.tolerance,
-        "beats_trivial": performance.lower() > trivial,
+        "beats_trivial": surpasses_trivial(objective.performance, counts, performance),
         "trivial": is_trivial(counts),
     }
 

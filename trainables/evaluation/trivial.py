@@ -19,7 +19,7 @@ def prediction_shares(counts: Counts) -> list[float]:
 
 
 def is_trivial(counts: Counts) -> bool:
-    """More than 99 % of the rows get one and the same prediction."""
+    """More than 99 % of the rows get one and the same prediction (Savani et al. 2020)."""
     return max(prediction_shares(counts)) > NEARLY_ALL
 
 

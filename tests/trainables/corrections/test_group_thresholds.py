@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trainables.corrections.group_thresholds import GroupThresholds, _Search
 from trainables.corrections.threshold import Threshold
-from trainables.evaluation.counts import count
+from trainables.evaluation.counts import ScoreCounts, count
 from trainables.evaluation.measures import bias_of
 from trainables.objective import Objective
 
@@ -91,6 +91,20 @@ def test_the_search_by_coordinates_comes_close_to_that_by_pairs():
     by_coordinates = value(counts, search.coordinates(), objective, uniform(2))
 
     assert by_pairs - 0.01 <= by_coordinates <= by_pairs + 0.005
+
+
+@pytest.mark.parametrize("bias", ["aod", "abs_aod", "spd"])
+def test_three_groups_come_close_to_the_best_of_all_triples(bias):
+    objective, points = Objective("balanced_accuracy", bias), np.arange(0, 1000, 50)
+    triples = np.stack(np.meshgrid(points, points, points), axis=-1).reshape(-1, 3)
+    for seed in range(5):
+        histogram = scored(900, shift=0.7, n_groups=3, seed=seed).histogram
+        coarse = np.zeros_like(histogram)
+        coarse[..., points] = np.add.reduceat(histogram, points, axis=-1)
+        search = _Search(ScoreCounts(coarse), objective, uniform(3))
+        best = search.worth(search.at(triples)).max()
+
+        assert best - 0.01 <= search.worth(search.at(search.coordinates())) <= best
 
 
 def test_rows_by_one_group_alone_are_refused():

@@ -177,6 +177,14 @@ def test_slightly_better_than_trivial_is_not_clearly_better():
     assert not is_trivial(hardly)
 
 
+def test_nearly_constant_is_not_better_than_trivial_even_if_significantly_so():
+    """.505 of balanced accuracy by 50 of 10,000 rows: surely above .5, and of no use."""
+    nearly = Counts(np.array([[[25, 2475], [0, 2500]], [[25, 2475], [0, 2500]]]))
+
+    assert estimate("balanced_accuracy", nearly).lower() > 0.5
+    assert not beats_trivial("balanced_accuracy", nearly)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
