@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from plotly.offline import get_plotlyjs
 
-from analysis.curves import curves_figure, hypervolume_figure, thin
+from analysis.curves import POINT_BUDGET, curves_figure, hypervolume_figure, thin
 from analysis.interactive import interactive_front
 from analysis.report import report_html
 from analysis.report_tables import safe_json
@@ -209,10 +209,10 @@ def test_thinning_keeps_the_ends_of_every_stage(frames):
 def test_large_search_stays_under_ten_megabytes_beside_plotly():
     events = made_events(trials=20)
     reports = reports_frame(events)
-    many = pd.concat([reports.assign(trial=reports["trial"] + f"-{copy}") for copy in range(120)])
+    many = pd.concat([reports.assign(trial=reports["trial"] + f"-{copy}") for copy in range(60)])
     trials = trials_frame(events)
-    trials = pd.concat([trials.assign(trial=trials["trial"] + f"-{c}") for c in range(120)])
-    assert len(many) > 80_000
+    trials = pd.concat([trials.assign(trial=trials["trial"] + f"-{c}") for c in range(60)])
+    assert len(many) > POINT_BUDGET
     source = report_html(made_front(), trials, many, [], made_facts())
     assert len(without_plotly(source).encode()) < 10_000_000
 
