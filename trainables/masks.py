@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -145,17 +145,23 @@ class MaskedNet:
 
     net: nn.Module
     masks: Masks
+    _live: dict[tuple[int, ...], float] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.masks.check(self.net)
 
     def clone(self) -> MaskedNet:
         """A deep copy of the network; masks are immutable and shared."""
-        return MaskedNet(copy.deepcopy(self.net), self.masks)
+        return MaskedNet(copy.deepcopy(self.net), self.masks, self._live)
 
     def live_share(self, input_shape: tuple[int, ...]) -> float:
-        """Share of the prunable layers' units on a live path from input to output."""
-        return live_share(self.net, self.masks, input_shape)
+        """Share of the prunable layers' units on a live path from input to output.
+
+        Depends on the masks, not on the weights, so it is found once.
+        """
+        if input_shape not in self._live:
+            self._live[input_shape] = live_share(self.net, self.masks, input_shape)
+        return self._live[input_shape]
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of weights, buffers and masks."""

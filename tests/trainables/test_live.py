@@ -171,3 +171,12 @@ def test_a_deep_network_at_extreme_sparsity_does_not_underflow():
     )
 
     assert 0.8 < live_share(net, masks, (3, 32, 32)) < 1.0
+
+
+def test_the_share_is_found_once_for_masks_that_stay(chain, monkeypatch):
+    masked = MaskedNet(chain, masks_of(chain, _0=[[0, 0], [1, 0], [1, 1]]))
+    asked = []
+    monkeypatch.setattr("trainables.masks.live_share", lambda *a: asked.append(a) or 0.25)
+
+    assert [masked.live_share((2,)), masked.clone().live_share((2,))] == [0.25, 0.25]
+    assert len(asked) == 1
