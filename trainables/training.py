@@ -106,8 +106,7 @@ def train_epoch(
     """One pass over `part` in training mode; the mean loss per row."""
     net.train()
     mean = MeanLoss()
-    augment = data.augment and part == "train"
-    for batch in data.epoch(part, size, generator, augment=augment):
+    for batch in data.epoch(part, size, generator, augment=data.augment):
         loss = data.head.loss(net(batch.inputs), batch.labels, batch.weights)
         optimizer.step(loss)
         mean.add(loss, len(batch))
