@@ -123,6 +123,11 @@ def open_problem(
 
     Raises UserError with one readable message; nothing is written and nothing is started.
     """
+    if config.dense.name == "given" and config.model.weights is None and model is None:
+        raise UserError(
+            '[dense] name "given" needs the trained network: model.weights must name its file, '
+            "or a network must be handed over from Python"
+        )
     fair = open_data(config, data)
     try:
         objective = Objective(

@@ -55,9 +55,10 @@ def _load_module(key: str, name: str, folder: Path | None) -> ModuleType:
     sys.modules[name] = module  # so that what it defines can be pickled
     try:
         found.loader.exec_module(module)
-    except BaseException:
+    except Exception as error:
         del sys.modules[name]
-        raise
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{key}: {file} could not be imported, {said}") from error
     return module
 
 

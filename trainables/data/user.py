@@ -39,7 +39,11 @@ def load_user(
         inspect.signature(function).bind(**args)
     except TypeError as error:
         raise ValueError(f"data.args: must fit {spec}, got {dict(args)}: {error}") from error
-    returned = function(**args)
+    try:
+        returned = function(**args)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{KEY}: {spec} must return data, but failed with {said}") from error
     if isinstance(returned, FairData):
         if options:
             raise ValueError(
