@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -24,6 +23,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from search.journal import read_events
 from search.mirror import SEARCH, Follower, Translator, Update, flat, front_table, measured
 from search.mlflow_runs import Run, SearchRuns
 
@@ -33,7 +33,7 @@ ARTIFACTS = ("config.toml", "front.json", "front.csv", "front.png", "report.html
 LINES = 2000  # of the journal, taken in one pass
 POLL = 0.5  # seconds between two looks at a journal that does not grow
 LONGEST_WAIT = 30.0  # seconds between two attempts at a tracking server that is away
-PATIENCE = 60.0  # seconds that a mirror goes on trying once its search has ended
+PATIENCE = 20.0  # seconds that a mirror goes on trying once its search has ended
 
 
 def default_uri(folder: Path) -> str:
@@ -134,10 +134,8 @@ class Mirror:
 
     def _open(self) -> SearchRuns:
         if self._runs is None:
-            with (self.folder / "journal.jsonl").open("rb") as journal:
-                search = hashlib.sha256(journal.readline()).hexdigest()[:16]
-            config = tomllib.loads((self.folder / "config.toml").read_text())
-            self._runs = SearchRuns(self.uri, search, config["name"])
+            facts = next(read_events(self.folder / "journal.jsonl"))
+            self._runs = SearchRuns(self.uri, facts["run"], facts["name"])
         return self._runs
 
     def _send_files(self, runs: SearchRuns) -> None:
@@ -226,16 +224,21 @@ def follow(folder: Path, uri: str, ended: threading.Event) -> int:
 
 
 @contextmanager
-def _alone(folder: Path, patience: float) -> Iterator[None]:
-    """One mirror a folder: the next waits until the lock is free. A lock ends with its process."""
+def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
+    """One mirror a folder: the next waits until the lock is free. A lock ends with its process.
+
+    Raises TimeoutError where it is not free long after the search has ended.
+    """
     with (folder / "mirror.lock").open("ab") as lock:
-        deadline = time.monotonic() + patience
+        deadline = None
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > deadline:
+                if ended.is_set() and deadline is None:
+                    deadline = time.monotonic() + 2 * PATIENCE
+                if deadline is not None and time.monotonic() > deadline:
                     raise TimeoutError(f"{folder} is being mirrored by another process") from None
                 time.sleep(0.1)
         yield
@@ -256,8 +259,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ended.set()
 
     threading.Thread(target=wait_for_end, daemon=True).start()
-    with _alone(given.folder, 2 * PATIENCE):
-        return follow(given.folder, given.uri or default_uri(given.folder), ended)
+    try:
+        with _alone(given.folder, ended):
+            return follow(given.folder, given.uri or default_uri(given.folder), ended)
+    except TimeoutError as error:
+        log.error("tracking: %s", error)
+        return 1
 
 
 if __name__ == "__main__":

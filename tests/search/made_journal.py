@@ -1,0 +1,112 @@
+"""Journals of made-up searches, and what MLflow knows after they were mirrored."""
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from types import SimpleNamespace
+
+from search.journal import Journal
+
+CONFIG = """name = "adult-sex"
+[data]
+name = "adult"
+[search]
+methods = ["adv_ft"]
+"""
+EPOCHS = 6
+
+
+def write_trial(journal, trial, status="finished", epochs=EPOCHS):
+    spec = {"settings": {"recovery": {"lr": 0.01, "epochs": epochs}}}
+    journal.append("trial_start", trial=trial, method="adv_ft", spec=spec)
+    for epoch in range(1, epochs + 1):
+        journal.append("report", **report(trial, epoch, last=epoch == epochs))
+    journal.append("trial_end", trial=trial, status=status, reason=None)
+
+
+def report(trial, epoch, last):
+    return {
+        **{"trial": trial, "epoch": epoch, "losses": {"task": 1 / epoch}, "live": 1.0},
+        **{"sparsity": 0.5, "charged": 10 * epoch, "seconds": 0.01, "performance": 0.75},
+        **{"bias": 0.1 / epoch, "feasible": True, "beats_trivial": True, "dropped": []},
+        **{"candidate": f"{trial}-{epoch}" if last else None, "counts": {}, "decision": {}},
+    }
+
+
+def begin(folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "config.toml").write_text(CONFIG)
+    journal = Journal(folder)
+    journal.append("experiment", name="adult-sex", run="0123abcd")
+    return journal
+
+
+def values(performance, bias):
+    interval = [bias - 0.01, bias + 0.01]
+    plain = {"performance": performance, "bias": bias, "sparsity": 0.5, "measures": {"aod": bias}}
+    return {**plain, "bias_interval": interval}
+
+
+def write_front(folder, trials, chosen, test=None):
+    points = [
+        {
+            **{"candidate": f"{trial}-{EPOCHS}", "trial": trial, "epoch": EPOCHS},
+            **{"method": "adv_ft", "settings": {}, "needs_group": False, "feasible": True},
+            **{"tune": values(0.75, 0.02), "test": test, "chosen": trial == chosen},
+            "kept_promise": None if test is None else True,
+        }
+        for trial in trials
+    ]
+    objective = {"reference": [0.5, 0.05, 0.0], "sparsity": False}
+    dense = {"tune": values(0.8, 0.1), "test": test and values(0.8, 0.12)}
+    front = {"name": "adult-sex", "objective": objective, "dense": dense, "points": points}
+    (folder / "front.json").write_text(json.dumps(front))
+
+
+def look(uri):
+    """What MLflow knows: parent run, runs of trials by name, and the client to ask for more."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("fairfront")
+    runs = list(client.search_runs([experiment.experiment_id], max_results=5000))
+    parents = [run for run in runs if "fairfront.trial" not in run.data.tags]
+    children = [run for run in runs if "fairfront.trial" in run.data.tags]
+    by_trial = {run.data.tags["fairfront.trial"]: run for run in children}
+    assert len(parents) == 1
+    assert len(by_trial) == len(children), "a trial has two runs"
+    return SimpleNamespace(
+        client=client, experiment=experiment, parent=parents[0], trials=by_trial
+    )
+
+
+def steps(now, trial, metric):
+    run_id = now.trials[trial].info.run_id
+    return [entry.step for entry in now.client.get_metric_history(run_id, metric)]
+
+
+def seen_trials(folder):
+    return ask(folder, "select value from tags where key = 'fairfront.trial'")
+
+
+def statuses(folder):
+    return ask(folder, "select status from runs order by status")
+
+
+def ask(folder, query):
+    """The first column of a query to the mirror's database, while the mirror is writing to it."""
+    if not (folder / "mlflow.db").exists():
+        return []
+    with closing(sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True)) as database:
+        try:
+            return [row[0] for row in database.execute(query)]
+        except sqlite3.OperationalError:  # its tables are being made
+            return []
+
+
+def wait_until(holds, timeout=60.0):
+    deadline = time.monotonic() + timeout
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

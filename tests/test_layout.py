@@ -1,0 +1,188 @@
+"""The layout holds: what may import what, where packages come from, what files look like."""
+
+import ast
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("search", "trainables", "spaces", "analysis")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+# All that these packages may import beside themselves and the standard library.
+LIGHT = {
+    "spaces": {"optuna"},
+    "analysis": {"numpy", "pandas", "scipy", "plotly", "matplotlib"},
+}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+def imported(nodes: Iterator[ast.AST] | list[ast.AST]) -> Iterator[str]:
+    """Full names that import statements among `nodes` mention; no import here is relative."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in line {node.lineno}"
+            assert node.module is not None
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+
+
+def on_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """What runs when the module is imported: not functions' bodies, not `if TYPE_CHECKING`."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+            continue
+        yield node
+        waiting += ast.iter_child_nodes(node)
+
+
+def tops(path: Path) -> set[str]:
+    """Top-level names of all that a file imports, wherever in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {name.split(".")[0] for name in imported(ast.walk(tree))}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_package_is_the_one_of_this_checkout(package):
+    module = importlib.import_module(package)
+
+    assert module.__file__ is not None
+    assert Path(module.__file__).resolve() == ROOT / package / "__init__.py"
+
+
+def test_ground_packages_know_nothing_of_each_other():
+    wrong = {
+        relative(path): strangers
+        for path in SOURCES
+        if (own := path.relative_to(ROOT).parts[0]) != "search"
+        and (strangers := tops(path) & (set(PACKAGES) - {own}))
+    }
+
+    assert wrong == {}
+
+
+def test_ray_and_mlflow_are_imported_where_the_design_says():
+    of_ray = {relative(path) for path in SOURCES if "ray" in tops(path)}
+    of_mlflow = {relative(path) for path in SOURCES if "mlflow" in tops(path)}
+
+    assert {p for p in of_ray if not p.startswith("search/")} == {"trainables/trainable.py"}
+    assert of_mlflow == {"search/mlflow_runs.py"}
+
+
+@pytest.mark.parametrize("package", LIGHT)
+def test_light_packages_import_only_what_they_may(package):
+    allowed = {package} | LIGHT[package] | set(sys.stdlib_module_names)
+    wrong = {
+        relative(path): strangers
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[0] == package and (strangers := tops(path) - allowed)
+    }
+
+    assert wrong == {}
+
+
+def test_no_module_imports_itself_over_others():
+    arrows: dict[str, set[str]] = {}
+    for name, path in MODULES.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        arrows[name] = {other for other in imported(on_import(tree)) if other in MODULES}
+    while free := [name for name, onto in arrows.items() if not onto & arrows.keys() - {name}]:
+        for name in free:
+            del arrows[name]
+
+    assert not arrows, f"circular: {sorted(arrows)}"
+
+
+def in_fresh_python(code: str) -> object:
+    """What `code` assigns to `result`, run by a Python that has imported nothing of ours yet."""
+    code = f"import json\n{code}\nprint(json.dumps(result))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("package", LIGHT)
+def test_importing_a_light_package_does_not_bring_torch_or_ray(package):
+    names = [name for name in MODULES if name.split(".")[0] == package]
+    loaded = in_fresh_python(
+        f"import sys\nfor name in {names}: __import__(name)\n"
+        "result = [name for name in ('torch', 'ray', 'mlflow', 'sklearn') if name in sys.modules]"
+    )
+
+    assert loaded == []
+
+
+def test_importing_anything_starts_and_sets_nothing():
+    names = [name for name in MODULES if not name.endswith("__main__")]
+    code = (
+        # Ray marks the environment when it is imported; that is its own affair.
+        "import os, logging, threading, warnings, ray, torch\n"
+        "before = dict(os.environ), torch.get_rng_state().tolist(), threading.active_count()\n"
+        "folder = os.getcwd()\n"
+        f"for name in {names}: __import__(name)\n"
+        "after = dict(os.environ), torch.get_rng_state().tolist(), threading.active_count()\n"
+        "result = [before == after, os.getcwd() == folder, ray.is_initialized(),"
+        " len(logging.getLogger().handlers)]"
+    )
+
+    assert in_fresh_python(code) == [True, True, False, 0]
+
+
+def test_no_file_is_longer_than_300_lines():
+    lines = {relative(path): path.read_text("utf-8").count("\n") for path in [*SOURCES, *TESTS]}
+
+    assert {path: count for path, count in lines.items() if count > 300} == {}
+
+
+def test_file_names_say_what_is_in_them():
+    vague = {"utils", "util", "common", "helpers", "helper", "misc"}
+
+    assert [relative(path) for path in [*SOURCES, *TESTS] if path.stem.strip("_") in vague] == []
+
+
+def test_every_module_says_what_it_is():
+    trees = {relative(path): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+
+    assert [
+        path for path, tree in trees.items() if tree.body and not ast.get_docstring(tree)
+    ] == []
+
+
+def test_assert_is_left_to_tests():
+    trees = {relative(path): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+    wrong = [
+        p for p, tree in trees.items() if any(isinstance(n, ast.Assert) for n in ast.walk(tree))
+    ]
+
+    assert wrong == []
+
+
+def test_test_folders_are_no_packages():
+    """With an `__init__.py`, pytest would import tests/search as `search`."""
+    assert not [relative(path) for path in TESTS if path.name == "__init__.py"]
