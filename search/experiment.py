@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pandas as pd
 from ray import tune
 from torch import nn
@@ -131,6 +132,8 @@ class _Driver:
         self._stack = ExitStack()
 
     def __enter__(self) -> _Driver:
+        # Optuna announces every study and every told trial on stderr unless it is asked not to.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         path = self._folder.path
         journal = Journal(path)
         self._stack.callback(journal.close)

@@ -97,7 +97,13 @@ class Progress:
             self._live.stop()
 
     def on_event(self, event: Event) -> None:
-        """Takes over a journal event or a status; prints a line where there is no terminal."""
+        """Takes over a journal event or a status; prints a line where there is no terminal.
+
+        Events of an earlier session of a resumed search come wrapped and are only counted.
+        """
+        if event["event"] == "replay":
+            self.tally.take(event["of"])
+            return
         self.tally.take(event)
         if self._live is None and (line := self._line(event)):
             self.console.print(line, soft_wrap=True, highlight=False, markup=False)

@@ -33,8 +33,10 @@ class Status:
         self._begin = time.monotonic()
 
     def replay(self, event: Event) -> None:
-        """Takes an event of an earlier session, silently."""
+        """Takes an event of an earlier session; the listener gets it wrapped, as nothing new."""
         self._apply(event)
+        if self._listener is not None:
+            self._listener({"event": "replay", "of": event})
 
     def take(self, event: Event) -> None:
         """Takes an event of this session and tells the listener about it."""

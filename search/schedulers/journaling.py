@@ -72,5 +72,8 @@ def stops(rule: ToleranceRule, trial: TrialRecord, record: Record) -> bool:
 
 
 def final_curve(trial: TrialRecord) -> Curve:
+    """Bias through the last stage. A network no better than a constant one is perfectly fair and
+    worth nothing: its bias counts as unknown, lest it be taken for a feasible candidate."""
     reports = [report for report in trial.reports if report["final_stage"]]
-    return Curve([report["bias"] for report in reports], reports[-1]["stage_epochs"])
+    bias = [report["bias"] if report["beats_trivial"] else None for report in reports]
+    return Curve(bias, reports[-1]["stage_epochs"])
