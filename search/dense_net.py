@@ -16,7 +16,9 @@ from torch import nn
 
 from search.errors import UserError
 from trainables.batches import TrialData
-from trainables.corrections import CORRECTIONS
+from trainables.corrections.argmax import Argmax
+from trainables.corrections.decision import Correction
+from trainables.corrections.threshold import Threshold
 from trainables.data import Prepared
 from trainables.dense import DENSE
 from trainables.evaluation.report import evaluate
@@ -109,9 +111,9 @@ def dense_report(world: World) -> dict[str, Any]:
     """
     held_back, tune = world.count(world.dense, "held_back"), world.count(world.dense, "tune")
     if world.prepared.binary:
-        correction: Any = CORRECTIONS["threshold"](choose="balanced_accuracy")
+        correction: Correction = Threshold(choose="balanced_accuracy")
     else:
-        correction = CORRECTIONS["argmax"]()
+        correction = Argmax()
     decision = correction.fit(world.by_group(held_back), world.objective, world.prepared.priors, 0)
     found = evaluate(decision.decide(world.by_group(tune)), world.objective)
     if not found["beats_trivial"]:

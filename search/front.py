@@ -15,7 +15,10 @@ from analysis.select import choose, closest
 from search.errors import UserError
 from search.journal import Event
 from trainables.corrections import CORRECTIONS
-from trainables.corrections.decision import Decision, decision_from_dict
+from trainables.corrections.argmax import Argmax
+from trainables.corrections.decision import Correction, Decision, decision_from_dict
+from trainables.corrections.group_thresholds import GroupThresholds
+from trainables.corrections.threshold import Threshold
 from trainables.data.grouping import Grouping
 from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
 from trainables.evaluation.report import evaluate
@@ -41,10 +44,10 @@ class View:
     def priors(self) -> NDArray[np.float64]:
         """(groups, labels) shares of train, without the crossings that are left out."""
         groups = int(self.crossing_to_group.max()) + 1
-        table = np.zeros((groups, self.crossing_priors.shape[1]))
+        table: NDArray[np.float64] = np.zeros((groups, self.crossing_priors.shape[1]))
         kept = self.crossing_to_group >= 0
         np.add.at(table, self.crossing_to_group[kept], self.crossing_priors[kept])
-        return table / table.sum()
+        return np.asarray(table / table.sum())
 
     def with_bias(self, bias: str | None, tolerance: float | None) -> View:
         """Another measure or tolerance; the margin keeps its share of the tolerance."""
@@ -175,11 +178,11 @@ def decisions_of_references(dense: Event, facts: Event, view: View) -> dict[str,
     """How the unrepaired dense net is judged, by label: with its best threshold (or argmax), and
     for binary tasks with group thresholds, which is what can be had if the group may be used."""
     if len(facts["classes"]) > 2:
-        corrections: dict[str, Any] = {"dense net": CORRECTIONS["argmax"]()}
+        corrections: dict[str, Correction] = {"dense net": Argmax()}
     else:
         corrections = {
-            "dense net": CORRECTIONS["threshold"](choose="balanced_accuracy"),
-            "dense net, group thresholds": CORRECTIONS["group_thresholds"](),
+            "dense net": Threshold(choose="balanced_accuracy"),
+            "dense net, group thresholds": GroupThresholds(),
         }
     return {label: _fitted(facts, dense, view, one) for label, one in corrections.items()}
 

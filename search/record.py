@@ -62,7 +62,7 @@ class Record:
         return event
 
     def report(self, report: dict[str, Any]) -> bool:
-        """Adds a trial's report; False where that epoch is known (a worker died and repeated it)."""
+        """Adds a trial's report; False where a worker died and repeated that epoch."""
         trial = self.trials[report["trial"]]
         if report["epoch"] <= trial.epoch:
             return False

@@ -46,7 +46,7 @@ class RunFolder:
             raise UserError(f"out: must be a new or empty folder, got {self.path}")
 
     def create(self, config: Config, dense: nn.Module, prepared: Prepared) -> None:
-        """Makes the folder with the resolved config, the dense net and the encoder of its inputs."""
+        """Makes the folder with the resolved config, the dense net and its inputs' encoder."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
         weights = {name: tensor.contiguous() for name, tensor in dense.state_dict().items()}

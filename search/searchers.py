@@ -13,7 +13,7 @@ from search.studies import MethodStudy
 from trainables.spec import Spec
 
 
-class MethodSearcher(Searcher):  # type: ignore[misc]
+class MethodSearcher(Searcher):
     """Proposes trial configs; the methods take turns, so that budgets are equal.
 
     A method with nothing to search takes one trial, and its share goes to the others. Trials that

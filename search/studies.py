@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -12,6 +12,8 @@ from optuna.trial import Trial, TrialState
 
 from search.record import TrialRecord
 from spaces.space import Nested, Space
+
+Direction = Literal["maximize", "minimize"]
 
 # How many proposals a sampler draws at random before it starts to learn: a share of the budget,
 # so that small searches learn too.
@@ -45,12 +47,13 @@ class Target:
     sparsity: bool
 
     @property
-    def directions(self) -> list[str]:
-        return ["maximize", "minimize"] + ["maximize"] * self.sparsity
+    def directions(self) -> list[Direction]:
+        common: list[Direction] = ["maximize", "minimize"]
+        return [*common, "maximize"] if self.sparsity else common
 
     def values(self, report: Mapping[str, Any]) -> list[float]:
         values = [report["performance"], report["bias"]]
-        return values + [report["sparsity"]] if self.sparsity else values
+        return [*values, report["sparsity"]] if self.sparsity else values
 
 
 class MethodStudy:

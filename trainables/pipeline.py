@@ -144,7 +144,7 @@ class Pipeline:
         self.stage_epoch = 0
 
     def _evaluate(self, masked: MaskedNet, *, candidate: bool) -> Report:
-        """Counts, decision and measures of the network as it stands; a candidate where it is one."""
+        """Counts, decision and measures of the network as it stands, offered as a candidate."""
         world = self.world
         held_back = world.count(masked.net, "held_back")
         tune = world.count(masked.net, "tune")

@@ -27,7 +27,7 @@ def derived_seed(*parts: object) -> int:
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage is given. `dense` and `incoming` are read-only: a stage copies before it writes."""
+    """What a stage is given; `dense` and `incoming` are read-only, it copies before it writes."""
 
     dense: nn.Module
     incoming: tuple[MaskedNet, ...]  # what the earlier stages left, oldest first

@@ -38,9 +38,9 @@ def checkpoint_path(folder: Path, trial: str) -> Path:
     return folder / "checkpoints" / f"{trial}.pt"
 
 
-class FairPruning(tune.Trainable):  # type: ignore[misc]
-    """Runs one `Pipeline`. An error of the trial becomes a report with `failure`, so that the worker
-    with its data lives on; only the death of the process itself is left to Ray's retries.
+class FairPruning(tune.Trainable):
+    """Runs one `Pipeline`. An error of the trial becomes a report with `failure`, so that the
+    worker with its data lives on; only the death of the process itself is left to Ray's retries.
 
     A checkpoint is written before an epoch starts, thus after the driver took the report of the
     epoch before: a trial that goes on from it repeats nothing and leaves nothing out.

@@ -39,7 +39,7 @@ class World:
         sparsity: bool = True,
         device: str | None = None,
     ) -> World:
-        """Puts the data and the dense net on `device`: the GPU given to this process, or the CPU."""
+        """Puts data and dense net on `device`: the GPU given to this process, else the CPU."""
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return cls(
             prepared,

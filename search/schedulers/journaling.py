@@ -15,7 +15,7 @@ _TWO_SIDED = 1.96  # normal quantile of the reports' 95 % intervals
 CONTINUE, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
 
 
-class JournalingScheduler(FIFOScheduler):  # type: ignore[misc]
+class JournalingScheduler(FIFOScheduler):
     """Ray calls the scheduler first of all with a result, so the journal is written here.
 
     Its state is the record, which a resumed search rebuilds from the journal.

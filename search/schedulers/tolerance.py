@@ -68,7 +68,7 @@ def _level(bias: NDArray[np.float64], smooth: int) -> float:
 
 
 def _fall_left(curve: Curve, share: float, smooth: int) -> float:
-    """How far the curve's bias fell from its level at `share` of the stage to its later minimum."""
+    """How far the bias fell from its level at `share` of the stage to its later minimum."""
     bias = _numbers(curve.bias)
     at = min(max(1, round(share * len(bias))), len(bias) - 1) if len(bias) > 1 else 1
     later = bias[at:] if len(bias) > at else bias[-1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainables.evaluation.counts import Counts
+from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.measures import find_measure
 
 NEARLY_ALL = 0.99  # above this share of one prediction a classifier is flagged as trivial
@@ -23,7 +23,7 @@ def is_trivial(counts: Counts) -> bool:
     return max(prediction_shares(counts)) > NEARLY_ALL
 
 
-def trivial_performance(name: str, counts: Counts) -> float:
+def trivial_performance(name: str, counts: Counts | ScoreCounts) -> float:
     """The best that a constant prediction would reach on these rows."""
     cells = counts.cells
     constants = np.eye(counts.n_labels, dtype=np.int64)  # row c: all mass on prediction c
