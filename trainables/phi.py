@@ -6,27 +6,31 @@ import numpy as np
 from torch import nn
 
 from trainables.batches import TrialData, scores_of
-from trainables.corrections.threshold import Threshold
-from trainables.evaluation.counts import ScoreCounts, count
+from trainables.corrections.threshold import resample
+from trainables.evaluation.counts import ScoreCounts, count, tables_at_all_thresholds
 from trainables.objective import Objective
+
+RESAMPLES = 10
 
 
 def held_back_phi(net: nn.Module, data: TrialData, objective: Objective, seed: int) -> float:
     """The performance if bias < tolerance, else 0 (Zhang, Gao, Huang, ECCV 2022, eq. 1).
 
-    A binary task is decided by the threshold that Savani et al. (NeurIPS 2020) choose on the same
-    rows, more classes by the largest score. A bias that can't be estimated is never fair.
+    A binary task is judged as in Savani et al. (NeurIPS 2020): the mean of that over bootstrap
+    resamples drawn from `seed`, at the best threshold. On the rows as they are, a network whose
+    bias lies at the tolerance would be fair by luck. More classes are decided by the largest
+    score. A bias that can't be estimated is never fair.
     """
     part = data.part("held_back")
     scores = scores_of(net, data, "held_back")
     counts = count(scores, part.labels.cpu(), part.groups.cpu(), data.n_groups)
-    if isinstance(counts, ScoreCounts):
-        priors = data.priors.double().cpu().numpy()
-        decided = Threshold("fair").fit(counts, objective, priors, seed).decide(counts)
-        performance, bias = objective.judge(decided.table, priors)
-    else:
+    if not isinstance(counts, ScoreCounts):
         # no weights: they would bring back the skew between groups that debias is rid of
         performance = objective.performance_measure.compute(counts.table)
         bias = objective.bias_measure.bias(counts.table)
-    fair = bool(bias < objective.tolerance)
-    return float(performance) if fair and np.isfinite(performance) else 0.0
+        return float(np.where(bias < objective.tolerance, np.nan_to_num(performance), 0.0))
+    drawn = resample(counts.histogram, RESAMPLES, np.random.default_rng(seed))
+    priors = data.priors.double().cpu().numpy()
+    performance, bias = objective.judge(tables_at_all_thresholds(drawn), priors)
+    phi = np.where(bias < objective.tolerance, np.nan_to_num(performance), 0.0)  # (10, 1001)
+    return float(phi.mean(axis=0).max())

@@ -141,6 +141,24 @@ def test_while_the_run_goes_on_the_result_is_the_current_mask(monkeypatch):
     assert run.result().masks.density == 0.75
 
 
+def test_the_returned_network_is_exactly_the_one_that_was_judged(monkeypatch):
+    settings = MaskDiscovery(epochs=3, keep_target=0.5)
+    context = context_for(network())
+    judged = []
+
+    def judge(net, *_):
+        judged.append(copy.deepcopy(net.state_dict()))
+        return [0.9, 0.8, 0.7][len(judged) - 1]
+
+    run = settings.start(context)
+    masks = [torch.arange(48) % 2 == odd for odd in (0, 1, 0)]
+    monkeypatch.setattr(run._logits, "mask", lambda: masks[len(judged)])
+    monkeypatch.setattr(mask_discovery, "held_back_phi", judge)
+    advance(run, context, 3)
+    assert same(run.result().net.state_dict(), judged[0])
+    assert not same(judged[2], judged[0])  # same mask, other batches for the statistics
+
+
 @pytest.mark.parametrize("loss", ["fair", "critic"])
 @pytest.mark.parametrize("done", [1, 2, 4])
 def test_a_resumed_discovery_goes_on_exactly(loss, done):

@@ -105,6 +105,7 @@ class _Discovery(Run):
         self._done = 0
         self._best = _Best()
         self._best_mask = self._shown = self._logits.mask()
+        self._best_buffers = self._buffers()
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
         noise = torch.Generator(self._context.device)
@@ -114,7 +115,8 @@ class _Discovery(Run):
         self._done += 1
         losses |= self._judge(generator)
         if self._done == self.epochs:
-            self._show(self._best_mask, generator)
+            self._show(self._best_mask)
+            self._net.load_state_dict(self._best_buffers, strict=False)
         return losses
 
     def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
@@ -140,7 +142,8 @@ class _Discovery(Run):
         """Density and Phi without noise; remembers the mask if it is the best so far."""
         settings, context = self._settings, self._context
         mask = self._logits.mask()
-        self._show(mask, generator)
+        self._show(mask)
+        recalibrate_batch_norm(self._net, self._data, generator)
         now = _Best(
             epoch=self._done,
             phi=held_back_phi(self._net, self._data, context.objective, context.seed),
@@ -150,17 +153,21 @@ class _Discovery(Run):
         now = replace(now, reached=now.density <= limit)
         if self._best.beaten_by(now):
             self._best, self._best_mask = now, mask
+            self._best_buffers = self._buffers()
         return {
             "density": now.density,
             "phi": now.phi,
             "density_reached": float(self._best.reached),
         }
 
-    def _show(self, mask: Tensor, generator: torch.Generator) -> None:
-        """Puts the network under `mask` and estimates its normalisation statistics anew."""
+    def _show(self, mask: Tensor) -> None:
+        """Puts the network under `mask`."""
         self._shown = mask
         self._weights.write(mask)
-        recalibrate_batch_norm(self._net, self._data, generator)
+
+    def _buffers(self) -> State:
+        """A copy of the normalisation statistics."""
+        return snapshot(dict(self._net.named_buffers()))
 
     def result(self) -> MaskedNet:
         masks = Masks(self._weights.views(self._shown))
@@ -170,10 +177,11 @@ class _Discovery(Run):
         return {
             "logits": self._logits.state_dict(),
             "loss": self._loss.state_dict(),
-            "buffers": snapshot(dict(self._net.named_buffers())),
+            "buffers": self._buffers(),
             "done": self._done,
             "best": asdict(self._best),
             "best_mask": self._best_mask.clone(),
+            "best_buffers": snapshot(self._best_buffers),
             "shown": self._shown.clone(),
         }
 
@@ -183,8 +191,8 @@ class _Discovery(Run):
         self._done = state["done"]
         self._best = _Best(**state["best"])
         self._best_mask = state["best_mask"].clone()
-        self._shown = state["shown"].clone()
-        self._weights.write(self._shown)
+        self._best_buffers = snapshot(state["best_buffers"])
+        self._show(state["shown"].clone())
         self._net.load_state_dict(state["buffers"], strict=False)
 
 
