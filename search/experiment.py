@@ -8,11 +8,13 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pandas as pd
+from optuna.samplers import BaseSampler
 from ray import tune
 from torch import nn
 
@@ -164,21 +166,21 @@ class _Driver:
     def _searcher(self, deadline: float | None) -> MethodSearcher:
         config, problem = self._problem.config, self._problem
         target = Target(problem.objective.safe_bias, config.objective.sparsity)
-        per_method = max(1, config.search.trials // len(problem.spaces))
         studies = {
-            method: MethodStudy(
-                space,
-                SAMPLERS[config.search.sampler](
-                    derived_seed(config.seed, "sampler", method) % 2**32, per_method
-                ),
-                target,
-            )
+            method: MethodStudy(space, partial(self._sampler, method), target)
             for method, space in problem.spaces.items()
         }
         base = {"seed": config.seed, "correction": problem.correction}
         return MethodSearcher(
             studies, self.record, trials=config.search.trials, base=base, deadline=deadline
         )
+
+    def _sampler(self, method: str, proposal: int) -> BaseSampler:
+        """The sampler of a method's n-th proposal; its seed depends on nothing that runs on."""
+        config = self._problem.config
+        seed = derived_seed(config.seed, "sampler", method, proposal) % 2**32
+        per_method = max(1, config.search.trials // len(self._problem.spaces))
+        return SAMPLERS[config.search.sampler](seed, per_method)
 
     def _tune(self, searcher: MethodSearcher, deadline: float | None) -> None:
         config, problem = self._problem.config, self._problem

@@ -63,27 +63,39 @@ class MethodStudy:
     `bias - limit <= 0`. A stopped one is told as PRUNED with its last bias as violated constraint:
     its values are those of a half-trained network, but the region it lies in must become less
     likely. A failed one is told as FAIL.
+
+    `sampler` makes the sampler of the n-th proposal, n from 0: a proposal depends on n and on what
+    was told, not on a running stream, so a replayed study neither repeats nor forgets draws.
     """
 
-    def __init__(self, space: Space, sampler: BaseSampler, target: Target) -> None:
+    def __init__(
+        self, space: Space, sampler: Callable[[int], BaseSampler], target: Target
+    ) -> None:
         self.space = space
+        self._sampler = sampler
         self._target = target
-        self._study = optuna.create_study(directions=target.directions, sampler=sampler)
+        self._study = optuna.create_study(directions=target.directions, sampler=sampler(0))
+        self._proposed = 0
         self._asked: dict[str, Trial] = {}
-        if space.published:
-            self._study.enqueue_trial(dict(space.published))
 
     def ask(self, trial: str) -> Nested:
-        """New settings for `trial`, by role."""
-        asked = self._study.ask()
-        self._asked[trial] = asked
-        return self.space.ask(asked)
+        """New settings for `trial`, by role; the published ones first."""
+        if not self._proposed and self.space.published:
+            self._study.enqueue_trial(dict(self.space.published))
+        return self._ask(trial)
 
     def adopt(self, trial: str, settings: Nested) -> None:
         """Takes `trial` as asked with these settings: how a journal is replayed."""
         dotted = {f"{role}.{key}": v for role, part in settings.items() for key, v in part.items()}
         self._study.enqueue_trial({name: dotted[name] for name in self.space.ranges})
-        self.ask(trial)
+        self._ask(trial)
+
+    def _ask(self, trial: str) -> Nested:
+        self._study.sampler = self._sampler(self._proposed)
+        self._proposed += 1
+        asked = self._study.ask()
+        self._asked[trial] = asked
+        return self.space.ask(asked)
 
     def tell(self, record: TrialRecord) -> None:
         """Reports how a trial ended; one that `ask` or `adopt` has not seen is refused."""

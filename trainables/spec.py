@@ -41,7 +41,7 @@ class Spec:
 
         Raises ValueError where a name is unknown or a setting is out of range.
         """
-        method = METHODS[config["method"]]
+        method = METHODS[_known("method", config["method"], METHODS)]
         roles = [role for role, _ in method.stages]
         unknown = set(config["settings"]) - set(roles)
         if unknown:
@@ -53,7 +53,7 @@ class Spec:
             for role, name in method.stages
         )
         correction = dict(config["correction"])
-        name = correction.pop("name")
+        name = _known("correction", correction.pop("name"), CORRECTIONS)
         return cls(
             trial=config["trial"],
             method=config["method"],
@@ -78,3 +78,10 @@ class Spec:
         """The splits that the stages learn from, joined: "debias", "train", "train + debias"."""
         splits = {stage.settings.learns_from for stage in self.stages} - {"nothing"}
         return " + ".join(sorted(splits, reverse=True)) or "nothing"
+
+
+def _known(kind: str, name: str, registry: Mapping[str, Any]) -> str:
+    if name not in registry:
+        known = ", ".join(sorted(registry))
+        raise ValueError(f"spec: {kind} must be one of {known}, got {name!r}")
+    return name

@@ -40,7 +40,9 @@ def ended(trial: str, settings: dict[str, Any], status: str) -> TrialRecord:
 
 def proposals(name: str, seed: int, number: int = 12) -> list[dict[str, Any]]:
     """What a study proposes while trials finish, are stopped and fail in turn."""
-    study = MethodStudy(SPACE, SAMPLERS[name](seed, number), Target(0.03, sparsity=True))
+    study = MethodStudy(
+        SPACE, lambda n: SAMPLERS[name](1000 * seed + n, number), Target(0.03, sparsity=True)
+    )
     proposed = []
     for index in range(number):
         trial = f"t{index:04d}"
