@@ -86,9 +86,13 @@ class FairLoss:
         return self._multiplier(self._adversary.predict(features, scores)) * task
 
     def means(self) -> dict[str, float]:
-        """Means over the batches since `watching`: task loss, signed soft bias, critic's error."""
+        """Means over the batches since `watching`: cross-entropy, soft bias, critic's error.
+
+        The bias is the magnitude of the mean, in which the sampling noise of batches cancels.
+        """
         values = torch.stack(self._seen).double().mean(0).tolist()
-        return dict(zip(("task", "bias", "critic"), values, strict=False))
+        means = dict(zip(("task", "bias", "critic"), values, strict=False))
+        return means | {"bias": abs(means["bias"])}
 
     def state_dict(self) -> State:
         return {} if self._adversary is None else self._adversary.state_dict()

@@ -138,6 +138,13 @@ def test_multiplier_is_one_until_the_tolerance_less_delta_and_grows_with_the_slo
     assert multiplier(torch.tensor(bias)).item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_every_measure_that_a_search_can_minimise_has_a_soft_form():
+    from trainables.evaluation.measures import MEASURES as evaluated
+
+    minimised = {name for name, measure in evaluated.items() if measure.kind != "performance"}
+    assert minimised == set(MEASURES)
+
+
 def test_unknown_measure_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"measure must be one of .*aod.*got 'accuracy'"):
         SoftBias("accuracy", EQUAL)

@@ -190,9 +190,9 @@ class _Discovery(Run):
         self._loss.load_state_dict(state["loss"])
         self._done = state["done"]
         self._best = _Best(**state["best"])
-        self._best_mask = state["best_mask"].clone()
+        self._best_mask = state["best_mask"].to(self._context.device, copy=True)
         self._best_buffers = snapshot(state["best_buffers"])
-        self._show(state["shown"].clone())
+        self._show(state["shown"].to(self._context.device, copy=True))
         self._net.load_state_dict(state["buffers"], strict=False)
 
 
