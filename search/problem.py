@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from trainables.data.user import load_user
 from trainables.heads import head_for
 from trainables.methods import METHODS
 from trainables.models import build, load_weights
+from trainables.models.user import check_network
 from trainables.objective import Objective
 from trainables.spec import Spec
 from trainables.stage import derived_seed
@@ -48,11 +50,12 @@ class Problem:
         """
         outputs = head_for(len(self.prepared.classes)).outputs
         shape = tuple(self.prepared.input_shape)
-        if isinstance(self.model, nn.Module):
-            return self.model
         config = self.config.model
         folder = _folder(self.config)
         try:
+            if isinstance(self.model, nn.Module):
+                check_network("model: the network handed over", self.model, shape, outputs)
+                return deepcopy(self.model)  # training must not change the caller's own
             name: Any = self.model or config.build or config.name
             seed = derived_seed(self.config.seed, "model")
             net = build(name, shape, outputs, seed=seed, folder=folder, **config.args)

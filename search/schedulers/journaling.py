@@ -44,7 +44,8 @@ class JournalingScheduler(FIFOScheduler):
             self._record.end(known.trial, "finished")
             return STOP
         if self._rule is not None and stops(self._rule, known, self._record):
-            reason = f"bias {report['bias']} is not expected to come under {self._rule.limit:g}"
+            bias = "unknown" if report["bias"] is None else f"{report['bias']:.3f}"
+            reason = f"bias {bias} is not expected to come under {self._rule.limit:g}"
             self._record.end(known.trial, "stopped", reason)
             return STOP
         # Past the deadline the trial is left unfinished, not ended: `resume` goes on with it.
