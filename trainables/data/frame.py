@@ -44,6 +44,7 @@ def from_frame(
         raise ValueError(f"{name}: missing must be 'refuse' or 'impute', got {missing!r}")
     if not len(frame):
         raise ValueError(f"{name}: data must have rows, got none")
+    frame = frame.rename(columns=str)  # numbered columns are named in a config as text
     _check_columns(name, frame, label, attributes, drop)
     classes, labels = _labels(name, frame[label], positive)
     return FairData(
@@ -64,9 +65,9 @@ def _check_columns(
         given = attributes if isinstance(attributes, str) else drop
         raise ValueError(f"{name}: attributes and drop must be lists of columns, got {given!r}")
     if frame.columns.has_duplicates:
-        twice = sorted(set(map(str, frame.columns[frame.columns.duplicated()])))
+        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
         raise ValueError(f"{name}: column names must differ, got {', '.join(twice)} twice")
-    known = [str(column) for column in frame.columns]
+    known = list(frame.columns)
     for key, columns in (("label", [label]), ("attributes", attributes), ("drop", drop)):
         for column in columns:
             if column not in known:
@@ -96,10 +97,7 @@ def _labels(
     if positive is None and set(values) == {0, 1}:
         positive = 1
     if positive is not None:
-        if positive not in values:
-            shown = nearest(str(positive), map(_text, values[:MAX_CLASSES]))
-            raise ValueError(f"{name}: positive: {column.name!r} is never {positive!r}; {shown}")
-        positive = next(value for value in values if value == positive)  # True where 1 was given
+        positive = _matching(name, column.name, values, positive)
         others = [value for value in values if value != positive]
         negative = _text(others[0]) if len(others) == 1 else f"not {_text(positive)}"
         return (negative, _text(positive)), (column == positive).to_numpy().astype(np.int64)
@@ -114,6 +112,16 @@ def _labels(
             f"got {len(values)} values (fairfront classifies; set positive, or bin the column)"
         )
     return _codes(column)
+
+
+def _matching(name: str, column: Any, values: list[Any], positive: Any) -> Any:
+    """The value that `positive` means: an equal one (True for 1), else one that reads the same."""
+    same = [value for value in values if value == positive]
+    same = same or [value for value in values if _text(value) == str(positive)]
+    if not same:
+        shown = nearest(str(positive), map(_text, values[:MAX_CLASSES]))
+        raise ValueError(f"{name}: positive: {column!r} is never {positive!r}; {shown}")
+    return same[0]
 
 
 def _attribute(name: str, column: pd.Series[Any]) -> Attribute:
@@ -150,7 +158,7 @@ def _inputs(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Numbers and declared categories as they are, everything else as text. New row numbers."""
     if frame.shape[1] == 0:
         raise ValueError(f"{name}: at least one column must be left as an input, got none")
-    columns = {str(column): _input(name, frame[column]) for column in frame.columns}
+    columns = {column: _input(name, frame[column]) for column in frame.columns}
     return pd.DataFrame(columns).reset_index(drop=True)
 
 

@@ -68,6 +68,14 @@ def test_the_first_category_of_a_declared_order_is_the_unprivileged_group():
     assert read(frame).attributes["sex"].names == ("woman", "man")
 
 
+def test_numbered_columns_are_named_by_their_numbers():
+    frame = loans(100).set_axis(range(5), axis=1)
+    data = from_frame(frame, label="4", positive="granted", attributes=["3"], drop=["2"])
+
+    assert list(data.inputs.columns) == ["0", "1", "3"]
+    assert list(data.attributes) == ["3"]
+
+
 def test_dropped_columns_are_no_inputs_but_may_be_attributes():
     data = read(loans(), drop=["sex", "town"])
 
@@ -84,6 +92,7 @@ def test_dropped_columns_are_no_inputs_but_may_be_attributes():
         ([1, 2], 1, ("2", "1"), [1, 0]),
         (["a", "c", "b"], None, ("a", "b", "c"), [0, 2, 1]),
         (["a", "b", "c"], "b", ("not b", "b"), [0, 1, 0]),
+        ([1, 2], "2", ("1", "2"), [0, 1]),
     ],
 )
 def test_classes_follow_from_the_values_and_the_positive_one(values, positive, classes, labels):
