@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from analysis.front_table import front_frame
 from analysis.trials import hypervolume_by_trial, reports_frame, trials_frame
 from search.journal import Event
 
@@ -19,6 +20,11 @@ RUN_STATUS: Mapping[str, RunStatus] = {
     "stopped": "KILLED",
     "failed": "FAILED",
 }
+
+FIRST_COLUMNS = (
+    *("trial", "method", "chosen", "tune.performance", "tune.bias", "tune.sparsity"),
+    *("test.performance", "test.bias", "kept_promise", "feasible", "needs_group"),
+)
 
 
 @dataclass(frozen=True)
@@ -162,23 +168,12 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def front_table(front: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The points of a front.json as `{"columns": [...], "data": [...]}`, one row a point."""
-    rows = [_front_row(point) for point in front["points"]]
-    columns = list(rows[0]) if rows else []
-    return {"columns": columns, "data": [list(row.values()) for row in rows]}
-
-
-def _front_row(point: Mapping[str, Any]) -> dict[str, Any]:
-    plain = ("trial", "method", "epoch", "needs_group", "feasible", "chosen", "kept_promise")
-    row = {name: point[name] for name in plain}
-    for split in ("tune", "test"):
-        values = point[split] or {}
-        for name in ("performance", "bias", "sparsity"):
-            row[f"{split} {name}"] = values.get(name)
-        low, high = values.get("bias_interval") or (None, None)
-        row |= {f"{split} bias, low": low, f"{split} bias, high": high}
-    return row | {"candidate": point["candidate"], "settings": json.dumps(point["settings"])}
+def front_table(front: Mapping[str, Any]) -> str:
+    """The points of a front.json, one row each, as MLflow stores tables; telling columns first."""
+    frame = front_frame(front).dropna(axis="columns", how="all")
+    first = [name for name in FIRST_COLUMNS if name in frame]
+    rest = [name for name in frame if name not in first]
+    return str(frame[[*first, *rest]].to_json(orient="split", index=False))
 
 
 def measured(values: Mapping[str, Any] | None, prefix: str) -> dict[str, float]:

@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a creation repeated blindly would double a run
 }
 EXPERIMENT = "fairfront"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # which pages the UI shows
 NOTE = """One search of fairfront; its trials are the nested runs.
 
 - the front: `tags."fairfront.front" = 'true'`
@@ -131,9 +132,9 @@ class SearchRuns:
     def put_file(self, run: Run, path: Path) -> None:
         self._client.log_artifact(run.id, str(path))
 
-    def put_table(self, run: Run, table: Mapping[str, Sequence[Any]], file: str) -> None:
+    def put_table(self, run: Run, table: str, file: str) -> None:
         """A table as `log_table` stores it, but in place of an older one: that method appends."""
-        self._client.log_text(run.id, json.dumps(table), file)
+        self._client.log_text(run.id, table, file)
         self.set_tag(run, "mlflow.loggedArtifacts", json.dumps([{"path": file, "type": "table"}]))
 
     def trials(self) -> dict[str, Run]:
@@ -198,7 +199,8 @@ class SearchRuns:
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
-                return str(self._client.create_experiment(EXPERIMENT, artifact_location=place))
+                made = self._client.create_experiment(EXPERIMENT, place, tags=EXPERIMENT_TAGS)
+                return str(made)
             except MlflowException:  # where another search has just created it, that one serves
                 found = self._client.get_experiment_by_name(EXPERIMENT)
                 if found is None:

@@ -124,10 +124,11 @@ class Mirror:
         return told
 
     def settle(self) -> None:
-        """What still runs by the journal runs no longer: the search was interrupted."""
-        if self._runs is None or self._translator.over:
+        """The search is not going on: what still runs by the journal has been interrupted."""
+        if self._runs is None:
             return
-        for trial in (SEARCH, *sorted(self._translator.running)):
+        interrupted = self._translator.running | (set() if self._translator.over else {SEARCH})
+        for trial in sorted(interrupted):
             run = self._runs.find(trial)
             if run is not None:
                 self._runs.set_status(run, "KILLED", self._translator.last_time[trial])

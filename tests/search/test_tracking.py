@@ -13,7 +13,8 @@ def test_a_search_becomes_a_parent_run_with_one_child_a_trial(tmp_path):
     journal = begin(tmp_path)
     write_trial(journal, "t0000")
     write_trial(journal, "t0001", "stopped", epochs=2)
-    journal.append("search_end")
+    journal.append("trial_start", trial="t0002", method="adv_ft", spec={"settings": {}})
+    journal.append("search_end")  # its time was up
     journal.close()
 
     assert sync(tmp_path)
@@ -34,6 +35,7 @@ def test_a_search_becomes_a_parent_run_with_one_child_a_trial(tmp_path):
     assert child.data.metrics["bias"] == pytest.approx(0.1 / 6)
     assert steps(now, "t0000", "loss/task") == [1, 2, 3, 4, 5, 6]
     assert now.trials["t0001"].info.status == "KILLED"
+    assert now.trials["t0002"].info.status == "KILLED"
 
 
 def test_the_front_is_marked_and_marks_go_with_it(tmp_path):
@@ -81,7 +83,7 @@ def test_the_table_of_the_front_is_replaced_and_not_appended_to(tmp_path):
     with open(text) as file:
         table = json.load(file)
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
-    assert [(row["trial"], row["test bias"]) for row in rows] == [("t0000", 0.03)]
+    assert [(row["trial"], row["test.bias"]) for row in rows] == [("t0000", 0.03)]
     assert json.loads(now.parent.data.tags["mlflow.loggedArtifacts"]) == [
         {"path": "front_table.json", "type": "table"}
     ]
