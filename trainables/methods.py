@@ -16,7 +16,7 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "dense_threshold": Method(
-        (("recovery", "as_is"),),
+        (("pruner", "keep_all"), ("recovery", "as_is")),
         "the dense net as it is; only the decision threshold is chosen",
         "Savani, White, Govindarajulu, NeurIPS 2020, algorithm 1 (the default model)",
     ),
