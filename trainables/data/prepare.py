@@ -101,32 +101,18 @@ def prepare(
     if min_cell < 1:
         raise ValueError(f"min_cell: must be at least 1, got {min_cell}")
     grouping = Grouping.parse(group)
-    groups = grouping.groups(data.attributes)
     drawn = draw_splits(data, split_seed=split_seed, fractions=fractions)
-    cells = groups * len(data.classes) + data.labels
-    binary = len(data.classes) == 2
-    drawn |= hold_back(
-        data, drawn["debias"], cells, split_seed=split_seed, min_cell=min_cell if binary else 0
-    )
-    estimated = ("held_back", "tune", "test") if binary else ("tune", "test")
-    names = grouping.names(data.attribute_values)
-    tables = {name: _table(data, groups, drawn[name], len(names)) for name in estimated}
-    resolved = resolve_small_cells(
-        group, names, data.classes, tables, min_cell=min_cell, policy=small_cells
-    )
-    groups = resolved.mapping[groups]
-    splits = {name: rows[groups[rows] >= 0] for name, rows in drawn.items()}
-    cells = groups * len(data.classes) + data.labels
-    before = cells[splits["debias"]]
-    splits["debias"] = splits["debias"][cap_cells(before, stream(split_seed, "cap"))]
+    chosen = _choose_rows(data, grouping, drawn, split_seed, min_cell, small_cells)
+    groups, resolved, splits = chosen.groups, chosen.resolved, chosen.splits
     all_train = np.concatenate([splits["train"], splits["early_stop"]])
     encoder = fit_encoder(_take(data.inputs, all_train), impute=data.impute)
     parts = {
         name: _part(data, rows, groups, encoder, balance=name in BALANCED)
         for name, rows in splits.items()
     }
-    shares = _table(data, groups, all_train, len(resolved.names)) / len(all_train)
+    train = _table(data, groups, all_train, len(resolved.names))
     tune = _table(data, groups, splits["tune"], len(resolved.names))
+    measure = bias or ("aod" if len(data.classes) == 2 else "accuracy_std")
     return Prepared(
         name=data.name,
         classes=data.classes,
@@ -135,20 +121,59 @@ def prepare(
         crossing_names=tuple(itertools.product(*data.attribute_values.values())),
         crossing_to_group=resolved.mapping[grouping.of_crossing(data.attribute_values)],
         parts=parts,
-        priors=shares,
+        priors=train / len(all_train),
         input_shape=parts["train"].inputs.shape[1:],
         encoder=encoder,
         augment=data.augment,
         notes=(
             *data.notes,
             *resolved.notes,
-            *_balance_notes(data, resolved, before, splits["debias"], cells),
-            *_train_notes(data, resolved, shares, len(all_train), min_cell),
+            *_balance_notes(data, chosen),
+            *_train_notes(data, resolved, train, min_cell),
             *_unseen_notes(data, encoder),
         ),
-        smallest_tolerance=smallest_tolerance(bias or ("aod" if binary else "accuracy_std"), tune),
-        hashes={name: _row_hash(data, rows) for name, rows in drawn.items()},
+        smallest_tolerance=smallest_tolerance(measure, tune),
+        hashes={name: _row_hash(data, rows) for name, rows in chosen.drawn.items()},
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Which rows each split has, before and after the small-cell rule and the capping."""
+
+    drawn: Mapping[str, NDArray[np.int64]]
+    splits: Mapping[str, NDArray[np.int64]]
+    groups: NDArray[np.int64]  # (n,) -1 where left out
+    resolved: Resolved
+    uncapped: int  # rows of debias before its large cells were capped
+
+
+def _choose_rows(
+    data: FairData,
+    grouping: Grouping,
+    drawn: dict[str, NDArray[np.int64]],
+    split_seed: int,
+    min_cell: int,
+    policy: SmallCells,
+) -> _Chosen:
+    """Holds back a part of debias, resolves small groups, and caps the large cells of debias."""
+    binary = len(data.classes) == 2
+    groups = grouping.groups(data.attributes)
+    cells = groups * len(data.classes) + data.labels
+    needed = min_cell if binary else 0
+    drawn = drawn | hold_back(data, drawn["debias"], cells, split_seed=split_seed, min_cell=needed)
+    names = grouping.names(data.attribute_values)
+    estimated = ("held_back", "tune", "test") if binary else ("tune", "test")
+    tables = {name: _table(data, groups, drawn[name], len(names)) for name in estimated}
+    resolved = resolve_small_cells(
+        str(grouping), names, data.classes, tables, min_cell=min_cell, policy=policy
+    )
+    groups = resolved.mapping[groups]
+    splits = {name: rows[groups[rows] >= 0] for name, rows in drawn.items()}
+    whole = splits["debias"]
+    cells = groups[whole] * len(data.classes) + data.labels[whole]
+    splits["debias"] = whole[cap_cells(cells, stream(split_seed, "cap"))]
+    return _Chosen(drawn, splits, groups, resolved, len(whole))
 
 
 def _take(inputs: NDArray[Any] | pd.DataFrame, rows: NDArray[np.int64]) -> Any:
@@ -184,42 +209,29 @@ def _part(
     )
 
 
-def _balance_notes(
-    data: FairData,
-    resolved: Resolved,
-    before: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    cells: NDArray[np.int64],
-) -> list[str]:
+def _balance_notes(data: FairData, chosen: _Chosen) -> list[str]:
     """Says how far debias could be balanced by leaving rows out, and what weights make up for."""
-    present, counts = np.unique(cells[rows], return_counts=True)
+    rows, names = chosen.splits["debias"], chosen.resolved.names
+    counts = _table(data, chosen.groups, rows, len(names))
     notes = []
-    if len(before) > len(rows):
+    if chosen.uncapped > len(rows):
         notes.append(
-            f"debias: {len(before) - len(rows)} of {len(before)} rows of its large cells are not "
-            f"used, so that no cell has more than {counts.max()}"
+            f"debias: {chosen.uncapped - len(rows)} of {chosen.uncapped} rows of its large cells "
+            f"are not used, so that no cell has more than {counts.max()}"
         )
     if counts.max() > counts.min():
-        group, label = divmod(int(present[counts.argmin()]), len(data.classes))
+        group, label = np.unravel_index(counts.argmin(), counts.shape)
         notes.append(
-            f"debias: its rarest cell ({resolved.names[group]}, {data.classes[label]}) has "
+            f"debias: its rarest cell ({names[group]}, {data.classes[label]}) has "
             f"{counts.min()} rows, its largest {counts.max()}; weights make up for the difference"
         )
-    expected = len(resolved.names) * len(data.classes)
-    if len(present) < expected:
-        notes.append(f"debias: {expected - len(present)} of {expected} cells have no rows")
     return notes
 
 
 def _train_notes(
-    data: FairData,
-    resolved: Resolved,
-    shares: NDArray[np.float64],
-    n_rows: int,
-    min_cell: int,
+    data: FairData, resolved: Resolved, counts: NDArray[np.int64], min_cell: int
 ) -> list[str]:
     """Small cells of train are only reported."""
-    counts = np.rint(shares * n_rows).astype(int)
     small = ", ".join(
         f"({resolved.names[group]}, {data.classes[label]}) {counts[group, label]}"
         for group, label in np.argwhere(counts < min_cell)
