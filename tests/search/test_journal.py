@@ -1,0 +1,88 @@
+"""The journal: whole lines only, appended, readable whenever its writer died."""
+
+import json
+import math
+from contextlib import closing
+
+import pytest
+
+from search.journal import Journal, read_events, whole_lines_end
+
+
+def kinds(path):
+    return [event["event"] for event in read_events(path)]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with closing(Journal(tmp_path)) as opened:
+        yield opened
+
+
+def test_an_event_is_on_file_as_soon_as_append_returns(journal):
+    event = journal.append("report", trial="t0001", bias=None, counts={"tune": [1, 2]})
+
+    assert list(read_events(journal.path)) == [event]
+    assert list(event) == ["event", "time", "trial", "bias", "counts"]
+
+
+def test_a_journal_that_is_opened_again_is_appended_to(tmp_path):
+    for kind in ("experiment", "dense"):
+        with closing(Journal(tmp_path)) as journal:
+            journal.append(kind)
+
+    assert kinds(journal.path) == ["experiment", "dense"]
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"event":"report","trial":"t0', b'{"event":"x"}'])
+def test_a_torn_last_line_is_left_out_when_reading_and_cut_off_before_appending(
+    journal, tmp_path, torn
+):
+    journal.append("experiment")
+    whole = journal.path.read_bytes()
+    journal.path.write_bytes(whole + torn)
+    assert kinds(journal.path) == ["experiment"]
+
+    with closing(Journal(tmp_path)) as again:
+        assert again.path.read_bytes() == whole
+        again.append("dense")
+
+    assert kinds(journal.path) == ["experiment", "dense"]
+    assert journal.path.read_bytes().startswith(whole)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, [0.5, math.nan], {"deep": -math.inf}])
+def test_nan_and_infinity_are_refused_and_nothing_is_written(journal, value):
+    journal.append("experiment")
+
+    with pytest.raises(ValueError, match="JSON"):
+        journal.append("report", performance=value)
+    assert kinds(journal.path) == ["experiment"]
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        (b"", 0),
+        (b"torn", 0),
+        (b"a\n", 2),
+        (b"a\nb\n", 4),
+        (b"a\nb\ntorn", 4),
+        (b"\n" + b"x" * 70_000, 1),  # the torn line is longer than one look at the file
+        (b"x" * 65_536, 0),
+        (b"x" * 65_535 + b"\n", 65_536),
+        (b"x" * 65_535 + b"\n" + b"y" * 65_536, 65_536),
+    ],
+)
+def test_the_end_of_the_last_whole_line_is_found(tmp_path, content, end):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(content)
+
+    assert whole_lines_end(path) == end
+
+
+def test_lines_are_plain_json_of_one_line_each(journal):
+    journal.append("note", text="two\nlines, \u00fc")
+
+    (line,) = journal.path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["text"] == "two\nlines, \u00fc"
