@@ -86,19 +86,15 @@ def steps(now, trial, metric):
     return [entry.step for entry in now.client.get_metric_history(run_id, metric)]
 
 
-def seen_trials(folder):
-    return ask(folder, "select value from tags where key = 'fairfront.trial'")
+TRIALS = "select value from tags where key = 'fairfront.trial'"
+STATUSES = "select status from runs order by status"
 
 
-def statuses(folder):
-    return ask(folder, "select status from runs order by status")
-
-
-def ask(folder, query):
-    """The first column of a query to the mirror's database, while the mirror is writing to it."""
-    if not (folder / "mlflow.db").exists():
+def ask(path, query):
+    """The first column of a query to MLflow's database, while MLflow is writing to it."""
+    if not path.exists():
         return []
-    with closing(sqlite3.connect(f"file:{folder}/mlflow.db?mode=ro", uri=True)) as database:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         try:
             return [row[0] for row in database.execute(query)]
         except sqlite3.OperationalError:  # its tables are being made

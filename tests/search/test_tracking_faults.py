@@ -1,17 +1,23 @@
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
+from contextlib import contextmanager
 
 import pytest
 
 from search.tracking import default_uri, finish_mirror, follow, start_mirror, sync
 from tests.search.made_journal import (
+    STATUSES,
+    TRIALS,
+    ask,
     begin,
     look,
     report,
-    seen_trials,
-    statuses,
     steps,
     wait_until,
     write_trial,
@@ -24,7 +30,7 @@ def test_a_mirror_that_was_killed_half_way_doubles_nothing_and_loses_nothing(tmp
     process = start_mirror(tmp_path)
     for trial in trials[:6]:
         write_trial(journal, trial)
-    wait_until(lambda: len(seen_trials(tmp_path)) >= 2)
+    wait_until(lambda: len(ask(tmp_path / "mlflow.db", TRIALS)) >= 2)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     process.stdin.close()
@@ -54,8 +60,12 @@ def test_a_mirror_killed_again_and_again_tells_everything_once(tmp_path):
     journal.close()
     for number in range(8):
         process = start_mirror(tmp_path)
-        before = len(seen_trials(tmp_path))
-        wait_until(lambda start=before: len(seen_trials(tmp_path)) > start or start == len(trials))
+        before = len(ask(tmp_path / "mlflow.db", TRIALS))
+        wait_until(
+            lambda start=before: (
+                len(ask(tmp_path / "mlflow.db", TRIALS)) > start or start == len(trials)
+            )
+        )
         time.sleep(0.013 * number)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
@@ -81,7 +91,7 @@ def test_a_search_that_died_leaves_no_run_that_seems_to_run(tmp_path):
 
     process = start_mirror(tmp_path)  # resumed
     journal.append("report", **report("t0001", 2, last=True))
-    wait_until(lambda: statuses(tmp_path) == ["FINISHED", "RUNNING", "RUNNING"])
+    wait_until(lambda: ask(tmp_path / "mlflow.db", STATUSES) == ["FINISHED", "RUNNING", "RUNNING"])
     journal.append("trial_end", trial="t0001", status="finished", reason=None)
     journal.append("search_end")
     journal.close()
@@ -145,3 +155,59 @@ def test_two_mirrors_of_one_folder_do_not_work_at_once(tmp_path):
     now = look(default_uri(tmp_path))
     assert len(now.trials) == 5
     assert steps(now, "t0003", "bias") == [1, 2, 3, 4, 5, 6]
+
+
+@contextmanager
+def server(folder, port):
+    """A tracking server on this machine; killed at the end, with its workers."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
+    command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{folder}/server.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
+    output = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, env=quiet, stdout=output, stderr=output, start_new_session=True
+    ) as process:
+        try:
+            wait_until(lambda: is_healthy(port), 180)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def is_healthy(port):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_and_comes_back_knows_everything_once(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    uri = f"http://127.0.0.1:{port}"
+    run = tmp_path / "run"
+    trials = [f"t{number:04d}" for number in range(20)]
+    journal = begin(run)
+    with server(tmp_path, port):
+        process = start_mirror(run, uri)
+        for trial in trials[:10]:
+            write_trial(journal, trial)
+        wait_until(lambda: len(ask(tmp_path / "server.db", TRIALS)) >= 3)
+    for trial in trials[10:]:
+        write_trial(journal, trial)
+    wait_until(lambda: "trying again" in (run / "mirror.log").read_text())
+    (run / "report.html").write_text("<html></html>")
+    with server(tmp_path, port):
+        journal.append("search_end")
+        journal.close()
+        assert finish_mirror(process, 180)
+        now = look(uri)
+        assert sorted(now.trials) == trials
+        for trial in trials:
+            assert steps(now, trial, "bias") == [1, 2, 3, 4, 5, 6]
+        files = now.client.list_artifacts(now.parent.info.run_id)
+        assert {file.path for file in files} == {"config.toml", "report.html"}
