@@ -79,7 +79,7 @@ def run(
         )
         driver.record.add("dense", **report)
         driver.search()
-    return RunResult(folder.path, folder.write_front())
+        return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
 
 def resume(
@@ -109,7 +109,7 @@ def resume(
     dense = folder.dense(problem.untrained())
     with _Driver(folder, problem, dense, address, on_event) as driver:
         driver.search()
-    return RunResult(folder.path, folder.write_front())
+        return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
 
 def load_run(path: Path | str) -> dict[str, pd.DataFrame]:
