@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -170,13 +172,27 @@ def list_entries(
 
 def _watched(folder: Path, trials: int, start: Callable[[Listener], RunResult]) -> None:
     """Runs a search with its progress shown; says how to go on with an interrupted one."""
+    import optuna
+
+    from search.interrupt import Interruptible
+    from search.journal import read_events
     from search.live import Progress
 
+    journal = folder / "journal.jsonl"
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study and trial
     try:
-        with Progress(trials) as shown:
-            result = start(shown.on_event)
+        with Interruptible() as interruption, Progress(trials) as shown:
+            if journal.exists():  # what earlier sessions have done
+                shown.catch_up(read_events(journal))
+
+            def listen(event: Event) -> None:
+                shown.on_event(event)
+                interruption.check()
+
+            result = start(listen)
     except KeyboardInterrupt as error:
-        if (folder / "journal.jsonl").exists():
+        if journal.exists():
             typer.echo(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
         raise typer.Exit(INTERRUPTED) from error
     _show(result.front)
@@ -186,11 +202,10 @@ def _watched(folder: Path, trials: int, start: Callable[[Listener], RunResult]) 
 def _show(front: Front) -> None:
     from rich.console import Console
 
-    from search.summary import front_table, verdict
+    from search.summary import front_table, legend, verdict
 
-    console = Console()
-    console.print(front_table(front))
-    console.print(verdict(front), highlight=False)
+    Console().print(front_table(front))
+    typer.echo(f"{legend(front)}\n{verdict(front)}")
 
 
 def _check_run(folder: Path) -> None:
@@ -235,4 +250,13 @@ def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
 
 def main() -> None:
     """The `fairfront` command."""
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # Interrupted in the middle of their work, native threads of Ray and torch can crash
+            # the teardown of the interpreter; all that matters is on the disk by now.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -96,6 +97,11 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
+    def catch_up(self, events: Iterable[Event]) -> None:
+        """Takes over what earlier sessions of a resumed search have done, silently."""
+        for event in events:
+            self.tally.take(event)
+
     def on_event(self, event: Event) -> None:
         """Takes over a journal event or a status; prints a line where there is no terminal.
 
@@ -110,6 +116,9 @@ class Progress:
 
     def table(self) -> RenderableType:
         """One row per method, and below it what holds for the whole search."""
+        if not self.tally.methods:
+            gone = clock(time.monotonic() - self._begin)
+            return Text(f"opening the data, training the dense net: {gone} gone")
         shown = Table(box=None, pad_edge=False, header_style="bold")
         shown.add_column("method")
         for heading in ("running", *ENDS, "best feasible", "bias", "sparsity"):

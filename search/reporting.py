@@ -11,10 +11,12 @@ from analysis.plots import front_figure
 from analysis.report import report_html
 from analysis.trials import read_journal, reports_frame, trials_frame
 from search import tracking
+from search.errors import UserError
 from search.front import Front, build_front, view_of
 from search.journal import Event, read_events
 from search.run_folder import RunFolder
 from trainables.methods import METHODS
+from trainables.objective import Objective
 
 
 def report(
@@ -38,6 +40,7 @@ def report(
         view = view_of(facts, group)
         if tolerance is not None or bias is not None:
             view = view.with_bias(bias, tolerance)
+            _check_classes(view.objective, facts)
         suffix = "".join(f"-{key}-{value}" for key, value in given.items()).replace("*", "x")
         front = build_front(facts, read_events(folder.journal), view)
         folder.save_front(front, suffix)
@@ -48,6 +51,13 @@ def report(
     if not given and config.tracking.enabled:
         tracking.sync(path, config.tracking.uri)
     return target
+
+
+def _check_classes(objective: Objective, facts: Event) -> None:
+    try:
+        objective.check_classes(len(facts["classes"]))
+    except ValueError as error:
+        raise UserError(f"report: {error}") from error
 
 
 def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:

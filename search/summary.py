@@ -10,26 +10,34 @@ from search.front import Front
 
 
 def front_table(front: Front) -> Table:
-    """The dense net and the front, with test columns once it is confirmed."""
+    """The dense net and the front, with test columns once it is confirmed; 80 columns wide.
+
+    Candidates go by the beginning of their names, which `export` takes too.
+    """
     confirmed = any(point["test"] is not None for point in front["points"])
     splits = ("tune", "test") if confirmed else ("tune",)
-    bias = front["objective"]["bias"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    table.add_column("candidate")
-    table.add_column("method")
+    for heading in ("", "candidate", "method"):
+        table.add_column(heading, no_wrap=True)
     for split in splits:
-        table.add_column(f"{front['objective']['performance']} ({split})", justify="right")
-        table.add_column(f"{bias} ({split})", justify="right")
+        table.add_column(f"performance\non {split}", justify="right")
+        table.add_column(f"bias\non {split}", justify="right")
     table.add_column("sparsity", justify="right")
     table.add_row("", "dense", "", *_cells(front["dense"], splits), "0.000")
     for point in sorted(front["points"], key=lambda point: point["tune"]["sparsity"]):
-        sparsity = f"{point['tune']['sparsity']:.3f}"
-        cells = _cells(point, splits)
+        cells = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
-        mark, name = _mark(point), point["candidate"]
-        table.add_row(mark, name, point["method"], *cells, sparsity, style=style)
+        table.add_row(_mark(point), point["candidate"][:8], point["method"], *cells, style=style)
     return table
+
+
+def legend(front: Front) -> str:
+    """What the columns and marks of the table mean."""
+    objective = front["objective"]
+    return (
+        f"performance is {objective['performance']}, bias is {objective['bias']}; "
+        "* chosen, x infeasible"
+    )
 
 
 def verdict(front: Front) -> str:
@@ -41,7 +49,7 @@ def verdict(front: Front) -> str:
             f"Nothing was feasible: no candidate is seen to keep {front['objective']['bias']} "
             f"below {tolerance:g}. The closest ones are marked infeasible."
         )
-    said = f"Chosen: {chosen['candidate']} ({chosen['method']})"
+    said = f"Chosen: {chosen['candidate'][:8]} ({chosen['method']})"
     if chosen["kept_promise"] is None:
         return f"{said}; not confirmed on test yet."
     kept = "kept" if chosen["kept_promise"] else "did NOT keep"
@@ -59,4 +67,4 @@ def _cells(point: dict[str, Any], splits: tuple[str, ...]) -> list[str]:
 def _mark(point: dict[str, Any]) -> str:
     if point["chosen"]:
         return "*"
-    return "" if point["feasible"] else "infeasible"
+    return "" if point["feasible"] else "x"
