@@ -1,0 +1,30 @@
+"""Every preset fits its data, its network and its task."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.config import Config
+from search.problem import open_problem
+from search.registries import presets
+from trainables.data.folder import data_folder
+from trainables.data.registry import DATASETS
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_a_preset_opens_and_its_network_takes_its_data(name):
+    config = Config.load(name)
+    missing = [
+        file
+        for file in DATASETS[str(config.data.name)].files
+        if not (data_folder() / file).is_file()
+    ]
+    if missing:
+        pytest.skip(f"{missing[0]} is not in {data_folder()}")
+
+    problem = open_problem(config)
+
+    assert set(problem.spaces) == set(config.search.methods)
+    assert problem.prepared.n_groups == 2
+    assert problem.untrained() is not None
