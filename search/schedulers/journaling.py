@@ -59,10 +59,12 @@ class JournalingScheduler(FIFOScheduler):
 def stops(rule: ToleranceRule, trial: TrialRecord, record: Record) -> bool:
     """Asks the rule about the latest report of `trial`.
 
-    Before the last stage bias says nothing about where the trial ends, so those stages go on.
+    Before the last stage bias says nothing about where the trial ends, so those stages go on. So
+    does a trial with a feasible candidate, be it so by its upper bound alone: stopped trials enter
+    no front.
     """
     last = trial.reports[-1]
-    if not last["final_stage"]:
+    if not last["final_stage"] or any(r["feasible"] for r in trial.candidates()):
         return False
     peers = [t for t in record.of_method(trial.method) if t.status == "finished"]
     low, high = last["bias_interval"]
