@@ -1,0 +1,99 @@
+"""The Ray scheduler: what becomes of a result, without a Ray that runs."""
+
+import json
+import time
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+
+from search.journal import Journal, read_events
+from search.record import Record
+from search.schedulers.journaling import CONTINUE, STOP, JournalingScheduler
+from search.schedulers.tolerance import ToleranceRule
+
+RULE = ToleranceRule(limit=0.03)
+
+
+@pytest.fixture
+def record(tmp_path):
+    with closing(Journal(tmp_path)) as journal:
+        record = Record(journal)
+        record.add("trial_start", trial="t0001", method="adv_ft", spec={})
+        yield record
+
+
+def result(epoch, bias=0.2, last=False, **changes):
+    report = {
+        **{"trial": "t0001", "epoch": epoch, "bias": bias, "bias_interval": [bias, bias]},
+        **{"final_stage": True, "stage_epochs": 20, "last": last, "beats_trivial": True},
+        **{"feasible": False, "candidate": None, "dropped": [], **changes},
+    }
+    return {"report": json.dumps(report)}
+
+
+def decide(scheduler, *results):
+    return [scheduler.on_trial_result(None, None, one) for one in results]
+
+
+def test_a_report_is_written_down_and_the_trial_goes_on(record, tmp_path):
+    assert decide(JournalingScheduler(record, RULE), result(1), result(2)) == [CONTINUE] * 2
+    assert [e["event"] for e in read_events(tmp_path / "journal.jsonl")][1:] == ["report"] * 2
+
+
+def test_the_last_report_finishes_the_trial(record):
+    assert decide(JournalingScheduler(record, RULE), result(1, last=True)) == [STOP]
+    assert record.trials["t0001"].status == "finished"
+
+
+def test_a_failure_ends_the_trial_with_its_reason(record):
+    failure = {"report": json.dumps({"trial": "t0001", "failure": "ValueError: no"})}
+
+    assert decide(JournalingScheduler(record, RULE), failure) == [STOP]
+    assert (record.trials["t0001"].status, record.trials["t0001"].reason) == (
+        "failed",
+        "ValueError: no",
+    )
+
+
+def test_a_trial_that_the_rule_gives_up_is_stopped_and_says_why(record):
+    decisions = decide(JournalingScheduler(record, RULE), *map(result, range(1, 8)))
+
+    assert decisions == [CONTINUE] * 6 + [STOP]
+    assert record.trials["t0001"].status == "stopped"
+    assert record.trials["t0001"].reason == "bias 0.200 is not expected to come under 0.03"
+
+
+def test_without_a_rule_every_trial_runs_to_its_end(record):
+    assert decide(JournalingScheduler(record, None), *map(result, range(1, 20))) == [CONTINUE] * 19
+
+
+def test_a_repeated_epoch_is_not_written_again(record, tmp_path):
+    decide(JournalingScheduler(record, None), result(1), result(2), result(1), result(2))
+
+    kinds = [event["event"] for event in read_events(tmp_path / "journal.jsonl")]
+    assert kinds == ["trial_start", "report", "report"]
+
+
+def test_past_the_deadline_a_trial_is_left_unfinished_not_ended(record):
+    late = JournalingScheduler(record, RULE, deadline=time.time() - 1)
+
+    assert decide(late, result(1)) == [STOP]
+    assert record.trials["t0001"].status == "running"
+    assert record.trials["t0001"].epoch == 1
+
+
+def test_past_the_deadline_a_last_report_still_finishes_its_trial(record):
+    late = JournalingScheduler(record, RULE, deadline=time.time() - 1)
+
+    assert decide(late, result(1, last=True)) == [STOP]
+    assert record.trials["t0001"].status == "finished"
+
+
+def test_a_worker_that_died_too_often_fails_its_trial(record):
+    trial = SimpleNamespace(config={"trial": "t0001"})
+
+    JournalingScheduler(record, RULE).on_trial_error(None, trial)
+
+    assert record.trials["t0001"].status == "failed"
+    assert "died" in record.trials["t0001"].reason
