@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Listener = Callable[[Event], None]
 
 INTERRUPTED = 130
+JOURNAL = "journal.jsonl"
 
 
 class ExitCodes(TyperGroup):
@@ -102,6 +103,7 @@ def resume(
     limit = _seconds(time_limit)
     from search.config import Config
     from search.experiment import resume as go_on
+    from search.journal import read_events
 
     _watched(
         folder,
@@ -109,6 +111,7 @@ def resume(
         lambda listen: go_on(
             folder, trials=trials, time_limit=limit, address=address, on_event=listen
         ),
+        read_events(folder / JOURNAL),
     )
 
 
@@ -170,21 +173,25 @@ def list_entries(
     _print_rows(rows(KINDS[what]))
 
 
-def _watched(folder: Path, trials: int, start: Callable[[Listener], RunResult]) -> None:
-    """Runs a search with its progress shown; says how to go on with an interrupted one."""
+def _watched(
+    folder: Path,
+    trials: int,
+    start: Callable[[Listener], RunResult],
+    before: Iterable[Event] = (),
+) -> None:
+    """Runs a search with its progress shown; says how to go on with an interrupted one.
+
+    `before` is what earlier sessions of a resumed search have done.
+    """
     import optuna
 
     from search.interrupt import Interruptible
-    from search.journal import read_events
     from search.live import Progress
-
-    journal = folder / "journal.jsonl"
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study and trial
     try:
         with Interruptible() as interruption, Progress(trials) as shown:
-            if journal.exists():  # what earlier sessions have done
-                shown.catch_up(read_events(journal))
+            shown.catch_up(before)
 
             def listen(event: Event) -> None:
                 shown.on_event(event)
@@ -192,7 +199,7 @@ def _watched(folder: Path, trials: int, start: Callable[[Listener], RunResult]) 
 
             result = start(listen)
     except KeyboardInterrupt as error:
-        if journal.exists():
+        if (folder / JOURNAL).exists():
             typer.echo(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
         raise typer.Exit(INTERRUPTED) from error
     _show(result.front)
@@ -209,13 +216,13 @@ def _show(front: Front) -> None:
 
 
 def _check_run(folder: Path) -> None:
-    if (folder / "journal.jsonl").is_file():
+    if (folder / JOURNAL).is_file():
         return
-    beside = folder.parent.glob("*/journal.jsonl") if folder.parent.is_dir() else ()
+    beside = folder.parent.glob(f"*/{JOURNAL}") if folder.parent.is_dir() else ()
     runs = [path.parent.name for path in beside]
     close = nearest(folder.name, runs)
     hint = f"; did you mean {folder.parent / close}?" if close else ""
-    raise UserError(f"{folder}: holds no run (there is no journal.jsonl){hint}")
+    raise UserError(f"{folder}: holds no run (there is no {JOURNAL}){hint}")
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:
