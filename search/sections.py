@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -187,7 +188,22 @@ class TrackingConfig(Section):
     """[tracking]: where MLflow keeps its copy; without `uri` a file in the run's folder."""
 
     enabled: bool = True
-    uri: str | None = None
+    uri: str | None = None  # of a server or a database
+
+    @field_validator("uri")
+    @classmethod
+    def _a_store_that_mlflow_takes(cls, uri: str | None) -> str | None:
+        """MLflow no longer writes to plain folders, and a copy of the uri stays in config.toml."""
+        if uri is None or uri == "databricks":
+            return uri
+        if not re.match(r"(https?|databricks|sqlite|(postgresql|mysql|mssql)(\+\w+)?)://", uri):
+            raise ValueError("must begin with http://, https://, sqlite:/// or another database's")
+        if re.match(r"https?://[^/]*:[^/]*@", uri):
+            raise ValueError(
+                "must not hold a password: set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD instead"
+            )
+        return uri
 
 
 class ResourcesConfig(Section):

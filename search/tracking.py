@@ -150,6 +150,8 @@ class Mirror:
                 continue
             if name == "config.toml":
                 config = tomllib.loads(path.read_text())
+                # Where this copy lies is no setting of the search, and is nobody else's business.
+                config.pop("tracking", None)
                 runs.log(parent, [], flat(config))
             if name == "front.json":
                 self._send_front(runs, parent, json.loads(path.read_text()))

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import ValidationError
 
+from search.sections import TrackingConfig
 from search.tracking import default_uri, sync
 from tests.search.made_journal import begin, look, steps, values, write_front, write_trial
 
@@ -89,6 +91,28 @@ def test_the_table_of_the_front_is_replaced_and_not_appended_to(tmp_path):
     ]
     files = {file.path for file in now.client.list_artifacts(run_id)}
     assert files == {"config.toml", "front.json", "front_table.json"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "rule"),
+    [
+        ("mlruns", "must begin with"),
+        ("file:///somewhere", "must begin with"),
+        ("localhost:5000", "must begin with"),
+        ("https://me:secret@mlflow.example", "must not hold a password"),
+    ],
+)
+def test_a_store_that_would_never_answer_is_refused_before_anything_starts(uri, rule):
+    with pytest.raises(ValidationError, match=rule):
+        TrackingConfig(uri=uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://127.0.0.1:5000", "sqlite:///runs/all.db", "postgresql+psycopg2://u:p@host/db"],
+)
+def test_servers_and_databases_are_taken(uri):
+    assert TrackingConfig(uri=uri).uri == uri
 
 
 def test_mlflow_is_set_to_send_no_telemetry():
