@@ -127,5 +127,6 @@ def dense_report(world: World) -> dict[str, Any]:
         "sparsity": 0.0,
         "performance": found["performance"],
         "bias": found["bias"],
+        "trivial_performance": found["trivial_performance"],
         "weights": weights_hash(world.dense),
     }

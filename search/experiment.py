@@ -68,6 +68,7 @@ def run(
     dense = problem.dense()
     world = World.open(problem.prepared, dense, problem.objective, device="cpu")
     report = dense_report(world)
+    problem = problem.with_reference(report["trivial_performance"])
     folder.create(problem.config, dense, problem.prepared)
     with _Driver(folder, problem, dense, address, on_event) as driver:
         driver.record.add(

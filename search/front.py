@@ -38,6 +38,7 @@ class View:
     group: str
     group_names: tuple[str, ...]
     crossing_priors: NDArray[np.float64]  # (crossings, labels), shares of train
+    reference: tuple[float, ...] | None  # of the hypervolume; None: from the trivial performance
     changed: bool = False  # differs from what the search was run with: decisions are fitted anew
 
     @property
@@ -55,7 +56,7 @@ class View:
         new = tolerance if tolerance is not None else old.tolerance
         margin = old.margin * new / old.tolerance
         objective = Objective(old.performance, bias or old.bias, new, margin)
-        return replace(self, objective=objective, changed=True)
+        return replace(self, objective=objective, reference=None, changed=True)
 
 
 def view_of(facts: Event, group: str | None = None) -> View:
@@ -65,7 +66,8 @@ def view_of(facts: Event, group: str | None = None) -> View:
     """
     objective = Objective(**facts["objective"])
     mapping, names = facts["crossing_to_group"], facts["group_names"]
-    if group is not None and group != facts["group"]:
+    changed = group is not None and group != facts["group"]
+    if group is not None and changed:
         try:
             grouping = Grouping.parse(group)
             values = {name: tuple(names) for name, names in facts["attributes"].items()}
@@ -79,7 +81,8 @@ def view_of(facts: Event, group: str | None = None) -> View:
         group=group or facts["group"],
         group_names=tuple(names),
         crossing_priors=np.asarray(facts["crossing_priors"], dtype=np.float64),
-        changed=group is not None and group != facts["group"],
+        reference=None if changed else tuple(facts["reference"]),
+        changed=changed,
     )
 
 
@@ -97,7 +100,8 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
     tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
     trivial = trivial_performance(view.objective.performance, tune)
     rows = [_point(facts, kept.specs[r["trial"]], r, view) for r in kept.reports()]
-    points, volume = _front_of(rows, view, trivial)
+    reference = view.reference or (trivial, view.objective.tolerance, 0.0)
+    points, volume = _front_of(rows, view, reference)
     return {
         "name": facts["name"],
         "objective": {
@@ -108,7 +112,7 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
             "sparsity": view.sparsity,
             "group": view.group,
             "groups": list(view.group_names),
-            "reference": [trivial, view.objective.tolerance, 0.0],
+            "reference": list(reference),
         },
         "hypervolume": volume,
         "opening": None,
@@ -223,7 +227,7 @@ def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, A
 
 
 def _front_of(
-    rows: list[dict[str, Any]], view: View, trivial: float
+    rows: list[dict[str, Any]], view: View, reference: tuple[float, ...]
 ) -> tuple[list[dict[str, Any]], float]:
     """The points of the front, best performance first, and its hypervolume.
 
@@ -239,8 +243,8 @@ def _front_of(
         eligible = np.array([row["tune"]["beats_trivial"] for row in rows])
         return [rows[i] for i in closest(performance, bias, eligible)], 0.0
     on_front = constrained_front(values, [True, False, True][: values.shape[1]], feasible)
-    reference = [trivial, view.objective.tolerance, 0.0][: values.shape[1]]
-    volume = hypervolume(values[on_front], reference, [1.0, 0.0, 1.0][: values.shape[1]])
+    size = values.shape[1]
+    volume = hypervolume(values[on_front], reference[:size], [1.0, 0.0, 1.0][:size])
     chosen = choose(
         performance,
         _column(rows, "performance_se"),

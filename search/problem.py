@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,14 @@ class Problem:
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error
 
+    def with_reference(self, trivial: float) -> Problem:
+        """The hypervolume's reference point written into the config, unless it was given:
+        the trivial performance, the tolerance and no sparsity."""
+        section = self.config.objective
+        reference = section.reference or (trivial, section.tolerance, 0.0)
+        objective = section.model_copy(update={"reference": reference})
+        return replace(self, config=self.config.model_copy(update={"objective": objective}))
+
     def facts(self) -> dict[str, Any]:
         """What the journal has to know of the data, so that counts can be judged without them."""
         prepared = self.prepared
@@ -100,6 +108,7 @@ class Problem:
                 "margin": self.objective.margin,
             },
             "sparsity": self.config.objective.sparsity,
+            "reference": self.config.objective.reference,
             "correction": self.correction,
             "notes": list(prepared.notes),
             "smallest_tolerance": prepared.smallest_tolerance,

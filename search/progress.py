@@ -9,8 +9,6 @@ from typing import Any
 from analysis.hypervolume import GrowingHypervolume
 from search.journal import Event
 from search.problem import Problem
-from trainables.evaluation.counts import counts_from_dict
-from trainables.evaluation.trivial import trivial_performance
 
 
 class Status:
@@ -75,20 +73,16 @@ class Status:
             self._tally["running"] -= 1
             self._tally[event["status"]] += 1
         elif kind == "dense":
-            self._volume = self._empty_volume(event)
+            self._volume = self._empty_volume()
         elif kind == "report" and event["candidate"] and event["feasible"]:
             self._point(event)
 
-    def _empty_volume(self, dense: Event) -> GrowingHypervolume:
-        problem, objective = self._problem, self._problem.objective
-        counts = counts_from_dict(dense["counts"]["tune"]).regroup(
-            problem.prepared.crossing_to_group
-        )
-        trivial = trivial_performance(objective.performance, counts)
-        dimensions = 2 + problem.config.objective.sparsity
-        return GrowingHypervolume(
-            [trivial, objective.tolerance, 0.0][:dimensions], [1.0, 0.0, 1.0][:dimensions]
-        )
+    def _empty_volume(self) -> GrowingHypervolume:
+        section = self._problem.config.objective
+        if section.reference is None:
+            raise ValueError("progress: the hypervolume's reference must have been resolved")
+        dimensions = 2 + section.sparsity
+        return GrowingHypervolume(section.reference[:dimensions], [1.0, 0.0, 1.0][:dimensions])
 
     def _point(self, report: Event) -> None:
         values = [report["performance"], report["bias"], report["sparsity"]]

@@ -29,6 +29,9 @@ Spec = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]  # mo
 Args = Mapping[str, Any]
 
 
+UnitFloat = Annotated[float, Field(ge=0, le=1)]
+
+
 class Section(BaseModel):
     """A table of the file: frozen, no unknown keys, no silent conversions."""
 
@@ -151,6 +154,9 @@ class ObjectiveConfig(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     sparsity: bool = True  # a third objective
+    reference: (
+        Annotated[tuple[UnitFloat, UnitFloat, UnitFloat], Field(strict=False)] | None
+    ) = None  # of the hypervolume: performance, bias, sparsity; None: trivial, tolerance, 0
 
     @model_validator(mode="after")
     def _margin_leaves_room(self) -> Self:

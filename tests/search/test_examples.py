@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from search.confirm import confirm
 from search.config import Config
+from search.confirm import confirm
 from search.experiment import RunResult, load_run, resume, run
 from search.export import export, load
 from trainables.data import from_frame
