@@ -101,9 +101,7 @@ def test_data_and_network_can_be_handed_over_as_python_objects(tmp_path: Path) -
         _loans(), label="decision", positive="granted", attributes=["region"], name="mine"
     )
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
-    config = Config.load(
-        EXAMPLES / "own_data" / "loans.toml", [*QUICK, "dense.max_epochs=10"]
-    )
+    config = Config.load(EXAMPLES / "own_data" / "loans.toml", [*QUICK, "dense.max_epochs=10"])
     before = [weight.clone() for weight in net.parameters()]
 
     result = run(config, out=tmp_path / "run", data=data, model=net)

@@ -1,4 +1,4 @@
-"""Your own data: a function that returns a plain DataFrame. This one makes up loan applications."""
+"""Your own data: a function that returns a DataFrame. This one makes up loan applications."""
 
 from __future__ import annotations
 
