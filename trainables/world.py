@@ -51,10 +51,15 @@ class World:
         )
 
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
-        """Counts of one split at the finest crossing of the attributes."""
+        """Counts of one split at the finest crossing of the attributes.
+
+        Where each image is there as a copy of either group, the decided counts of more than two
+        classes keep the pairs; scores of a binary task are counted row by row.
+        """
         split = self.prepared.parts[part]
         scores = scores_of(net, self.data, part)
-        return count(scores, split.labels, split.crossing, len(self.prepared.crossing_names))
+        crossings = len(self.prepared.crossing_names)
+        return count(scores, split.labels, split.crossing, crossings, split.units)
 
     def by_group(self, counts: Any) -> Any:
         """Counts at the finest crossing, summed to the experiment's grouping."""

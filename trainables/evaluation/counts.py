@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from trainables.evaluation.packing import packed, unpacked
+from trainables.evaluation.pairs import checked_pairs, count_pairs
 
 # 1001 thresholds, 0 to 1 (Savani et al. NeurIPS 2020); positive iff score > threshold.
 THRESHOLDS: NDArray[np.float64] = np.arange(1001) / 1000
@@ -86,18 +87,14 @@ class _GroupCounts:
         array = np.zeros((int(new.max()) + 1, *self.array.shape[1:]), dtype=np.int64)
         kept = new >= 0
         np.add.at(array, new[kept], self.array[kept])
+        return self._regrouped(array, new)
+
+    def _regrouped(self, array: NDArray[np.int64], mapping: NDArray[np.int64]) -> Self:
         return type(self)(**{self._field: array})
 
     def to_dict(self) -> dict[str, Any]:
         """A compressed form of JSON types; `counts_from_dict` is the inverse."""
-        dtype = np.min_scalar_type(int(self.array.max())).newbyteorder("<")
-        packed = zlib.compress(self.array.astype(dtype).tobytes(), 6)
-        return {
-            "kind": self._kind,
-            "shape": list(self.array.shape),
-            "dtype": dtype.str,
-            "data": base64.b64encode(packed).decode("ascii"),
-        }
+        return {"kind": self._kind, **packed(self.array)}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
@@ -109,12 +106,17 @@ class _GroupCounts:
 
 @dataclass(frozen=True, eq=False)
 class Counts(_GroupCounts):
-    """Decided outcomes: a table (groups, labels, predictions)."""
+    """Decided outcomes: a table (groups, labels, predictions).
+
+    Where the rows of two groups are copies of the same objects, `pairs` (labels, predictions of
+    group 0's copy, predictions of group 1's copy) says which predictions go together.
+    """
 
     _field = "table"
     _kind = "decided"
 
     table: NDArray[np.int64]
+    pairs: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         shape = self._freeze()
@@ -122,6 +124,28 @@ class Counts(_GroupCounts):
             raise ValueError(
                 f"Counts: needs as many predictions as labels, at least 2, got shape {shape}"
             )
+        if self.pairs is not None:
+            object.__setattr__(self, "pairs", checked_pairs(self.pairs, self.table))
+
+    def __eq__(self, other: object) -> bool:
+        if not super().__eq__(other) or not isinstance(other, Counts):
+            return False
+        if self.pairs is None or other.pairs is None:
+            return self.pairs is other.pairs
+        return np.array_equal(self.pairs, other.pairs)
+
+    __hash__ = None  # as for all counts
+
+    def _regrouped(self, array: NDArray[np.int64], mapping: NDArray[np.int64]) -> Self:
+        """Pairs stay where the two groups do, under their own or each other's number."""
+        pairs, order = self.pairs, mapping.tolist()
+        if pairs is None or order not in ([0, 1], [1, 0]):
+            return type(self)(array)
+        return type(self)(array, pairs if order == [0, 1] else pairs.swapaxes(1, 2))
+
+    def to_dict(self) -> dict[str, Any]:
+        state = super().to_dict()
+        return state if self.pairs is None else {**state, "pairs": packed(self.pairs)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +153,8 @@ class ScoreCounts(_GroupCounts):
     """Scores of a binary task: a histogram (groups, 2 labels, 1001 bins).
 
     A score's bin is the number of thresholds that lie strictly below it, so that a row is positive
-    at threshold index k iff its bin > k: exactly the rows with score > THRESHOLDS[k].
+    at threshold index k iff its bin > k: exactly the rows with score > THRESHOLDS[k]. Which rows
+    are copies of one object is not kept: it would take 1001 x 1001 bins.
     """
 
     _field = "histogram"
@@ -170,9 +195,9 @@ def counts_from_dict(state: Mapping[str, Any]) -> Counts | ScoreCounts:
     }
     if state["kind"] not in kinds:
         raise ValueError(f"counts: kind must be one of {sorted(kinds)}, got {state['kind']!r}")
-    raw = zlib.decompress(base64.b64decode(state["data"]))
-    array = np.frombuffer(raw, dtype=np.dtype(state["dtype"])).reshape(state["shape"])
-    return kinds[state["kind"]](array)
+    if "pairs" in state:
+        return Counts(unpacked(state), unpacked(state["pairs"]))
+    return kinds[state["kind"]](unpacked(state))
 
 
 def bins_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -181,12 +206,17 @@ def bins_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def count(
-    scores: ArrayLike, labels: ArrayLike, groups: ArrayLike, n_groups: int
+    scores: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike,
+    n_groups: int,
+    units: ArrayLike | None = None,
 ) -> Counts | ScoreCounts:
     """Counts of raw scores by (group, label).
 
     Scores (n,) in [0, 1] are those of the positive class and become a `ScoreCounts`; scores
-    (n, classes) are decided by argmax, the first of equals, and become `Counts`.
+    (n, classes) are decided by argmax, the first of equals, and become `Counts`, with pairs where
+    two groups hold one row of each of the `units` (n,).
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim == 1:
@@ -195,7 +225,11 @@ def count(
         raise ValueError(f"count: scores must be (n,) or (n, classes), got {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError("count: scores must be finite, got NaN or infinity")
-    return count_predictions(values.argmax(axis=1), labels, groups, n_groups, values.shape[1])
+    predictions, n_labels = values.argmax(axis=1), values.shape[1]
+    counts = count_predictions(predictions, labels, groups, n_groups, n_labels)
+    if units is None or n_groups != 2:
+        return counts
+    return Counts(counts.table, count_pairs(predictions, labels, groups, units, n_labels))
 
 
 def count_scores(

@@ -221,7 +221,7 @@ _ALL = (
         rates.mean_change,
         binary=False,
         label_mix=False,
-        reduce=rates.without_groups,
+        reduce=rates.recalled_or_not,
     ),
     Measure(
         "worst_group_accuracy",

@@ -85,9 +85,15 @@ def without_labels(tables: Tables) -> Tables:
     return np.asarray(tables.sum(-2, keepdims=True))
 
 
-def without_groups(tables: Tables) -> Tables:
-    """(..., 1, labels, predictions): enough for pooled rates."""
-    return np.asarray(tables.sum(-3, keepdims=True))
+def recalled_or_not(tables: Tables) -> Tables:
+    """(..., 1, labels, labels) with all wrong predictions of a label as one: for recalls."""
+    pooled = tables.sum(-3, keepdims=True)
+    right = _correct(pooled)
+    label = np.arange(pooled.shape[-1])
+    result = np.zeros_like(pooled)
+    result[..., label, label] = right
+    result[..., label, label - 1] = pooled.sum(-1) - right
+    return np.asarray(result)
 
 
 def right_or_wrong(tables: Tables) -> Tables:

@@ -14,6 +14,7 @@ from trainables.evaluation.intervals import (
     simultaneous_level,
 )
 from trainables.evaluation.measures import MEASURES, bias_of
+from trainables.evaluation.pairs import tables_of_pairs
 from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial_performance
 
 TABLES = arrays(np.int64, (2, 2, 2), elements=st.integers(0, 40))
@@ -36,25 +37,116 @@ POPULATIONS = [
 ]
 
 
+def made_pairs(agreeing, off, label_skew=0.0):
+    """Shares (10, 10, 10) of pairs: alike with probability `agreeing`, and right in .9 of these;
+    else the first copy is right and the second one class off with probability `off`, or reversed.
+    """
+    pairs = np.zeros((10, 10, 10))
+    for label in range(10):
+        wrong = (label + 1) % 10
+        mass = 1 + label_skew * (label - 4.5)
+        pairs[label, label, label] = 0.9 * agreeing * mass
+        pairs[label, wrong, wrong] = 0.1 * agreeing * mass
+        pairs[label, label, wrong] = (1 - agreeing) * off * mass
+        pairs[label, wrong, label] = (1 - agreeing) * (1 - off) * mass
+    return pairs / pairs.sum()
+
+
+def to_one_class(share):
+    """The second copies of `share` of the pairs are taken for class 0: the groups do differ."""
+    pairs = made_pairs(1.0, 0.5) * (1 - share)
+    pairs[np.arange(10), np.arange(10), 0] += share / 10
+    return pairs
+
+
+BINARY_PAIRS = np.array([[[0.35, 0.05], [0.02, 0.08]], [[0.09, 0.02], [0.06, 0.33]]])
+OF_ANY_TASK = [name for name, m in MEASURES.items() if not m.binary]
+PAIRED_POPULATIONS = [
+    *[(name, BINARY_PAIRS, 200) for name in (*BIASES, *PERFORMANCES)],
+    *[(name, made_pairs(0.98, 0.5), 270) for name in OF_ANY_TASK],
+    *[(name, made_pairs(0.9, 0.8, 0.1), 300) for name in OF_ANY_TASK],
+    *[(name, to_one_class(0.05), 300) for name in OF_ANY_TASK],
+    *[(name, to_one_class(0.01), 270) for name in OF_ANY_TASK],  # some draws have no such pair
+    *[(name, to_one_class(0.03), 270) for name in ("bias_amplification", "accuracy_std")],
+]
+
+
 def value_of(name, table):
     m = MEASURES[name]
     return float(m.bias(table) if m.compares_groups else m.compute(table))
 
 
-@pytest.mark.parametrize(("name", "shares", "rows"), POPULATIONS)
-def test_an_interval_of_95_percent_covers_the_truth_at_least_that_often(name, shares, rows):
-    """300 samples: 95 % coverage gives at least .92 with probability .98; seeds are fixed."""
-    truth = value_of(name, shares)
+def covering(name, truth, counts_of):
+    """The shares of 300 intervals, and of 300 upper bounds, that cover the truth."""
     generator = np.random.default_rng(7)
     covered, above = 0, 0
     for sample in range(TRIALS):
-        table = generator.multinomial(rows, shares.ravel() / shares.sum()).reshape(shares.shape)
-        result = estimate(name, Counts(table), seed=sample, resamples=400)
+        result = estimate(name, counts_of(generator), seed=sample, resamples=400)
         low, high = result.interval(0.95)
         covered += low <= truth <= high
         above += truth <= result.upper(0.95)
-    assert covered / TRIALS >= 0.92
-    assert above / TRIALS >= 0.92
+    return covered / TRIALS, above / TRIALS
+
+
+def drawn(generator, shares, rows):
+    return generator.multinomial(rows, shares.ravel() / shares.sum()).reshape(shares.shape)
+
+
+@pytest.mark.parametrize(("name", "shares", "rows"), POPULATIONS)
+def test_an_interval_of_95_percent_covers_the_truth_at_least_that_often(name, shares, rows):
+    """300 samples: 95 % coverage gives at least .92 with probability .98; seeds are fixed."""
+    shown = covering(name, value_of(name, shares), lambda g: Counts(drawn(g, shares, rows)))
+    assert min(shown) >= 0.92
+
+
+def of_pairs(pairs):
+    return Counts(tables_of_pairs(pairs), pairs)
+
+
+@pytest.mark.parametrize(("name", "shares", "pairs"), PAIRED_POPULATIONS)
+def test_an_interval_from_pairs_covers_the_truth_at_least_that_often(name, shares, pairs):
+    truth = value_of(name, tables_of_pairs(shares))
+    shown = covering(name, truth, lambda g: of_pairs(drawn(g, shares, pairs)))
+    assert min(shown) >= 0.92
+
+
+def width(interval):
+    return interval[1] - interval[0]
+
+
+def test_pairs_that_mostly_agree_tell_more_of_gaps_and_less_of_performance_than_rows():
+    pairs = of_pairs(drawn(np.random.default_rng(0), made_pairs(0.98, 0.5), 270))
+    rows = Counts(pairs.table)
+
+    for gap, share in (("bias_amplification", 0.4), ("accuracy_std", 0.8)):
+        assert width(bias_interval(gap, pairs)) < share * width(bias_interval(gap, rows))
+    for name in ("accuracy", "balanced_accuracy"):
+        # two copies that always agree are one row: wider by sqrt(2)
+        wider = width(performance_interval(name, pairs)) / width(performance_interval(name, rows))
+        assert 1.2 < wider < 1.6
+        assert 1.2 < performance_se(name, pairs) / performance_se(name, rows) < 1.6
+
+
+def test_independent_copies_are_as_informative_as_rows():
+    shares = made_pairs(1.0, 0.5).sum(-1)  # (label, prediction)
+    independent = shares[:, :, None] * shares[:, None, :] / shares.sum(-1)[:, None, None]
+    pairs = of_pairs(drawn(np.random.default_rng(0), independent, 5000))
+    rows = Counts(pairs.table)
+
+    for name in ("accuracy", "balanced_accuracy"):
+        assert performance_se(name, pairs) == pytest.approx(performance_se(name, rows), rel=0.08)
+    gaps = [width(bias_interval("accuracy_std", counts)) for counts in (pairs, rows)]
+    assert gaps[0] == pytest.approx(gaps[1], rel=0.1)
+
+
+def test_no_disagreement_in_a_few_pairs_is_not_read_as_certainty():
+    perfect = np.zeros((10, 10, 10), dtype=int)
+    perfect[np.arange(10), np.arange(10), np.arange(10)] = 3
+
+    low, high = bias_interval("bias_amplification", of_pairs(perfect))
+    assert low == 0.0
+    assert 0.01 < high < 0.1
+    assert performance_interval("accuracy", of_pairs(perfect))[0] < 0.96  # 3 of 60 rows: .05
 
 
 def test_an_interval_of_a_signed_gap_away_from_zero_is_as_wide_as_the_formula_says():
