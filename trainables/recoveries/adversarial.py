@@ -29,7 +29,8 @@ class Adversarial:
     The bias in the multiplier is the critic's prediction for the batch or, with "soft", the soft
     bias itself. During the first `critic_warmup` of the `epochs` only the critic learns ("soft"
     has none of those). The learning rate rises over `warmup_steps` steps and then falls along a
-    cosine.
+    cosine. The bias of a small batch is mostly sampling noise, which the multiplier punishes too:
+    where cells are small or rates mix labels (spd), batches of 256 keep the accuracy that 64 lose.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 90
