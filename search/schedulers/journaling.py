@@ -44,8 +44,7 @@ class JournalingScheduler(FIFOScheduler):
             self._record.end(known.trial, "finished")
             return STOP
         if self._rule is not None and stops(self._rule, known, self._record):
-            bias = "unknown" if report["bias"] is None else f"{report['bias']:.3f}"
-            reason = f"bias {bias} is not expected to come under {self._rule.limit:g}"
+            reason = reason_to_stop(report, self._rule.limit)
             self._record.end(known.trial, "stopped", reason)
             return STOP
         # Past the deadline the trial is left unfinished, not ended: `resume` goes on with it.
@@ -72,6 +71,13 @@ def stops(rule: ToleranceRule, trial: TrialRecord, record: Record) -> bool:
         return False
     error = (high - low) / (2 * _TWO_SIDED)
     return rule.stops(final_curve(trial), error, [final_curve(t) for t in peers])
+
+
+def reason_to_stop(report: dict[str, Any], limit: float) -> str:
+    """What the user is told about a trial that is stopped."""
+    if not report["beats_trivial"]:
+        return "no better than a constant prediction"
+    return f"bias {report['bias']:.3f} is not expected to come under {limit:g}"
 
 
 def final_curve(trial: TrialRecord) -> Curve:

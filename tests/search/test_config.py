@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.config import Config
-from search.duration import clock, seconds
-from search.errors import UserError, nearest, unknown
+from search.errors import UserError
 from search.registries import presets
 from spaces.compose import compose
 from spaces.space import Float
@@ -281,27 +280,3 @@ def test_missing_files_and_unknown_presets_are_told_apart():
         Config.load("qick")
     with pytest.raises(UserError, match=r"mine\.toml: there is no such file"):
         Config.load("mine.toml")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("2h", 7200), ("1.5m", 90), ("45", 45), (7, 7)],
-)
-def test_times_are_read_as_people_write_them(text, expected):
-    assert seconds(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "m", "1x", "30m1h", None, True])
-def test_other_times_are_refused(text):
-    with pytest.raises(ValueError, match="must be a time"):
-        seconds(text)
-
-
-def test_clock_shows_hours_only_where_there_are_any():
-    assert [clock(time) for time in (0, 65.2, 3723)] == ["0:00", "1:05", "1:02:03"]
-
-
-def test_the_nearest_name_is_found_whatever_its_case_and_nothing_far_is_suggested():
-    assert nearest("AOD", ["aod", "spd"]) == "aod"
-    assert nearest("zzz", ["aod", "spd"]) is None
-    assert unknown("measure", "zzz", ["spd", "aod"]) == "unknown measure 'zzz'; known: aod, spd"

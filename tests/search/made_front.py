@@ -1,0 +1,30 @@
+"""Small fronts, as front.json holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def point(name: str, method: str, **changes: Any) -> dict[str, Any]:
+    """A point of a front that is not confirmed."""
+    values = {"performance": 0.9, "bias": 0.01, "sparsity": 0.5, "measures": {}}
+    return {
+        "candidate": name,
+        "method": method,
+        "tune": values,
+        "test": None,
+        "feasible": True,
+        "chosen": False,
+        "kept_promise": None,
+        **changes,
+    }
+
+
+def front(*points: dict[str, Any]) -> dict[str, Any]:
+    dense = {"performance": 0.95, "bias": 0.2, "sparsity": 0.0, "measures": {}}
+    return {
+        "name": "made",
+        "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.05},
+        "dense": {"tune": dense, "test": None},
+        "points": list(points),
+    }
