@@ -4,8 +4,8 @@ PYTHON := $(shell for python in $(PYTHON) python3 python3.11 python3.12 python3.
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 BIN := .venv/bin
-OUT := $(if $(OUT),$(OUT),runs/demo-$(shell date +%Y%m%d-%H%M%S))
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+DEMO := $(or $(DEMO),runs/demo-$(shell date +%Y%m%d-%H%M%S))
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs
 
 .PHONY: help demo install dev test test-all test-gpu bench lint
 
@@ -19,13 +19,14 @@ help:
 	@echo "make install   only the environment in .venv (make dev: with the test tools)"
 
 demo: install
-	$(BIN)/fairfront search quick --out $(OUT)
-	$(BIN)/fairfront confirm $(OUT)
-	$(BIN)/fairfront report $(OUT)
+	$(BIN)/fairfront search quick --out $(DEMO)
+	$(BIN)/fairfront confirm $(DEMO)
+	$(BIN)/fairfront report $(DEMO)
 	@echo
-	@echo "The front, interactive:  file://$(abspath $(OUT))/report.html"
-	@echo "The front, as a picture: $(OUT)/front.png"
-	@echo "Every trial in MLflow:   $(BIN)/mlflow ui --backend-store-uri sqlite:///$(abspath $(OUT))/mlflow.db"
+	@echo "The front, interactive:  file://$(abspath $(DEMO))/report.html"
+	@echo "The front, as a picture: $(DEMO)/front.png"
+	@echo "Every trial in MLflow:   MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui" \
+		"--backend-store-uri sqlite:///$(abspath $(DEMO))/mlflow.db"
 
 test: dev
 	$(PYTEST) --durations=5
@@ -48,17 +49,17 @@ lint: dev
 install: .venv/installed
 dev: .venv/installed-dev
 
-.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
 	@echo "Installing into .venv; the first time this downloads PyTorch and takes some minutes."
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
 	@echo "Installing into .venv; the first time this downloads PyTorch and takes some minutes."
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks]"
 	@touch .venv/installed $@
 
-.venv/bin/python:
+.venv/bin/pip:
 	@test -n "$(PYTHON)" || { \
 		echo "make: no Python 3.11 or newer with venv was found (on Debian: apt install python3-venv);" \
 		"name one with make PYTHON=/path/to/python"; exit 1; }
