@@ -80,6 +80,8 @@ class MethodSearcher(Searcher):
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         trial = self._record.trials[self._names.pop(trial_id)]
+        if error:  # only here: schedulers hear of every death of a worker, retried or not
+            self._record.end(trial.trial, "failed", "the worker process died repeatedly")
         if trial.status != "running":  # cut off by the time limit: `resume` goes on with it
             self._studies[trial.method].tell(trial)
 

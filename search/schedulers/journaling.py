@@ -51,9 +51,6 @@ class JournalingScheduler(FIFOScheduler):
         late = self._deadline is not None and time.time() > self._deadline
         return STOP if late else CONTINUE
 
-    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        self._record.end(trial.config["trial"], "failed", "the worker process died repeatedly")
-
 
 def stops(rule: ToleranceRule, trial: TrialRecord, record: Record) -> bool:
     """Asks the rule about the latest report of `trial`.

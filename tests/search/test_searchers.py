@@ -170,3 +170,14 @@ def test_a_trial_that_was_cut_off_is_not_told_to_its_study(record):
 
     assert record.trials["t0001"].status == "running"
     assert searching._studies["adv_ft"]._asked.keys() == {"t0001"}
+
+
+def test_a_worker_that_died_too_often_fails_its_trial(record):
+    searching = searcher(record, ("adv_ft",), 2)
+    searching.suggest("ray0")
+
+    searching.on_trial_complete("ray0", error=True)
+
+    assert record.trials["t0001"].status == "failed"
+    assert "died" in record.trials["t0001"].reason
+    assert not searching._studies["adv_ft"]._asked
