@@ -10,9 +10,10 @@ from pathlib import Path
 
 import ray
 
-_QUIET = {
+_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user turns it on
     "RAY_AIR_NEW_OUTPUT": "0",  # its box of advice is not ours to print
+    "RAY_worker_niceness": "0",  # trials are the work; it is the mirror that is to step back
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal is the record of every report
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -30,7 +31,7 @@ def connected(
     Without `address` a local Ray with `cpus` and `gpus` is started, its dashboard off. `modules`
     is the folder of the user's own Python modules, put on the workers' path.
     """
-    for name, value in _QUIET.items():
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     root = Path(__file__).resolve().parents[1]
     paths = [str(path) for path in (modules, root) if path is not None]
@@ -41,6 +42,7 @@ def connected(
         ray.init(
             num_cpus=cpus,
             num_gpus=gpus,
+            _node_ip_address="127.0.0.1",  # its servers are nobody else's business
             include_dashboard=False,
             configure_logging=True,
             logging_level=logging.ERROR,
