@@ -154,9 +154,8 @@ class ObjectiveConfig(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     sparsity: bool = True  # a third objective
-    reference: (
-        Annotated[tuple[UnitFloat, UnitFloat, UnitFloat], Field(strict=False)] | None
-    ) = None  # of the hypervolume: performance, bias, sparsity; None: trivial, tolerance, 0
+    # of the hypervolume: performance, bias, sparsity; None: trivial, tolerance, 0
+    reference: Annotated[tuple[UnitFloat, UnitFloat, UnitFloat], Field(strict=False)] | None = None
 
     @model_validator(mode="after")
     def _margin_leaves_room(self) -> Self:

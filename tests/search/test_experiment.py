@@ -104,7 +104,7 @@ def test_every_trial_runs_to_its_end_and_is_written_down_once(searched):
 def test_the_listener_hears_what_the_journal_says(searched):
     heard = [event for event in searched.heard if event["event"] != "status"]
 
-    assert heard == events(searched.folder)
+    assert json.loads(json.dumps(heard)) == events(searched.folder)
     assert [e for e in searched.heard if e["event"] == "status"][-1]["done"] == 4
 
 
@@ -141,7 +141,10 @@ def test_front_json_has_the_promised_format(searched):
 
 
 def test_the_folder_holds_the_resolved_config_and_what_reading_it_again_needs(searched):
-    assert Config.load(searched.folder / "config.toml") == CONFIG
+    resolved = Config.load(searched.folder / "config.toml")
+    objective = resolved.objective.model_copy(update={"reference": None})
+    assert resolved.model_copy(update={"objective": objective}) == CONFIG
+    assert resolved.objective.reference == tuple(searched.front["objective"]["reference"])
     names = {path.name for path in searched.folder.iterdir()}
     assert names >= {"config.toml", "journal.jsonl", "front.json", "front.csv", "candidates"}
     kept = {path.stem for path in (searched.folder / "candidates").iterdir()}

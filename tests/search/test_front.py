@@ -28,6 +28,7 @@ FACTS = {
     "objective": {
         **{"performance": "balanced_accuracy", "bias": "aod", "tolerance": 0.05, "margin": 0.02}
     },
+    "reference": [0.5, 0.05, 0.0],  # of the hypervolume: a constant prediction, the tolerance
     "correction": {"name": "threshold"},
 }
 
@@ -99,6 +100,13 @@ def test_the_hypervolume_is_that_of_the_box_from_the_trivial_classifier_to_the_i
 
     assert found["objective"]["reference"] == [0.5, 0.05, 0.0]
     assert found["hypervolume"] == pytest.approx(0.5)
+
+
+def test_another_reference_point_is_another_box():
+    """From (.6, .05, .1) on: (.5, 1, 4 / 9) and (.375, 1, 8 / 9)."""
+    found = front(*TRIALS[:7], facts={**FACTS, "reference": [0.6, 0.05, 0.1]})
+
+    assert found["hypervolume"] == pytest.approx(0.5 * 4 / 9 + 0.375 * 4 / 9)
 
 
 def test_without_a_sparsity_objective_the_front_and_its_volume_have_two_dimensions():
@@ -178,6 +186,7 @@ def test_another_tolerance_makes_others_feasible_without_retraining():
 
     assert names(found) == ["t4", "t1", "t2"]
     assert found["objective"]["tolerance"] == 0.5
+    assert found["objective"]["reference"] == [0.5, 0.5, 0.0]  # its own box
     assert found["points"][0]["tune"]["performance"] == pytest.approx(0.875)
 
 

@@ -2,26 +2,19 @@
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from search import progress
 from search.progress import Status
-from trainables.evaluation.counts import Counts
-from trainables.objective import Objective
 
-# Half of the rows of either group belong to either class: a constant prediction is .5 accurate.
-DENSE = {
-    "event": "dense",
-    "counts": {"tune": Counts(np.full((2, 2, 2), 5)).to_dict()},
-}
+DENSE = {"event": "dense"}
 
 
 def problem(sparsity=True):
     return SimpleNamespace(
-        objective=Objective("accuracy", "spd", 0.1, 0.02),
-        prepared=SimpleNamespace(crossing_to_group=np.arange(2)),
-        config=SimpleNamespace(objective=SimpleNamespace(sparsity=sparsity)),
+        config=SimpleNamespace(
+            objective=SimpleNamespace(sparsity=sparsity, reference=(0.5, 0.1, 0.0))
+        ),
     )
 
 
