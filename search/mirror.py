@@ -22,8 +22,8 @@ RUN_STATUS: Mapping[str, RunStatus] = {
 }
 
 FIRST_COLUMNS = (
-    *("trial", "method", "chosen", "tune.performance", "tune.bias", "tune.sparsity"),
-    *("test.performance", "test.bias", "kept_promise", "feasible", "needs_group"),
+    *("trial", "method", "chosen", "tune performance", "tune bias", "tune sparsity"),
+    *("test performance", "test bias", "kept_promise", "feasible", "needs_group"),
 )
 
 
@@ -171,6 +171,7 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def front_table(front: Mapping[str, Any]) -> str:
     """The points of a front.json, one row each, as MLflow stores tables; telling columns first."""
     frame = front_frame(front).dropna(axis="columns", how="all")
+    frame.columns = frame.columns.str.replace(".", " ")  # MLflow's page takes dots for paths
     first = [name for name in FIRST_COLUMNS if name in frame]
     rest = [name for name in frame if name not in first]
     return str(frame[[*first, *rest]].to_json(orient="split", index=False))

@@ -22,7 +22,6 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a creation repeated blindly would double a run
 }
 EXPERIMENT = "fairfront"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # which pages the UI shows
 NOTE = """One search of fairfront; its trials are the nested runs.
 
 - the front: `tags."fairfront.front" = 'true'`
@@ -199,8 +198,7 @@ class SearchRuns:
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
-                made = self._client.create_experiment(EXPERIMENT, place, tags=EXPERIMENT_TAGS)
-                return str(made)
+                return str(self._client.create_experiment(EXPERIMENT, place))
             except MlflowException:  # where another search has just created it, that one serves
                 found = self._client.get_experiment_by_name(EXPERIMENT)
                 if found is None:

@@ -85,7 +85,7 @@ def test_the_table_of_the_front_is_replaced_and_not_appended_to(tmp_path):
     with open(text) as file:
         table = json.load(file)
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
-    assert [(row["trial"], row["test.bias"]) for row in rows] == [("t0000", 0.03)]
+    assert [(row["trial"], row["test bias"]) for row in rows] == [("t0000", 0.03)]
     assert json.loads(now.parent.data.tags["mlflow.loggedArtifacts"]) == [
         {"path": "front_table.json", "type": "table"}
     ]
