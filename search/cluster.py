@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import ray
+from ray._private import ray_constants
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user turns it on
@@ -38,26 +41,53 @@ def connected(
     known = os.environ.get("PYTHONPATH")
     environment = {"PYTHONPATH": os.pathsep.join([*paths, *([known] if known else [])])}
     started = not ray.is_initialized()
-    if started and address is None:
-        ray.init(
-            num_cpus=cpus,
-            num_gpus=gpus,
-            _node_ip_address="127.0.0.1",  # its servers are nobody else's business
-            include_dashboard=False,
-            configure_logging=True,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            runtime_env={"env_vars": environment},
-        )
-    elif started:
+    if started:
+        with _own_sigterm():
+            _start(address, root, environment, cpus, gpus)
+    try:
+        yield
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _start(
+    address: str | None, root: Path, environment: dict[str, str], cpus: int, gpus: float
+) -> None:
+    """Joins the cluster at `address`, or starts a Ray that only this machine can reach."""
+    if address is not None:
         ray.init(
             address=address,
             logging_level=logging.ERROR,
             log_to_driver=False,
             runtime_env={"working_dir": str(root), "env_vars": environment},
         )
-    try:
-        yield
-    finally:
-        if started:
-            ray.shutdown()
+        return
+    _listen_on_loopback_only()
+    ray.init(
+        num_cpus=cpus,
+        num_gpus=gpus,
+        include_dashboard=False,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+        runtime_env={"env_vars": environment},
+    )
+
+
+def _listen_on_loopback_only() -> None:
+    """Ray's servers listen on every interface, and `_node_ip_address="127.0.0.1"` is turned into
+    the machine's address again; on loopback alone it works only as it does on a Mac, where
+    clusters are off. The constant was read when ray was imported, child processes read the
+    variable."""
+    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Ray answers SIGTERM by leaving at once, its core even with an abort; the handler that ends a
+    search in good order is put back after the block."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread() and handler is not None:
+        signal.signal(signal.SIGTERM, handler)
