@@ -12,6 +12,7 @@ from search.front import Front
 def front_table(front: Front) -> Table:
     """The dense net and the front, with test columns once it is confirmed; 80 columns wide.
 
+    Of a trial with several points the chosen one is shown, or the one that performs best.
     Candidates go by the beginning of their names, which `export` takes too.
     """
     confirmed = any(point["test"] is not None for point in front["points"])
@@ -23,21 +24,40 @@ def front_table(front: Front) -> Table:
         table.add_column(f"performance\non {split}", justify="right")
         table.add_column(f"bias\non {split}", justify="right")
     table.add_column("sparsity", justify="right")
-    table.add_row("", "dense", "", *_cells(front["dense"], splits), "0.000")
-    for point in sorted(front["points"], key=lambda point: point["tune"]["sparsity"]):
+    for reference in front["references"]:
+        label = reference["label"].removeprefix("dense net, ")
+        place = ("dense net", "") if label == reference["label"] else ("", label)
+        table.add_row("", *place, *_cells(reference, splits), "0.000")
+    for point in sorted(one_per_trial(front), key=lambda point: point["tune"]["sparsity"]):
         cells = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
         table.add_row(_mark(point), point["candidate"][:8], point["method"], *cells, style=style)
     return table
 
 
+def one_per_trial(front: Front) -> list[dict[str, Any]]:
+    """The chosen point of a trial, or the one that performs best, in the order of the front."""
+    best: dict[str, dict[str, Any]] = {}
+    for point in front["points"]:
+        known = best.get(point["trial"])
+        if known is None or _rank(point) > _rank(known):
+            best[point["trial"]] = point
+    return list(best.values())
+
+
+def _rank(point: dict[str, Any]) -> tuple[bool, float]:
+    return point["chosen"], point["tune"]["performance"]
+
+
 def legend(front: Front) -> str:
-    """What the columns and marks of the table mean."""
+    """What the columns and marks of the table mean, and what it leaves out."""
     objective = front["objective"]
-    return (
+    said = (
         f"performance is {objective['performance']}, bias is {objective['bias']}; "
         "* chosen, x infeasible"
     )
+    more = len(front["points"]) - len(one_per_trial(front))
+    return f"{said}; {more} further points of these trials: front.csv" if more else said
 
 
 def verdict(front: Front) -> str:

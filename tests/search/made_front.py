@@ -10,6 +10,7 @@ def point(name: str, method: str, **changes: Any) -> dict[str, Any]:
     values = {"performance": 0.9, "bias": 0.01, "sparsity": 0.5, "measures": {}}
     return {
         "candidate": name,
+        "trial": f"trial of {name}",
         "method": method,
         "tune": values,
         "test": None,
@@ -26,5 +27,6 @@ def front(*points: dict[str, Any]) -> dict[str, Any]:
         "name": "made",
         "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.05},
         "dense": {"tune": dense, "test": None},
+        "references": [{"label": "dense net", "tune": dense, "test": None}],
         "points": list(points),
     }

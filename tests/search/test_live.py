@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from search.live import Progress, Tally
-from search.summary import front_table, legend, verdict
+from search.summary import front_table, legend, one_per_trial, verdict
 from tests.search.made_front import front, point
 
 
@@ -141,6 +141,20 @@ def test_a_confirmed_front_shows_test_values_and_whether_the_promise_was_kept(ke
 
     assert "0.876" in text
     assert f"on test {said} tolerance of 0.05" in text
+
+
+def test_of_several_points_of_a_trial_the_chosen_or_else_the_best_is_shown():
+    def at(name: str, trial: str, performance: float, **changes: Any) -> dict[str, Any]:
+        values = {"performance": performance, "bias": 0.01, "sparsity": 0.5, "measures": {}}
+        return point(name, "adv_ft", trial=trial, tune=values, **changes)
+
+    made = front(
+        at("a1", "t0001", 0.8, chosen=True), at("a2", "t0001", 0.9),
+        at("b1", "t0002", 0.7), at("b2", "t0002", 0.6),
+    )  # fmt: skip
+
+    assert [one["candidate"] for one in one_per_trial(made)] == ["a1", "b1"]
+    assert "2 further points" in legend(made)
 
 
 def test_a_front_with_nothing_feasible_says_so():
