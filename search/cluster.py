@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import ray
 from ray._private import ray_constants
+from torch import nn
+
+from trainables.user_code import OUR_PACKAGES
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user turns it on
@@ -26,20 +31,17 @@ _ENVIRONMENT = {
 
 
 @contextmanager
-def connected(
-    address: str | None, *, cpus: int, gpus: float, modules: Path | None = None
-) -> Iterator[None]:
+def connected(address: str | None, *, cpus: int, gpus: float) -> Iterator[None]:
     """Ray for the length of a `with` block.
 
-    Without `address` a local Ray with `cpus` and `gpus` is started, its dashboard off. `modules`
-    is the folder of the user's own Python modules, put on the workers' path.
+    Without `address` a local Ray with `cpus` and `gpus` is started, its dashboard off.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     root = Path(__file__).resolve().parents[1]
-    paths = [str(path) for path in (modules, root) if path is not None]
     known = os.environ.get("PYTHONPATH")
-    environment = {"PYTHONPATH": os.pathsep.join([*paths, *([known] if known else [])])}
+    paths = [str(root), *([known] if known else [])]
+    environment = {"PYTHONPATH": os.pathsep.join(paths)}
     started = not ray.is_initialized()
     if started:
         with _own_sigterm():
@@ -72,6 +74,41 @@ def _start(
         log_to_driver=False,
         runtime_env={"env_vars": environment},
     )
+
+
+def ship_by_value(net: nn.Module) -> list[str]:
+    """Makes Ray send the user's own code for `net` along with it, and returns its modules' names.
+
+    A class is pickled as a name to import, and workers do not have the modules that lie beside an
+    experiment file. Sent are the modules of the network's classes and what was loaded from the
+    same folders; what is installed everywhere, and our own packages, are not.
+    """
+    own = [module for module in map(_module_of, net.modules()) if module is not None]
+    folders = {Path(str(module.__file__)).parent for module in own}
+    shipped = [
+        module
+        for module in list(sys.modules.values())
+        if _is_users(module) and Path(str(module.__file__)).parent in folders
+    ]
+    for module in shipped:
+        ray.cloudpickle.register_pickle_by_value(module)
+    return sorted(module.__name__ for module in shipped)
+
+
+def _module_of(part: nn.Module) -> ModuleType | None:
+    module = sys.modules.get(type(part).__module__)
+    return module if module is not None and _is_users(module) else None
+
+
+def _is_users(module: ModuleType) -> bool:
+    """From a file outside the environment and our packages; __main__ goes by value anyway."""
+    file = getattr(module, "__file__", None)
+    if file is None or module.__name__ == "__main__":
+        return False
+    if module.__name__.partition(".")[0] in OUR_PACKAGES:
+        return False
+    places = {Path(place).resolve() for place in (sys.prefix, sys.base_prefix)}
+    return not any(place in Path(file).resolve().parents for place in places)
 
 
 def _listen_on_loopback_only() -> None:

@@ -19,7 +19,7 @@ from ray import tune
 from torch import nn
 
 from search import tracking
-from search.cluster import connected
+from search.cluster import connected, ship_by_value
 from search.config import Config
 from search.dense_net import dense_report
 from search.errors import UserError
@@ -190,10 +190,8 @@ class _Driver:
             1, (os.cpu_count() or 1) // config.resources.cpu
         )
         cpus, gpus = config.resources.cpu, config.resources.gpu
-        modules = None if config.folder is None else Path(config.folder)
-        with connected(
-            self._address, cpus=concurrent * cpus, gpus=concurrent * gpus, modules=modules
-        ):
+        ship_by_value(self._dense)
+        with connected(self._address, cpus=concurrent * cpus, gpus=concurrent * gpus):
             supplies = Supplies(
                 problem.prepared.sealed(),
                 self._dense,

@@ -8,6 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import ray
+from torch import nn
+
+from search.cluster import ship_by_value
+from trainables.models import MODELS
+from trainables.user_code import load_function
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # A process of its own: Ray's processes are its children, and pytest keeps none of them.
@@ -46,3 +54,62 @@ def test_a_local_ray_listens_on_loopback_alone_and_leaves_sigterm_to_us(tmp_path
     addresses, asked, initialized = json.loads(done.stdout.strip().splitlines()[-1])
     assert set(addresses) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     assert (asked, initialized) == (1, False)
+
+
+NETS = """
+from torch import nn
+from layers import Square
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Sequential(Square(), nn.Linear(3, 1))
+
+    def forward(self, x):
+        return self.inside(x)
+
+
+def small(shape, outputs):
+    return Small()
+"""
+LAYERS = """
+from torch import nn
+
+
+class Square(nn.Module):
+    def forward(self, x):
+        return x * x
+"""
+ELSEWHERE = """
+import pickle, sys, torch
+net = pickle.loads(sys.stdin.buffer.read())
+print(net(torch.ones(2, 3)).shape)
+"""
+
+
+def test_a_network_of_the_users_own_reaches_a_process_that_has_not_its_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets.py").write_text(NETS)
+    (tmp_path / "layers.py").write_text(LAYERS)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("nets", "layers"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    net = load_function("model.build", "nets:small", tmp_path)((3,), 1)
+
+    shipped = ship_by_value(net)
+    sent = ray.cloudpickle.dumps(net)
+    for name in shipped:
+        ray.cloudpickle.unregister_pickle_by_value(sys.modules[name])
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], input=sent, cwd="/", capture_output=True, check=False
+    )
+
+    assert shipped == ["layers", "nets"]
+    assert done.stdout.decode().strip() == "torch.Size([2, 1])", done.stderr.decode()
+
+
+def test_installed_networks_and_our_own_are_not_sent_along() -> None:
+    assert ship_by_value(nn.Sequential(nn.Linear(2, 1))) == []
+    assert ship_by_value(MODELS["mlp"]((3,), 1)) == []
