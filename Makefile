@@ -51,12 +51,12 @@ dev: .venv/installed-dev
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
 	@echo "Installing into .venv; the first time this downloads PyTorch and takes some minutes."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable .
 	@touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
 	@echo "Installing into .venv; the first time this downloads PyTorch and takes some minutes."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,notebooks]"
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable ".[dev,notebooks]"
 	@touch .venv/installed $@
 
 .venv/bin/pip:
