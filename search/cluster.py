@@ -13,16 +13,17 @@ from pathlib import Path
 from types import ModuleType
 
 import ray
+import torch
 from ray._private import ray_constants
 from torch import nn
 
+from search.errors import UserError
 from trainables.user_code import OUR_PACKAGES
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user turns it on
     "RAY_AIR_NEW_OUTPUT": "0",  # its box of advice is not ours to print
     "RAY_worker_niceness": "0",  # trials are the work; it is the mirror that is to step back
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal is the record of every report
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "100000",  # a search resumes from the journal, not from Tune
@@ -31,10 +32,11 @@ _ENVIRONMENT = {
 
 
 @contextmanager
-def connected(address: str | None, *, cpus: int, gpus: float) -> Iterator[None]:
+def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
     """Ray for the length of a `with` block.
 
-    Without `address` a local Ray with `cpus` and `gpus` is started, its dashboard off.
+    Without `address` a local Ray with `cpus` is started, its dashboard off; with `gpus` it offers
+    all of the machine's devices, else none.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -54,7 +56,7 @@ def connected(address: str | None, *, cpus: int, gpus: float) -> Iterator[None]:
 
 
 def _start(
-    address: str | None, root: Path, environment: dict[str, str], cpus: int, gpus: float
+    address: str | None, root: Path, environment: dict[str, str], cpus: int, gpus: bool
 ) -> None:
     """Joins the cluster at `address`, or starts a Ray that only this machine can reach."""
     if address is not None:
@@ -68,12 +70,22 @@ def _start(
     _listen_on_loopback_only()
     ray.init(
         num_cpus=cpus,
-        num_gpus=gpus,
+        num_gpus=None if gpus else 0,  # None: Ray counts them
         include_dashboard=False,
         logging_level=logging.ERROR,
         log_to_driver=False,
         runtime_env={"env_vars": environment},
     )
+
+
+def check_devices(gpu: float, address: str | None) -> None:
+    """Raises UserError where trials would wait for ever for devices that this machine lacks."""
+    here = torch.cuda.device_count()
+    if address is None and gpu > here:
+        raise UserError(
+            f"[resources] gpu must be at most the {here} devices of this machine, got {gpu:g}; "
+            f"--address joins a cluster that has more"
+        )
 
 
 def ship_by_value(net: nn.Module) -> list[str]:

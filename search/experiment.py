@@ -19,7 +19,7 @@ from ray import tune
 from torch import nn
 
 from search import tracking
-from search.cluster import connected, ship_by_value
+from search.cluster import check_devices, connected, ship_by_value
 from search.config import Config
 from search.dense_net import dense_report
 from search.errors import UserError
@@ -27,7 +27,7 @@ from search.journal import Event, Journal, read_events
 from search.problem import Build, Problem, open_problem
 from search.progress import Status
 from search.record import Record
-from search.run_folder import RunFolder
+from search.run_folder import TUNE, RunFolder
 from search.schedulers import SCHEDULERS
 from search.schedulers.journaling import JournalingScheduler
 from search.searchers import MethodSearcher
@@ -64,6 +64,7 @@ def run(
     """
     folder = RunFolder(out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}")
     folder.refuse_existing()
+    check_devices(config.resources.gpu, address)
     problem = open_problem(config, data, model)
     dense = problem.dense()
     world = World.open(problem.prepared, dense, problem.objective, device="cpu")
@@ -104,6 +105,7 @@ def resume(
     facts = folder.facts()
     if facts["in_memory"] and data is None:
         raise UserError(f"resume: {path} was run on data handed over from Python; hand them again")
+    check_devices(config.resources.gpu, address)
     problem = open_problem(config, data, model)
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(f"resume: the data of {path} have changed since the search was started")
@@ -162,6 +164,8 @@ class _Driver:
         if searcher.left:
             self._status.expect(searcher.left)
             self._tune(searcher, deadline)
+            finished = [t.trial for t in self.record.trials.values() if t.status == "finished"]
+            self._folder.tidy(finished)
         self.record.add("search_end", left=searcher.left)
 
     def _searcher(self, deadline: float | None) -> MethodSearcher:
@@ -191,7 +195,7 @@ class _Driver:
         )
         cpus, gpus = config.resources.cpu, config.resources.gpu
         ship_by_value(self._dense)
-        with connected(self._address, cpus=concurrent * cpus, gpus=concurrent * gpus):
+        with connected(self._address, cpus=concurrent * cpus, gpus=gpus > 0):
             supplies = Supplies(
                 problem.prepared.sealed(),
                 self._dense,
@@ -217,7 +221,7 @@ class _Driver:
                 ),
                 run_config=tune.RunConfig(
                     name="tune",
-                    storage_path=str(self._folder.path.resolve() / "ray"),
+                    storage_path=str(self._folder.path.resolve() / TUNE),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                     failure_config=tune.FailureConfig(max_failures=2),
                     verbose=0,

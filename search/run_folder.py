@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,10 @@ from search.config import Config
 from search.errors import UserError
 from search.front import Front, build_front, view_of
 from search.journal import Event, read_events
-from trainables.candidates import CandidateStore
+from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
+
+TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,12 @@ class RunFolder:
         write_json(self.path / f"front{suffix}.json", front)
         front_frame(front).to_csv(self.path / f"front{suffix}.csv", index=False)
         return front
+
+    def tidy(self, finished: Iterable[str]) -> None:
+        """Removes what nothing reads any more: Tune's files and checkpoints of finished trials."""
+        shutil.rmtree(self.path / TUNE, ignore_errors=True)
+        for trial in finished:
+            checkpoint_path(self.path, trial).unlink(missing_ok=True)
 
     def confirmation(self) -> Front | None:
         """The front with its test values, as `confirm` stored it, or None before that."""

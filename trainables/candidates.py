@@ -76,6 +76,11 @@ class CandidateStore:
         return self.path(candidate)
 
 
+def checkpoint_path(folder: Path, trial: str) -> Path:
+    """Where the run in `folder` keeps the state of a trial under way."""
+    return folder / "checkpoints" / f"{trial}.pt"
+
+
 @dataclass(frozen=True)
 class Entry:
     """A candidate's place in its trial: what domination is decided by."""

@@ -12,7 +12,7 @@ import torch
 from ray import tune
 from torch import nn
 
-from trainables.candidates import CandidateStore
+from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
 from trainables.objective import Objective
 from trainables.pipeline import Pipeline
@@ -32,10 +32,6 @@ class Supplies:
 
     def open(self) -> World:
         return World.open(self.prepared, self.dense, self.objective, sparsity=self.sparsity)
-
-
-def checkpoint_path(folder: Path, trial: str) -> Path:
-    return folder / "checkpoints" / f"{trial}.pt"
 
 
 class FairPruning(tune.Trainable):

@@ -12,7 +12,8 @@ import pytest
 import ray
 from torch import nn
 
-from search.cluster import ship_by_value
+from search.cluster import check_devices, ship_by_value
+from search.errors import UserError
 from trainables.models import MODELS
 from trainables.user_code import load_function
 
@@ -26,7 +27,7 @@ from search.cluster import connected
 
 asked = []
 signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
-with connected(None, cpus=1, gpus=0):
+with connected(None, cpus=1, gpus=False):
     assert ray.get(ray.remote(lambda: os.getpriority(os.PRIO_PROCESS, 0)).remote()) == 0
     mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
     listening = {
@@ -108,6 +109,13 @@ def test_a_network_of_the_users_own_reaches_a_process_that_has_not_its_modules(
 
     assert shipped == ["layers", "nets"]
     assert done.stdout.decode().strip() == "torch.Size([2, 1])", done.stderr.decode()
+
+
+def test_more_devices_than_the_machine_has_are_refused_unless_a_cluster_is_joined() -> None:
+    with pytest.raises(UserError, match=r"resources\] gpu must be at most .* got 64"):
+        check_devices(64, None)
+    check_devices(64, "10.0.0.1:6379")
+    check_devices(0, None)
 
 
 def test_installed_networks_and_our_own_are_not_sent_along() -> None:

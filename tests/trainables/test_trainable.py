@@ -6,7 +6,8 @@ import pytest
 
 from tests.trainables.made_data import made_prepared
 from tests.trainables.test_pipeline import LOOSE, trained_net
-from trainables.trainable import FairPruning, Supplies, checkpoint_path
+from trainables.candidates import checkpoint_path
+from trainables.trainable import FairPruning, Supplies
 
 CONFIG = {
     "trial": "t0007",
