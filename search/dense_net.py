@@ -22,6 +22,7 @@ from trainables.corrections.threshold import Threshold
 from trainables.data import Prepared
 from trainables.dense import DENSE
 from trainables.evaluation.report import evaluate
+from trainables.masks import unprunable
 from trainables.objective import Objective
 from trainables.pipeline import seeded
 from trainables.stage import Context, derived_seed
@@ -57,6 +58,11 @@ def weights_hash(net: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
+    """A network's state with tied weights written out: a safetensors file shares no memory."""
+    return {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}
+
+
 def cache_folder() -> Path:
     """`$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
     if chosen := os.environ.get("FAIRFRONT_CACHE"):
@@ -82,7 +88,7 @@ def dense_net(
     net = _train(recipe, start, prepared, objective)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
-    save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, partial)
+    save_file(separate_tensors(net), partial)
     partial.replace(path)
     return net
 
@@ -125,6 +131,7 @@ def dense_report(world: World) -> dict[str, Any]:
     return {
         "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
         "sparsity": 0.0,
+        "unpruned": unprunable(world.dense),
         "performance": found["performance"],
         "bias": found["bias"],
         "trivial_performance": found["trivial_performance"],

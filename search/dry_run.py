@@ -22,6 +22,7 @@ def describe(config: Config) -> Iterator[str]:
     weights = sum(parameter.numel() for parameter in net.parameters())
     yield f"network: {type(net).__name__}, {weights} parameters"
     yield from _data(problem.prepared, config)
+    yield from (f"note: {note}" for note in problem.notes())
     for method, space in problem.spaces.items():
         yield f"method {method}: {_share(problem, method)}"
         for name, one in space.ranges.items():
@@ -41,11 +42,6 @@ def _data(prepared: Prepared, config: Config) -> Iterator[str]:
             for index, label in enumerate(prepared.classes)
         )
         yield f"  {name}: {', '.join(counts)}"
-    yield from (f"  note: {note}" for note in prepared.notes)
-    yield (
-        f"smallest tolerance of {config.objective.bias} that tune can certify: "
-        f"{prepared.smallest_tolerance:.3f} (asked for: {config.objective.tolerance:g})"
-    )
 
 
 def _share(problem: Problem, method: str) -> str:

@@ -66,7 +66,11 @@ def run(
     folder.refuse_existing()
     check_devices(config.resources.gpu, address)
     problem = open_problem(config, data, model)
-    dense = problem.dense()
+    start = problem.untrained()
+    if on_event is not None:
+        for text in (*problem.notes(), "dense net: trained now, or taken from the cache"):
+            on_event({"event": "note", "text": text})
+    dense = problem.dense(start)
     world = World.open(problem.prepared, dense, problem.objective, device="cpu")
     report = dense_report(world)
     problem = problem.with_reference(report["trivial_performance"])

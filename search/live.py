@@ -111,7 +111,8 @@ class Progress:
             self.tally.take(event["of"])
             return
         self.tally.take(event)
-        if self._live is None and (line := self._line(event)):
+        # Notes stay above the live table; the table itself shows all the rest.
+        if (self._live is None or event["event"] == "note") and (line := self._line(event)):
             self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def table(self) -> RenderableType:
@@ -143,9 +144,13 @@ class Progress:
 
     def _line(self, event: Event) -> str | None:
         match event["event"]:
+            case "note":
+                return str(event["text"])
             case "dense":
-                report = event.get("report", event)
-                return f"dense net: {_figures(report)}"
+                unpruned = event.get("unpruned", [])
+                few = ", ".join(unpruned[:3]) + (", ..." if len(unpruned) > 3 else "")
+                said = f"; never pruned: {len(unpruned)} parameters ({few})" if unpruned else ""
+                return f"dense net: {_figures(event)}{said}"
             case "trial_end":
                 trial = event["trial"]
                 last = self.tally.last.get(trial)

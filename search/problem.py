@@ -65,20 +65,30 @@ class Problem:
             raise UserError(f"[model] {error}") from error
         return net
 
-    def dense(self) -> nn.Module:
-        """The dense net: trained, or from the cache."""
+    def dense(self, start: nn.Module) -> nn.Module:
+        """The dense net: trained from `start` (see `untrained`), or from the cache."""
         config = self.config.dense
         try:
             return dense_net(
                 config.name,
                 config.settings,
-                self.untrained(),
+                start,
                 self.prepared,
                 self.objective,
                 self.config.seed,
             )
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error
+
+    def notes(self) -> list[str]:
+        """What the user should know first: cells, balance, and what can be certified."""
+        smallest, tolerance = self.prepared.smallest_tolerance, self.objective.tolerance
+        enough = "" if smallest <= tolerance else f", more than the {tolerance:g} asked for"
+        return [
+            *self.prepared.notes,
+            f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
+            f"is {smallest:.3f}{enough}",
+        ]
 
     def with_reference(self, trivial: float) -> Problem:
         """The hypervolume's reference point written into the config, unless it was given:

@@ -16,6 +16,7 @@ from torch import nn
 from analysis.front_table import front_frame
 from analysis.trials import read_journal, reports_frame, trials_frame
 from search.config import Config
+from search.dense_net import separate_tensors
 from search.errors import UserError
 from search.front import Front, build_front, view_of
 from search.journal import Event, read_events
@@ -53,8 +54,7 @@ class RunFolder:
         """Makes the folder with the resolved config, the dense net and its inputs' encoder."""
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
-        weights = {name: tensor.contiguous() for name, tensor in dense.state_dict().items()}
-        save_file(weights, self.path / "dense.safetensors")
+        save_file(separate_tensors(dense), self.path / "dense.safetensors")
         shape = list(prepared.input_shape)
         encoding = {"input_shape": shape, "encoder": prepared.encoder.to_dict()}
         write_json(self.path / "encoder.json", encoding)

@@ -40,9 +40,9 @@ def refused(*arguments: str) -> str:
     result = CliRunner().invoke(app, list(arguments))
 
     assert result.exit_code == 2, (result.output, result.exception)
-    assert result.output.startswith("fairfront: ")
+    assert result.stderr.startswith("fairfront: ")
     assert "Traceback" not in result.output
-    return result.output
+    return result.stderr
 
 
 def files(folder: Path) -> set[str]:

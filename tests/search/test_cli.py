@@ -145,7 +145,7 @@ def test_a_dry_run_shows_config_cells_and_spaces_and_leaves_nothing(tmp_path, mo
     assert result.exit_code == 0, result.output
     assert "trials = 7" in result.output
     assert "cells on tune (domain x label):" in result.output
-    assert "smallest tolerance of bias_amplification" in result.output
+    assert "certify for bias_amplification is 0.0" in result.output
     assert "method adv_ft: 3 trials" in result.output
     assert "method magnitude_retrain: 2 trials" in result.output
     assert "pruner.sparsity: 0.5 .. 0.99, first 0.9" in result.output
