@@ -110,7 +110,7 @@ class Problem:
             "group_names": list(prepared.group_names),
             "attributes": {k: list(v) for k, v in prepared.attribute_values.items()},
             "crossing_to_group": np.asarray(prepared.crossing_to_group).tolist(),
-            "crossing_priors": crossing_priors(prepared).tolist(),
+            "crossing_priors": prepared.crossing_priors.tolist(),
             "objective": {
                 "performance": self.objective.performance,
                 "bias": self.objective.bias,
@@ -125,15 +125,6 @@ class Problem:
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
         }
-
-
-def crossing_priors(prepared: Prepared) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """(crossings, labels) shares of train, its early-stopping part included."""
-    table = np.zeros((len(prepared.crossing_names), len(prepared.classes)))
-    for name in ("train", "early_stop"):
-        part = prepared.parts[name]
-        np.add.at(table, (part.crossing, part.labels), 1.0)
-    return np.asarray(table / table.sum())
 
 
 def open_problem(

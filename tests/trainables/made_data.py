@@ -29,6 +29,7 @@ def made_prepared(*, classes=2, shape=(5,), dtype=np.float32, seed=0, weights=No
         crossing_to_group=np.arange(2),
         parts=parts,
         priors=np.full((2, classes), 1 / (2 * classes)),
+        crossing_priors=np.full((2, classes), 1 / (2 * classes)),
         input_shape=shape,
         encoder=ArrayEncoder(
             np.full(channels, 100 if images else 0, np.float32),

@@ -55,6 +55,7 @@ class FairData:
     units: NDArray[np.int64] | None = None  # (n,) rows of one unit are never separated by a split
     splits: Mapping[str, NDArray[np.int64]] | None = None  # row numbers; the rest is drawn
     fractions: Mapping[str, float] | None = None  # default shares of the splits that are drawn
+    skewed_train: bool = False  # its label mix is made up: priors are those of tune
     augment: bool = False  # training images may be cropped and flipped
     impute: bool = False  # missing inputs are filled in from train instead of refused
     notes: tuple[str, ...] = ()  # what the loader dropped or merged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,8 @@ class Prepared:
     crossing_names: tuple[tuple[str, ...], ...]  # (n_crossing,) attribute values of each cell
     crossing_to_group: NDArray[np.int64]  # (n_crossing,) -1 where left out
     parts: Mapping[str, Part]  # train, early_stop, debias, held_back, tune, test
-    priors: NDArray[np.float64]  # (groups, labels) shares of train with early_stop; sum 1
+    priors: NDArray[np.float64]  # (groups, labels) shares outside of balanced splits; sum 1
+    crossing_priors: NDArray[np.float64]  # (n_crossing, labels) the same at the finest crossing
     input_shape: tuple[int, ...]  # of one input
     encoder: Encoder
     augment: bool
@@ -112,16 +113,21 @@ def prepare(
     }
     train = _table(data, groups, all_train, len(resolved.names))
     tune = _table(data, groups, splits["tune"], len(resolved.names))
+    crossing = tuple(itertools.product(*data.attribute_values.values()))
+    natural = splits["tune"] if data.skewed_train else all_train
     measure = bias or ("aod" if len(data.classes) == 2 else "accuracy_std")
     return Prepared(
         name=data.name,
         classes=data.classes,
         group_names=resolved.names,
         attribute_names=tuple(data.attributes),
-        crossing_names=tuple(itertools.product(*data.attribute_values.values())),
+        crossing_names=crossing,
         crossing_to_group=resolved.mapping[grouping.of_crossing(data.attribute_values)],
         parts=parts,
-        priors=train / len(all_train),
+        priors=_shares(groups[natural], data.labels[natural], resolved.names, data.classes),
+        crossing_priors=_shares(
+            data.crossing[natural], data.labels[natural], crossing, data.classes
+        ),
         input_shape=parts["train"].inputs.shape[1:],
         encoder=encoder,
         augment=data.augment,
@@ -178,6 +184,19 @@ def _choose_rows(
 
 def _take(inputs: NDArray[Any] | pd.DataFrame, rows: NDArray[np.int64]) -> Any:
     return inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
+
+
+def _shares(
+    groups: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    names: Sequence[object],
+    classes: tuple[str, ...],
+) -> NDArray[np.float64]:
+    """(groups, labels) share of the rows (n,) in each cell: of train, its early-stopping rows
+    included, or of tune where train is skewed on purpose."""
+    table = np.zeros((len(names), len(classes)))
+    np.add.at(table, (groups, labels), 1.0)
+    return np.asarray(table / len(labels))
 
 
 def _table(

@@ -93,5 +93,6 @@ def skewed_data(
         attributes={"domain": Attribute(domain_of_row, DOMAINS)},
         units=images_of_row,
         splits=splits,
+        skewed_train=True,
         **options,
     )

@@ -180,3 +180,15 @@ def test_digits_of_the_binary_target_keep_the_default_cell_size():
     assert prepared.group_names == ("grey", "colour")
     assert prepared.classes == ("even", "odd")
     assert len(prepared.parts["held_back"]) == 162
+
+
+def test_priors_are_those_of_the_unskewed_rows_not_of_the_made_up_train():
+    prepared = prepare(digits.load(target="odd"), group="domain")
+    train, tune = prepared.parts["train"], prepared.parts["tune"]
+
+    skewed = np.mean(train.labels[train.groups == 0])
+    natural = np.mean(tune.labels[tune.groups == 0])
+    assert skewed < 0.1 < natural
+    assert prepared.priors[0, 1] / prepared.priors[0].sum() == pytest.approx(natural)
+    assert prepared.priors.sum() == pytest.approx(1.0)
+    assert prepared.crossing_priors == pytest.approx(prepared.priors)  # domain is all there is
