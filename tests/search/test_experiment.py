@@ -102,10 +102,13 @@ def test_every_trial_runs_to_its_end_and_is_written_down_once(searched):
 
 
 def test_the_listener_hears_what_the_journal_says(searched):
-    heard = [event for event in searched.heard if event["event"] != "status"]
+    heard = [event for event in searched.heard if event["event"] not in ("status", "note")]
 
     assert json.loads(json.dumps(heard)) == events(searched.folder)
     assert [e for e in searched.heard if e["event"] == "status"][-1]["done"] == 4
+    notes = [e["text"] for e in searched.heard if e["event"] == "note"]
+    assert searched.heard[0]["event"] == "note"
+    assert any("smallest tolerance" in text for text in notes)
 
 
 def test_front_json_has_the_promised_format(searched):
