@@ -203,7 +203,11 @@ def _watched(
             typer.echo(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
         raise typer.Exit(INTERRUPTED) from error
     _show(result.front)
-    typer.echo(f"Run: {result.folder}\nNext: fairfront confirm {result.folder}")
+    typer.echo(f"Run: {result.folder}")
+    if any(point["chosen"] for point in result.front["points"]):
+        typer.echo(f"Next: fairfront confirm {result.folder}")
+    else:
+        typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
 
 
 def _show(front: Front) -> None:
