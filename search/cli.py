@@ -150,9 +150,17 @@ def export(
 ) -> None:
     """Writes one candidate's weights, correction and card for use elsewhere."""
     _check_run(folder)
+    from search.export import card_of
     from search.export import export as write
 
-    typer.echo(f"Exported: {write(folder, candidate, to)}")
+    target = write(folder, candidate, to)
+    kept = card_of(target)["kept_promise"]
+    said = {
+        None: "not confirmed on test yet",
+        True: "it kept the tolerance on test",
+        False: "it did NOT keep the tolerance on test",
+    }
+    typer.echo(f"Exported ({said[kept]}): {target}")
 
 
 @app.command("list")
@@ -201,12 +209,15 @@ def _watched(
     except KeyboardInterrupt as error:
         if (folder / JOURNAL).exists():
             typer.echo(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
+        else:
+            typer.echo("\nInterrupted before the search began; nothing was written.", err=True)
         raise typer.Exit(INTERRUPTED) from error
     _show(result.front)
     typer.echo(f"Run: {result.folder}")
-    if any(point["chosen"] for point in result.front["points"]):
+    chosen = next((point for point in result.front["points"] if point["chosen"]), None)
+    if chosen is not None and chosen["test"] is None:
         typer.echo(f"Next: fairfront confirm {result.folder}")
-    else:
+    elif chosen is None:
         typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from torch import nn
 
 from search.errors import UserError
 from trainables.user_code import OUR_PACKAGES
+
+CONNECT_SECONDS = 10.0  # that a cluster's head may take to answer
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user turns it on
@@ -78,14 +81,24 @@ def _start(
     )
 
 
-def check_devices(gpu: float, address: str | None) -> None:
-    """Raises UserError where trials would wait for ever for devices that this machine lacks."""
+def check_cluster(gpu: float, address: str | None) -> None:
+    """Raises UserError where trials would wait for ever: for devices that this machine lacks, or
+    for a cluster that does not answer."""
     here = torch.cuda.device_count()
     if address is None and gpu > here:
         raise UserError(
             f"[resources] gpu must be at most the {here} devices of this machine, got {gpu:g}; "
             f"--address joins a cluster that has more"
         )
+    host, colon, port = (address or "").rpartition(":")
+    if not colon or not port.isdigit() or "/" in host:  # "auto", "ray://...": Ray's to resolve
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UserError(
+            f"--address: no Ray cluster answers at {address!r} ({error.strerror or error})"
+        ) from error
 
 
 def ship_by_value(net: nn.Module) -> list[str]:

@@ -24,7 +24,7 @@ LEVEL = 0.95  # of all intervals together
 
 
 def confirm(
-    path: Path,
+    path: Path | str,
     *,
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
@@ -35,7 +35,7 @@ def confirm(
     call returns what the first one stored. With nothing feasible nothing is opened.
     Raises UserError where the run is not complete or its test rows have changed.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(Path(path))
     if (stored := folder.confirmation()) is not None:
         return stored
     front, facts = folder.front(), folder.facts()

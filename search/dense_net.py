@@ -6,6 +6,8 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,17 @@ def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
     return {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}
 
 
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Torch on so many CPU threads for the length of a `with` block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def cache_folder() -> Path:
     """`$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
     if chosen := os.environ.get("FAIRFRONT_CACHE"):
@@ -77,15 +90,21 @@ def dense_net(
     prepared: Prepared,
     objective: Objective,
     seed: int,
+    threads: int = 1,
 ) -> nn.Module:
-    """The trained dense net, from the cache where the same one was trained before."""
+    """The trained dense net, from the cache where the same one was trained before.
+
+    `threads` of a CPU train it, as many as a trial has: beside other processes, more threads than
+    free cores make torch many times slower, and results depend on their number.
+    """
     recipe = DenseRecipe(name, settings, str(start), weights_hash(start), seed)
     path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
     if path.exists():
         log.info("dense net: taken from %s", path)
         start.load_state_dict(load_file(path))
         return start.eval()
-    net = _train(recipe, start, prepared, objective)
+    with limited_threads(threads):
+        net = _train(recipe, start, prepared, objective)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
     save_file(separate_tensors(net), partial)

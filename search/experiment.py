@@ -19,7 +19,7 @@ from ray import tune
 from torch import nn
 
 from search import tracking
-from search.cluster import check_devices, connected, ship_by_value
+from search.cluster import check_cluster, connected, ship_by_value
 from search.config import Config
 from search.dense_net import dense_report
 from search.errors import UserError
@@ -51,7 +51,7 @@ class RunResult:
 def run(
     config: Config,
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
     address: str | None = None,
@@ -62,9 +62,11 @@ def run(
     `data` and `model` stand for [data] and [model] when they are at hand as Python objects.
     Raises UserError before anything is written where the input does not fit together.
     """
-    folder = RunFolder(out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    folder = RunFolder(
+        Path(out) if out else Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    )
     folder.refuse_existing()
-    check_devices(config.resources.gpu, address)
+    check_cluster(config.resources.gpu, address)
     problem = open_problem(config, data, model)
     start = problem.untrained()
     if on_event is not None:
@@ -89,7 +91,7 @@ def run(
 
 
 def resume(
-    path: Path,
+    path: Path | str,
     *,
     trials: int | None = None,
     time_limit: float | None = None,
@@ -100,7 +102,7 @@ def resume(
 ) -> RunResult:
     """Goes on with an interrupted search: finished trials stay, unfinished ones continue from
     their checkpoints, the rest is run. A search that was complete stays as it is."""
-    folder = RunFolder(path)
+    folder = RunFolder(Path(path))
     config = folder.config()
     changes = {"trials": trials, "time_limit": time_limit}
     limits = {key: value for key, value in changes.items() if value is not None}
@@ -109,7 +111,7 @@ def resume(
     facts = folder.facts()
     if facts["in_memory"] and data is None:
         raise UserError(f"resume: {path} was run on data handed over from Python; hand them again")
-    check_devices(config.resources.gpu, address)
+    check_cluster(config.resources.gpu, address)
     problem = open_problem(config, data, model)
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(f"resume: the data of {path} have changed since the search was started")

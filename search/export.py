@@ -29,22 +29,29 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 
 
-def export(path: Path, candidate: str, to: Path | None = None) -> Path:
+def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     """Writes a candidate of a run to the folder `to` (default `<run>/exports/<candidate>`).
 
     `candidate` is its name, any unambiguous beginning of it, or "chosen". Raises UserError where
     the run has no such candidate.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(Path(path))
     point = _point(folder, candidate)
     target = to or folder.path / "exports" / point["candidate"]
     if target.exists() and any(target.iterdir()):
-        raise UserError(f"export: must be a new or empty folder, got {target}")
+        raise UserError(f"export: must be a new or empty folder, got {target} (exported before?)")
     card = _card(folder, point)
     target.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder.candidates.path(point["candidate"]), target / WEIGHTS)
     write_json(target / CARD, card)
     return target
+
+
+def card_of(folder: Path) -> dict[str, Any]:
+    """The card of an exported model; raises UserError where there is none."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"load: {folder} must be an exported model, but has no {CARD}")
+    return dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
 
 
 def load(path: Path | str, net: nn.Module | None = None) -> Model:
@@ -54,7 +61,7 @@ def load(path: Path | str, net: nn.Module | None = None) -> Model:
     stands in where the run was given a network from Python.
     """
     folder = Path(path)
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    card = card_of(folder)
     if net is None:
         if card["model"] is None:
             raise UserError(f"{folder}: its network came from Python: load(path, net=...)")
@@ -100,8 +107,11 @@ class Model:
         return values
 
     def predict(self, x: Raw, group: ArrayLike | None = None) -> NDArray[np.int64]:
-        """(n,) class indices. `group` holds each row's group, by name or index; it is read only
-        where the card says `needs_group`, and then it must be given."""
+        """(n,) class indices, whose names are `card["classes"]`.
+
+        `group` holds each row's group, by name or index; it is read only where the card says
+        `needs_group`, and then it must be given.
+        """
         return self.decision.predict(self.scores(x), self._groups(group))
 
     def _groups(self, group: ArrayLike | None) -> NDArray[np.int64] | None:

@@ -76,6 +76,7 @@ class Problem:
                 self.prepared,
                 self.objective,
                 self.config.seed,
+                threads=self.config.resources.cpu,
             )
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error
@@ -83,11 +84,13 @@ class Problem:
     def notes(self) -> list[str]:
         """What the user should know first: cells, balance, and what can be certified."""
         smallest, tolerance = self.prepared.smallest_tolerance, self.objective.tolerance
-        enough = "" if smallest <= tolerance else f", more than the {tolerance:g} asked for"
+        enough = ""
+        if smallest > tolerance:
+            enough = f", more than the {tolerance:g} asked for: a promise may break on test"
         return [
             *self.prepared.notes,
             f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
-            f"is {smallest:.3f}{enough}",
+            f"is {smallest:.3f} at worst, for decisions that are right half the time{enough}",
         ]
 
     def with_reference(self, trivial: float) -> Problem:

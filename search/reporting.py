@@ -20,7 +20,7 @@ from trainables.objective import Objective
 
 
 def report(
-    path: Path,
+    path: Path | str,
     tolerance: float | None = None,
     bias: str | None = None,
     group: str | None = None,
@@ -32,7 +32,7 @@ def report(
     in their names; test values are left out, since that view of them was not confirmed.
     Raises UserError for a grouping that the data do not have.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(Path(path))
     facts = folder.facts()
     changes = {"tolerance": tolerance, "bias": bias, "group": group}
     given = {key: value for key, value in changes.items() if value is not None}
@@ -49,7 +49,7 @@ def report(
     target = _write(folder, front, facts, suffix)
     config = folder.config()
     if not given and config.tracking.enabled:
-        tracking.sync(path, config.tracking.uri)
+        tracking.sync(folder.path, config.tracking.uri)
     return target
 
 

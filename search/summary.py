@@ -21,7 +21,7 @@ def front_table(front: Front) -> Table:
     for heading in ("", "candidate", "method"):
         table.add_column(heading, no_wrap=True)
     for split in splits:
-        table.add_column(f"performance\non {split}", justify="right")
+        table.add_column(f"perf.\non {split}", justify="right")
         table.add_column(f"bias\non {split}", justify="right")
     table.add_column("sparsity", justify="right")
     for reference in front["references"]:
@@ -53,7 +53,7 @@ def legend(front: Front) -> str:
     """What the columns and marks of the table mean, and what it leaves out."""
     objective = front["objective"]
     said = (
-        f"performance is {objective['performance']}, bias is {objective['bias']}; "
+        f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
         "* chosen, x infeasible"
     )
     more = len(front["points"]) - len(one_per_trial(front))

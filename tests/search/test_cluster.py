@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import ray
 from torch import nn
 
-from search.cluster import check_devices, ship_by_value
+from search.cluster import check_cluster, ship_by_value
 from search.errors import UserError
 from trainables.models import MODELS
 from trainables.user_code import load_function
@@ -113,9 +114,17 @@ def test_a_network_of_the_users_own_reaches_a_process_that_has_not_its_modules(
 
 def test_more_devices_than_the_machine_has_are_refused_unless_a_cluster_is_joined() -> None:
     with pytest.raises(UserError, match=r"resources\] gpu must be at most .* got 64"):
-        check_devices(64, None)
-    check_devices(64, "10.0.0.1:6379")
-    check_devices(0, None)
+        check_cluster(64, None)
+    check_cluster(64, "auto")
+    check_cluster(0, None)
+
+
+def test_a_cluster_that_does_not_answer_is_refused_in_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match=f"no Ray cluster answers at '{address}'"):
+            check_cluster(0, address)
 
 
 def test_installed_networks_and_our_own_are_not_sent_along() -> None:
