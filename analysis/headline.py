@@ -14,10 +14,10 @@ def headline(front: Front) -> str:
     if point is None:
         return f"No network kept the tolerance of {tolerance}."
     if point["test"] is None:
-        return (
-            f"{point['method']} keeps the tolerance of {tolerance} on tune; "
-            f"not yet confirmed on test."
-        )
+        kept = f"{point['method']} keeps the tolerance of {tolerance} on tune"
+        if front.get("changed"):
+            return f"{kept}, judged otherwise than it was searched."
+        return f"{kept}; not yet confirmed on test."
     if point["kept_promise"]:
         return f"The chosen network kept the tolerance of {tolerance} on test."
     return f"The chosen network did not keep the tolerance of {tolerance} on test."
@@ -30,7 +30,12 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
     if point is None:
         return _nothing_feasible(front)
     sentences = [_identity(point), _values(front, point, "tune")]
-    if point["test"] is None:
+    if point["test"] is None and front.get("changed"):
+        sentences.append(
+            "Another tolerance, measure or grouping than in the search: test values are not shown; "
+            "only the front of the search itself is confirmed."
+        )
+    elif point["test"] is None:
         sentences.append("The test split is sealed: run confirm to open it once.")
     else:
         sentences += [_values(front, point, "test"), _certainty(front, point)]

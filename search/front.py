@@ -116,6 +116,7 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
         },
         "hypervolume": volume,
         "opening": None,
+        "changed": view.changed,
         "candidates": len(rows),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,

@@ -88,3 +88,11 @@ def test_search_without_any_candidate_is_explained():
 
 def test_value_that_is_not_estimable_is_a_dash():
     assert with_interval({"bias": None}, "bias") == "\N{EN DASH}"
+
+
+def test_a_front_that_is_judged_otherwise_does_not_ask_for_a_confirmation():
+    front = {**made_front(), "changed": True}
+    text = " ".join([headline(front), *explanation(front)])
+    assert "judged otherwise than it was searched" in text
+    assert "test values are not shown" in text
+    assert "run confirm" not in text
