@@ -32,8 +32,8 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
     sentences = [_identity(point), _values(front, point, "tune")]
     if point["test"] is None and front.get("changed"):
         sentences.append(
-            "Another tolerance, measure or grouping than in the search: test values are not shown; "
-            "only the front of the search itself is confirmed."
+            "Another tolerance, measure or grouping than in the search: test values are not "
+            "shown; only the front of the search itself is confirmed."
         )
     elif point["test"] is None:
         sentences.append("The test split is sealed: run confirm to open it once.")
