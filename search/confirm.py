@@ -38,6 +38,8 @@ def confirm(
     folder = RunFolder(Path(path))
     if (stored := folder.confirmation()) is not None:
         return stored
+    if folder.config().search.recording:
+        raise UserError(f"confirm: {path} is a recording, which counted the test rows all along")
     front, facts = folder.front(), folder.facts()
     if not any(point["chosen"] for point in front["points"]):
         return front

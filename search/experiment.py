@@ -24,6 +24,7 @@ from search.config import Config
 from search.dense_net import dense_report
 from search.errors import UserError
 from search.journal import Event, Journal, read_events
+from search.ledger import record_opening
 from search.problem import Build, Problem, open_problem
 from search.progress import Status
 from search.record import Record
@@ -86,6 +87,9 @@ def run(
             **problem.facts(),
         )
         driver.record.add("dense", **report)
+        if config.search.recording:
+            facts = folder.facts()
+            record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
@@ -202,12 +206,14 @@ class _Driver:
         cpus, gpus = config.resources.cpu, config.resources.gpu
         ship_by_value(self._dense)
         with connected(self._address, cpus=concurrent * cpus, gpus=gpus > 0):
+            recording = config.search.recording
             supplies = Supplies(
-                problem.prepared.sealed(),
+                problem.prepared if recording else problem.prepared.sealed(),
                 self._dense,
                 problem.objective,
                 config.objective.sparsity,
                 self._folder.path.resolve(),
+                ("tune", "held_back", "test") if recording else ("tune", "held_back"),
             )
             trainable = tune.with_resources(
                 tune.with_parameters(FairPruning, supplies=supplies), {"cpu": cpus, "gpu": gpus}

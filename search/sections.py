@@ -180,6 +180,17 @@ class SearchConfig(Section):
     )
     concurrent: Annotated[int, Field(ge=1)] | None = None  # trials at once; None: CPUs // cpu
     time_limit: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None  # seconds
+    # Counts the test split after every epoch too: full-length trials for `fairfront replay`, which
+    # tells what stopping them would have saved and lost. Such a run has no honest front.
+    recording: bool = False
+
+    @model_validator(mode="after")
+    def _recordings_are_full_length(self) -> Self:
+        if self.recording and self.scheduler != "none":
+            raise ValueError(
+                f"scheduler must be none where recording is true, got {self.scheduler!r}"
+            )
+        return self
 
     @field_validator("methods")
     @classmethod

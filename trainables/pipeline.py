@@ -146,16 +146,18 @@ class Pipeline:
     def _evaluate(self, masked: MaskedNet, *, candidate: bool) -> Report:
         """Counts, decision and measures of the network as it stands, offered as a candidate."""
         world = self.world
-        held_back = world.count(masked.net, "held_back")
-        tune = world.count(masked.net, "tune")
+        counts = {split: world.count(masked.net, split) for split in world.counted}
         decision = self.spec.correction.fit(
-            world.by_group(held_back), world.objective, world.prepared.priors, self.spec.seed
+            world.by_group(counts["held_back"]),
+            world.objective,
+            world.prepared.priors,
+            self.spec.seed,
         )
-        found = evaluate(decision.decide(world.by_group(tune)), world.objective)
+        found = evaluate(decision.decide(world.by_group(counts["tune"])), world.objective)
         report: Report = {
             "sparsity": masked.masks.sparsity,
             "live": masked.live_share(world.data.input_shape),
-            "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
+            "counts": {split: found.to_dict() for split, found in counts.items()},
             "decision": decision.to_dict(),
             **found,
             "candidate": None,

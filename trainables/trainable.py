@@ -22,16 +22,26 @@ from trainables.world import World
 
 @dataclass(frozen=True)
 class Supplies:
-    """What travels to every worker once: the data without their test part, the dense net."""
+    """What travels to every worker once: the data without their test part, the dense net.
 
-    prepared: Prepared  # sealed
+    Only a recording counts the test part as well: its trials are there to try schedulers on.
+    """
+
+    prepared: Prepared  # sealed, unless this is a recording
     dense: nn.Module
     objective: Objective
     sparsity: bool  # whether it is an objective
     folder: Path  # of the run; on a path that all workers share
+    counted: tuple[str, ...] = ("tune", "held_back")
 
     def open(self) -> World:
-        return World.open(self.prepared, self.dense, self.objective, sparsity=self.sparsity)
+        return World.open(
+            self.prepared,
+            self.dense,
+            self.objective,
+            sparsity=self.sparsity,
+            counted=self.counted,
+        )
 
 
 class FairPruning(tune.Trainable):

@@ -28,6 +28,7 @@ class World:
     objective: Objective
     sparsity: bool  # whether sparsity is an objective: which candidates are superfluous
     device: torch.device
+    counted: tuple[str, ...] = ("tune", "held_back")  # the splits that every report counts
 
     @classmethod
     def open(
@@ -38,6 +39,7 @@ class World:
         *,
         sparsity: bool = True,
         device: str | None = None,
+        counted: tuple[str, ...] = ("tune", "held_back"),
     ) -> World:
         """Puts data and dense net on `device`: the GPU given to this process, else the CPU."""
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -48,6 +50,7 @@ class World:
             objective,
             sparsity,
             place,
+            counted,
         )
 
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
