@@ -29,7 +29,7 @@ from search.problem import Build, Problem, open_problem
 from search.progress import Status
 from search.record import Record
 from search.run_folder import TUNE, RunFolder
-from search.schedulers import SCHEDULERS
+from search.schedulers import SCHEDULERS, Policy
 from search.schedulers.journaling import JournalingScheduler
 from search.searchers import MethodSearcher
 from search.studies import SAMPLERS, MethodStudy, Target
@@ -78,7 +78,7 @@ def run(
     report = dense_report(world)
     problem = problem.with_reference(report["trivial_performance"])
     folder.create(problem.config, dense, problem.prepared)
-    with _Driver(folder, problem, dense, address, on_event) as driver:
+    with Driver(folder, problem, dense, address, on_event) as driver:
         driver.record.add(
             "experiment",
             run=uuid.uuid4().hex,
@@ -120,7 +120,7 @@ def resume(
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(f"resume: the data of {path} have changed since the search was started")
     dense = folder.dense(problem.untrained())
-    with _Driver(folder, problem, dense, address, on_event) as driver:
+    with Driver(folder, problem, dense, address, on_event) as driver:
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
@@ -130,8 +130,11 @@ def load_run(path: Path | str) -> dict[str, pd.DataFrame]:
     return RunFolder(Path(path)).frames()
 
 
-class _Driver:
-    """Journal, record, Ray and the MLflow mirror for the length of one search."""
+class Driver:
+    """Journal, record, Ray and the MLflow mirror for the length of one search.
+
+    `trainable` is what Ray runs, given `supplies`; its results are those of FairPruning.
+    """
 
     def __init__(
         self,
@@ -140,13 +143,14 @@ class _Driver:
         dense: nn.Module,
         address: str | None,
         on_event: Listener | None,
+        trainable: type[tune.Trainable] = FairPruning,
     ) -> None:
         self._folder, self._problem, self._dense = folder, problem, dense
-        self._address = address
+        self._address, self._trainable = address, trainable
         self._on_event = on_event
         self._stack = ExitStack()
 
-    def __enter__(self) -> _Driver:
+    def __enter__(self) -> Driver:
         # Optuna announces every study and every told trial on stderr unless it is asked not to.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         path = self._folder.path
@@ -197,9 +201,11 @@ class _Driver:
         per_method = max(1, config.search.trials // len(self._problem.spaces))
         return SAMPLERS[config.search.sampler](seed, per_method)
 
+    def _policy(self) -> Policy | None:
+        return SCHEDULERS[self._problem.config.search.scheduler](self._problem.stopping())
+
     def _tune(self, searcher: MethodSearcher, deadline: float | None) -> None:
         config, problem = self._problem.config, self._problem
-        rule = SCHEDULERS[config.search.scheduler]
         concurrent = config.search.concurrent or max(
             1, (os.cpu_count() or 1) // config.resources.cpu
         )
@@ -216,17 +222,14 @@ class _Driver:
                 ("tune", "held_back", "test") if recording else ("tune", "held_back"),
             )
             trainable = tune.with_resources(
-                tune.with_parameters(FairPruning, supplies=supplies), {"cpu": cpus, "gpu": gpus}
+                tune.with_parameters(self._trainable, supplies=supplies),
+                {"cpu": cpus, "gpu": gpus},
             )
             tuner = tune.Tuner(
                 trainable,
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    scheduler=JournalingScheduler(
-                        self.record,
-                        None if rule is None else rule(limit=problem.objective.safe_bias),
-                        deadline,
-                    ),
+                    scheduler=JournalingScheduler(self.record, self._policy(), deadline),
                     num_samples=searcher.left,
                     max_concurrent_trials=concurrent,
                     reuse_actors=True,

@@ -15,6 +15,7 @@ from torch import nn
 from search.config import Config
 from search.dense_net import dense_net
 from search.errors import UserError
+from search.schedulers.policy import Stopping
 from spaces.compose import compose
 from spaces.space import Space
 from trainables.corrections import CORRECTIONS
@@ -100,6 +101,18 @@ class Problem:
         reference = section.reference or (trivial, section.tolerance, 0.0)
         objective = section.model_copy(update={"reference": reference})
         return replace(self, config=self.config.model_copy(update={"objective": objective}))
+
+    def stopping(self) -> Stopping:
+        """What a scheduler's policy is told; the reference point must be written in by now."""
+        section, search = self.config.objective, self.config.search
+        return Stopping(
+            limit=self.objective.safe_bias,
+            tolerance=section.tolerance,
+            sparsity=section.sparsity,
+            error_rate=search.error_rate,
+            seed=self.config.seed,
+            reference=section.reference or (0.0, section.tolerance, 0.0),
+        )
 
     def facts(self) -> dict[str, Any]:
         """What the journal has to know of the data, so that counts can be judged without them."""

@@ -178,6 +178,8 @@ class SearchConfig(Section):
     scheduler: Annotated[str, AfterValidator(lambda name: check_name("scheduler", name))] = (
         "bias_tolerance"
     )
+    # Share of the trials that would become feasible, yet may be stopped.
+    error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
     concurrent: Annotated[int, Field(ge=1)] | None = None  # trials at once; None: CPUs // cpu
     time_limit: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None  # seconds
     # Counts the test split after every epoch too: full-length trials for `fairfront replay`, which

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from search.schedulers.tolerance import ToleranceRule
+from collections.abc import Callable
 
-SCHEDULERS: dict[str, type[ToleranceRule] | None] = {
-    "none": None,
-    "bias_tolerance": ToleranceRule,
+from search.schedulers.bias_tolerance import BiasTolerance
+from search.schedulers.policy import Policy, Stopping
+
+
+def none(stopping: Stopping) -> None:
+    """Every trial runs to its end."""
+
+
+SCHEDULERS: dict[str, Callable[[Stopping], Policy | None]] = {
+    "none": none,
+    "bias_tolerance": BiasTolerance,
 }
-"""Scheduler name -> its rule; `none` lets every trial run to its end."""
+"""Scheduler name -> what makes its policy; `none` makes none."""
 
-__all__ = ["SCHEDULERS", "ToleranceRule"]
+__all__ = ["SCHEDULERS", "Policy", "Stopping"]

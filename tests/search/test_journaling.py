@@ -9,10 +9,13 @@ import pytest
 
 from search.journal import Journal, read_events
 from search.record import Record
+from search.schedulers import Stopping
+from search.schedulers.bias_tolerance import BiasTolerance
 from search.schedulers.journaling import CONTINUE, STOP, JournalingScheduler
-from search.schedulers.tolerance import ToleranceRule
 
-RULE = ToleranceRule(limit=0.03)
+
+def policy():
+    return BiasTolerance(Stopping(limit=0.03, tolerance=0.05, sparsity=False))
 
 
 @pytest.fixture
@@ -37,19 +40,19 @@ def decide(scheduler, *results):
 
 
 def test_a_report_is_written_down_and_the_trial_goes_on(record, tmp_path):
-    assert decide(JournalingScheduler(record, RULE), result(1), result(2)) == [CONTINUE] * 2
+    assert decide(JournalingScheduler(record, policy()), result(1), result(2)) == [CONTINUE] * 2
     assert [e["event"] for e in read_events(tmp_path / "journal.jsonl")][1:] == ["report"] * 2
 
 
 def test_the_last_report_finishes_the_trial(record):
-    assert decide(JournalingScheduler(record, RULE), result(1, last=True)) == [STOP]
+    assert decide(JournalingScheduler(record, policy()), result(1, last=True)) == [STOP]
     assert record.trials["t0001"].status == "finished"
 
 
 def test_a_failure_ends_the_trial_with_its_reason(record):
     failure = {"report": json.dumps({"trial": "t0001", "failure": "ValueError: no"})}
 
-    assert decide(JournalingScheduler(record, RULE), failure) == [STOP]
+    assert decide(JournalingScheduler(record, policy()), failure) == [STOP]
     assert (record.trials["t0001"].status, record.trials["t0001"].reason) == (
         "failed",
         "ValueError: no",
@@ -57,7 +60,7 @@ def test_a_failure_ends_the_trial_with_its_reason(record):
 
 
 def test_a_trial_that_the_rule_gives_up_is_stopped_and_says_why(record):
-    decisions = decide(JournalingScheduler(record, RULE), *map(result, range(1, 8)))
+    decisions = decide(JournalingScheduler(record, policy()), *map(result, range(1, 8)))
 
     assert decisions == [CONTINUE] * 6 + [STOP]
     assert record.trials["t0001"].status == "stopped"
@@ -76,7 +79,7 @@ def test_a_repeated_epoch_is_not_written_again(record, tmp_path):
 
 
 def test_past_the_deadline_a_trial_is_left_unfinished_not_ended(record):
-    late = JournalingScheduler(record, RULE, deadline=time.time() - 1)
+    late = JournalingScheduler(record, policy(), deadline=time.time() - 1)
 
     assert decide(late, result(1)) == [STOP]
     assert record.trials["t0001"].status == "running"
@@ -84,7 +87,7 @@ def test_past_the_deadline_a_trial_is_left_unfinished_not_ended(record):
 
 
 def test_past_the_deadline_a_last_report_still_finishes_its_trial(record):
-    late = JournalingScheduler(record, RULE, deadline=time.time() - 1)
+    late = JournalingScheduler(record, policy(), deadline=time.time() - 1)
 
     assert decide(late, result(1, last=True)) == [STOP]
     assert record.trials["t0001"].status == "finished"
@@ -94,6 +97,6 @@ def test_a_worker_s_death_alone_ends_no_trial(record):
     """Ray tells the scheduler of every death, also of those that it makes up for by a retry."""
     trial = SimpleNamespace(config={"trial": "t0001"})
 
-    JournalingScheduler(record, RULE).on_trial_error(None, trial)
+    JournalingScheduler(record, policy()).on_trial_error(None, trial)
 
     assert record.trials["t0001"].status == "running"

@@ -1,4 +1,4 @@
-"""What every sampler and every scheduler in the registries must do."""
+"""What every sampler in the registry must do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from search.record import TrialRecord
-from search.schedulers import SCHEDULERS
-from search.schedulers.tolerance import Curve
 from search.studies import SAMPLERS, MethodStudy, Target
 from spaces.space import Choice, Float, Int, Space
 
@@ -68,17 +66,3 @@ def test_a_sampler_tries_the_published_settings_first_and_stays_inside_the_range
 def test_a_sampler_proposes_the_same_for_the_same_seed_and_else_something_new(name):
     assert proposals(name, seed=3) == proposals(name, seed=3)
     assert proposals(name, seed=3)[1:] != proposals(name, seed=4)[1:]
-
-
-@pytest.mark.parametrize("name", [name for name, rule in SCHEDULERS.items() if rule is not None])
-def test_a_scheduler_lets_a_trial_below_the_limit_go_on_and_stops_one_that_stays_far_above(name):
-    rule = SCHEDULERS[name](limit=0.03)
-    completed = [Curve([0.4 * 0.8**epoch for epoch in range(20)], 20) for _ in range(8)]
-
-    assert not rule.stops(Curve([0.02] * 12, 20), 0.01, completed)
-    assert rule.stops(Curve([0.5] * 19, 20), 0.01, completed)
-
-
-@pytest.mark.parametrize("name", [name for name, rule in SCHEDULERS.items() if rule is not None])
-def test_a_scheduler_stops_nothing_in_its_first_epoch(name):
-    assert not SCHEDULERS[name](limit=0.03).stops(Curve([0.9], 20), 0.01, [])

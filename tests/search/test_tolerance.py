@@ -2,8 +2,9 @@
 
 import pytest
 
-from search.record import Record, TrialRecord
-from search.schedulers.journaling import final_curve, stops
+from search.record import TrialRecord
+from search.schedulers import Stopping
+from search.schedulers.bias_tolerance import BiasTolerance, final_curve
 from search.schedulers.tolerance import Curve, ToleranceRule
 
 RULE = ToleranceRule(limit=0.03)
@@ -100,10 +101,11 @@ def trial(reports, name="t0001", status="running"):
     return TrialRecord(name, "adv_ft", {}, reports, status)
 
 
-def record_of(*trials):
-    record = Record()
-    record.trials = {one.trial: one for one in trials}
-    return record
+def stops(now, *others):
+    policy = BiasTolerance(Stopping(limit=0.03, tolerance=0.05, sparsity=False))
+    for one in (*others, now):
+        policy.saw(one)
+    return policy.decide(now) is not None
 
 
 HIGH = [report(0.2) for _ in range(10)]
@@ -128,7 +130,7 @@ def test_the_scheduler_asks_about_the_last_stage_of_trials_without_a_feasible_ca
 ):
     now = trial(reports)
 
-    assert stops(RULE, now, record_of(now)) == stopped
+    assert stops(now) == stopped
 
 
 def test_only_finished_trials_of_the_same_method_are_compared_with():
@@ -139,9 +141,9 @@ def test_only_finished_trials_of_the_same_method_are_compared_with():
         names = [f"t{i:04d}" for i in range(2, 7)]
         return [TrialRecord(name, method, {}, late, status) for name in names]
 
-    assert not stops(RULE, now, record_of(now, *peers("finished")))
-    assert stops(RULE, now, record_of(now, *peers("stopped")))
-    assert stops(RULE, now, record_of(now, *peers("finished", "prune_advft")))
+    assert not stops(now, *peers("finished"))
+    assert stops(now, *peers("stopped"))
+    assert stops(now, *peers("finished", "prune_advft"))
 
 
 def test_a_curve_is_the_bias_of_the_last_stage_unknown_where_the_network_was_trivial():
