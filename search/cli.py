@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from search import cli_data
+from search import cli_compare, cli_data
 from search.duration import seconds
 from search.errors import UserError, nearest, unknown
 
@@ -50,6 +50,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_data.app, name="data")
+app.command("compare")(cli_compare.compare)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
 

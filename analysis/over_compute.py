@@ -1,0 +1,136 @@
+"""Searches side by side: hypervolume over compute, with the spread over their seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student
+
+from analysis.palette import GRID, INK, METHOD_COLOURS, MUTED, PAPER
+
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of the common compute, for the table
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One search: its hypervolume whenever a trial has ended."""
+
+    label: str  # searches with one label are repetitions of each other
+    seed: int
+    compute: NDArray[np.float64]  # (n,) samples processed by all trials so far; never falls
+    tune: NDArray[np.float64]  # (n,) hypervolume of the front so far
+    test: NDArray[np.float64]  # (n,) of the same points by their test values
+
+
+def at(compute: ArrayLike, values: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
+    """A step function's values on `grid` (m,): what was reached by then, 0 before the first."""
+    steps = np.searchsorted(np.asarray(compute), np.asarray(grid), side="right")
+    return np.concatenate([[0.0], np.asarray(values, dtype=np.float64)])[steps]
+
+
+def common_compute(searches: Sequence[Progress]) -> float:
+    """The compute that every search has spent: beyond it they are not comparable."""
+    return float(min(search.compute[-1] for search in searches))
+
+
+def bands(searches: Sequence[Progress], points: int = 200) -> pd.DataFrame:
+    """One row per label and grid point up to the common compute: label, compute, and for each of
+    tune and test the mean over seeds and its standard error (NaN for a single seed)."""
+    grid = np.linspace(0.0, common_compute(searches), points)
+    parts = []
+    for label, group in _by_label(searches).items():
+        columns: dict[str, object] = {"label": label, "compute": grid}
+        for split in ("tune", "test"):
+            table = _table(group, split, grid)
+            columns[split] = table.mean(axis=0)
+            columns[f"{split}_se"] = _standard_error(table)
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def differences(searches: Sequence[Progress], level: float = 0.95) -> pd.DataFrame:
+    """Test hypervolume of each label minus that of the first, paired by seed, at SHARES of the
+    common compute: columns label, against, share, seeds, mean, low, high (Student's t).
+
+    Raises ValueError where two labels have no two seeds in common.
+    """
+    groups = _by_label(searches)
+    first, *others = groups
+    grid = np.array(SHARES) * common_compute(searches)
+    rows = []
+    for label in others:
+        pairs = _paired(groups[first], groups[label])
+        if len(pairs) < 2:
+            raise ValueError(f"differences: {first} and {label} must share two seeds or more")
+        base, compared = zip(*pairs, strict=True)
+        gaps = _table(compared, "test", grid) - _table(base, "test", grid)
+        mean = gaps.mean(axis=0)
+        half = student.ppf((1 + level) / 2, len(pairs) - 1) * _standard_error(gaps)
+        for share, value, width in zip(SHARES, mean, half, strict=True):
+            rows.append((label, first, share, len(pairs), value, value - width, value + width))
+    columns = ["label", "against", "share", "seeds", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def figure(searches: Sequence[Progress], title: str = "") -> Figure:
+    """Mean hypervolume over compute per label with one standard error around it; each search as a
+    thin line. Left by the values on tune that the search saw, right by test."""
+    table = bands(searches)
+    drawn = Figure(figsize=(9.6, 4.2), layout="constrained", facecolor=PAPER)
+    for axes, split in zip(drawn.subplots(1, 2, sharey=True), ("tune", "test"), strict=True):
+        for colour, (label, rows) in zip(
+            METHOD_COLOURS, table.groupby("label", sort=False), strict=False
+        ):
+            for search in _by_label(searches)[str(label)]:
+                steps = (search.compute, getattr(search, split))
+                axes.step(*steps, where="post", color=colour, alpha=0.25, linewidth=0.8)
+            mean, error = rows[split], rows[f"{split}_se"]
+            axes.plot(rows["compute"], mean, color=colour, linewidth=2, label=label)
+            axes.fill_between(
+                rows["compute"], mean - error, mean + error, color=colour, alpha=0.2, linewidth=0
+            )
+        axes.set_xlim(0, common_compute(searches))
+        axes.set_title(f"by {split}", color=INK, fontsize=10, loc="left")
+        axes.set_xlabel("samples processed by all trials", color=INK)
+        axes.grid(color=GRID, linewidth=0.8)
+        axes.tick_params(colors=MUTED, labelsize=9, length=0)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GRID)
+    drawn.axes[0].set_ylabel("hypervolume of the front", color=INK)
+    drawn.axes[0].legend(frameon=False, fontsize=9)
+    if title:
+        drawn.suptitle(title, color=INK, fontsize=11)
+    return drawn
+
+
+def _by_label(searches: Sequence[Progress]) -> Mapping[str, list[Progress]]:
+    groups: dict[str, list[Progress]] = {}
+    for search in searches:
+        groups.setdefault(search.label, []).append(search)
+    return groups
+
+
+def _table(
+    group: Sequence[Progress], split: str, grid: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Hypervolume (searches, m) by the values on one split."""
+    return np.array([at(one.compute, getattr(one, split), grid) for one in group])
+
+
+def _standard_error(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the mean over rows (n, m); NaN where there is but one."""
+    if len(table) < 2:
+        return np.full(table.shape[1], np.nan)
+    return np.asarray(table.std(axis=0, ddof=1) / np.sqrt(len(table)))
+
+
+def _paired(
+    first: Sequence[Progress], second: Sequence[Progress]
+) -> list[tuple[Progress, Progress]]:
+    by_seed = {search.seed: search for search in first}
+    return [(by_seed[search.seed], search) for search in second if search.seed in by_seed]

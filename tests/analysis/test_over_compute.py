@@ -1,0 +1,74 @@
+"""Searches side by side: step functions, bands, paired differences."""
+
+import numpy as np
+import pytest
+
+from analysis.over_compute import Progress, at, bands, common_compute, differences, figure
+
+
+def search(label: str, seed: int, compute: list[float], test: list[float]) -> Progress:
+    values = np.array(test)
+    return Progress(label, seed, np.array(compute), values + 0.1, values)
+
+
+@pytest.fixture
+def searches() -> list[Progress]:
+    return [
+        search("random", 0, [10, 20, 40], [0.1, 0.2, 0.3]),
+        search("random", 1, [10, 30, 50], [0.2, 0.2, 0.4]),
+        search("tpe", 0, [10, 20, 44], [0.2, 0.4, 0.5]),
+        search("tpe", 1, [20, 30, 40], [0.3, 0.5, 0.6]),
+    ]
+
+
+def test_a_step_holds_from_its_own_compute_on_and_is_nothing_before_the_first() -> None:
+    assert at([10, 20], [0.5, 0.7], [0, 9.9, 10, 19, 20, 99]).tolist() == [
+        0,
+        0,
+        0.5,
+        0.5,
+        0.7,
+        0.7,
+    ]
+
+
+def test_the_common_compute_is_that_of_the_search_that_spent_least(
+    searches: list[Progress],
+) -> None:
+    assert common_compute(searches) == 40
+
+
+def test_a_band_is_the_mean_and_its_standard_error_over_seeds(searches: list[Progress]) -> None:
+    table = bands(searches, points=5).set_index(["label", "compute"])
+    row = table.loc[("random", 40.0)]
+    assert row["test"] == pytest.approx((0.3 + 0.2) / 2)
+    assert row["test_se"] == pytest.approx(np.std([0.3, 0.2], ddof=1) / np.sqrt(2))
+    assert row["tune"] == pytest.approx(0.25 + 0.1)
+    assert table.loc[("tpe", 0.0), "test"] == 0
+
+
+def test_the_spread_of_one_seed_is_unknown(searches: list[Progress]) -> None:
+    assert bands(searches[:1])["test_se"].isna().all()
+
+
+def test_differences_are_paired_by_seed(searches: list[Progress]) -> None:
+    last = differences(searches).iloc[-1]
+    gaps = [0.4 - 0.3, 0.6 - 0.2]  # at 40, seeds 0 and 1
+    half = 12.7062047 * np.std(gaps, ddof=1) / np.sqrt(2)  # Student's t, one degree of freedom
+    assert (last["label"], last["against"], last["seeds"]) == ("tpe", "random", 2)
+    assert last["mean"] == pytest.approx(np.mean(gaps))
+    assert (last["low"], last["high"]) == pytest.approx(
+        (np.mean(gaps) - half, np.mean(gaps) + half)
+    )
+
+
+def test_labels_that_share_no_seeds_can_not_be_paired(searches: list[Progress]) -> None:
+    with pytest.raises(ValueError, match="must share two seeds"):
+        differences([searches[0], searches[3]])
+
+
+def test_the_figure_shows_tune_and_test_and_every_search(searches: list[Progress]) -> None:
+    drawn = figure(searches, "adult")
+    tune, test = drawn.axes
+    assert (tune.get_title("left"), test.get_title("left")) == ("by tune", "by test")
+    assert len(tune.lines) == len(searches) + 2  # each search, and the mean of each label
