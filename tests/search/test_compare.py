@@ -1,0 +1,71 @@
+"""Runs side by side: what was on the front when each trial had ended."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.compare import compare, steps
+from search.errors import UserError
+
+Event = dict[str, Any]
+
+
+def report(trial: str, epoch: int, values: tuple[float, float, float], **other: Any) -> Event:
+    performance, bias, sparsity = values
+    return {
+        "event": "report",
+        "trial": trial,
+        "epoch": epoch,
+        "charged": 10 * epoch,
+        "performance": performance,
+        "bias": bias,
+        "sparsity": sparsity,
+        "candidate": f"{trial}-{epoch}",
+        "dropped": [],
+        "feasible": True,
+        "beats_trivial": True,
+    } | other
+
+
+def end(trial: str, status: str = "finished") -> Event:
+    return {"event": "trial_end", "trial": trial, "status": status, "reason": None}
+
+
+def test_the_front_grows_with_finished_trials_and_compute_counts_all_of_them() -> None:
+    events = [
+        report("a", 1, (0.7, 0.02, 0.5)),
+        report("b", 1, (0.9, 0.01, 0.9)),  # stopped: its compute counts, its candidate does not
+        report("a", 2, (0.8, 0.02, 0.5), dropped=["a-1"]),
+        end("b", "stopped"),
+        end("a"),
+        report("c", 1, (0.8, 0.01, 0.6)),  # dominates what a left
+        end("c"),
+    ]
+    found = steps(events, sparsity=True)
+    assert [step.compute for step in found] == [30, 30, 40]
+    assert [dict(step.front) for step in found] == [
+        {},
+        {"a-2": (0.8, 0.02, 0.5)},
+        {"c-1": (0.8, 0.01, 0.6)},
+    ]
+
+
+def test_without_a_sparsity_objective_a_denser_point_may_dominate() -> None:
+    events = [report("a", 1, (0.7, 0.02, 0.9)), report("a", 2, (0.8, 0.01, 0.1)), end("a")]
+    assert list(steps(events, sparsity=False)[-1].front) == ["a-2"]
+    assert sorted(steps(events, sparsity=True)[-1].front) == ["a-1", "a-2"]
+
+
+def test_infeasible_and_trivial_candidates_are_on_no_front() -> None:
+    events = [
+        report("a", 1, (0.9, 0.2, 0.5), feasible=False),
+        report("a", 2, (0.5, 0.0, 0.5), beats_trivial=False),
+        end("a"),
+    ]
+    assert not steps(events, sparsity=True)[-1].front
+
+
+def test_one_run_is_nothing_to_compare(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs two runs or more, got 1"):
+        compare([tmp_path], tmp_path / "out")
