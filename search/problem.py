@@ -178,7 +178,7 @@ def open_problem(
     except ValueError as error:
         raise UserError(str(error)) from error
     problem = Problem(
-        config, prepared, objective, _spaces(config), _correction(config, prepared), model
+        config, prepared, objective, method_spaces(config), _correction(config, prepared), model
     )
     _check_settings(problem)
     return problem
@@ -208,7 +208,8 @@ def _folder(config: Config) -> Path | None:
     return None if config.folder is None else Path(config.folder)
 
 
-def _spaces(config: Config) -> dict[str, Space]:
+def method_spaces(config: Config) -> dict[str, Space]:
+    """The space of each method of the config, with what [space] says of it."""
     return {
         name: compose(METHODS[name].stages).narrow(config.space.get(name, {}))
         for name in config.search.methods

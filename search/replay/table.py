@@ -1,0 +1,119 @@
+"""The file format of recorded trials: `TABLE.npz`, columns of numbers and a header of text.
+
+Array `header` holds the header's JSON as bytes; `reports` (trials,) how many reports each trial
+has; every other array one entry per report, trial after trial, or (cells, reports) for counts.
+Performance and bias are not stored: they follow exactly from the counts on tune.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import UserError
+from search.replay.header import Header
+
+Column = NDArray[Any]
+
+COLUMNS: dict[str, str] = {
+    "stage": "u1",  # position in the trial, from 0
+    "stage_epoch": "u2",  # from 1
+    "stage_epochs": "u2",  # of the whole stage
+    "final_stage": "?",
+    "charged": "i8",  # samples processed by the trial so far
+    "sparsity": "f4",  # fraction removed
+    "performance_se": "f4",  # on tune, as all below; NaN where a report says None
+    "bias_low": "f4",  # two-sided 95 % interval
+    "bias_high": "f4",
+    "bias_upper": "f4",  # one-sided 95 % bound
+    "feasible": "?",
+    "beats_trivial": "?",
+    "candidate": "?",  # its weights were kept
+    "superseded": "u2",  # the epoch whose candidate took its place; 0: none did
+}
+COUNTS = ("tune", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Recorded trials: header, reports per trial, columns and decided counts.
+
+    `counts[split]` is (reports, groups, labels, predictions).
+    """
+
+    header: Header
+    reports: NDArray[np.int64]  # (trials,)
+    columns: dict[str, Column]  # by COLUMNS, each (reports,)
+    counts: dict[str, Column]  # by COUNTS
+
+    def __post_init__(self) -> None:
+        rows = int(self.reports.sum())
+        if len(self.reports) != len(self.header.trials):
+            raise ValueError(
+                f"table: needs the reports of {len(self.header.trials)} trials, "
+                f"got those of {len(self.reports)}"
+            )
+        for name, column in {**self.columns, **self.counts}.items():
+            if len(column) != rows:
+                raise ValueError(f"table: {name} must have {rows} rows, got {len(column)}")
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(trials + 1,) the row of each trial's first report; the last entry is the row count."""
+        return np.concatenate([[0], np.cumsum(self.reports)])
+
+    def values(self, split: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(reports,) performance and bias on `split`; NaN where not estimable."""
+        objective, tables = self.header.objective, self.counts[split]
+        performance = objective.performance_measure.compute(tables)
+        return np.asarray(performance), np.asarray(objective.bias_measure.bias(tables))
+
+    def save(self, path: Path) -> None:
+        """Writes the file; what is there is replaced at once or not at all."""
+        groups, labels, predictions = self.counts["tune"].shape[1:]
+        arrays = {
+            "header": np.frombuffer(self.header.to_json().encode(), dtype=np.uint8),
+            "shape": np.array([groups, labels, predictions], dtype=np.int64),
+            "reports": self.reports,
+            **{name: self.columns[name].astype(kind) for name, kind in COLUMNS.items()},
+            **{f"counts_{split}": _as_cells(self.counts[split]) for split in COUNTS},
+        }
+        partial = path.with_name(f"{path.name}.partial")
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Table:
+        """Raises UserError where the file is missing or is no table of this version."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                shape = tuple(int(size) for size in stored["shape"])
+                return cls(
+                    Header.from_json(bytes(stored["header"]).decode()),
+                    stored["reports"].astype(np.int64),
+                    {name: stored[name] for name in COLUMNS},
+                    {split: _from_cells(stored[f"counts_{split}"], shape) for split in COUNTS},
+                )
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: there is no such table") from error
+        except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: must be a table of `replay record`, got {error}") from error
+
+
+def _as_cells(counts: Column) -> Column:
+    """(cells, reports) in the smallest dtype: along a trial a cell hardly changes, so that runs of
+    one cell compress far better than runs of one report."""
+    cells = counts.reshape(len(counts), -1).T
+    largest = int(cells.max()) if cells.size else 0
+    return np.ascontiguousarray(cells.astype(np.min_scalar_type(largest)))
+
+
+def _from_cells(cells: Column, shape: tuple[int, ...]) -> Column:
+    return np.ascontiguousarray(cells.T).reshape(-1, *shape).astype(np.int64)
