@@ -204,6 +204,18 @@ def _references(dense: Event, facts: Event, view: View) -> list[dict[str, Any]]:
     ]
 
 
+def marks_of_references(front: Front) -> list[dict[str, Any]]:
+    """The reference lines as the figures want them: with their values on tune."""
+    return [
+        {
+            "label": reference["label"],
+            "needs_group": reference["needs_group"],
+            **{key: reference["tune"][key] for key in ("performance", "bias", "sparsity")},
+        }
+        for reference in front["references"]
+    ]
+
+
 def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, Any]:
     if view.changed:
         decision = _fitted(facts, report, view, _correction(facts))

@@ -12,7 +12,7 @@ from analysis.report import report_html
 from analysis.trials import read_journal, reports_frame, trials_frame
 from search import tracking
 from search.errors import UserError
-from search.front import Front, build_front, view_of
+from search.front import Front, build_front, marks_of_references, view_of
 from search.journal import Event, read_events
 from search.run_folder import RunFolder
 from trainables.methods import METHODS
@@ -62,7 +62,7 @@ def _check_classes(objective: Objective, facts: Event) -> None:
 
 def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
     matplotlib.use("Agg")
-    references = _marks(front)
+    references = marks_of_references(front)
     figure = front_figure(front, references)
     figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
     events = read_journal(folder.journal)
@@ -72,18 +72,6 @@ def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
     target = folder.path / f"report{suffix}.html"
     target.write_text(text, encoding="utf-8")
     return target
-
-
-def _marks(front: Front) -> list[dict[str, Any]]:
-    """The reference lines as the figures want them: with their values on tune."""
-    return [
-        {
-            "label": reference["label"],
-            "needs_group": reference["needs_group"],
-            **{key: reference["tune"][key] for key in ("performance", "bias", "sparsity")},
-        }
-        for reference in front["references"]
-    ]
 
 
 def _facts(front: Front, facts: Event) -> dict[str, Any]:
