@@ -1,6 +1,5 @@
 """The journal as tables: one row per trial, one row per report."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from analysis.events import Event, read_events
 from analysis.hypervolume import GrowingHypervolume
 
 TRIAL_COLUMNS = (
@@ -49,37 +49,14 @@ FLOATS = [  # None in the journal is NaN in a frame
     *("performance", "performance_se", "bias", "sparsity", "live"),
 ]
 
-Event = dict[str, Any]
-
 
 def read_journal(path: Path) -> list[Event]:
     """All events of a journal.jsonl, in order.
 
-    A last line that was torn (no newline, not JSON) is left out: its writer was killed. A broken
-    line elsewhere is an error, because something other than the writer changed the file.
+    A last line that was torn (no newline) is left out: its writer was killed. A broken line
+    elsewhere raises DamagedJournal, because something other than the writer changed the file.
     """
-    lines = path.read_bytes().split(b"\n")
-    return [
-        event
-        for number, line in enumerate(lines, start=1)
-        if (event := _parse(path, number, line, last=number == len(lines))) is not None
-    ]
-
-
-def _parse(path: Path, number: int, line: bytes, *, last: bool) -> Event | None:
-    if not line.strip():
-        return None
-    try:
-        event = json.loads(line)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        if last:
-            return None
-        raise ValueError(
-            f"{path}: line {number} must be a JSON object, got {line[:60]!r}"
-        ) from error
-    if not isinstance(event, dict):
-        raise ValueError(f"{path}: line {number} must be a JSON object, got {line[:60]!r}")
-    return event
+    return list(read_events(path))
 
 
 def trials_frame(events: Iterable[Event]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from analysis.events import event_of
 from analysis.front_table import front_frame
 from analysis.trials import hypervolume_by_trial, reports_frame, trials_frame
 from search.journal import Event
@@ -58,8 +59,10 @@ class Follower:
                 line = file.readline()
                 if not line.endswith(b"\n"):
                     return
+                event = event_of(line)
                 self.offset += len(line)
-                yield self.offset, json.loads(line)
+                if event is not None:
+                    yield self.offset, event
 
 
 class Translator:

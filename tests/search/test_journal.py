@@ -35,10 +35,9 @@ def test_a_journal_that_is_opened_again_is_appended_to(tmp_path):
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"event":"report","trial":"t0', b'{"event":"x"}'])
-def test_a_torn_last_line_is_left_out_when_reading_and_cut_off_before_appending(
-    journal, tmp_path, torn
-):
-    journal.append("experiment")
+def test_a_torn_last_line_is_left_out_when_reading_and_cut_off_before_appending(tmp_path, torn):
+    with closing(Journal(tmp_path)) as journal:
+        journal.append("experiment")
     whole = journal.path.read_bytes()
     journal.path.write_bytes(whole + torn)
     assert kinds(journal.path) == ["experiment"]
