@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from search import cli_compare, cli_data
+from search import cli_compare, cli_confirm, cli_data, cli_gc
+from search.cli_folder import JOURNAL, Folder, check_run, show
 from search.duration import seconds
-from search.errors import UserError, nearest, unknown
+from search.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from search.experiment import RunResult
-    from search.front import Front
     from search.journal import Event
 
     Listener = Callable[[Event], None]
 
 INTERRUPTED = 130
-JOURNAL = "journal.jsonl"
 
 
 class ExitCodes(TyperGroup):
@@ -50,9 +49,9 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_data.app, name="data")
+app.command("confirm")(cli_confirm.confirm)
 app.command("compare")(cli_compare.compare)
-
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
+app.command("gc")(cli_gc.gc)
 
 
 @app.command()
@@ -89,6 +88,7 @@ def search(
         folder,
         config.search.trials,
         lambda listen: run(config, out=folder, address=address, on_event=listen),
+        recording=config.search.recording,
     )
 
 
@@ -100,32 +100,22 @@ def resume(
     address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
 ) -> None:
     """Goes on with an interrupted search; finished trials stay."""
-    _check_run(folder)
+    check_run(folder)
     limit = _seconds(time_limit)
     from search.config import Config
     from search.experiment import resume as go_on
     from search.journal import read_events
 
+    section = Config.load(folder / "config.toml").search
     _watched(
         folder,
-        trials or Config.load(folder / "config.toml").search.trials,
+        trials or section.trials,
         lambda listen: go_on(
             folder, trials=trials, time_limit=limit, address=address, on_event=listen
         ),
         read_events(folder / JOURNAL),
+        recording=section.recording,
     )
-
-
-@app.command()
-def confirm(folder: Folder) -> None:
-    """Opens the test split once, for the front as it was chosen on tune."""
-    _check_run(folder)
-    from search.confirm import confirm as open_test
-
-    front = open_test(folder)
-    _show(front)
-    if front.get("opening") is not None:
-        typer.echo(f"Openings of these test rows so far: {front['opening']}")
 
 
 @app.command()
@@ -136,7 +126,7 @@ def report(
     group: Annotated[str | None, typer.Option(help="Other groups: race, sex*race.")] = None,
 ) -> None:
     """Writes the report again from the counts; nothing is retrained."""
-    _check_run(folder)
+    check_run(folder)
     _check_view(tolerance, bias, group)
     from search.reporting import report as write
 
@@ -150,7 +140,7 @@ def export(
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to.")] = None,
 ) -> None:
     """Writes one candidate's weights, correction and card for use elsewhere."""
-    _check_run(folder)
+    check_run(folder)
     from search.export import card_of
     from search.export import export as write
 
@@ -169,16 +159,25 @@ def list_entries(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="methods|datasets|models|measures|samplers|schedulers|presets",
+            metavar="methods|datasets|models|measures|samplers|schedulers|presets|runs",
             show_default=False,
         ),
     ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="runs: those in this folder.")
+    ] = Path("runs"),
 ) -> None:
-    """Shows the names that an experiment can use, each with its source."""
+    """Shows the names that an experiment can use, each with its source; or a folder's runs."""
+    if what == "runs":
+        from search.run_list import run_lines
+
+        for line in run_lines(folder):
+            typer.echo(line)
+        return
     from search.listing import KINDS, rows
 
     if what not in KINDS:
-        raise UserError(unknown("list", what, KINDS))
+        raise UserError(unknown("list", what, [*KINDS, "runs"]))
     _print_rows(rows(KINDS[what]))
 
 
@@ -187,10 +186,13 @@ def _watched(
     trials: int,
     start: Callable[[Listener], RunResult],
     before: Iterable[Event] = (),
+    *,
+    recording: bool = False,
 ) -> None:
     """Runs a search with its progress shown; says how to go on with an interrupted one.
 
-    `before` is what earlier sessions of a resumed search have done.
+    `before` is what earlier sessions of a resumed search have done; a `recording` has counted the
+    test rows all along, so nothing is left to confirm.
     """
     import optuna
 
@@ -213,32 +215,15 @@ def _watched(
         else:
             typer.echo("\nInterrupted before the search began; nothing was written.", err=True)
         raise typer.Exit(INTERRUPTED) from error
-    _show(result.front)
+    show(result.front)
     typer.echo(f"Run: {result.folder}")
     chosen = next((point for point in result.front["points"] if point["chosen"]), None)
-    if chosen is not None and chosen["test"] is None:
+    if recording:
+        typer.echo(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
+    elif chosen is not None and chosen["test"] is None:
         typer.echo(f"Next: fairfront confirm {result.folder}")
     elif chosen is None:
         typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
-
-
-def _show(front: Front) -> None:
-    from rich.console import Console
-
-    from search.summary import front_table, legend, verdict
-
-    Console().print(front_table(front))
-    typer.echo(f"{legend(front)}\n{verdict(front)}")
-
-
-def _check_run(folder: Path) -> None:
-    if (folder / JOURNAL).is_file():
-        return
-    beside = folder.parent.glob(f"*/{JOURNAL}") if folder.parent.is_dir() else ()
-    runs = [path.parent.name for path in beside]
-    close = nearest(folder.name, runs)
-    hint = f"; did you mean {folder.parent / close}?" if close else ""
-    raise UserError(f"{folder}: holds no run (there is no {JOURNAL}){hint}")
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from analysis.seed_spread import spread
 from search import tracking
 from search.errors import UserError
 from search.front import Front, View, decisions_of_references, values_of, view_of
@@ -16,6 +17,8 @@ from search.journal import Event, Journal
 from search.ledger import record_opening
 from search.problem import Build, Problem, open_problem
 from search.run_folder import RunFolder
+from search.seeds import Listener, seed_rows
+from trainables.candidates import CandidateStore
 from trainables.corrections.decision import Decision, decision_from_dict
 from trainables.data import FairData
 from trainables.world import World
@@ -28,19 +31,28 @@ def confirm(
     *,
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
+    seeds: int = 0,
+    address: str | None = None,
+    listener: Listener | None = None,
 ) -> Front:
     """Evaluates the front of a run on the sealed test split and stores what it finds.
 
+    With `seeds`, the chosen settings are first trained again with so many other seeds (on the Ray
+    cluster at `address`, or on this machine); their candidates are named and evaluated along with
+    the front, and `seeds` and `spread` of the front say how they fared.
+
     The front's `opening` says the how-manieth opening of these test rows it was, from 1. A second
-    call returns what the first one stored. With nothing feasible nothing is opened.
+    call returns what the first one stored; seeds that it adds have values on tune alone, since
+    test is opened once. With nothing feasible nothing is opened.
     Raises UserError where the run is not complete or its test rows have changed.
     """
     folder = RunFolder(Path(path))
-    if (stored := folder.confirmation()) is not None:
+    stored = folder.confirmation()
+    if stored is not None and len(stored.get("seeds", ())) >= seeds:
         return stored
     if folder.config().search.recording:
         raise UserError(f"confirm: {path} is a recording, which counted the test rows all along")
-    front, facts = folder.front(), folder.facts()
+    front, facts = stored or folder.front(), folder.facts()
     if not any(point["chosen"] for point in front["points"]):
         return front
     if facts["in_memory"] and data is None:
@@ -50,8 +62,15 @@ def confirm(
     problem = open_problem(folder.config(), data, model)
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(f"confirm: the data of {path} have changed since the search was started")
+    if seeds:
+        rows = seed_rows(folder, problem, front, seeds, address=address, listener=listener)
+        known = front.get("seeds", [])
+        front = {**front, "seeds": [*known, *rows[len(known) :]]}
+    if stored is not None:
+        return folder.save_front(_with_spread(front), confirmed=True)
     opening = _announce(folder, front, facts)
-    confirmed = {**_evaluated(folder, problem, front, facts), "opening": opening}
+    evaluated = _evaluated(folder, problem, front, facts)
+    confirmed = {**_with_spread(evaluated), "opening": opening}
     folder.save_front(confirmed, confirmed=True)
     _append(folder, "confirm", opening=opening)
     if problem.config.tracking.enabled:
@@ -63,7 +82,8 @@ def _announce(folder: RunFolder, front: Front, facts: Event) -> int:
     """Writes down what will be looked at, then the opening itself, before anything is opened."""
     names = [point["candidate"] for point in front["points"]]
     chosen = next(point["candidate"] for point in front["points"] if point["chosen"])
-    _append(folder, "confirm_start", front=names, chosen=chosen)
+    seeds = [row["candidate"] for row in front.get("seeds", [])]
+    _append(folder, "confirm_start", front=names, chosen=chosen, seeds=seeds)
     return record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
 
 
@@ -73,14 +93,21 @@ def _append(folder: RunFolder, kind: str, **values: Any) -> None:
     journal.close()
 
 
+def _with_spread(front: Front) -> Front:
+    return {**front, "spread": spread(front["seeds"])} if "seeds" in front else front
+
+
 def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) -> Front:
-    """The front with test values for every point, the dense net and the reference lines."""
+    """The front with test values for every point, seed, the dense net and the reference lines."""
     view = view_of(facts)
     dense = folder.dense(problem.untrained())
     world = World.open(problem.prepared, dense, problem.objective)
-    together = len(front["points"]) + 1 + len(front["references"])
+    rows = front.get("seeds", [])
+    together = len(front["points"]) + len(rows) + 1 + len(front["references"])
     level = 1 - (1 - LEVEL) / together  # Bonferroni: all intervals hold at once
-    points = [_confirmed(folder, point, world, view, level) for point in front["points"]]
+    store, of_seeds = folder.candidates, folder.seeds.candidates
+    points = [_confirmed(store, point, world, view, level) for point in front["points"]]
+    seeds = [_confirmed(of_seeds, row, world, view, level) for row in rows]
     counts = world.count(world.dense, "test")
     decisions = decisions_of_references(folder.dense_event(), facts, view)
 
@@ -92,16 +119,22 @@ def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) 
         for reference in front["references"]
     ]
     dense_row = {**front["dense"], "test": references[0]["test"]}
-    return {**front, "dense": dense_row, "references": references, "points": points}
+    confirmed = {**front, "dense": dense_row, "references": references, "points": points}
+    return {**confirmed, "seeds": seeds} if seeds else confirmed
 
 
 def _confirmed(
-    folder: RunFolder, point: dict[str, Any], world: World, view: View, level: float
+    store: CandidateStore, point: dict[str, Any], world: World, view: View, level: float
 ) -> dict[str, Any]:
-    store = folder.candidates
+    """A point of the front or a seed with its test values.
+
+    A seed without a feasible candidate promised nothing that could be kept.
+    """
+    if point["candidate"] is None:
+        return {**point, "kept_promise": False}
     masked = store.load(point["candidate"], deepcopy(world.dense))
     decision = decision_from_dict(store.facts(point["candidate"])["decision"])
     counts = world.count(masked.net, "test")
     test = values_of(counts, decision, view, sparsity=point["tune"]["sparsity"], level=level)
     kept = test["bias"] is not None and test["bias"] < view.objective.tolerance
-    return {**point, "test": test, "kept_promise": bool(kept)}
+    return {**point, "test": test, "kept_promise": bool(kept and point["feasible"])}

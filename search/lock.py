@@ -55,6 +55,22 @@ def refuse_if_written(folder: Path) -> None:
     WriteLock(folder).release()
 
 
+def is_written(folder: Path) -> bool:
+    """Whether another process writes this run now. Changes nothing, not even the lock's file."""
+    path = folder / LOCK
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        return False
+
+
 def _holder(file: BinaryIO) -> str:
     file.seek(0)
     return file.read(1000).decode(errors="replace") or "another process"

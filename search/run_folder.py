@@ -24,6 +24,7 @@ from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
 
 TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
+DATA = "data"  # inputs too large to be copied, while a search runs
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class RunFolder:
     @property
     def candidates(self) -> CandidateStore:
         return CandidateStore(self.path / "candidates")
+
+    @property
+    def seeds(self) -> RunFolder:
+        """Journal and candidates of the chosen settings trained again with other seeds."""
+        return RunFolder(self.path / "seeds")
 
     def refuse_existing(self) -> None:
         """Raises UserError where the folder holds a run or anything else."""
@@ -125,7 +131,8 @@ class RunFolder:
 
     def tidy(self, finished: Iterable[str]) -> None:
         """Removes what nothing reads any more: Tune's files and checkpoints of finished trials."""
-        shutil.rmtree(self.path / TUNE, ignore_errors=True)
+        for spent in (TUNE, DATA):
+            shutil.rmtree(self.path / spent, ignore_errors=True)
         for trial in finished:
             checkpoint_path(self.path, trial).unlink(missing_ok=True)
 
@@ -133,6 +140,11 @@ class RunFolder:
         """The front with its test values, as `confirm` stored it, or None before that."""
         path = self.path / "confirmed.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def stored_fronts(self) -> list[Front]:
+        """Every front that was written to the folder: the search's own, other views, confirmed."""
+        paths = [*sorted(self.path.glob("front*.json")), self.path / "confirmed.json"]
+        return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The front's points, the trials and the reports as frames."""

@@ -50,6 +50,10 @@ class CandidateStore:
         partial.replace(self.path(name))
         return name
 
+    def files(self) -> list[Path]:
+        """All candidates' files, sorted by name."""
+        return sorted(self.folder.glob("*.safetensors"))
+
     def drop(self, candidate: str) -> None:
         self.path(candidate).unlink(missing_ok=True)
 

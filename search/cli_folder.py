@@ -1,0 +1,38 @@
+"""What the commands about one run share: its folder, checked, and its front, shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from search.front import Front
+
+JOURNAL = "journal.jsonl"
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
+
+
+def check_run(folder: Path) -> None:
+    """Raises UserError where the folder holds no run, and names the nearest one that does."""
+    if (folder / JOURNAL).is_file():
+        return
+    beside = folder.parent.glob(f"*/{JOURNAL}") if folder.parent.is_dir() else ()
+    runs = [path.parent.name for path in beside]
+    close = nearest(folder.name, runs)
+    hint = f"; did you mean {folder.parent / close}?" if close else ""
+    raise UserError(f"{folder}: holds no run (there is no {JOURNAL}){hint}")
+
+
+def show(front: Front) -> None:
+    """The front as a table, what its marks mean, what was chosen and how it fared."""
+    from rich.console import Console
+
+    from search.summary import front_table, legend, verdict
+
+    Console().print(front_table(front))
+    typer.echo(f"{legend(front)}\n{verdict(front)}")

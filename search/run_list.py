@@ -1,0 +1,141 @@
+"""The runs of a folder at a glance; big journals are not parsed for it."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.errors import UserError
+from search.lock import is_written
+from search.sizes import human
+
+JOURNAL = "journal.jsonl"
+ENDS = ("finished", "stopped", "failed")
+HEADINGS = (
+    *("run", "state", *ENDS, "performance", "bias", "journal"),
+    *("candidates", "", "checkpoints", "mlflow"),
+)
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """What one line of `list runs` says; sizes in bytes."""
+
+    name: str
+    state: str  # running, interrupted, complete, confirmed
+    ends: Counter[str]  # how trials ended
+    chosen: tuple[float, float] | None  # performance and bias: on test once confirmed, else tune
+    journal: int
+    candidates: tuple[int, int]  # files, bytes
+    checkpoints: int
+    mlflow: int
+
+    def cells(self) -> tuple[str, ...]:
+        performance, bias = (f"{x:.3f}" for x in self.chosen) if self.chosen else ("-", "-")
+        number, size = self.candidates
+        return (
+            *(self.name, self.state, *(str(self.ends[end]) for end in ENDS)),
+            *(performance, bias, human(self.journal), str(number), human(size)),
+            *(human(self.checkpoints), human(self.mlflow)),
+        )
+
+
+def run_lines(folder: Path) -> list[str]:
+    """A heading and one aligned line for each run in `folder`, or for `folder` if it is one.
+
+    Raises UserError where there is none.
+    """
+    inside = sorted(folder.glob(f"*/{JOURNAL}")) if folder.is_dir() else []
+    runs = [folder / JOURNAL] if (folder / JOURNAL).is_file() else inside
+    if not runs:
+        raise UserError(f"list runs: {folder} holds no runs")
+    rows = [HEADINGS, *(run_line(journal.parent).cells() for journal in runs)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = 2  # columns that are read from the left: name and state
+    return [
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def run_line(folder: Path) -> RunLine:
+    ends, complete = _ends(folder / JOURNAL)
+    confirmed = folder / "confirmed.json"
+    front = confirmed if confirmed.exists() else folder / "front.json"
+    mlflow = _bytes(folder / "mlartifacts") + _size(folder / "mlflow.db")
+    candidates = [p.stat().st_size for p in folder.glob("candidates/*.safetensors")]
+    return RunLine(
+        name=folder.resolve().name,
+        state=_state(folder, complete=complete),
+        ends=ends,
+        chosen=_chosen(front),
+        journal=_size(folder / JOURNAL),
+        candidates=(len(candidates), sum(candidates)),
+        checkpoints=_bytes(folder / "checkpoints"),
+        mlflow=mlflow,
+    )
+
+
+def _state(folder: Path, *, complete: bool) -> str:
+    if is_written(folder):
+        return "running"
+    if (folder / "confirmed.json").exists():
+        return "confirmed"
+    return "complete" if complete else "interrupted"
+
+
+def _ends(journal: Path) -> tuple[Counter[str], bool]:
+    """How trials ended, and whether the search did: the last of its ends is the last of all."""
+    ends: Counter[str] = Counter()
+    complete = False
+    for line in _lines_of_ends(journal):
+        event = json.loads(line)
+        if event["event"] == "trial_end":
+            ends[event["status"]] += 1
+        complete = event["event"] == "search_end"
+    return ends, complete
+
+
+def _lines_of_ends(journal: Path) -> Iterator[bytes]:
+    """The lines of trial_start, trial_end and search_end alone, found in the bytes of the file:
+    reports, which are nearly all of it, are passed over."""
+    if not journal.stat().st_size:
+        return
+    with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        begin = 0
+        while (end := text.find(b"\n", begin)) >= 0:
+            if text[begin : begin + len(_REPORT)] != _REPORT:
+                line = text[begin:end]
+                if line.startswith(_ENDS):
+                    yield line
+            begin = end + 1
+
+
+_REPORT = b'{"event":"report"'
+_ENDS = (b'{"event":"trial_start"', b'{"event":"trial_end"', b'{"event":"search_end"')
+
+
+def _chosen(front: Path) -> tuple[float, float] | None:
+    if not front.exists():
+        return None
+    points = json.loads(front.read_text(encoding="utf-8"))["points"]
+    for point in points:
+        if point["chosen"]:
+            values = point["test"] or point["tune"]
+            return values["performance"], values["bias"]
+    return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
