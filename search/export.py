@@ -40,7 +40,7 @@ def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     target = to or folder.path / "exports" / point["candidate"]
     if target.exists() and any(target.iterdir()):
         raise UserError(f"export: must be a new or empty folder, got {target} (exported before?)")
-    card = _card(folder, point)
+    card = card_of_point(folder, point)
     target.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder.candidates.path(point["candidate"]), target / WEIGHTS)
     write_json(target / CARD, card)
@@ -138,7 +138,8 @@ def _point(folder: RunFolder, candidate: str) -> dict[str, Any]:
     return dict(found[0])
 
 
-def _card(folder: RunFolder, point: dict[str, Any]) -> dict[str, Any]:
+def card_of_point(folder: RunFolder, point: dict[str, Any]) -> dict[str, Any]:
+    """All that a point of the front needs to be used, and what is known of it; JSON-able."""
     config, facts = folder.config(), folder.facts()
     stored = folder.candidates.facts(point["candidate"])
     model = {

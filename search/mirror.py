@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from analysis.events import event_of
-from analysis.front_table import front_frame
-from analysis.trials import hypervolume_by_trial, reports_frame, trials_frame
+from search.growing_front import GrowingFront
 from search.journal import Event
 
 SEARCH = ""  # stands where a trial's name would: the run of the search itself
@@ -21,11 +20,6 @@ RUN_STATUS: Mapping[str, RunStatus] = {
     "stopped": "KILLED",
     "failed": "FAILED",
 }
-
-FIRST_COLUMNS = (
-    *("trial", "method", "chosen", "tune performance", "tune bias", "tune sparsity"),
-    *("test performance", "test bias", "kept_promise", "feasible", "needs_group"),
-)
 
 
 @dataclass(frozen=True)
@@ -70,19 +64,23 @@ class Translator:
 
     def __init__(self) -> None:
         self.over = False  # the journal says that the search has ended
+        self.front: GrowingFront | None = None  # from the first event on
         self.running: set[str] = set()
         self.last_time: dict[str, int] = {}  # of each run, milliseconds
         self._epochs: dict[str, int] = {}
         self._ended = dict.fromkeys(RUN_STATUS, 0)
-        self._outline: list[Event] = []  # starts, candidates and ends, without their counts
 
     def updates(self, end: int, event: Event) -> list[Update]:
         """What the event that ends at byte `end` tells; empty for what is of no concern here."""
+        if self.front is not None:
+            self.front.take(event)
         match event["event"]:
             case "experiment":
+                self.front = GrowingFront(event)
                 found = [self._update(SEARCH, end, event)]
             case "dense":
-                found = [self._update(SEARCH, end, event, metrics=measured(event, "dense/tune/"))]
+                values = {f"dense/tune/{name}": event[name] for name in ("performance", "bias")}
+                found = [self._update(SEARCH, end, event, metrics=numbers(values))]
             case "trial_start":
                 found = [self._start(end, event)]
             case "report":
@@ -98,20 +96,13 @@ class Translator:
         self.over = event["event"] == "search_end"
         return found
 
-    def hypervolumes(self, reference: Sequence[float]) -> list[tuple[int, float]]:
-        """(milliseconds, hypervolume) after each ended trial, from `reference` on.
-
-        `reference` is (performance, bias, sparsity), or without sparsity where it is no objective.
-        """
-        ideal = (1.0, 0.0, 1.0)[: len(reference)]
-        trials, reports = trials_frame(self._outline), reports_frame(self._outline)
-        curve = hypervolume_by_trial(trials, reports, reference, ideal)
-        times = (round(1000 * ended) for ended in curve["ended"])
-        return list(zip(times, curve["hypervolume"].tolist(), strict=True))
+    @property
+    def ended(self) -> int:
+        """The number of trials that have ended."""
+        return sum(self._ended.values())
 
     def _start(self, end: int, event: Event) -> Update:
         self.running.add(event["trial"])
-        self._outline.append({key: event[key] for key in ("event", "trial", "method", "time")})
         params = flat(event["spec"]["settings"])
         tags = {"fairfront.method": event["method"]}
         return self._update(event["trial"], end, event, params=params, tags=tags)
@@ -122,8 +113,6 @@ class Translator:
             return []
         self._epochs[trial] = epoch
         self.running.add(trial)
-        if event["candidate"]:
-            self._outline.append({key: event[key] for key in _OF_CANDIDATES})
         names = ("performance", "bias", "sparsity", "live", "charged", "seconds")
         metrics = numbers({name: event[name] for name in names})
         metrics |= numbers({f"loss/{name}": loss for name, loss in event["losses"].items()})
@@ -132,23 +121,19 @@ class Translator:
     def _end(self, end: int, event: Event) -> list[Update]:
         trial, status = event["trial"], event["status"]
         self.running.discard(trial)
-        self._outline.append(event)
         self._ended[status] += 1
-        tags = {"fairfront.status": status, "fairfront.reason": event["reason"] or ""}
+        reason = {"fairfront.reason": event["reason"]} if event["reason"] else {}
+        tags = {"fairfront.status": status, **reason}
         ended = {f"trials/{key}": float(count) for key, count in self._ended.items()}
+        if self.front is not None:
+            ended["hypervolume"] = self.front.hypervolume
         return [
             self._update(trial, end, event, tags=tags, status=RUN_STATUS[status]),
-            self._update(SEARCH, end, event, step=sum(self._ended.values()), metrics=ended),
+            self._update(SEARCH, end, event, step=self.ended, metrics=ended),
         ]
 
     def _update(self, trial: str, end: int, event: Event, **told: Any) -> Update:
         return Update(trial, end, round(1000 * event["time"]), **told)
-
-
-_OF_CANDIDATES = (
-    *("event", "trial", "epoch", "time", "candidate", "feasible", "beats_trivial"),
-    *("performance", "bias", "sparsity"),
-)
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:
@@ -169,23 +154,3 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             found[prefix + name] = value if isinstance(value, str) else json.dumps(value)
     return found
-
-
-def front_table(front: Mapping[str, Any]) -> str:
-    """The points of a front.json, one row each, as MLflow stores tables; telling columns first."""
-    frame = front_frame(front).dropna(axis="columns", how="all")
-    frame.columns = frame.columns.str.replace(".", " ")  # MLflow's page takes dots for paths
-    first = [name for name in FIRST_COLUMNS if name in frame]
-    rest = [name for name in frame if name not in first]
-    return str(frame[[*first, *rest]].to_json(orient="split", index=False))
-
-
-def measured(values: Mapping[str, Any] | None, prefix: str) -> dict[str, float]:
-    """One split's values of a front.json as metrics: performance, bias, its interval, measures."""
-    if values is None:
-        return {}
-    low, high = values.get("bias_interval") or (None, None)
-    plain = {name: values.get(name) for name in ("performance", "bias", "sparsity")}
-    named = {**plain, "bias_low": low, "bias_high": high}
-    measures = {f"measure/{name}": value for name, value in values.get("measures", {}).items()}
-    return numbers({f"{prefix}{name}": value for name, value in (named | measures).items()})

@@ -22,13 +22,10 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a creation repeated blindly would double a run
 }
 EXPERIMENT = "fairfront"
-NOTE = """One search of fairfront; its trials are the nested runs.
-
-- the front: `tags."fairfront.front" = 'true'`
-- the chosen trial: `tags."fairfront.chosen" = 'true'`
-- under a tolerance: `metrics.bias < 0.05`
-
-Everything was measured on tune, apart from what begins with `test/`."""
+ABOUT = {  # the experiment's own tags: MLflow's page shows runs, not traces of language models
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": "Searches of fairfront: one run each, their trials nested in it.",
+}
 # MLflow's limits: 1000 metrics, 100 params and 100 tags a batch, 1000 of all together.
 METRICS_A_BATCH, PARAMS_A_BATCH = 850, 90
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -52,9 +49,13 @@ class SearchRuns:
     run itself, written after it. So a mirror that died anywhere goes on without doubling anything.
     """
 
-    def __init__(self, uri: str, search: str, name: str) -> None:
+    def __init__(self, uri: str, search: str, name: str, *, rebuildable: bool = False) -> None:
+        """`search` identifies the search, whatever its folder is called; `rebuildable`: the store
+        holds nothing else than copies, see `_write_lazily`."""
+        if rebuildable:
+            _write_lazily()
         self._client = _client(uri)
-        self._search = search  # identifies the search, whatever its folder is called
+        self._search = search
         self._name = name
         self._experiment = self._open_experiment(uri)
         self._runs: dict[str, Run] | None = None
@@ -128,8 +129,11 @@ class SearchRuns:
             self._client.set_tag(run.id, name, value)
             run.tags[name] = value
 
-    def put_file(self, run: Run, path: Path) -> None:
-        self._client.log_artifact(run.id, str(path))
+    def put_file(self, run: Run, path: Path, under: str | None = None) -> None:
+        self._client.log_artifact(run.id, str(path), under)
+
+    def put_folder(self, run: Run, path: Path, under: str) -> None:
+        self._client.log_artifacts(run.id, str(path), under)
 
     def put_table(self, run: Run, table: str, file: str) -> None:
         """A table as `log_table` stores it, but in place of an older one: that method appends."""
@@ -145,9 +149,7 @@ class SearchRuns:
     def _create(self, trial: str, first: Update) -> Run:
         tags = {"fairfront.run_id": self._search, "mlflow.source.name": "fairfront"}
         name = self._name
-        if trial == SEARCH:
-            tags["mlflow.note.content"] = NOTE
-        else:
+        if trial != SEARCH:
             parent = self.find(SEARCH)
             if parent is None:
                 raise RuntimeError(f"tracking: trial {trial} was told of before its search")
@@ -198,7 +200,7 @@ class SearchRuns:
         found = self._client.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
-                return str(self._client.create_experiment(EXPERIMENT, place))
+                return str(self._client.create_experiment(EXPERIMENT, place, ABOUT))
             except MlflowException:  # where another search has just created it, that one serves
                 found = self._client.get_experiment_by_name(EXPERIMENT)
                 if found is None:
@@ -214,6 +216,19 @@ def _client(uri: str) -> Any:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri)
+
+
+def _write_lazily() -> None:
+    """SQLite stops waiting for the disk at each commit: a trial takes seven.
+
+    A killed process loses nothing by it. Only a machine that loses power may damage the file,
+    which is then made again from the journal.
+    """
+    from sqlalchemy import Engine, event
+
+    @event.listens_for(Engine, "connect")
+    def _(connection: Any, record: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def _chunks(entries: list[Any], size: int) -> list[list[Any]]:

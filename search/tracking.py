@@ -9,29 +9,28 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import logging
 import os
 import subprocess
 import sys
 import threading
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from search.journal import read_events
-from search.mirror import SEARCH, Follower, Translator, Update, flat, front_table, measured
-from search.mlflow_runs import Run, SearchRuns
+from search.mirror import SEARCH, Follower, Translator, Update
+from search.mirror_folder import FolderMirror
+from search.mlflow_runs import SearchRuns
 
 log = logging.getLogger(__name__)
 
-ARTIFACTS = ("config.toml", "front.json", "front.csv", "front.png", "report.html")
-LINES = 2000  # of the journal, taken in one pass
+LINES = 10_000  # of the journal, taken in one pass
 POLL = 0.5  # seconds between two looks at a journal that does not grow
+REST = 3.0  # seconds between two passes while the search runs: fewer and larger requests
+SHARE = 2  # ... and at least so many times what the last pass took
 LONGEST_WAIT = 30.0  # seconds between two attempts at a tracking server that is away
 PATIENCE = 20.0  # seconds that a mirror goes on trying once its search has ended
 
@@ -41,15 +40,16 @@ def default_uri(folder: Path) -> str:
     return f"sqlite:///{folder.resolve()}/mlflow.db"
 
 
-def start_mirror(folder: Path, uri: str | None = None) -> subprocess.Popen[bytes]:
+def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subprocess.Popen[bytes]:
     """Starts the process that mirrors `folder` into MLflow; what it has to say goes to mirror.log.
 
-    It is kept apart from Ctrl-C in the terminal: the search tells it when to end.
+    With `nice` 19 it takes what a search leaves. It is kept apart from Ctrl-C in the terminal: the search tells it when to end.
     """
     root = str(Path(__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # -P: a folder of the user's that is called `search` must not be imported in our place.
     command = [sys.executable, "-P", "-m", "search.tracking", str(folder.resolve())]
+    command += ["--nice", str(nice)]
     if uri is not None:
         command += ["--uri", uri]
     with (folder / "mirror.log").open("ab") as output:
@@ -83,7 +83,7 @@ def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
 
     Where it could not, a warning says so: the run folder holds everything, MLflow is a mirror.
     """
-    if finish_mirror(start_mirror(folder, uri), timeout):
+    if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
         return True
     log.warning("tracking: MLflow does not know all of %s yet; mirror.log says why", folder)
     return False
@@ -101,16 +101,18 @@ class Mirror:
         self._follower = Follower(folder / "journal.jsonl")
         self._translator = Translator()
         self._pending: list[Update] = []
-        self._sent: dict[str, tuple[int, int]] = {}  # file -> its (mtime, size) when it was sent
         self._runs: SearchRuns | None = None
+        self._files: FolderMirror | None = None
 
-    def catch_up(self) -> bool:
-        """One pass; False where there was nothing new in the journal."""
-        for end, event in self._follower.lines(LINES):
+    def catch_up(self, *, ending: bool = False) -> bool:
+        """One pass; False where there was nothing new in the journal. `ending`: nothing is held
+        back for a later pass."""
+        # While a server is away nothing more is read: what waits stays within bounds.
+        for end, event in self._follower.lines(LINES - len(self._pending)):
             self._pending += self._translator.updates(end, event)
         if self._follower.offset == 0:
             return False
-        runs = self._open()
+        runs, files = self._open()
         told = bool(self._pending)
         by_trial = sorted(self._pending, key=lambda update: update.trial)  # SEARCH comes first
         for trial, updates in groupby(by_trial, key=lambda update: update.trial):
@@ -119,8 +121,7 @@ class Mirror:
         if parent is not None and told and not self._translator.over:
             runs.set_status(parent, "RUNNING", 0)  # goes on after an interruption
         self._pending.clear()
-        if not told:
-            self._send_files(runs)
+        files.tell(at_once=ending and not told)
         return told
 
     def settle(self) -> None:
@@ -133,68 +134,13 @@ class Mirror:
             if run is not None:
                 self._runs.set_status(run, "KILLED", self._translator.last_time[trial])
 
-    def _open(self) -> SearchRuns:
-        if self._runs is None:
+    def _open(self) -> tuple[SearchRuns, FolderMirror]:
+        if self._runs is None or self._files is None:
             facts = next(read_events(self.folder / "journal.jsonl"))
-            self._runs = SearchRuns(self.uri, facts["run"], facts["name"])
-        return self._runs
-
-    def _send_files(self, runs: SearchRuns) -> None:
-        parent = runs.find(SEARCH)
-        if parent is None:
-            return
-        for name in ARTIFACTS:
-            path = self.folder / name
-            state = (path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None
-            if state is None or self._sent.get(name) == state:
-                continue
-            if name == "config.toml":
-                config = tomllib.loads(path.read_text())
-                # Where this copy lies is no setting of the search, and is nobody else's business.
-                config.pop("tracking", None)
-                runs.log(parent, [], flat(config))
-            if name == "front.json":
-                self._send_front(runs, parent, json.loads(path.read_text()))
-            runs.put_file(parent, path)
-            self._sent[name] = state
-
-    def _send_front(self, runs: SearchRuns, parent: Run, front: dict[str, Any]) -> None:
-        """The front as a table, its trials' tags, what was confirmed on test, the hypervolume."""
-        runs.put_table(parent, front_table(front), "front_table.json")
-        for trial, run in runs.trials().items():
-            points = [point for point in front["points"] if point["trial"] == trial]
-            on_front = any(point["feasible"] for point in points)
-            chosen = any(point["chosen"] for point in points)
-            runs.set_tag(run, "fairfront.front", "true" if on_front else None)
-            runs.set_tag(run, "fairfront.chosen", "true" if chosen else None)
-            for point in points:
-                self._send(runs, run, measured(point["test"], "test/"), trial, point["epoch"])
-        self._send(runs, parent, measured(front["dense"]["test"], "dense/test/"))
-        for point in front["points"]:
-            if point["chosen"]:
-                self._send_chosen(runs, parent, point)
-        reference = front["objective"]["reference"][: 2 + front["objective"]["sparsity"]]
-        curve = enumerate(self._translator.hypervolumes(reference), start=1)
-        runs.log(parent, [("hypervolume", value, time, step) for step, (time, value) in curve])
-
-    def _send_chosen(self, runs: SearchRuns, parent: Run, point: dict[str, Any]) -> None:
-        kept = point["kept_promise"]
-        runs.set_tag(parent, "fairfront.candidate", point["candidate"])
-        runs.set_tag(parent, "fairfront.kept_promise", None if kept is None else json.dumps(kept))
-        for split in ("tune", "test"):
-            self._send(runs, parent, measured(point[split], f"chosen/{split}/"))
-
-    def _send(
-        self,
-        runs: SearchRuns,
-        run: Run,
-        metrics: dict[str, float],
-        trial: str = SEARCH,
-        step: int = 0,
-    ) -> None:
-        # The time is that of the journal's last line about the run: said twice, nothing doubles.
-        time = self._translator.last_time[trial]
-        runs.log(run, [(name, value, time, step) for name, value in metrics.items()])
+            own = self.uri == default_uri(self.folder)
+            self._runs = SearchRuns(self.uri, facts["run"], facts["name"], rebuildable=own)
+            self._files = FolderMirror(self.folder, self._runs, self._translator)
+        return self._runs, self._files
 
 
 def follow(folder: Path, uri: str, ended: threading.Event) -> int:
@@ -206,11 +152,13 @@ def follow(folder: Path, uri: str, ended: threading.Event) -> int:
         if ending and deadline is None:
             deadline = time.monotonic() + PATIENCE
         try:
-            told = mirror.catch_up()
+            begun = time.monotonic()
+            told = mirror.catch_up(ending=ending)
             if ending and not told:
                 mirror.settle()
                 return 0
-            wait, said = POLL, ""
+            took = time.monotonic() - begun
+            wait, said = min(LONGEST_WAIT, max(REST, SHARE * took)) if told else POLL, ""
         except Exception as error:
             # A server that is away, a database that is locked: there is always a next time.
             if str(error) != said:
@@ -222,7 +170,7 @@ def follow(folder: Path, uri: str, ended: threading.Event) -> int:
             wait, told = min(2 * wait, LONGEST_WAIT), False
         if ending:
             time.sleep(0 if told else min(wait, 2.0))
-        elif not told:
+        else:
             ended.wait(wait)
 
 
@@ -248,13 +196,14 @@ def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m search.tracking DIR [--uri URI]`, until the end of standard input."""
+    """`python -m search.tracking DIR [--uri URI] [--nice N]`, until the end of standard input."""
     parser = argparse.ArgumentParser(prog="python -m search.tracking", description=__doc__)
     parser.add_argument("folder", type=Path, help="a run folder with journal.jsonl")
     parser.add_argument("--uri", help="a tracking server or database; default: DIR/mlflow.db")
+    parser.add_argument("--nice", type=int, default=0, help="by how much it steps back")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    os.nice(10)
+    os.nice(given.nice)
     ended = threading.Event()
 
     def wait_for_end() -> None:

@@ -15,6 +15,11 @@ name = "adult"
 methods = ["adv_ft"]
 """
 EPOCHS = 6
+EXPERIMENT = {
+    **{"name": "adult-sex", "run": "0123abcd", "sparsity": False, "reference": [0.5, 0.05, 0.0]},
+    **{"group": "sex", "group_names": ["Female", "Male"]},
+    "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.05, "margin": 0.02},
+}
 
 
 def write_trial(journal, trial, status="finished", epochs=EPOCHS):
@@ -30,7 +35,10 @@ def report(trial, epoch, last):
         **{"trial": trial, "epoch": epoch, "losses": {"task": 1 / epoch}, "live": 1.0},
         **{"sparsity": 0.5, "charged": 10 * epoch, "seconds": 0.01, "performance": 0.75},
         **{"bias": 0.1 / epoch, "feasible": True, "beats_trivial": True, "dropped": []},
-        **{"candidate": f"{trial}-{epoch}" if last else None, "counts": {}, "decision": {}},
+        **{"candidate": f"{trial}-{epoch}" if last else None, "counts": {}},
+        **{"performance_se": 0.01, "performance_interval": [0.73, 0.77]},
+        **{"bias_interval": [0.05 / epoch, 0.15 / epoch], "measures": {"aod": -0.1 / epoch}},
+        "decision": {"kind": "threshold", "index": 5, "threshold": 0.5, "trivial": False},
     }
 
 
@@ -38,17 +46,17 @@ def begin(folder):
     folder.mkdir(exist_ok=True)
     (folder / "config.toml").write_text(CONFIG)
     journal = Journal(folder)
-    journal.append("experiment", name="adult-sex", run="0123abcd")
+    journal.append("experiment", **EXPERIMENT)
     return journal
 
 
 def values(performance, bias):
-    interval = [bias - 0.01, bias + 0.01]
     plain = {"performance": performance, "bias": bias, "sparsity": 0.5, "measures": {"aod": bias}}
-    return {**plain, "bias_interval": interval}
+    intervals = {"performance_interval": [performance - 0.02, performance + 0.02]}
+    return {**plain, **intervals, "bias_interval": [bias - 0.01, bias + 0.01]}
 
 
-def write_front(folder, trials, chosen, test=None):
+def write_front(folder, trials, chosen, test=None, **more):
     points = [
         {
             **{"candidate": f"{trial}-{EPOCHS}", "trial": trial, "epoch": EPOCHS},
@@ -58,10 +66,13 @@ def write_front(folder, trials, chosen, test=None):
         }
         for trial in trials
     ]
-    objective = {"reference": [0.5, 0.05, 0.0], "sparsity": False}
     dense = {"tune": values(0.8, 0.1), "test": test and values(0.8, 0.12)}
-    front = {"name": "adult-sex", "objective": objective, "dense": dense, "points": points}
-    (folder / "front.json").write_text(json.dumps(front))
+    aim = {"group": "sex", "sparsity": False, "reference": [0.5, 0.05, 0.0]}
+    front = {
+        **{"name": "adult-sex", "objective": EXPERIMENT["objective"] | aim, "opening": None},
+        **{"hypervolume": 0.3, "dense": dense, "references": [], "points": points},
+    }
+    (folder / "front.json").write_text(json.dumps(front | more))
 
 
 def look(uri):

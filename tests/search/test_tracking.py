@@ -90,7 +90,7 @@ def test_the_table_of_the_front_is_replaced_and_not_appended_to(tmp_path):
         {"path": "front_table.json", "type": "table"}
     ]
     files = {file.path for file in now.client.list_artifacts(run_id)}
-    assert files == {"config.toml", "front.json", "front_table.json"}
+    assert files == {"config.toml", "front.json", "front.png", "front_table.json"}
 
 
 @pytest.mark.parametrize(

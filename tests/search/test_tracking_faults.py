@@ -210,4 +210,5 @@ def test_a_server_that_dies_and_comes_back_knows_everything_once(tmp_path):
         for trial in trials:
             assert steps(now, trial, "bias") == [1, 2, 3, 4, 5, 6]
         files = now.client.list_artifacts(now.parent.info.run_id)
-        assert {file.path for file in files} == {"config.toml", "report.html"}
+        expected = {"config.toml", "report.html", "front.png", "front_table.json"}
+        assert {file.path for file in files} == expected
