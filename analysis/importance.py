@@ -1,0 +1,193 @@
+"""Which settings decided how trials ended: PED-ANOVA.
+
+Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in
+Arbitrary Subspaces" (IJCAI 2023, arXiv:2304.10255): how far the settings of the best trials are
+distributed otherwise than those of all, as a Pearson divergence of densities on a grid, one
+setting at a time. Deviations: numbers are compared by their ranks among all trials, so that no
+scale has to be known; and each setting comes with the divergence that as many trials drawn at
+random would show, since with few trials every setting looks important.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from analysis.hypervolume import hypervolume
+
+TARGETS = ("hypervolume", "performance", "bias", "feasible")
+COLUMNS = ("method", "target", "setting", "importance", "divergence", "chance", "trials", "best")
+
+_GRID = 50  # places at which densities are compared, as in the authors' code
+_DRAWS = 200  # of random subsets
+_LEVEL = 0.95  # of what they show, the quantile that chance means
+_LEAST = 5  # best trials, below which a density says nothing
+
+
+def importance(
+    settings: pd.DataFrame, best: ArrayLike, *, seed: int = 0, draws: int = _DRAWS
+) -> pd.DataFrame:
+    """One row per column of `settings` (trials, settings), most important first.
+
+    `best` (trials,) says which trials are the good ones. `divergence` is the Pearson divergence
+    of the good trials' values from those of all (0: no difference), `importance` its share of the
+    sum over settings, and `chance` the 95 % quantile of the divergence of equally many trials
+    drawn at random: a divergence below it is no evidence. Columns that do not vary are left out.
+    Raises ValueError where `best` does not leave both good trials and others.
+    """
+    good = np.asarray(best, dtype=bool)
+    if good.shape != (len(settings),):
+        raise ValueError(
+            f"importance: best must have one entry per trial, got {good.shape} for {len(settings)}"
+        )
+    if not 0 < good.sum() < good.size:
+        raise ValueError(
+            f"importance: some trials must be among the best, not all, got {good.sum()} of "
+            f"{good.size}"
+        )
+    random = np.random.default_rng(seed)
+    subsets = [random.permutation(good) for _ in range(draws)]
+    rows = []
+    for name in settings:
+        column = _column(settings[name])
+        if column.varies:
+            by_chance = [column.divergence(subset) for subset in subsets]
+            chance = float(np.quantile(by_chance, _LEVEL))
+            rows.append((str(name), column.divergence(good), chance))
+    frame = pd.DataFrame(rows, columns=["setting", "divergence", "chance"])
+    total = frame["divergence"].sum()
+    frame["importance"] = frame["divergence"] / total if total > 0 else 0.0
+    return frame.sort_values("divergence", ascending=False, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One setting of all trials: its place on a grid, and for numbers where in between."""
+
+    places: NDArray[np.intp]  # (trials,)
+    size: int  # of the grid
+    ranks: NDArray[np.float64] | None  # (trials,) in (0, 1); None for names
+
+    @property
+    def varies(self) -> bool:
+        return len(np.unique(self.places)) > 1
+
+    def divergence(self, good: NDArray[np.bool_]) -> float:
+        """Pearson divergence (equation 8) of the good trials' density from that of all."""
+        every, some = self._density(np.ones_like(good)), self._density(good)
+        return float(every @ (some / every - 1) ** 2)
+
+    def _density(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Shares (size,) of the chosen trials; one more trial is spread over the whole grid."""
+        counts = np.bincount(self.places[chosen], minlength=self.size).astype(np.float64)
+        if self.ranks is not None:
+            counts = counts @ _kernels(self.size, _width(self.ranks[chosen]))
+        return np.asarray((counts + 1 / self.size) / (counts.sum() + 1))
+
+
+def _column(values: pd.Series) -> _Column:
+    """Numbers by their ranks among all trials; names, and numbers of two values, as names."""
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if not numeric or values.nunique() <= 2:
+        codes, names = pd.factorize(values.astype(str))
+        return _Column(codes, len(names), None)
+    ranks = (values.rank().to_numpy(dtype=np.float64) - 0.5) / len(values)
+    return _Column((ranks * _GRID).astype(np.intp), _GRID, ranks)
+
+
+def _width(ranks: NDArray[np.float64]) -> float:
+    """Scott's rule (1992) as the authors use it, but no less than a place of the grid."""
+    if len(ranks) < 2:
+        return 1.0
+    low, high = np.quantile(ranks, [0.25, 0.75])
+    scale = min((high - low) / 1.34, float(ranks.std(ddof=1)))
+    return float(max(1.059 * scale * len(ranks) ** -0.2, 1 / _GRID))
+
+
+def _kernels(size: int, width: float) -> NDArray[np.float64]:
+    """Row by row the Gaussian around one place of the grid, (size, size), cut off at its ends."""
+    places = (np.arange(size) + 0.5) / size
+    kernels = np.exp(-0.5 * (np.subtract.outer(places, places) / width) ** 2)
+    return np.asarray(kernels / kernels.sum(axis=1, keepdims=True))
+
+
+def settings_frame(trials: pd.DataFrame) -> pd.DataFrame:
+    """The settings of `trials_frame`'s trials, row by row, one column each: "recovery.lr"."""
+    rows = [
+        {f"{role}.{key}": value for role, of in settings.items() for key, value in of.items()}
+        for settings in (spec["settings"] for spec in trials["spec"])
+    ]
+    return pd.DataFrame(rows, index=trials.index)
+
+
+def outcomes_frame(
+    trials: pd.DataFrame, reports: pd.DataFrame, reference: ArrayLike, ideal: ArrayLike
+) -> pd.DataFrame:
+    """How each ended trial fared: trial, method and TARGETS, one row each.
+
+    `hypervolume` is the share of the box that its feasible candidates cover alone; `performance`
+    the best of these, or of all its candidates where none is feasible; `bias` the least of its
+    candidates. A trial that was stopped or failed, or left no candidate, has no feasible ones, and
+    its last report stands for its candidates.
+    """
+    axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
+    by_trial = dict(iter(reports.groupby("trial")))
+    rows = []
+    for trial, method, status in trials[["trial", "method", "status"]].itertuples(index=False):
+        told = by_trial.get(trial)
+        if status == "running" or told is None:
+            continue
+        kept = told[told["candidate"].notna()] if status == "finished" else told.iloc[:0]
+        good = kept[kept["feasible"].eq(True) & kept["beats_trivial"].eq(True)]
+        shown = kept if len(kept) else told.iloc[-1:]
+        covered = hypervolume(good[axes].to_numpy(), reference, ideal)
+        performance = (good if len(good) else shown)["performance"].max()
+        rows.append((trial, method, covered, performance, shown["bias"].min(), len(good) > 0))
+    return pd.DataFrame(rows, columns=["trial", "method", *TARGETS])
+
+
+def importance_by_method(
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    reference: ArrayLike,
+    ideal: ArrayLike,
+    *,
+    quantile: float = 0.25,
+) -> pd.DataFrame:
+    """Importance of each setting of each method for each of TARGETS, with COLUMNS.
+
+    Good trials are the best `quantile` of a method's, for `feasible` those that are. Left out are
+    targets with fewer than five good trials or five others: they say nothing yet.
+    """
+    outcomes = outcomes_frame(trials, reports, reference, ideal)
+    settings = settings_frame(trials).set_index(trials["trial"])
+    found = []
+    for method, of_method in outcomes.groupby("method"):
+        for target in TARGETS:
+            good = best_of(of_method[target], quantile, lower=target == "bias")
+            if min(good.sum(), (~good).sum()) < _LEAST:
+                continue
+            tried = settings.loc[of_method["trial"]].dropna(axis="columns", how="all")
+            facts = {"method": method, "target": target, "trials": good.size, "best": good.sum()}
+            found.append(importance(tried, good).assign(**facts))
+    tables = [table for table in found if len(table)]
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else _NOTHING
+
+
+def best_of(values: pd.Series, quantile: float, *, lower: bool = False) -> NDArray[np.bool_]:
+    """Which of `values` are the best `quantile` of them; of booleans, the true ones.
+
+    Values equal to the last of these count only where that does not make them the majority: where
+    most trials cover nothing, covering nothing is not good.
+    """
+    if values.dtype == bool:
+        return values.to_numpy(dtype=bool)
+    numbers = values.to_numpy(dtype=np.float64) * (-1 if lower else 1)
+    known = np.nan_to_num(numbers, nan=-np.inf)
+    last = np.sort(known)[::-1][max(1, int(np.ceil(quantile * known.size))) - 1]
+    good = known >= last
+    return np.asarray(good if good.mean() <= 0.5 else known > last)
+
+
+_NOTHING = pd.DataFrame(columns=list(COLUMNS))
