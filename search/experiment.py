@@ -8,13 +8,11 @@ import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.samplers import BaseSampler
 from ray import tune
 from torch import nn
 
@@ -29,10 +27,11 @@ from search.problem import Build, Problem, open_problem
 from search.progress import Status
 from search.record import Record
 from search.run_folder import TUNE, RunFolder
+from search.samplers import Sampling
 from search.schedulers import SCHEDULERS, Policy
 from search.schedulers.journaling import JournalingScheduler
 from search.searchers import MethodSearcher
-from search.studies import SAMPLERS, MethodStudy, Target
+from search.studies import MethodStudy, Target
 from trainables.data import FairData
 from trainables.stage import derived_seed
 from trainables.trainable import FairPruning, Supplies
@@ -186,7 +185,7 @@ class Driver:
         config, problem = self._problem.config, self._problem
         target = Target(problem.objective.safe_bias, config.objective.sparsity)
         studies = {
-            method: MethodStudy(space, partial(self._sampler, method), target)
+            method: MethodStudy(space, self._sampling(method), target)
             for method, space in problem.spaces.items()
         }
         base = {"seed": config.seed, "correction": problem.correction}
@@ -194,12 +193,11 @@ class Driver:
             studies, self.record, trials=config.search.trials, base=base, deadline=deadline
         )
 
-    def _sampler(self, method: str, proposal: int) -> BaseSampler:
-        """The sampler of a method's n-th proposal; its seed depends on nothing that runs on."""
+    def _sampling(self, method: str) -> Sampling:
         config = self._problem.config
-        seed = derived_seed(config.seed, "sampler", method, proposal) % 2**32
+        seed = derived_seed(config.seed, "sampler", method)
         per_method = max(1, config.search.trials // len(self._problem.spaces))
-        return SAMPLERS[config.search.sampler](seed, per_method)
+        return Sampling(config.search.sampler, seed, per_method)
 
     def _policy(self) -> Policy | None:
         return SCHEDULERS[self._problem.config.search.scheduler](self._problem.stopping())

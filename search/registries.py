@@ -59,7 +59,7 @@ def registry(kind: Kind) -> Mapping[str, Any]:
 
             return MEASURES
         case "sampler":
-            from search.studies import SAMPLERS
+            from search.samplers import SAMPLERS
 
             return SAMPLERS
         case "scheduler":

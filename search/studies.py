@@ -2,125 +2,181 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import Trial, TrialState
+from optuna.samplers import RandomSampler
+from optuna.trial import Trial, TrialState, create_trial
 
 from search.record import TrialRecord
-from spaces.space import Nested, Space
+from search.samplers import Sampling
+from search.samplers.window import Window
+from spaces.space import Nested, Space, Value
+from trainables.stage import derived_seed
 
 Direction = Literal["maximize", "minimize"]
 
-# How many proposals a sampler draws at random before it starts to learn: a share of the budget,
-# so that small searches learn too.
-_STARTUP_SHARE = 0.25
+DIRECTIONS: dict[str, Direction] = {
+    "performance": "maximize",
+    "bias": "minimize",
+    "sparsity": "maximize",
+}
+"""What can be optimised, in the order in which it is told."""
 
-
-def _startup(budget: int) -> int:
-    return max(4, round(_STARTUP_SHARE * budget))
-
-
-def random(seed: int, budget: int) -> BaseSampler:
-    """Independent uniform draws (Bergstra and Bengio, JMLR 2012)."""
-    return RandomSampler(seed=seed)
-
-
-def tpe(seed: int, budget: int) -> BaseSampler:
-    """Tree-structured Parzen estimator with constraints (Watanabe and Hutter, IJCAI 2023), its
-    multi-objective form after Ozaki et al., GECCO 2020."""
-    return TPESampler(seed=seed, n_startup_trials=_startup(budget), multivariate=False)
-
-
-SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {"random": random, "tpe": tpe}
-"""Sampler name -> (seed, trials per method) -> Optuna sampler."""
+_WORST = {"performance": 0.0, "bias": 1.0}  # where it could not be estimated
+_REDRAWS = 4  # of each setting, before a repeated proposal is accepted
+_INESTIMABLE = 1.0  # the violation of a bias that could not be estimated
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the studies optimise: performance up, bias down and, if asked for, sparsity up."""
+    """What the studies optimise, and the limit that bias must keep whatever is optimised."""
 
     limit: float  # bias must stay below: tolerance - margin
-    sparsity: bool
+    sparsity: bool = True
+    optimise: tuple[str, ...] = ()  # of DIRECTIONS; empty: all, sparsity only if asked for
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        if self.optimise:
+            return tuple(name for name in DIRECTIONS if name in self.optimise)
+        return tuple(name for name in DIRECTIONS if self.sparsity or name != "sparsity")
 
     @property
     def directions(self) -> list[Direction]:
-        common: list[Direction] = ["maximize", "minimize"]
-        return [*common, "maximize"] if self.sparsity else common
+        return [DIRECTIONS[name] for name in self.objectives]
 
     def values(self, report: Mapping[str, Any]) -> list[float]:
-        values = [report["performance"], report["bias"]]
-        return [*values, report["sparsity"]] if self.sparsity else values
+        """What is told of a trial that this report stands for."""
+        told = {name: report[name] for name in self.objectives}
+        return [_WORST[name] if one is None else one for name, one in told.items()]
+
+    def violation(self, report: Mapping[str, Any], *, stopped: bool = False) -> float:
+        """How far a trial is from being feasible; at most 0 for a feasible one.
+
+        A stopped trial is never feasible, be it stopped for its performance, and neither is a
+        network that is no better than a constant one: both are told as far off as a bias of twice
+        the limit.
+        """
+        if report["bias"] is None:
+            return _INESTIMABLE
+        excess = float(report["bias"] - self.limit)
+        if stopped or not report.get("beats_trivial", True):
+            return max(excess, self.limit)
+        return min(excess, 0.0) if report["feasible"] else max(excess, 1e-6)
 
 
 class MethodStudy:
     """Optuna's ask and tell for one method.
 
-    A finished trial is told as COMPLETE with the values of its best candidate and the constraint
-    `bias - limit <= 0`. A stopped one is told as PRUNED with its last bias as violated constraint:
-    its values are those of a half-trained network, but the region it lies in must become less
-    likely. A failed one is told as FAIL.
+    A trial is told as COMPLETE with the values of the report that stands for it and its violation
+    of the tolerance. So is a stopped one, by its last report: its violation is always positive,
+    which keeps the values of a half-trained network out of every front, and every sampler that
+    learns moves away from where it lies (from PRUNED trials Gaussian processes and NSGA learn
+    nothing). A failed trial is told as FAIL.
 
-    `sampler` makes the sampler of the n-th proposal, n from 0: a proposal depends on n and on what
-    was told, not on a running stream, so a replayed study neither repeats nor forgets draws.
+    Settings are not proposed twice: with the same seed they would give the same reports. Where a
+    sampler repeats itself (a child like its parent, the best corner of the space again), one
+    setting after the other is drawn anew.
     """
 
-    def __init__(
-        self, space: Space, sampler: Callable[[int], BaseSampler], target: Target
-    ) -> None:
+    def __init__(self, space: Space, sampling: Sampling, target: Target) -> None:
         self.space = space
-        self._sampler = sampler
+        self._sampling = sampling
         self._target = target
-        self._study = optuna.create_study(directions=target.directions, sampler=sampler(0))
+        self._study = optuna.create_study(
+            directions=target.directions, storage=Window(sampling.fed), sampler=_none()
+        )
         self._proposed = 0
         self._asked: dict[str, Trial] = {}
+        self._seen: set[tuple[tuple[str, Value], ...]] = set()
 
     def ask(self, trial: str) -> Nested:
         """New settings for `trial`, by role; the published ones first."""
         if not self._proposed and self.space.published:
             self._study.enqueue_trial(dict(self.space.published))
-        return self._ask(trial)
+        self._study.sampler = self._sampling.sampler(self._proposed, self.space.ranges)
+        asked = self._study.ask()
+        settings = self.space.ask(asked)
+        for attempt in range(_REDRAWS * len(self.space.ranges)):
+            if tuple(asked.params.items()) not in self._seen:
+                break
+            asked = self._redrawn(asked, attempt)
+            settings = self.space.ask(asked)
+        self._take(trial, asked)
+        return settings
 
     def adopt(self, trial: str, settings: Nested) -> None:
         """Takes `trial` as asked with these settings: how a journal is replayed."""
-        dotted = {f"{role}.{key}": v for role, part in settings.items() for key, v in part.items()}
-        self._study.enqueue_trial({name: dotted[name] for name in self.space.ranges})
-        self._ask(trial)
-
-    def _ask(self, trial: str) -> Nested:
-        self._study.sampler = self._sampler(self._proposed)
-        self._proposed += 1
+        self._study.enqueue_trial(self._searched(settings))
+        self._study.sampler = _none()
         asked = self._study.ask()
-        self._asked[trial] = asked
-        return self.space.ask(asked)
+        self.space.ask(asked)
+        self._take(trial, asked)
 
     def tell(self, record: TrialRecord) -> None:
         """Reports how a trial ended; one that `ask` or `adopt` has not seen is refused."""
         asked = self._asked.pop(record.trial)
-        if record.status == "failed" or not record.reports:
+        report = telling_report(record)
+        if report is None:
             self._study.tell(asked, state=TrialState.FAIL)
             return
-        last = record.reports[-1]
-        if record.status == "stopped":
-            self._constrain(asked, last["bias"])
-            self._study.tell(asked, state=TrialState.PRUNED)
-            return
-        best = best_report(record)
-        if best["bias"] is None:
-            self._study.tell(asked, state=TrialState.FAIL)
-            return
-        self._constrain(asked, best["bias"])
-        self._study.tell(asked, self._target.values(best))
-
-    def _constrain(self, asked: Trial, bias: float | None) -> None:
-        violation = 1.0 if bias is None else bias - self._target.limit
+        violation = self._target.violation(report, stopped=record.status == "stopped")
         asked.set_constraint("bias", violation)
+        self._study.tell(asked, self._target.values(report))
+
+    def remember(self, record: TrialRecord) -> None:
+        """Learns from a trial of an earlier search, which is no proposal of this one."""
+        report = telling_report(record)
+        if report is None:
+            return
+        violation = self._target.violation(report, stopped=record.status == "stopped")
+        self._study.add_trial(
+            create_trial(
+                params=self._searched(record.spec["settings"]),
+                distributions=self.space.distributions(),
+                values=self._target.values(report),
+                constraints={"bias": violation},
+            )
+        )
+
+    def _take(self, trial: str, asked: Trial) -> None:
+        self._proposed += 1
+        self._asked[trial] = asked
+        self._seen.add(tuple(asked.params.items()))
+
+    def _redrawn(self, repeated: Trial, attempt: int) -> Trial:
+        """`repeated` with one of its settings left open, to be drawn at random."""
+        names = list(self.space.ranges)
+        left_open = names[(self._proposed + attempt) % len(names)]
+        kept = {name: value for name, value in repeated.params.items() if name != left_open}
+        self._study.tell(repeated, state=TrialState.FAIL)
+        self._study.enqueue_trial(kept)
+        seed = derived_seed(self._sampling.seed, "redrawn", self._proposed, attempt) % 2**32
+        self._study.sampler = RandomSampler(seed=seed)
+        return self._study.ask()
+
+    def _searched(self, settings: Nested) -> dict[str, Value]:
+        dotted = {f"{role}.{key}": v for role, part in settings.items() for key, v in part.items()}
+        return {name: dotted[name] for name in self.space.ranges}
 
 
-def best_report(record: TrialRecord) -> dict[str, Any]:
+def _none() -> RandomSampler:
+    """A sampler for what is not sampled."""
+    return RandomSampler(seed=0)
+
+
+def telling_report(record: TrialRecord) -> Mapping[str, Any] | None:
+    """The report by which a study learns of an ended trial; None where there is none to learn
+    from: it failed or never reported."""
+    if record.status == "failed" or not record.reports:
+        return None
+    return record.reports[-1] if record.status == "stopped" else best_report(record)
+
+
+def best_report(record: TrialRecord) -> Mapping[str, Any]:
     """The report that stands for a finished trial: its best feasible candidate by performance
     (the sparser one of equals), else its least biased candidate, else its last report."""
     candidates = record.candidates()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -46,6 +47,10 @@ class Float:
     def nearest(self, value: Value) -> Value:
         return min(max(float(value), self.low), self.high)
 
+    def at(self, share: float) -> Value:
+        """The value at `share`, in [0, 1), of the way from `low` to `high`, on its scale."""
+        return self.nearest(_along(self.low, self.high, share, self.log))
+
     def __str__(self) -> str:
         return f"{self.low:g} .. {self.high:g}" + (" (log)" if self.log else "")
 
@@ -80,6 +85,10 @@ class Int:
     def nearest(self, value: Value) -> Value:
         return min(max(int(value), self.low), self.high)
 
+    def at(self, share: float) -> Value:
+        """The number at `share`, in [0, 1); each gets the same share, with `log` of the scale."""
+        return self.nearest(round(_along(self.low - 0.5, self.high + 0.5, share, self.log)))
+
     def __str__(self) -> str:
         return f"{self.low} .. {self.high} (whole{', log' if self.log else ''})"
 
@@ -107,6 +116,10 @@ class Choice:
 
     def nearest(self, value: Value) -> Value:
         return value if self.contains(value) else self.options[0]
+
+    def at(self, share: float) -> Value:
+        """The option at `share`, in [0, 1); each gets the same share."""
+        return self.options[int(share * len(self.options))]
 
     def __str__(self) -> str:
         return " | ".join(str(option) for option in self.options)
@@ -259,6 +272,12 @@ def _between(name: str, ends: list[Any], before: Range | None) -> Range:
                 return Int(low, high) if whole else Float(float(low), float(high))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+def _along(low: float, high: float, share: float, log: bool) -> float:
+    if log:
+        return math.exp(_along(math.log(low), math.log(high), share, log=False))
+    return low + share * (high - low)
 
 
 def _is_number(value: Any) -> bool:

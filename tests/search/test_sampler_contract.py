@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from search.record import TrialRecord
-from search.studies import SAMPLERS, MethodStudy, Target
+from search.samplers import SAMPLERS, Sampling
+from search.studies import MethodStudy, Target
 from spaces.space import Choice, Float, Int, Space
 
 SPACE = Space(
@@ -38,9 +39,7 @@ def ended(trial: str, settings: dict[str, Any], status: str) -> TrialRecord:
 
 def proposals(name: str, seed: int, number: int = 12) -> list[dict[str, Any]]:
     """What a study proposes while trials finish, are stopped and fail in turn."""
-    study = MethodStudy(
-        SPACE, lambda n: SAMPLERS[name](1000 * seed + n, number), Target(0.03, sparsity=True)
-    )
+    study = MethodStudy(SPACE, Sampling(name, seed, number), Target(0.03, sparsity=True))
     proposed = []
     for index in range(number):
         trial = f"t{index:04d}"

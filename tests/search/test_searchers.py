@@ -8,8 +8,9 @@ from ray.tune.search import Searcher
 
 from search.journal import Journal, read_events
 from search.record import Record
+from search.samplers import Sampling
 from search.searchers import MethodSearcher
-from search.studies import SAMPLERS, MethodStudy, Target
+from search.studies import MethodStudy, Target
 from spaces.compose import compose
 from trainables.methods import METHODS
 from trainables.spec import Spec
@@ -27,7 +28,7 @@ def searcher(record, methods, trials, deadline=None):
     studies = {
         name: MethodStudy(
             compose(METHODS[name].stages),
-            lambda n: SAMPLERS["random"](n, trials),
+            Sampling("random", 0, trials),
             Target(0.03, sparsity=True),
         )
         for name in methods
@@ -121,8 +122,6 @@ def test_a_resumed_search_proposes_what_the_undisturbed_one_would_have(record, t
     for number in range(4):
         live.suggest(f"ray{number}")
         end(record, live, number)
-    again = Record()
-    again.replay(read_events(tmp_path / "journal.jsonl"))
 
     class Unwritten(Record):
         """Stands beside the live record without writing to its journal."""
@@ -133,7 +132,7 @@ def test_a_resumed_search_proposes_what_the_undisturbed_one_would_have(record, t
             return event
 
     other = Unwritten()
-    other.trials = again.trials
+    other.replay(read_events(tmp_path / "journal.jsonl"))
     resumed = searcher(other, FREE, 6)
 
     assert [resumed.suggest(f"ray{n}") for n in (4, 5)] == [

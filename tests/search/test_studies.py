@@ -4,7 +4,8 @@ import pytest
 from optuna.trial import TrialState
 
 from search.record import TrialRecord
-from search.studies import SAMPLERS, MethodStudy, Target, best_report
+from search.samplers import SAMPLERS, Sampling
+from search.studies import MethodStudy, Target, best_report
 from spaces.space import Float, Int, Space
 
 SPACE = Space(
@@ -15,12 +16,21 @@ TARGET = Target(limit=0.03, sparsity=True)
 
 
 def random_study(space=SPACE, target=TARGET):
-    return MethodStudy(space, lambda n: SAMPLERS["random"](n, 20), target)
+    return MethodStudy(space, Sampling("random", 0, 20), target)
 
 
-def report(performance=0.8, bias=0.02, sparsity=0.5, candidate="c", feasible=True, dropped=()):
+def report(
+    performance=0.8,
+    bias=0.02,
+    sparsity=0.5,
+    candidate="c",
+    feasible=True,
+    dropped=(),
+    beats_trivial=True,
+):
     values = {"performance": performance, "bias": bias, "sparsity": sparsity}
-    return {**values, "candidate": candidate, "feasible": feasible, "dropped": list(dropped)}
+    said = {"candidate": candidate, "feasible": feasible, "beats_trivial": beats_trivial}
+    return {**values, **said, "dropped": list(dropped)}
 
 
 def ended(trial, status, *reports, settings=None):
@@ -70,9 +80,35 @@ def test_published_settings_are_proposed_once():
             [0.7, 0.1, 0.5],
             0.07,
         ),
-        ("finished", [report(bias=None, candidate=None)], TrialState.FAIL, None, None),
-        ("stopped", [report(), report(0.9, 0.13)], TrialState.PRUNED, None, 0.10),
-        ("stopped", [report(bias=None)], TrialState.PRUNED, None, 1.0),
+        (
+            "finished",  # where the bias is not estimable it counts as the worst
+            [report(bias=None, candidate=None, feasible=False)],
+            TrialState.COMPLETE,
+            [0.8, 1.0, 0.5],
+            1.0,
+        ),
+        (
+            "finished",  # no better than a constant prediction, which is perfectly fair
+            [report(0.5, 0.0, candidate=None, beats_trivial=False)],
+            TrialState.COMPLETE,
+            [0.5, 0.0, 0.5],
+            0.03,
+        ),
+        (
+            "stopped",
+            [report(), report(0.9, 0.13, feasible=False)],
+            TrialState.COMPLETE,
+            [0.9, 0.13, 0.5],
+            0.10,
+        ),
+        (
+            "stopped",  # for its performance: its bias would be fair enough
+            [report(0.6, 0.001)],
+            TrialState.COMPLETE,
+            [0.6, 0.001, 0.5],
+            0.03,
+        ),
+        ("stopped", [report(bias=None)], TrialState.COMPLETE, [0.8, 1.0, 0.5], 1.0),
         ("failed", [report()], TrialState.FAIL, None, None),
         ("failed", [], TrialState.FAIL, None, None),
     ],
@@ -83,7 +119,7 @@ def test_a_study_is_told_how_a_trial_ended(status, reports, state, values, viola
 
     study.tell(ended("t1", status, *reports))
 
-    (trial,) = told(study)
+    (trial,) = study._study._storage._studies[0].trials  # samplers are not shown failed ones
     assert trial.state == state
     if values is not None:
         assert trial.values == values
@@ -109,7 +145,7 @@ def test_a_trial_that_was_never_asked_for_is_refused():
 @pytest.mark.parametrize("asked", [0, 1, 2, 7])
 def test_a_replayed_study_proposes_what_the_live_one_proposes_next(name, asked):
     def study():
-        return MethodStudy(SPACE, lambda n: SAMPLERS[name](n, 8), TARGET)
+        return MethodStudy(SPACE, Sampling(name, 0, 8), TARGET)
 
     def end(trial, settings):
         sparsity = settings["pruner"]["sparsity"]
@@ -153,7 +189,7 @@ def test_a_running_trial_can_be_adopted_without_being_told():
 def test_tpe_leaves_a_region_where_every_trial_violates_the_tolerance(status):
     """Above .5 every trial is unfair, however well it performs; the best fair one is at .2."""
     space = Space({"recovery.slope": Float(0.0, 1.0)})
-    study = MethodStudy(space, lambda n: SAMPLERS["tpe"](n, 40), Target(0.03, sparsity=False))
+    study = MethodStudy(space, Sampling("tpe", 0, 40), Target(0.03, sparsity=False))
     proposed = []
     for number in range(40):
         slope = study.ask(f"t{number}")["recovery"]["slope"]

@@ -1,0 +1,111 @@
+"""Samplers by name: who proposes the settings of a method's next trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+
+from search.samplers.proposal import Proposal
+from search.samplers.quasi_random import QuasiRandom
+from search.samplers.steady_state import SteadyNSGA2, SteadyNSGA3
+from spaces.space import Range
+
+_STARTUP_SHARE = 0.25  # of the budget is drawn at random before a model learns
+_STARTUP = (4, 40)  # at least and at most, so that small searches learn too
+_POPULATION = (6, 50)
+
+
+def random(proposal: Proposal) -> BaseSampler:
+    """Independent uniform draws (Bergstra and Bengio, JMLR 2012)."""
+    return RandomSampler(seed=proposal.draw)
+
+
+def qmc(proposal: Proposal) -> BaseSampler:
+    """A scrambled Sobol sequence, which covers the space more evenly than independent draws
+    (Owen, Journal of Complexity 1998)."""
+    return QuasiRandom(proposal)
+
+
+def tpe(proposal: Proposal) -> BaseSampler:
+    """Tree-structured Parzen estimator with constraints (Watanabe and Hutter, IJCAI 2023), its
+    multi-objective form after Ozaki et al., GECCO 2020."""
+    return TPESampler(
+        seed=proposal.draw,
+        n_startup_trials=startup(proposal.budget),
+        multivariate=False,
+        constant_liar=True,  # trials that run elsewhere push proposals away from themselves
+    )
+
+
+def nsga2(proposal: Proposal) -> BaseSampler:
+    """Evolution by non-domination and crowding (Deb et al., IEEE Transactions on Evolutionary
+    Computation 2002), steady-state (Durillo et al., EMO 2009)."""
+    return SteadyNSGA2(proposal, population(proposal.budget))
+
+
+def nsga3(proposal: Proposal) -> BaseSampler:
+    """Evolution by non-domination and reference points (Deb and Jain, IEEE Transactions on
+    Evolutionary Computation 2014), steady-state."""
+    return SteadyNSGA3(proposal, population(proposal.budget))
+
+
+def gp(proposal: Proposal) -> BaseSampler:
+    """Gaussian processes with expected hypervolume improvement (Daulton et al., NeurIPS 2020), a
+    process for the constraint too (Gardner et al., ICML 2014)."""
+    from search.samplers.gaussian_process import GaussianProcess  # loads scipy and torch
+
+    return GaussianProcess(proposal, startup(proposal.budget))
+
+
+SAMPLERS: dict[str, Callable[[Proposal], BaseSampler]] = {
+    "random": random,
+    "qmc": qmc,
+    "tpe": tpe,
+    "nsga2": nsga2,
+    "nsga3": nsga3,
+    "gp": gp,
+}
+"""Sampler name -> what is known of a proposal -> the Optuna sampler that makes it."""
+
+_FED = {"tpe": 300, "nsga2": 300, "nsga3": 300, "gp": 100}
+
+
+def startup(budget: int) -> int:
+    """How many trials a model-based sampler wants to see before it learns from them."""
+    least, most = _STARTUP
+    return min(most, max(least, round(_STARTUP_SHARE * budget)))
+
+
+def population(budget: int) -> int:
+    """How many parents an evolving sampler keeps: grows with the square root of the budget."""
+    least, most = _POPULATION
+    return min(most, max(least, round(1.5 * math.sqrt(budget))))
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a method's settings are proposed: a sampler's name, a seed, the method's budget.
+
+    A sampler is made anew for each proposal. What it proposes depends on this value, on the
+    proposal's number and on which trials were told and which are pending, not on a running stream
+    or on the order of events: a study that is rebuilt neither repeats nor forgets draws.
+    """
+
+    name: str
+    seed: int
+    budget: int  # trials that the method gets
+
+    @property
+    def fed(self) -> int | None:
+        """How many ended trials the sampler is shown at most; None: all of them."""
+        return _FED.get(self.name)
+
+    def sampler(self, number: int, ranges: Mapping[str, Range]) -> BaseSampler:
+        """The sampler of proposal `number`, from 0."""
+        return SAMPLERS[self.name](Proposal(self.seed, number, self.budget, ranges))
+
+
+__all__ = ["SAMPLERS", "Proposal", "Sampling", "population", "startup"]
