@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 from search.journal import Event, Journal
 
 Status = Literal["running", "finished", "stopped", "failed"]
 
-_HEAVY = ("counts", "decision")  # stay in the journal; memory holds what decisions need
+_ONLY_WRITTEN = frozenset(  # stay in the journal; memory holds what decisions need
+    {
+        *("counts", "decision", "measures", "losses", "prediction_shares", "event"),
+        *("performance_interval", "trivial_performance", "live", "role", "name"),
+    }
+)
+
+
+class Report(Mapping[str, Any]):
+    """What memory keeps of a report: a read-only mapping of about 0.6 kB, since a search of
+    thousands of trials has some hundred thousand of them. Lists have become tuples."""
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        self._places = _places(tuple(event))
+        self._values = tuple(
+            tuple(value) if type(value) is list else value
+            for value in map(event.__getitem__, self._places)
+        )
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[self._places[key]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __repr__(self) -> str:
+        return f"Report({dict(self)})"
+
+
+@cache
+def _places(keys: tuple[str, ...]) -> dict[str, int]:
+    """Key -> place among the values; one dict for all reports with the same keys."""
+    kept = [key for key in keys if key not in _ONLY_WRITTEN]
+    return {key: place for place, key in enumerate(kept)}
 
 
 @dataclass
 class TrialRecord:
-    """One trial: its spec, its reports without their counts, how it ended."""
+    """One trial: its spec, what memory keeps of its reports, how it ended."""
 
     trial: str
     method: str
     spec: dict[str, Any]
-    reports: list[Event] = field(default_factory=list)
+    reports: list[Mapping[str, Any]] = field(default_factory=list)
     status: Status = "running"
     reason: str | None = None
 
@@ -28,7 +67,7 @@ class TrialRecord:
     def epoch(self) -> int:
         return self.reports[-1]["epoch"] if self.reports else 0
 
-    def candidates(self) -> list[Event]:
+    def candidates(self) -> list[Mapping[str, Any]]:
         """The reports whose weights were kept and not superseded later in the trial."""
         dropped = {name for report in self.reports for name in report["dropped"]}
         kept = [r for r in self.reports if r["candidate"] and r["candidate"] not in dropped]
@@ -43,6 +82,9 @@ class Record:
     ) -> None:
         self.trials: dict[str, TrialRecord] = {}
         self.dense: Event | None = None
+        self.seconds = 0.0  # that the epochs of all trials have taken
+        self._highest = 0  # number of any trial's name
+        self._of_method: dict[str, dict[str, TrialRecord]] = {}
         self._journal = journal
         self._listener = listener
 
@@ -77,19 +119,44 @@ class Record:
     def count(self, status: Status) -> int:
         return sum(trial.status == status for trial in self.trials.values())
 
+    def unfinished(self) -> dict[str, int]:
+        """Trial -> its last epoch on record, of those that are to go on."""
+        return {t.trial: t.epoch for t in self.trials.values() if t.status == "running"}
+
+    def next_name(self) -> str:
+        """A name that no trial has had, also none that a damaged journal has lost."""
+        return f"t{self._highest + 1:04d}"
+
+    def _start(self, trial: TrialRecord) -> None:
+        self.trials[trial.trial] = trial
+        self._of_method.setdefault(trial.method, {})[trial.trial] = trial
+        self._heard_of(trial.trial)
+
+    def _heard_of(self, trial: str) -> None:
+        if trial[1:].isdigit():
+            self._highest = max(self._highest, int(trial[1:]))
+
     def of_method(self, method: str) -> list[TrialRecord]:
-        return [trial for trial in self.trials.values() if trial.method == method]
+        """All trials of a method, in the order in which they were started."""
+        return list(self._of_method.get(method, {}).values())
+
+    def started(self, method: str) -> int:
+        """How many trials of a method there are."""
+        return len(self._of_method.get(method, {}))
 
     def _apply(self, event: Event) -> None:
         kind = event["event"]
         if kind == "trial_start":
-            name = event["trial"]
-            self.trials[name] = TrialRecord(name, event["method"], event["spec"])
+            self._start(TrialRecord(event["trial"], event["method"], event["spec"]))
         elif kind == "report":
-            light = {key: value for key, value in event.items() if key not in _HEAVY}
-            self.trials[event["trial"]].reports.append(light)
+            trial = self.trials[event["trial"]]
+            trial.reports.append(Report({**event, "trial": trial.trial}))
+            self.seconds += event.get("seconds", 0.0)
         elif kind == "trial_end":
             self.trials[event["trial"]].status = event["status"]
             self.trials[event["trial"]].reason = event["reason"]
         elif kind == "dense":
             self.dense = event
+        elif kind == "repair":
+            for name in event["lost"]:
+                self._heard_of(name)

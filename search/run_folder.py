@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -20,8 +22,12 @@ from search.dense_net import separate_tensors
 from search.errors import UserError
 from search.front import Front, build_front, view_of
 from search.journal import Event, read_events
+from search.lock import refuse_if_written
+from search.repair import repair as repaired
 from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
+
+log = logging.getLogger(__name__)
 
 TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
 DATA = "data"  # inputs too large to be copied, while a search runs
@@ -48,22 +54,47 @@ class RunFolder:
 
     def refuse_existing(self) -> None:
         """Raises UserError where the folder holds a run or anything else."""
+        self._refuse_run()
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(f"out: must be a new or empty folder, got {self.path}")
+
+    def _refuse_run(self) -> None:
         if self.journal.exists():
             raise UserError(
                 f"out: {self.path} holds a run already; `fairfront resume {self.path}` goes on "
                 f"with it, another --out starts a new one"
             )
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise UserError(f"out: must be a new or empty folder, got {self.path}")
 
     def create(self, config: Config, dense: nn.Module, prepared: Prepared) -> None:
         """Makes the folder with the resolved config, the dense net and its inputs' encoder."""
+        self._refuse_run()  # again: training the dense net took its time
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
         save_file(separate_tensors(dense), self.path / "dense.safetensors")
         shape = list(prepared.input_shape)
         encoding = {"input_shape": shape, "encoder": prepared.encoder.to_dict()}
         write_json(self.path / "encoder.json", encoding)
+
+    def open_again(self, *, repair: bool = False) -> None:
+        """Raises UserError where there is no run, or another process is writing it; mends a
+        damaged journal if asked to."""
+        self.require()
+        if repair:
+            repaired(self.path)
+        else:
+            refuse_if_written(self.path)
+
+    def drop_checkpoints_ahead(self, unfinished: Mapping[str, int]) -> None:
+        """Removes checkpoints behind which reports are missing from the journal (the machine went
+        down, or a repair has set them aside): those trials start anew and report the same again.
+
+        `unfinished` is what the journal knows: trial -> its last epoch.
+        """
+        for trial, epoch in unfinished.items():
+            path = checkpoint_path(self.path, trial)
+            if path.exists() and _epoch_of(path) > epoch:
+                log.warning("%s: its checkpoint is ahead of the journal; it starts anew", trial)
+                path.unlink()
 
     def require(self) -> None:
         """Raises UserError where there is no run."""
@@ -154,6 +185,16 @@ class RunFolder:
             "trials": trials_frame(events),
             "reports": reports_frame(events),
         }
+
+
+def _epoch_of(checkpoint: Path) -> float:
+    """The epoch that a trial's checkpoint has reached; infinity where it cannot be read."""
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    except Exception as error:  # of many kinds: half of it is missing after a power cut
+        log.warning("%s cannot be read: %s", checkpoint, error)
+        return float("inf")
+    return float(state["epoch"])
 
 
 def write_json(path: Path, value: Any) -> None:

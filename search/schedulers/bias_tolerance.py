@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from search.record import TrialRecord
@@ -39,7 +40,7 @@ class BiasTolerance:
         return reason_to_stop(last, self._rule.limit)
 
 
-def reason_to_stop(report: dict[str, Any], limit: float) -> str:
+def reason_to_stop(report: Mapping[str, Any], limit: float) -> str:
     """What the user is told about a trial that is stopped."""
     if not report["beats_trivial"]:
         return "no better than a constant prediction"

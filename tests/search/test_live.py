@@ -104,7 +104,8 @@ def test_on_a_terminal_a_table_shows_methods_best_points_hypervolume_and_the_tim
 def test_a_resumed_search_starts_from_what_was_done_without_telling_it_again():
     output = io.StringIO()
     with Progress(4, Console(file=output)) as shown:
-        shown.catch_up(EVENTS)
+        for event in EVENTS:
+            shown.on_event({"event": "replay", "of": event})
         shown.on_event(end("t0003", "finished"))
 
     assert output.getvalue().startswith("[3/4] t0003 adv_ft finished")
