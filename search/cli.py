@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from search import cli_compare, cli_confirm, cli_data, cli_gc
+from search import cli_compare, cli_confirm, cli_data, cli_gc, cli_ui
 from search.cli_folder import JOURNAL, Folder, check_run, show
 from search.duration import seconds
 from search.errors import UserError, unknown
@@ -52,6 +52,7 @@ app.add_typer(cli_data.app, name="data")
 app.command("confirm")(cli_confirm.confirm)
 app.command("compare")(cli_compare.compare)
 app.command("gc")(cli_gc.gc)
+app.command("ui")(cli_ui.ui)
 
 
 @app.command()
@@ -63,6 +64,7 @@ def search(
     out: Annotated[Path | None, typer.Option(help="Folder for the run; must hold none.")] = None,
     trials: Annotated[int | None, typer.Option(help="search.trials")] = None,
     time_limit: Annotated[str | None, typer.Option(help="search.time_limit: 30m, 1h")] = None,
+    budget: Annotated[str | None, typer.Option(help="search.budget: GPU hours as 40h")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all, start nothing.")] = False,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="tracking.uri")] = None,
@@ -70,7 +72,7 @@ def search(
     """Searches; leaves the front and all that led to it in a folder."""
     from search.config import Config
 
-    given = {"search.trials": trials, "search.time_limit": time_limit}
+    given = {"search.trials": trials, "search.time_limit": time_limit, "search.budget": budget}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     if tracking_uri is not None:
         extra.append(f"tracking.uri='{tracking_uri}'")
@@ -97,23 +99,29 @@ def resume(
     folder: Folder,
     trials: Annotated[int | None, typer.Option(min=1, help="Another number in all.")] = None,
     time_limit: Annotated[str | None, typer.Option(help="From now on: 30m, 1h.")] = None,
+    budget: Annotated[str | None, typer.Option(help="GPU hours, all sessions: 40h.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    repair: Annotated[bool, typer.Option(help="Mend a damaged journal first.")] = False,
 ) -> None:
     """Goes on with an interrupted search; finished trials stay."""
     check_run(folder)
-    limit = _seconds(time_limit)
+    limit, most = _seconds("--time-limit", time_limit), _seconds("--budget", budget)
     from search.config import Config
     from search.experiment import resume as go_on
-    from search.journal import read_events
 
     section = Config.load(folder / "config.toml").search
     _watched(
         folder,
         trials or section.trials,
         lambda listen: go_on(
-            folder, trials=trials, time_limit=limit, address=address, on_event=listen
+            folder,
+            trials=trials,
+            time_limit=limit,
+            budget=most,
+            address=address,
+            repair=repair,
+            on_event=listen,
         ),
-        read_events(folder / JOURNAL),
         recording=section.recording,
     )
 
@@ -185,14 +193,12 @@ def _watched(
     folder: Path,
     trials: int,
     start: Callable[[Listener], RunResult],
-    before: Iterable[Event] = (),
     *,
     recording: bool = False,
 ) -> None:
     """Runs a search with its progress shown; says how to go on with an interrupted one.
 
-    `before` is what earlier sessions of a resumed search have done; a `recording` has counted the
-    test rows all along, so nothing is left to confirm.
+    A `recording` has counted the test rows all along, so nothing is left to confirm.
     """
     import optuna
 
@@ -202,7 +208,6 @@ def _watched(
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study and trial
     try:
         with Interruptible() as interruption, Progress(trials) as shown:
-            shown.catch_up(before)
 
             def listen(event: Event) -> None:
                 shown.on_event(event)
@@ -242,11 +247,11 @@ def _check_view(tolerance: float | None, bias: str | None, group: str | None) ->
             raise UserError(f"{option}: {error}") from error
 
 
-def _seconds(time_limit: str | None) -> float | None:
+def _seconds(option: str, given: str | None) -> float | None:
     try:
-        return None if time_limit is None else seconds(time_limit)
+        return None if given is None else seconds(given)
     except ValueError as error:
-        raise UserError(f"--time-limit: {error}, got {time_limit!r}") from error
+        raise UserError(f"{option}: {error}, got {given!r}") from error
 
 
 def _print_rows(rows: Iterable[tuple[str, str]]) -> None:

@@ -21,6 +21,11 @@ def check_run(folder: Path) -> None:
     """Raises UserError where the folder holds no run, and names the nearest one that does."""
     if (folder / JOURNAL).is_file():
         return
+    inside = sorted(path.parent.name for path in folder.glob(f"*/{JOURNAL}"))
+    if inside:
+        named = ", ".join(str(folder / name) for name in inside[:5])
+        more = f" and {len(inside) - 5} more" if len(inside) > 5 else ""
+        raise UserError(f"{folder}: holds several runs, name one: {named}{more}")
     beside = folder.parent.glob(f"*/{JOURNAL}") if folder.parent.is_dir() else ()
     runs = [path.parent.name for path in beside]
     close = nearest(folder.name, runs)

@@ -43,7 +43,8 @@ def default_uri(folder: Path) -> str:
 def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subprocess.Popen[bytes]:
     """Starts the process that mirrors `folder` into MLflow; what it has to say goes to mirror.log.
 
-    With `nice` 19 it takes what a search leaves. It is kept apart from Ctrl-C in the terminal: the search tells it when to end.
+    With `nice` 19 it takes what a search leaves. It is kept apart from Ctrl-C in the terminal: the
+    search tells it when to end.
     """
     root = str(Path(__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -86,6 +87,16 @@ def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
     if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
         return True
     log.warning("tracking: MLflow does not know all of %s yet; mirror.log says why", folder)
+    return False
+
+
+def is_mirrored(folder: Path) -> bool:
+    """Whether a mirror is following this folder now."""
+    with (folder / "mirror.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False
 
 
