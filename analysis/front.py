@@ -1,9 +1,12 @@
 """Pareto fronts: which rows no other row beats."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+FEW = 64  # survivors up to which one pass each beats a walk along a staircase
 
 
 def non_dominated(values: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.bool_]:
@@ -73,11 +76,36 @@ def _sweep_two(best_first: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _sweep(best_first: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Any number of columns: the head of what is left survives and removes what it dominates;
-    O(n x size of the front)."""
+    O(n x size of the front), for three columns O(n log n) where the front is large."""
     survives = np.zeros(len(best_first), dtype=bool)
     left = np.arange(len(best_first))
+    heads = 0
     while left.size:
+        if heads == FEW and best_first.shape[1] == 3:
+            survives[left] = _sweep_three(best_first[left])
+            break
         head = left[0]
         survives[head] = True
         left = left[(best_first[left] > best_first[head]).any(axis=1)]
+        heads += 1
+    return survives
+
+
+def _sweep_three(best_first: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Three columns: a row survives when it rises above the staircase that the second and third
+    values of all before it span (Kung, Luccio, Preparata, J. ACM 1975)."""
+    second: list[float] = []  # of the staircase, rising; the matching third values fall
+    third: list[float] = []
+    survives = np.zeros(len(best_first), dtype=bool)
+    for row, (_, y, z) in enumerate(best_first.tolist()):
+        end = bisect_left(second, y)
+        if end < len(second) and third[end] >= z:
+            continue
+        survives[row] = True
+        stop = end + 1 if end < len(second) and second[end] == y else end
+        start = end
+        while start > 0 and third[start - 1] <= z:
+            start -= 1
+        second[start:stop] = [y]
+        third[start:stop] = [z]
     return survives

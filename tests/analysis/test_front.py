@@ -39,6 +39,16 @@ def test_front_is_what_the_definition_says(values, data):
     assert np.flatnonzero(non_dominated(values, maximize)).tolist() == slow_front(values, maximize)
 
 
+@pytest.mark.parametrize("digits", [1, 2, 6])  # ties and equal rows: many, some, none
+def test_large_three_column_front_is_what_the_definition_says(digits):
+    rng = np.random.default_rng(digits)
+    sphere = np.abs(rng.normal(size=(400, 3)))
+    values = np.round(sphere / np.linalg.norm(sphere, axis=1, keepdims=True), digits)
+    found = np.flatnonzero(non_dominated(values, (True, True, True))).tolist()
+    assert found == slow_front(values, (True, True, True))
+    assert len(found) > 64 or digits == 1  # past where the staircase takes over
+
+
 def test_front_by_hand_with_one_column_up_and_one_down():
     values = [[0.80, 0.10], [0.80, 0.05], [0.75, 0.02], [0.70, 0.02], [0.90, 0.30]]
     assert non_dominated(values, (True, False)).tolist() == [False, True, True, False, True]
