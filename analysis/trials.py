@@ -35,6 +35,7 @@ REPORT_COLUMNS = (
     "performance",  # on tune
     "performance_se",
     "bias",  # on tune; lower is fairer; NaN = not estimable
+    "bias_upper",  # one-sided 95 % bound
     "sparsity",  # fraction removed
     "live",  # share of units with a live path
     "feasible",
@@ -46,7 +47,7 @@ REPORT_COLUMNS = (
 )  # and "loss.<name>" for every loss that a stage reported
 FLOATS = [  # None in the journal is NaN in a frame
     *("reports", "charged", "seconds", "started", "ended", "time"),
-    *("performance", "performance_se", "bias", "sparsity", "live"),
+    *("performance", "performance_se", "bias", "bias_upper", "sparsity", "live"),
 ]
 
 

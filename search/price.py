@@ -1,0 +1,52 @@
+"""The price of fairness of a run, every candidate judged anew under each tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.price import PRICE_COLUMNS
+from search.front import Front, build_front, view_of
+from search.journal import Event, read_events
+from search.run_folder import RunFolder
+
+
+def price_of_fairness(
+    path: Path | str,
+    tolerances: Iterable[float],
+    *,
+    bias: str | None = None,
+    group: str | None = None,
+) -> pd.DataFrame:
+    """One row per tolerance: the best feasible candidate under it (`analysis.price`).
+
+    Decisions are fitted anew for each tolerance, measure and grouping, as `fairfront report` does;
+    nothing is retrained. Values are those on tune.
+    """
+    folder = RunFolder(Path(path))
+    facts = folder.facts()
+    events = [event for event in read_events(folder.journal) if _needed(event)]
+    rows = []
+    for tolerance in tolerances:
+        view = view_of(facts, group).with_bias(bias, tolerance)
+        rows.append(_row(build_front(facts, events, view)))
+    return pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
+
+
+def _needed(event: Event) -> bool:
+    """Reports without a candidate are most of a journal, and on no front."""
+    return event["event"] != "report" or bool(event["candidate"] or event["dropped"])
+
+
+def _row(front: Front) -> dict[str, object]:
+    best = next((point for point in front["points"] if point["feasible"]), None)  # sorted so
+    values = {} if best is None else best["tune"]
+    return {
+        "tolerance": front["objective"]["tolerance"],
+        "margin": front["objective"]["margin"],
+        **{name: values.get(name) for name in ("performance", "bias", "sparsity")},
+        "method": None if best is None else best["method"],
+        "candidate": None if best is None else best["candidate"],
+    }
