@@ -6,20 +6,18 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import ray
 import torch
 from ray._private import ray_constants
-from torch import nn
+from ray.exceptions import RayError
 
 from search.errors import UserError
-from trainables.user_code import OUR_PACKAGES
+from search.shipping import code_for_workers
 
 CONNECT_SECONDS = 10.0  # that a cluster's head may take to answer
 
@@ -36,63 +34,94 @@ _ENVIRONMENT = {
 
 @contextmanager
 def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
-    """Ray for the length of a `with` block.
+    """Ray for the length of a `with` block; within another such block, the same Ray.
 
     Without `address` a local Ray with `cpus` is started, its dashboard off; with `gpus` it offers
-    all of the machine's devices, else none.
+    all of the machine's devices, else none. Raises UserError where a cluster cannot be joined.
     """
+    if ray.is_initialized():
+        yield
+        return
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    root = Path(__file__).resolve().parents[1]
-    known = os.environ.get("PYTHONPATH")
-    paths = [str(root), *([known] if known else [])]
-    environment = {"PYTHONPATH": os.pathsep.join(paths)}
-    started = not ray.is_initialized()
-    if started:
-        with _own_sigterm():
-            _start(address, root, environment, cpus, gpus)
+    with _own_sigterm():
+        if address is None:
+            _start(cpus, gpus)
+        else:
+            _join(address)
     try:
         yield
     finally:
-        if started:
-            ray.shutdown()
+        ray.shutdown()
 
 
-def _start(
-    address: str | None, root: Path, environment: dict[str, str], cpus: int, gpus: bool
-) -> None:
-    """Joins the cluster at `address`, or starts a Ray that only this machine can reach."""
-    if address is not None:
+def _start(cpus: int, gpus: bool) -> None:
+    """A Ray of our own that only this machine can reach, whatever else runs here."""
+    root = Path(__file__).resolve().parents[1]
+    known = os.environ.get("PYTHONPATH")
+    paths = [str(root), *([known] if known else [])]
+    with _loopback_only():
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            num_gpus=None if gpus else 0,  # None: Ray counts them
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}},
+        )
+    close_token_file()
+
+
+def _join(address: str) -> None:
+    try:
         ray.init(
             address=address,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            runtime_env={"working_dir": str(root), "env_vars": environment},
+            runtime_env=code_for_workers(),
         )
-        return
-    _listen_on_loopback_only()
-    ray.init(
-        num_cpus=cpus,
-        num_gpus=None if gpus else 0,  # None: Ray counts them
-        include_dashboard=False,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-        runtime_env={"env_vars": environment},
-    )
+    except (ConnectionError, RuntimeError, RayError) as error:
+        # Ray's own chain of reasons: no head, another version, a missing or wrong token.
+        ray.shutdown()
+        said = str(error.__cause__ or error).strip().splitlines()[0]
+        raise UserError(
+            f"--address: cannot join the Ray cluster at {address!r}: {said}"
+        ) from error
+
+
+def cluster_address(address: str | None) -> str | None:
+    """`address`, or the RAY_ADDRESS of the environment, as `ray job submit` sets it.
+
+    Raises UserError for an address of another kind than Ray's "auto" and "host:port".
+    """
+    given = address or os.environ.get("RAY_ADDRESS") or None
+    if given is None or given == "auto":
+        return given
+    who = "--address" if address else "RAY_ADDRESS"
+    if given.startswith("ray://"):
+        raise UserError(
+            f"{who}: a search cannot be driven through Ray Client, got {given!r}; run it on a "
+            f"machine of the cluster, or hand it over with `ray job submit`"
+        )
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        raise UserError(f'{who}: must be "auto" or the host:port of a Ray head, got {given!r}')
+    return given
 
 
 def check_cluster(gpu: float, address: str | None) -> None:
     """Raises UserError where trials would wait for ever: for devices that this machine lacks, or
-    for a cluster that does not answer."""
+    for a cluster that does not answer. `address` is one of `cluster_address`."""
     here = torch.cuda.device_count()
     if address is None and gpu > here:
         raise UserError(
             f"[resources] gpu must be at most the {here} devices of this machine, got {gpu:g}; "
             f"--address joins a cluster that has more"
         )
-    host, colon, port = (address or "").rpartition(":")
-    if not colon or not port.isdigit() or "/" in host:  # "auto", "ray://...": Ray's to resolve
+    if address is None or address == "auto":  # Ray knows where the latter is
         return
+    host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
@@ -101,48 +130,32 @@ def check_cluster(gpu: float, address: str | None) -> None:
         ) from error
 
 
-def ship_by_value(net: nn.Module) -> list[str]:
-    """Makes Ray send the user's own code for `net` along with it, and returns its modules' names.
-
-    A class is pickled as a name to import, and workers do not have the modules that lie beside an
-    experiment file. Sent are the modules of the network's classes and what was loaded from the
-    same folders; what is installed everywhere, and our own packages, are not.
-    """
-    own = [module for module in map(_module_of, net.modules()) if module is not None]
-    folders = {Path(str(module.__file__)).parent for module in own}
-    shipped = [
-        module
-        for module in list(sys.modules.values())
-        if _is_users(module) and Path(str(module.__file__)).parent in folders
-    ]
-    for module in shipped:
-        ray.cloudpickle.register_pickle_by_value(module)
-    return sorted(module.__name__ for module in shipped)
-
-
-def _module_of(part: nn.Module) -> ModuleType | None:
-    module = sys.modules.get(type(part).__module__)
-    return module if module is not None and _is_users(module) else None
-
-
-def _is_users(module: ModuleType) -> bool:
-    """From a file outside the environment and our packages; __main__ goes by value anyway."""
-    file = getattr(module, "__file__", None)
-    if file is None or module.__name__ == "__main__":
-        return False
-    if module.__name__.partition(".")[0] in OUR_PACKAGES:
-        return False
-    places = {Path(place).resolve() for place in (sys.prefix, sys.base_prefix)}
-    return not any(place in Path(file).resolve().parents for place in places)
-
-
-def _listen_on_loopback_only() -> None:
+@contextmanager
+def _loopback_only() -> Iterator[None]:
     """Ray's servers listen on every interface, and `_node_ip_address="127.0.0.1"` is turned into
     the machine's address again; on loopback alone it works only as it does on a Mac, where
     clusters are off. The constant was read when ray was imported, child processes read the
-    variable."""
-    os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
+    variable. Both are put back after the block: a cluster that is joined later needs them."""
+    name = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    variable, constant = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[name] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = constant
+        if variable is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = variable
+
+
+def close_token_file() -> None:
+    """Lets nobody else read the token that Ray keeps for this user's clusters: it writes the file
+    for all to read, and whoever has the token may run anything."""
+    token = Path.home() / ".ray" / "auth_token"
+    if token.exists() and token.stat().st_mode & 0o077:
+        token.chmod(0o600)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,10 @@ class DenseRecipe:
         return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
 
 
+# Recipe, network to start from, data, objective and CPU threads -> the trained network.
+Trainer = Callable[[DenseRecipe, nn.Module, Prepared, Objective, int], nn.Module]
+
+
 def weights_hash(net: nn.Module) -> str:
     """sha256 over names, shapes and values of a network's state."""
     digest = hashlib.sha256()
@@ -91,11 +95,13 @@ def dense_net(
     objective: Objective,
     seed: int,
     threads: int = 1,
+    train: Trainer | None = None,
 ) -> nn.Module:
     """The trained dense net, from the cache where the same one was trained before.
 
     `threads` of a CPU train it, as many as a trial has: beside other processes, more threads than
-    free cores make torch many times slower, and results depend on their number.
+    free cores make torch many times slower, and results depend on their number. `train` (default
+    `train_dense`) says where: in this process or elsewhere.
     """
     recipe = DenseRecipe(name, settings, str(start), weights_hash(start), seed)
     path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
@@ -103,8 +109,7 @@ def dense_net(
         log.info("dense net: taken from %s", path)
         start.load_state_dict(load_file(path))
         return start.eval()
-    with limited_threads(threads):
-        net = _train(recipe, start, prepared, objective)
+    net = (train or train_dense)(recipe, start, prepared, objective, threads)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
     save_file(separate_tensors(net), partial)
@@ -112,10 +117,26 @@ def dense_net(
     return net
 
 
-def _train(
-    recipe: DenseRecipe, start: nn.Module, prepared: Prepared, objective: Objective
+def train_dense(
+    recipe: DenseRecipe,
+    start: nn.Module,
+    prepared: Prepared,
+    objective: Objective,
+    threads: int,
+    device_name: str = "cpu",
 ) -> nn.Module:
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Trains in this process, and returns the net on the CPU."""
+    with limited_threads(threads):
+        return _train(recipe, start, prepared, objective, torch.device(device_name))
+
+
+def _train(
+    recipe: DenseRecipe,
+    start: nn.Module,
+    prepared: Prepared,
+    objective: Objective,
+    device: torch.device,
+) -> nn.Module:
     seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
     data = TrialData(prepared, device)
     context = Context(start.to(device), (), data, objective, device, seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -17,24 +16,30 @@ from ray import tune
 from torch import nn
 
 from search import tracking
-from search.cluster import check_cluster, connected, ship_by_value
+from search.budget import Limits, spending
+from search.cluster import check_cluster, cluster_address, connected
 from search.config import Config
 from search.dense_net import dense_report
 from search.errors import UserError
 from search.journal import Event, Journal, read_events
 from search.ledger import record_opening
+from search.machines import local_cpus, machines, supplies_of
+from search.nodes import trials_at_once
 from search.problem import Build, Problem, open_problem
 from search.progress import Status
 from search.record import Record
+from search.retries import DEATHS, Forgiving
 from search.run_folder import TUNE, RunFolder
 from search.samplers import Sampling
 from search.schedulers import SCHEDULERS, Policy
 from search.schedulers.journaling import JournalingScheduler
 from search.searchers import MethodSearcher
+from search.shipping import ship_by_value
 from search.studies import MethodStudy, Target
+from search.warm_start import earlier_runs
 from trainables.data import FairData
 from trainables.stage import derived_seed
-from trainables.trainable import FairPruning, Supplies
+from trainables.trainable import FairPruning
 from trainables.world import World
 
 Listener = Callable[[Event], None]
@@ -66,31 +71,37 @@ def run(
         Path(out) if out else Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     )
     folder.refuse_existing()
+    address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
     problem = open_problem(config, data, model)
     start = problem.untrained()
+    earlier = earlier_runs(config.search.warm_start, problem)
     if on_event is not None:
-        for text in (*problem.notes(), "dense net: trained now, or taken from the cache"):
+        told = (one.note() for one in earlier)
+        for text in (*problem.notes(), *told, "dense net: trained now, or taken from the cache"):
             on_event({"event": "note", "text": text})
-    dense = problem.dense(start)
-    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
-    report = dense_report(world)
-    problem = problem.with_reference(report["trivial_performance"])
-    folder.create(problem.config, dense, problem.prepared)
-    with Driver(folder, problem, dense, address, on_event) as driver:
-        driver.record.add(
-            "experiment",
-            run=uuid.uuid4().hex,
-            in_memory=data is not None,
-            model_in_memory=model is not None,
-            **problem.facts(),
-        )
-        driver.record.add("dense", **report)
-        if config.search.recording:
-            facts = folder.facts()
-            record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
-        driver.search()
-        return RunResult(folder.path, folder.write_front())  # before the mirror is let go
+    with machines(config, address, folder) as train:
+        dense = problem.dense(start, train)
+        world = World.open(problem.prepared, dense, problem.objective, device="cpu")
+        report = dense_report(world)
+        problem = problem.with_reference(report["trivial_performance"])
+        folder.create(problem.config, dense, problem.prepared)
+        with Driver(folder, problem, dense, address, on_event) as driver:
+            driver.record.add(
+                "experiment",
+                run=uuid.uuid4().hex,
+                in_memory=data is not None,
+                model_in_memory=model is not None,
+                **problem.facts(),
+            )
+            for one in earlier:
+                driver.record.add("warm_start", **one.facts())
+            driver.record.add("dense", **report)
+            if config.search.recording:
+                facts = folder.facts()
+                record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
+            driver.search()
+            return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
 
 def resume(
@@ -98,28 +109,38 @@ def resume(
     *,
     trials: int | None = None,
     time_limit: float | None = None,
+    budget: float | None = None,
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
     address: str | None = None,
+    repair: bool = False,
     on_event: Listener | None = None,
 ) -> RunResult:
     """Goes on with an interrupted search: finished trials stay, unfinished ones continue from
-    their checkpoints, the rest is run. A search that was complete stays as it is."""
+    their checkpoints, the rest is run. A search that was complete stays as it is.
+
+    `repair` mends a damaged journal first. Raises UserError while another process writes the run.
+    """
     folder = RunFolder(Path(path))
+    folder.open_again(repair=repair)
     config = folder.config()
-    changes = {"trials": trials, "time_limit": time_limit}
+    changes = {"trials": trials, "time_limit": time_limit, "budget": budget}
     limits = {key: value for key, value in changes.items() if value is not None}
     search = config.search.model_copy(update={"time_limit": None, **limits})
     config = config.model_copy(update={"search": search})
     facts = folder.facts()
     if facts["in_memory"] and data is None:
         raise UserError(f"resume: {path} was run on data handed over from Python; hand them again")
+    address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
     problem = open_problem(config, data, model)
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(f"resume: the data of {path} have changed since the search was started")
     dense = folder.dense(problem.untrained())
-    with Driver(folder, problem, dense, address, on_event) as driver:
+    with (
+        machines(config, address, folder),
+        Driver(folder, problem, dense, address, on_event) as driver,
+    ):
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
@@ -152,14 +173,16 @@ class Driver:
     def __enter__(self) -> Driver:
         # Optuna announces every study and every told trial on stderr unless it is asked not to.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        path = self._folder.path
-        journal = Journal(path)
-        self._stack.callback(journal.close)
-        self._status = Status(self._problem, self._on_event)
-        self.record = Record(journal, self._status.take)
-        for event in read_events(journal.path):
-            self.record.replay([event])
-            self._status.replay(event)
+        with ExitStack() as opening:
+            journal = Journal(self._folder.path)
+            opening.callback(journal.close)
+            self._status = Status(self._problem, self._on_event)
+            self.record = Record(journal, self._status.take)
+            for event in read_events(journal.path):
+                self.record.replay([event])
+                self._status.replay(event)
+            self._folder.drop_checkpoints_ahead(self.record.unfinished())
+            self._stack = opening.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -168,29 +191,29 @@ class Driver:
     def search(self) -> None:
         """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
         config = self._problem.config
-        limit = config.search.time_limit
-        deadline = None if limit is None else time.time() + limit
-        searcher = self._searcher(deadline)
+        limits = Limits.of(config, self.record)
+        searcher = self._searcher(limits)
         if config.tracking.enabled:
             mirror = tracking.start_mirror(self._folder.path, config.tracking.uri)
             self._stack.callback(tracking.finish_mirror, mirror, 600)
-        if searcher.left:
+        if searcher.left and not limits.reached:
             self._status.expect(searcher.left)
-            self._tune(searcher, deadline)
+            self._tune(searcher, limits)
             finished = [t.trial for t in self.record.trials.values() if t.status == "finished"]
             self._folder.tidy(finished)
-        self.record.add("search_end", left=searcher.left)
+        self.record.add("search_end", left=searcher.left, **spending(config, self.record.seconds))
 
-    def _searcher(self, deadline: float | None) -> MethodSearcher:
+    def _searcher(self, limits: Limits) -> MethodSearcher:
         config, problem = self._problem.config, self._problem
-        target = Target(problem.objective.safe_bias, config.objective.sparsity)
+        asked = config.objective
+        target = Target(problem.objective.safe_bias, asked.sparsity, asked.optimise or ())
         studies = {
             method: MethodStudy(space, self._sampling(method), target)
             for method, space in problem.spaces.items()
         }
         base = {"seed": config.seed, "correction": problem.correction}
         return MethodSearcher(
-            studies, self.record, trials=config.search.trials, base=base, deadline=deadline
+            studies, self.record, trials=config.search.trials, base=base, limits=limits
         )
 
     def _sampling(self, method: str) -> Sampling:
@@ -202,32 +225,22 @@ class Driver:
     def _policy(self) -> Policy | None:
         return SCHEDULERS[self._problem.config.search.scheduler](self._problem.stopping())
 
-    def _tune(self, searcher: MethodSearcher, deadline: float | None) -> None:
-        config, problem = self._problem.config, self._problem
-        concurrent = config.search.concurrent or max(
-            1, (os.cpu_count() or 1) // config.resources.cpu
-        )
-        cpus, gpus = config.resources.cpu, config.resources.gpu
+    def _tune(self, searcher: MethodSearcher, limits: Limits) -> None:
+        config = self._problem.config
+        cpu, gpu = config.resources.cpu, config.resources.gpu
         ship_by_value(self._dense)
-        with connected(self._address, cpus=concurrent * cpus, gpus=gpus > 0):
-            recording = config.search.recording
-            supplies = Supplies(
-                problem.prepared if recording else problem.prepared.sealed(),
-                self._dense,
-                problem.objective,
-                config.objective.sparsity,
-                self._folder.path.resolve(),
-                ("tune", "held_back", "test") if recording else ("tune", "held_back"),
-            )
+        with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0):
+            concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
+            supplies = supplies_of(self._problem, self._dense, self._folder.path)
             trainable = tune.with_resources(
                 tune.with_parameters(self._trainable, supplies=supplies),
-                {"cpu": cpus, "gpu": gpus},
+                {"cpu": cpu, "gpu": gpu},
             )
             tuner = tune.Tuner(
                 trainable,
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    scheduler=JournalingScheduler(self.record, self._policy(), deadline),
+                    scheduler=JournalingScheduler(self.record, self._policy(), limits),
                     num_samples=searcher.left,
                     max_concurrent_trials=concurrent,
                     reuse_actors=True,
@@ -236,7 +249,8 @@ class Driver:
                     name="tune",
                     storage_path=str(self._folder.path.resolve() / TUNE),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    failure_config=tune.FailureConfig(max_failures=2),
+                    failure_config=tune.FailureConfig(max_failures=DEATHS),
+                    callbacks=[Forgiving(self.record)],
                     verbose=0,
                 ),
             )

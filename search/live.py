@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -14,10 +13,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.budget import spent_text
 from search.duration import clock
 from search.journal import Event
 
 ENDS = ("finished", "stopped", "failed")
+FIGURES = ("performance", "bias", "sparsity")
 
 
 @dataclass
@@ -25,9 +26,9 @@ class Tally:
     """What the events so far add up to; no printing here."""
 
     methods: dict[str, str] = field(default_factory=dict)  # trial -> method
-    ended: dict[str, str] = field(default_factory=dict)  # trial -> how it ended
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)  # (method, state) -> trials
     best: dict[str, Event] = field(default_factory=dict)  # method -> best feasible report
-    last: dict[str, Event] = field(default_factory=dict)  # trial -> latest report
+    last: dict[str, Event] = field(default_factory=dict)  # trial -> figures of its latest report
     status: Event = field(default_factory=dict)  # the latest one
     status_time: float = 0.0  # monotonic
 
@@ -35,8 +36,11 @@ class Tally:
         match event["event"]:
             case "trial_start":
                 self.methods[event["trial"]] = event["method"]
+                self.states[event["method"], "running"] += 1
             case "trial_end":
-                self.ended[event["trial"]] = event["status"]
+                method = self.methods[event["trial"]]
+                self.states[method, "running"] -= 1
+                self.states[method, event["status"]] += 1
             case "report":
                 self._report(event)
             case "status":
@@ -45,9 +49,14 @@ class Tally:
     def count(self, state: str, method: str | None = None) -> int:
         """Trials that are `running`, `finished`, `stopped` or `failed`, of one method or all."""
         return sum(
-            self.ended.get(trial, "running") == state and method in (None, of)
-            for trial, of in self.methods.items()
+            trials
+            for (of, now), trials in self.states.items()
+            if now == state and method in (None, of)
         )
+
+    @property
+    def ended(self) -> int:
+        return sum(self.count(end) for end in ENDS)
 
     @property
     def overall_best(self) -> Event | None:
@@ -61,7 +70,8 @@ class Tally:
         return None if left is None else max(0.0, left - (time.monotonic() - self.status_time))
 
     def _report(self, event: Event) -> None:
-        self.last[event["trial"]] = event
+        # Not the event: its counts would add up to hundreds of MiB.
+        self.last[event["trial"]] = {key: event.get(key) for key in FIGURES}
         if not event.get("candidate") or not event.get("feasible"):
             return
         method = self.methods[event["trial"]]
@@ -97,11 +107,6 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def catch_up(self, events: Iterable[Event]) -> None:
-        """Takes over what earlier sessions of a resumed search have done, silently."""
-        for event in events:
-            self.tally.take(event)
-
     def on_event(self, event: Event) -> None:
         """Takes over a journal event or a status; prints a line where there is no terminal.
 
@@ -117,14 +122,14 @@ class Progress:
 
     def table(self) -> RenderableType:
         """One row per method, and below it what holds for the whole search."""
-        if not self.tally.methods:
+        if not self.tally.states:
             gone = clock(time.monotonic() - self._begin)
             return Text(f"opening the data, training the dense net: {gone} gone")
         shown = Table(box=None, pad_edge=False, header_style="bold")
         shown.add_column("method")
         for heading in ("running", *ENDS, "best feasible", "bias", "sparsity"):
             shown.add_column(heading, justify="right")
-        for method in dict.fromkeys(self.tally.methods.values()):
+        for method in dict.fromkeys(method for method, _ in self.tally.states):
             counts = [str(self.tally.count(state, method)) for state in ("running", *ENDS)]
             shown.add_row(method, *counts, *_cells(self.tally.best.get(method)))
         shown.add_section()
@@ -133,10 +138,11 @@ class Progress:
         return Group(shown, Text(self._summary()))
 
     def _summary(self) -> str:
-        ended = len(self.tally.ended)
-        parts = [f"{ended}/{self._trials} trials ended"]
+        parts = [f"{self.tally.ended}/{self._trials} trials ended"]
         if (volume := self.tally.status.get("hypervolume")) is not None:
             parts.append(f"hypervolume {volume:.3f}")
+        if self.tally.status.get("budget_hours") is not None:
+            parts.append(spent_text(self.tally.status))
         parts.append(f"{clock(time.monotonic() - self._begin)} gone")
         if (left := self.tally.seconds_left) is not None:
             parts.append(f"{clock(left)} left")
@@ -157,10 +163,9 @@ class Progress:
                 reason = f" ({event['reason']})" if event.get("reason") else ""
                 said = f"{trial} {self.tally.methods[trial]} {event['status']}{reason}"
                 figures = f": {_figures(last)}" if last else ""
-                return f"[{len(self.tally.ended)}/{self._trials}] {said}{figures}"
+                return f"[{self.tally.ended}/{self._trials}] {said}{figures}"
             case "search_end":
-                counts = Counter(self.tally.ended.values())
-                ends = ", ".join(f"{counts[end]} {end}" for end in ENDS)
+                ends = ", ".join(f"{self.tally.count(end)} {end}" for end in ENDS)
                 best = self.tally.overall_best
                 said = f"best feasible: {_figures(best)}" if best else "nothing feasible"
                 return f"search ended: {ends}; {said}; {self._summary()}"
@@ -179,5 +184,5 @@ def _cells(report: dict[str, Any] | None) -> tuple[str, str, str]:
         return ("-", "-", "-")
     return tuple(  # type: ignore[return-value]
         "-" if report.get(key) is None else f"{report[key]:.3f}"
-        for key in ("performance", "bias", "sparsity")
+        for key in FIGURES
     )

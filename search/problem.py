@@ -13,7 +13,7 @@ import pandas as pd
 from torch import nn
 
 from search.config import Config
-from search.dense_net import dense_net
+from search.dense_net import Trainer, dense_net
 from search.errors import UserError
 from search.schedulers.policy import Stopping
 from spaces.compose import compose
@@ -66,8 +66,8 @@ class Problem:
             raise UserError(f"[model] {error}") from error
         return net
 
-    def dense(self, start: nn.Module) -> nn.Module:
-        """The dense net: trained from `start` (see `untrained`), or from the cache."""
+    def dense(self, start: nn.Module, train: Trainer | None = None) -> nn.Module:
+        """The dense net: trained from `start` (see `untrained`) by `train`, or from the cache."""
         config = self.config.dense
         try:
             return dense_net(
@@ -78,6 +78,7 @@ class Problem:
                 self.objective,
                 self.config.seed,
                 threads=self.config.resources.cpu,
+                train=train,
             )
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analysis.hypervolume import GrowingHypervolume
+from search.budget import spending
 from search.journal import Event
 from search.problem import Problem
 
@@ -24,6 +25,7 @@ class Status:
         self._expected = 0
         self._begin = time.monotonic()
         self._ended_here = 0
+        self._seconds = 0.0  # that the epochs of all trials have taken
 
     def expect(self, trials: int) -> None:
         """How many trials this session is to end; the clock for the time left starts now."""
@@ -57,6 +59,7 @@ class Status:
             "best": self._best,
             "hypervolume": self._hypervolume,
             "seconds_left": self._seconds_left(),
+            **spending(self._problem.config, self._seconds),
         }
 
     def _seconds_left(self) -> float | None:
@@ -67,6 +70,8 @@ class Status:
 
     def _apply(self, event: Event) -> None:
         kind = event["event"]
+        if kind == "report":
+            self._seconds += event.get("seconds", 0.0)
         if kind == "trial_start":
             self._tally["running"] += 1
         elif kind == "trial_end":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from search.budget import Limits
 from search.record import Record
 from search.studies import MethodStudy
 from trainables.spec import Spec
@@ -27,18 +27,20 @@ class MethodSearcher(Searcher):
         *,
         trials: int,
         base: Mapping[str, Any],
-        deadline: float | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        """`base` is what every trial's config shares (seed, correction); `deadline` is a
-        `time.time()` after which nothing new is proposed."""
+        """`base` is what every trial's config shares (seed, correction); once `limits`
+        are reached nothing new is proposed."""
         super().__init__()
         self._studies = studies
         self._record = record
         self._trials = trials
         self._base = dict(base)
-        self._deadline = deadline
+        self._limits = limits
         self._names: dict[str, str] = {}  # Ray's trial id -> ours
         self._again = [t.trial for t in record.trials.values() if t.status == "running"]
+        for trial in record.remembered:
+            self._studies[trial.method].remember(trial)
         for trial in record.trials.values():
             self._studies[trial.method].adopt(trial.trial, trial.spec["settings"])
             if trial.status != "running":
@@ -54,7 +56,7 @@ class MethodSearcher(Searcher):
         return len(self._again) + new
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        if self._deadline is not None and time.time() > self._deadline:
+        if self._limits is not None and self._limits.reached:
             return str(Searcher.FINISHED)
         if self._again:
             name = self._again.pop(0)
@@ -63,7 +65,7 @@ class MethodSearcher(Searcher):
         method = self._next_method()
         if method is None:
             return str(Searcher.FINISHED)
-        name = f"t{len(self._record.trials) + 1:04d}"
+        name = self._record.next_name()
         self._names[trial_id] = name
         settings = self._studies[method].ask(name)
         spec = {"trial": name, "method": method, "settings": settings, **self._base}
@@ -82,7 +84,7 @@ class MethodSearcher(Searcher):
         trial = self._record.trials[self._names.pop(trial_id)]
         if error:  # only here: schedulers hear of every death of a worker, retried or not
             self._record.end(trial.trial, "failed", "the worker process died repeatedly")
-        if trial.status != "running":  # cut off by the time limit: `resume` goes on with it
+        if trial.status != "running":  # cut off by a limit: `resume` goes on with it
             self._studies[trial.method].tell(trial)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class MethodSearcher(Searcher):
 
     def _quota(self, method: str) -> float:
         """How far the method is from its share; at most 0 where it must not get more."""
-        done = len(self._record.of_method(method))
+        done = self._record.started(method)
         if not self._studies[method].space.ranges:
             return 1 - done
         return self._trials - done
@@ -107,4 +109,4 @@ class MethodSearcher(Searcher):
         if len(self._record.trials) >= self._trials:
             return None
         allowed = [method for method in self._studies if self._quota(method) > 0]
-        return min(allowed, key=lambda m: len(self._record.of_method(m)), default=None)
+        return min(allowed, key=self._record.started, default=None)

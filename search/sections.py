@@ -154,8 +154,21 @@ class ObjectiveConfig(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     sparsity: bool = True  # a third objective
+    # what samplers push, of performance, bias and sparsity; None: all of them. The tolerance must
+    # be kept in any case.
+    optimise: Names | None = None
     # of the hypervolume: performance, bias, sparsity; None: trivial, tolerance, 0
     reference: Annotated[tuple[UnitFloat, UnitFloat, UnitFloat], Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _objectives_are_judged(self) -> Self:
+        judged = ("performance", "bias", "sparsity")[: 2 + self.sparsity]
+        asked = judged if self.optimise is None else self.optimise
+        if not asked or len(set(asked)) < len(asked) or not set(asked) <= set(judged):
+            raise ValueError(
+                f"optimise must name some of {', '.join(judged)}, each once, got {list(asked)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _margin_leaves_room(self) -> Self:
@@ -182,6 +195,9 @@ class SearchConfig(Section):
     error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
     concurrent: Annotated[int, Field(ge=1)] | None = None  # trials at once; None: CPUs // cpu
     time_limit: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None  # seconds
+    # Seconds of GPUs, or of CPU cores where a trial has no GPU, over all sessions and trials.
+    budget: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None
+    warm_start: Names = ()  # folders of earlier runs on the same task, to learn from
     # Counts the test split after every epoch too: full-length trials for `fairfront replay`, which
     # tells what stopping them would have saved and lost. Such a run has no honest front.
     recording: bool = False

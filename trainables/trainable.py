@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,15 @@ from torch import nn
 
 from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
+from trainables.data.mapped import PackedData
 from trainables.objective import Objective
 from trainables.pipeline import Pipeline
 from trainables.spec import Spec
 from trainables.world import World
+
+
+class UnfitWorker(RuntimeError):
+    """This machine cannot run any trial: not the trial is at fault, so the search has to stop."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +34,48 @@ class Supplies:
     Only a recording counts the test part as well: its trials are there to try schedulers on.
     """
 
-    prepared: Prepared  # sealed, unless this is a recording
+    prepared: Prepared  # sealed, unless this is a recording; its inputs may lie in `files`
     dense: nn.Module
     objective: Objective
     sparsity: bool  # whether it is an objective
     folder: Path  # of the run; on a path that all workers share
     counted: tuple[str, ...] = ("tune", "held_back")
+    files: Mapping[str, Path] = field(default_factory=dict)  # see PackedData
+    gpu: float | None = None  # devices per trial; None: one, if this process sees any
 
     def open(self) -> World:
+        """Raises UnfitWorker where this machine lacks the run's folder or the device."""
+        if not self.folder.is_dir():
+            raise UnfitWorker(
+                f"{socket.gethostname()} does not see the run's folder {self.folder}: "
+                f"--out must lie on a path that all machines share"
+            )
         return World.open(
-            self.prepared,
+            PackedData(self.prepared, self.files).open(),
             self.dense,
             self.objective,
             sparsity=self.sparsity,
+            device=None if self.gpu is None else claimed_device(self.gpu),
             counted=self.counted,
         )
+
+
+def claimed_device(gpu: float) -> str:
+    """The torch device of a process that holds `gpu` devices.
+
+    Ray shares a device out by count alone: what a process may take of its memory is capped here.
+    Raises UnfitWorker where torch finds none.
+    """
+    if gpu == 0:
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise UnfitWorker(
+            f"{socket.gethostname()} has given a trial {gpu:g} GPUs, but its torch finds none: "
+            f"its driver is missing, or its torch was built for CPUs"
+        )
+    if gpu < 1:
+        torch.cuda.set_per_process_memory_fraction(gpu)
+    return "cuda"
 
 
 class FairPruning(tune.Trainable):
@@ -75,6 +109,8 @@ class FairPruning(tune.Trainable):
             if self._since_checkpoint >= self.checkpoint_seconds:
                 self._checkpoint(pipeline)
             report = pipeline.step()
+        except UnfitWorker as error:
+            report = {"trial": trial, "unfit": str(error)}
         except Exception as error:
             # Whatever went wrong belongs to this trial alone; its reason is shown to the user.
             report = {"trial": trial, "failure": f"{type(error).__name__}: {error}"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from search.budget import Limits
+from search.errors import UserError
 from search.record import Record, Status, TrialRecord
 from search.schedulers.policy import Policy
 
@@ -22,12 +23,12 @@ class JournalingScheduler(FIFOScheduler):
     """
 
     def __init__(
-        self, record: Record, policy: Policy | None, deadline: float | None = None
+        self, record: Record, policy: Policy | None, limits: Limits | None = None
     ) -> None:
         super().__init__()
         self._record = record
         self._policy = policy
-        self._deadline = deadline
+        self._limits = limits
         for trial in record.trials.values():
             self._show(trial)
 
@@ -38,6 +39,8 @@ class JournalingScheduler(FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         report = json.loads(result["report"])
         known = self._record.trials[report["trial"]]
+        if "unfit" in report:  # a machine's fault: on record the trial stays unfinished
+            raise UserError(report["unfit"])
         if "failure" in report:
             return self._end(known, "failed", report["failure"])
         self._record.report(report)
@@ -47,9 +50,8 @@ class JournalingScheduler(FIFOScheduler):
         reason = None if self._policy is None else self._policy.decide(known)
         if reason is not None:
             return self._end(known, "stopped", reason)
-        # Past the deadline the trial is left unfinished, not ended: `resume` goes on with it.
-        late = self._deadline is not None and time.time() > self._deadline
-        return STOP if late else CONTINUE
+        # At a limit the trial is left unfinished, not ended: `resume` goes on with it.
+        return STOP if self._limits is not None and self._limits.reached else CONTINUE
 
     def _end(self, trial: TrialRecord, status: Status, reason: str | None = None) -> str:
         self._record.end(trial.trial, status, reason)

@@ -13,8 +13,9 @@ import pytest
 import ray
 from torch import nn
 
-from search.cluster import check_cluster, ship_by_value
+from search.cluster import check_cluster
 from search.errors import UserError
+from search.shipping import ship_by_value
 from trainables.models import MODELS
 from trainables.user_code import load_function
 

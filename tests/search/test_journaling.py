@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from search.budget import Limits
 from search.journal import Journal, read_events
 from search.record import Record
 from search.schedulers import Stopping
@@ -79,7 +80,7 @@ def test_a_repeated_epoch_is_not_written_again(record, tmp_path):
 
 
 def test_past_the_deadline_a_trial_is_left_unfinished_not_ended(record):
-    late = JournalingScheduler(record, policy(), deadline=time.time() - 1)
+    late = JournalingScheduler(record, policy(), Limits(record, deadline=time.time() - 1))
 
     assert decide(late, result(1)) == [STOP]
     assert record.trials["t0001"].status == "running"
@@ -87,7 +88,7 @@ def test_past_the_deadline_a_trial_is_left_unfinished_not_ended(record):
 
 
 def test_past_the_deadline_a_last_report_still_finishes_its_trial(record):
-    late = JournalingScheduler(record, policy(), deadline=time.time() - 1)
+    late = JournalingScheduler(record, policy(), Limits(record, deadline=time.time() - 1))
 
     assert decide(late, result(1, last=True)) == [STOP]
     assert record.trials["t0001"].status == "finished"

@@ -13,7 +13,9 @@ DENSE = {"event": "dense"}
 def problem(sparsity=True):
     return SimpleNamespace(
         config=SimpleNamespace(
-            objective=SimpleNamespace(sparsity=sparsity, reference=(0.5, 0.1, 0.0))
+            objective=SimpleNamespace(sparsity=sparsity, reference=(0.5, 0.1, 0.0)),
+            resources=SimpleNamespace(cpu=1, gpu=0.25),
+            search=SimpleNamespace(budget=3600.0),
         ),
     )
 
@@ -138,3 +140,12 @@ def test_the_time_left_follows_from_the_trials_that_ended_in_this_session(monkey
         status.take(end(trial))
 
     assert status.status()["seconds_left"] == pytest.approx(20 / 2 * 3)
+
+
+def test_the_hours_of_devices_are_counted_over_all_sessions_and_by_the_share_of_a_trial():
+    status = Status(problem(), None)
+    status.replay({**report("t1", 0.7, 0.05, 0.5), "seconds": 7200.0})
+    status.take({**report("t1", 0.7, 0.05, 0.5), "seconds": 720.0})
+
+    told = status.status()
+    assert (told["spent_hours"], told["budget_hours"], told["device"]) == (0.55, 1.0, "GPU")

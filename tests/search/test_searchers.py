@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 from ray.tune.search import Searcher
 
+from search.budget import Limits
 from search.journal import Journal, read_events
 from search.record import Record
 from search.samplers import Sampling
@@ -24,7 +25,7 @@ REPORT = {
 }
 
 
-def searcher(record, methods, trials, deadline=None):
+def searcher(record, methods, trials, limits=None):
     studies = {
         name: MethodStudy(
             compose(METHODS[name].stages),
@@ -33,7 +34,7 @@ def searcher(record, methods, trials, deadline=None):
         )
         for name in methods
     }
-    return MethodSearcher(studies, record, trials=trials, base=BASE, deadline=deadline)
+    return MethodSearcher(studies, record, trials=trials, base=BASE, limits=limits)
 
 
 @pytest.fixture
@@ -153,11 +154,12 @@ def test_a_complete_search_has_nothing_left(record):
 
 
 def test_past_the_deadline_nothing_is_proposed_and_nothing_is_written(record, tmp_path):
-    late = searcher(record, FREE, 4, deadline=time.time() - 1)
+    late = searcher(record, FREE, 4, Limits(record, deadline=time.time() - 1))
 
     assert late.suggest("ray0") == Searcher.FINISHED
     assert not list(read_events(tmp_path / "journal.jsonl"))
-    assert searcher(record, FREE, 4, deadline=time.time() + 60).suggest("ray0") != "FINISHED"
+    soon = Limits(record, deadline=time.time() + 60)
+    assert searcher(record, FREE, 4, soon).suggest("ray0") != "FINISHED"
 
 
 def test_a_trial_that_was_cut_off_is_not_told_to_its_study(record):
