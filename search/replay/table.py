@@ -77,7 +77,7 @@ class Table:
     def save(self, path: Path) -> None:
         """Writes the file; what is there is replaced at once or not at all."""
         groups, labels, predictions = self.counts["tune"].shape[1:]
-        arrays = {
+        arrays: dict[str, Any] = {
             "header": np.frombuffer(self.header.to_json().encode(), dtype=np.uint8),
             "shape": np.array([groups, labels, predictions], dtype=np.int64),
             "reports": self.reports,
