@@ -66,6 +66,9 @@ def search(
     trials: Annotated[int | None, typer.Option(help="search.trials")] = None,
     time_limit: Annotated[str | None, typer.Option(help="search.time_limit: 30m, 1h")] = None,
     budget: Annotated[str | None, typer.Option(help="search.budget: GPU hours as 40h")] = None,
+    warm_start: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="An earlier run to learn from.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all, start nothing.")] = False,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="tracking.uri")] = None,
@@ -77,6 +80,8 @@ def search(
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     if tracking_uri is not None:
         extra.append(f"tracking.uri='{tracking_uri}'")
+    if warm_start:
+        extra.append(f"search.warm_start={[str(path) for path in warm_start]}")
     config = Config.load(experiment, [*(overrides or []), *extra])
     if dry_run:
         from search.dry_run import describe

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from search.config import Config
 from search.problem import Problem, open_problem
+from search.warm_start import earlier_runs
 from trainables.data import Prepared
 
 
@@ -23,6 +24,7 @@ def describe(config: Config) -> Iterator[str]:
     yield f"network: {type(net).__name__}, {weights} parameters"
     yield from _data(problem.prepared, config)
     yield from (f"note: {note}" for note in problem.notes())
+    yield from (f"note: {one.note()}" for one in earlier_runs(config.search.warm_start, problem))
     for method, space in problem.spaces.items():
         yield f"method {method}: {_share(problem, method)}"
         for name, one in space.ranges.items():

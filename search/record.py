@@ -82,6 +82,7 @@ class Record:
     ) -> None:
         self.trials: dict[str, TrialRecord] = {}
         self.dense: Event | None = None
+        self.remembered: list[TrialRecord] = []  # of earlier searches, see warm_start.py
         self.seconds = 0.0  # that the epochs of all trials have taken
         self._highest = 0  # number of any trial's name
         self._of_method: dict[str, dict[str, TrialRecord]] = {}
@@ -157,6 +158,14 @@ class Record:
             self.trials[event["trial"]].reason = event["reason"]
         elif kind == "dense":
             self.dense = event
+        elif kind == "warm_start":
+            self.remembered += map(_of_an_earlier_search, event["trials"])
         elif kind == "repair":
             for name in event["lost"]:
                 self._heard_of(name)
+
+
+def _of_an_earlier_search(told: dict[str, Any]) -> TrialRecord:
+    one = TrialRecord(told["trial"], told["method"], told["spec"], status=told["status"])
+    one.reports.append(told["report"])
+    return one
