@@ -232,6 +232,7 @@ class Driver:
         with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0):
             concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
             supplies = supplies_of(self._problem, self._dense, self._folder.path)
+            scheduler = JournalingScheduler(self.record, self._policy(), limits)
             trainable = tune.with_resources(
                 tune.with_parameters(self._trainable, supplies=supplies),
                 {"cpu": cpu, "gpu": gpu},
@@ -240,7 +241,7 @@ class Driver:
                 trainable,
                 tune_config=tune.TuneConfig(
                     search_alg=searcher,
-                    scheduler=JournalingScheduler(self.record, self._policy(), limits),
+                    scheduler=scheduler,
                     num_samples=searcher.left,
                     max_concurrent_trials=concurrent,
                     reuse_actors=True,
@@ -254,4 +255,10 @@ class Driver:
                     verbose=0,
                 ),
             )
-            tuner.fit()
+            try:
+                tuner.fit()
+            except tune.TuneError as error:  # so Ray wraps whatever a scheduler raises
+                if scheduler.unfit is None:
+                    raise
+                again = f"fairfront resume {self._folder.path}"
+                raise UserError(f"{scheduler.unfit}; `{again}` goes on then") from error

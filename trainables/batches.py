@@ -122,8 +122,10 @@ class TrialData:
 
 
 def _to_device(part: Part, device: torch.device) -> TensorPart:
-    # torch.tensor copies: arrays from an object store are read-only
-    inputs = torch.tensor(part.inputs)
+    # torch.tensor copies, since arrays from an object store are read-only. What lies in a file is
+    # there because it is not to be copied; it is mapped so that writing to it does no harm.
+    mapped = isinstance(part.inputs, np.memmap)
+    inputs = torch.from_numpy(part.inputs) if mapped else torch.tensor(part.inputs)
     return TensorPart(
         inputs=inputs.to(device, inputs.dtype if inputs.dtype == torch.uint8 else torch.float32),
         labels=torch.tensor(part.labels, dtype=torch.int64, device=device),

@@ -29,6 +29,7 @@ class JournalingScheduler(FIFOScheduler):
         self._record = record
         self._policy = policy
         self._limits = limits
+        self.unfit: str | None = None  # why the search had to be given up
         for trial in record.trials.values():
             self._show(trial)
 
@@ -40,7 +41,8 @@ class JournalingScheduler(FIFOScheduler):
         report = json.loads(result["report"])
         known = self._record.trials[report["trial"]]
         if "unfit" in report:  # a machine's fault: on record the trial stays unfinished
-            raise UserError(report["unfit"])
+            self.unfit = report["unfit"]
+            raise UserError(self.unfit)
         if "failure" in report:
             return self._end(known, "failed", report["failure"])
         self._record.report(report)

@@ -1,5 +1,6 @@
 """A trial as Ray sees it, without Ray: its own checkpoints, and errors that become reports."""
 
+import dataclasses
 import json
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.trainables.made_data import made_prepared
 from tests.trainables.test_pipeline import LOOSE, trained_net
 from trainables.candidates import checkpoint_path
-from trainables.trainable import FairPruning, Supplies
+from trainables.trainable import FairPruning, Supplies, claimed_device
 
 CONFIG = {
     "trial": "t0007",
@@ -85,3 +86,34 @@ def test_an_error_of_a_trial_becomes_its_last_report_and_the_worker_takes_the_ne
     made.reset_config({**CONFIG, "trial": "t0008"})
     assert steps(made, 1)[0]["trial"] == "t0008"
     assert made.world is world  # the data were opened once
+
+
+def test_a_machine_without_the_runs_folder_is_told_apart_from_a_trial_that_fails(supplies):
+    blind = dataclasses.replace(supplies, folder=supplies.folder / "not shared")
+
+    (report,) = steps(worker(blind), 1)
+    assert "does not see the run's folder" in report["unfit"]
+    assert not blind.folder.exists()
+
+
+def test_a_machine_whose_torch_finds_no_device_is_unfit_for_trials_that_hold_one(
+    supplies, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+    (report,) = steps(worker(dataclasses.replace(supplies, gpu=0.25)), 1)
+    assert "its torch finds none" in report["unfit"]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "device", "capped"), [(0, "cpu", []), (0.25, "cuda", [0.25]), (1, "cuda", [])]
+)
+def test_a_share_of_a_device_caps_the_memory_of_the_process_on_it(
+    monkeypatch, gpu, device, capped
+):
+    asked = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.set_per_process_memory_fraction", asked.append)
+
+    assert claimed_device(gpu) == device
+    assert asked == capped
