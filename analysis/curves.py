@@ -29,12 +29,14 @@ def curves_figure(
     trials: pd.DataFrame,
     reports: pd.DataFrame,
     chosen: str | None = None,
+    epoch: int | None = None,
 ) -> go.Figure:
     """Bias and performance on tune by epoch, one line per trial, coloured by method.
 
     Stages before a method's last are dotted and a circle marks where the next one begins; a cross
-    marks where a trial was stopped or failed. The trial named `chosen` is drawn in bold. With
-    more than POINT_BUDGET reports, each stage keeps its ends and every k-th epoch.
+    marks where a trial was stopped or failed. The trial named `chosen` is drawn in bold, with
+    a ring at the `epoch` whose candidate was chosen. With more than POINT_BUDGET reports, each
+    stage keeps its ends and every k-th epoch.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.05)
     thinned = thin(reports, POINT_BUDGET)
@@ -48,7 +50,7 @@ def curves_figure(
                 trace.update(showlegend=bool(trace.showlegend) and row == 1)
                 figure.add_trace(trace, row=row, col=1)
     if chosen is not None:
-        _chosen_trial(figure, thinned[thinned["trial"] == chosen], chosen)
+        _chosen_trial(figure, reports[reports["trial"] == chosen], chosen, epoch)
     base_layout(figure, height=640)
     _axes(figure, objective, reports)
     return figure
@@ -119,11 +121,16 @@ def _numbers(values: pd.Series, digits: int) -> Sequence[float | None]:
     return [None if math.isnan(value) else round(float(value), digits) for value in values]
 
 
-def _chosen_trial(figure: go.Figure, rows: pd.DataFrame, name: str) -> None:
+def _chosen_trial(figure: go.Figure, rows: pd.DataFrame, name: str, epoch: int | None) -> None:
+    ring = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
     for column, row in ROWS:
         trace = _trace(rows, column, "chosen", mode="lines", line={"color": INK, "width": 2.5})
         trace.update(name=f"chosen: {escape(name)}", showlegend=row == 1)
         figure.add_trace(trace, row=row, col=1)
+        there = rows[rows["epoch"] == epoch]
+        figure.add_trace(
+            _trace(there, column, "chosen", mode="markers", marker=ring), row=row, col=1
+        )
 
 
 def _axes(figure: go.Figure, objective: Mapping[str, Any], reports: pd.DataFrame) -> None:

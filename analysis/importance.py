@@ -8,6 +8,7 @@ scale has to be known; and each setting comes with the divergence that as many t
 random would show, since with few trials every setting looks important.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,8 +155,9 @@ def importance_by_method(
     ideal: ArrayLike,
     *,
     quantile: float = 0.25,
+    targets: Sequence[str] = TARGETS,
 ) -> pd.DataFrame:
-    """Importance of each setting of each method for each of TARGETS, with COLUMNS.
+    """Importance of each setting of each method for each of `targets`, with COLUMNS.
 
     Good trials are the best `quantile` of a method's, for `feasible` those that are. Left out are
     targets with fewer than five good trials or five others: they say nothing yet.
@@ -164,7 +166,7 @@ def importance_by_method(
     settings = settings_frame(trials).set_index(trials["trial"])
     found = []
     for method, of_method in outcomes.groupby("method"):
-        for target in TARGETS:
+        for target in targets:
             good = best_of(of_method[target], quantile, lower=target == "bias")
             if min(good.sum(), (~good).sum()) < _LEAST:
                 continue

@@ -1,6 +1,7 @@
 """The price of fairness: what performance is left as the tolerance gets tighter."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def price_of_fairness(
         margin = margin_share * tolerance
         below = candidates["bias"] < tolerance - margin
         good = candidates[below | (candidates["bias_upper"] < tolerance)]
-        best = good.loc[good["performance"].idxmax()] if len(good) else {}
+        best = good.iloc[int(good["performance"].argmax())] if len(good) else {}
         found = {name: best.get(name) for name in PRICE_COLUMNS}
         rows.append({**found, "tolerance": tolerance, "margin": margin})
     frame = pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
@@ -64,7 +65,9 @@ def price_figure(
         line={"shape": "hv", "color": METHOD_COLOURS[0], "width": 2},
         marker={"size": 5},
         name="best feasible candidate",
-        customdata=price[["bias", "sparsity", "method"]],
+        customdata=price[["bias", "sparsity"]].assign(
+            method=[escape(str(m)) for m in price["method"]]
+        ),
         hovertemplate="tolerance %{x:.3f}: %{y:.3f}<br>bias %{customdata[0]:.3f}, sparsity "
         "%{customdata[1]:.3f}<br>%{customdata[2]}<extra></extra>",
     )

@@ -9,10 +9,14 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from analysis.compare import candidates_of
 from analysis.curves import curves_figure, hypervolume_figure
-from analysis.front_table import Front, chosen_point
+from analysis.front_table import Front, chosen_point, known
 from analysis.headline import explanation, headline
+from analysis.importance import importance_by_method
+from analysis.importance_figure import importance_figure
 from analysis.interactive import interactive_front
+from analysis.price import price_figure, price_of_fairness, tolerances_around
 from analysis.report_tables import (
     comparison_table,
     facts_list,
@@ -22,6 +26,7 @@ from analysis.report_tables import (
     safe_json,
     signed_pair,
 )
+from analysis.seed_spread import seeds_table, spread_lines
 
 # Plotly can draw maps from tile servers; this keeps the file from ever asking a server anything.
 POLICY = (
@@ -113,15 +118,18 @@ def _sections(
         ),
         _section("Points", POINTS_CAPTION + _aod_caption(front), points_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
+        _section("Other seeds", _seeds_caption(front), seeds_table(front)),
     ]
     searched = {**front["objective"], **facts.get("searched", {})}
     if not curves.empty:
-        figure = curves_figure(searched, trials, curves, _chosen_trial(front))
+        point = chosen_point(front) or {}
+        figure = curves_figure(searched, trials, curves, point.get("trial"), point.get("epoch"))
         parts.append(_section("Trials", CURVES_CAPTION, _figure("curves", figure)))
     # The journal's biases are those of the search: no curve for a front judged by another.
     if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
         figure = hypervolume_figure(trials, curves, box["reference"], box["ideal"])
         parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
+        parts += _afterwards(front, trials, curves, box)
     parts += [
         _section("Methods", "", methods_table(trials, curves, facts)),
         _section("Failures", "", failures_table(trials)),
@@ -130,9 +138,28 @@ def _sections(
     return "".join(parts)
 
 
-def _chosen_trial(front: Front) -> str | None:
-    point = chosen_point(front)
-    return None if point is None else str(point["trial"])
+def _afterwards(front: Front, trials: pd.DataFrame, curves: pd.DataFrame, box: Box) -> list[str]:
+    """What the reports say beyond the front: the price of fairness, the settings that mattered."""
+    objective, parts = front["objective"], []
+    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+    candidates = candidates_of(trials, curves)
+    if not candidates.empty:
+        price = price_of_fairness(candidates, tolerances_around(tolerance), margin / tolerance)
+        dense = (front.get("dense") or {}).get("tune") or {}
+        place = (dense["bias"], dense["performance"]) if known(dense.get("bias")) else None
+        figure = price_figure(price, objective, place)
+        parts.append(_section("Price of fairness", PRICE_CAPTION, _figure("price", figure)))
+    found = importance_by_method(trials, curves, **box, targets=["hypervolume"])
+    if not found.empty:
+        figure = importance_figure(found)
+        parts.append(
+            _section("Settings that mattered", IMPORTANCE_CAPTION, _figure("importance", figure))
+        )
+    return parts
+
+
+def _seeds_caption(front: Front) -> str:
+    return " ".join(escape(line) for line in spread_lines(front))
 
 
 def _section(title: str, caption: str, content: str) -> str:
@@ -169,8 +196,18 @@ POINTS_CAPTION = (
 COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
 CURVES_CAPTION = (
     "One line per trial, on tune, by the measures that the search used. Dotted: stages before the "
-    "last; circle: the next stage begins; cross: stopped or failed. Click a method to hide it, "
-    "double-click to see it alone."
+    "last; circle: the next stage begins; cross: stopped or failed; ring: the chosen candidate. "
+    "Click a method to hide it, double-click to see it alone."
+)
+PRICE_CAPTION = (
+    "Best performance on tune of a candidate that is feasible under another tolerance, the margin "
+    "in proportion, with the thresholds that the search fitted. After report --tolerance they are "
+    "fitted anew."
+)
+IMPORTANCE_CAPTION = (
+    "How far the settings of the best quarter of a method's trials, by the hypervolume that each "
+    "covers alone, are distributed otherwise than those of all (PED-ANOVA). Pale: no more than "
+    "chance would show."
 )
 HYPERVOLUME_CAPTION = (
     "Share of the box between the reference point (trivial performance, tolerance, nothing "

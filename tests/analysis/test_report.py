@@ -86,7 +86,7 @@ def test_report_refers_to_nothing_outside_itself(frames):
 def test_every_element_is_closed_and_every_figure_is_json(frames):
     page = Page(report(frames))
     assert page.balanced
-    assert set(page.figures) == {"front", "curves", "hypervolume"}
+    assert set(page.figures) == {"front", "curves", "hypervolume", "price"}
     assert {"id": "front", "class": "figure"} in [attrs for _, attrs in page.tags]
 
 
