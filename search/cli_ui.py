@@ -36,7 +36,7 @@ def ui(
 
 def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
     from search.interrupt import Interruptible
-    from search.mlflow_server import free_port, list_of, page_of, serving
+    from search.mlflow_server import free_port, front_of, page_of, serving
 
     chosen = free_port(port)
     try:
@@ -46,7 +46,7 @@ def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
             with serving(store, chosen, (folder / "ui.log").resolve()) as address:
                 page = page_of(address, _run_id(folder))
                 typer.echo(f"The search:  {page}")
-                typer.echo(f"Its front:   {list_of(page, 'fairfront.front')}")
+                typer.echo(f"Its front:   {front_of(page)}")
                 typer.echo("Ctrl-C ends it.")
                 if show:
                     typer.launch(page)

@@ -23,7 +23,8 @@ from search.mirror_front import (
 )
 from search.mlflow_runs import Run, SearchRuns
 
-SENT = "fairfront.files"  # tag of the search's run: which state of which file it was told
+# Tag of the search's run: which state of which file it was told. MLflow's page hides "mlflow.".
+SENT = "mlflow.fairfront.files"
 SOONEST = 20.0  # seconds between two refreshes of the front while the search runs
 COST = 50  # ... and at least so many times what the last one took: 2 % of one core
 NOTE = "mlflow.note.content"  # what MLflow's page of a run shows as its description

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -22,9 +24,25 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a creation repeated blindly would double a run
 }
 EXPERIMENT = "fairfront"
-ABOUT = {  # the experiment's own tags: MLflow's page shows runs, not traces of language models
+COLUMNS = (
+    *("tags.`fairfront.method`", "tags.`fairfront.chosen`", "metrics.`front/performance`"),
+    *("metrics.`front/bias`", "metrics.`front/sparsity`", "metrics.`test/performance`"),
+    *("metrics.`test/bias`", "tags.`fairfront.kept_promise`"),
+)
+FRONT_VIEW = "fairfront-front"  # `?viewStateShareKey=` of it opens the list of runs so
+ABOUT = {  # the experiment's own tags
+    # Its page shows runs, not traces of language models.
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": "Searches of fairfront: one run each, their trials nested in it.",
+    # Sorted by anything but the date the list is flat: else the front's trials lie folded away.
+    f"mlflow.sharedViewState.{FRONT_VIEW}": json.dumps(
+        {
+            "searchFilter": "tags.\"fairfront.front\" = 'true'",
+            "orderByKey": "metrics.`front/performance`",
+            "orderByAsc": False,
+            "selectedColumns": COLUMNS,
+        }
+    ),
 }
 # MLflow's limits: 1000 metrics, 100 params and 100 tags a batch, 1000 of all together.
 METRICS_A_BATCH, PARAMS_A_BATCH = 850, 90
@@ -205,6 +223,11 @@ class SearchRuns:
                 found = self._client.get_experiment_by_name(EXPERIMENT)
                 if found is None:
                     raise
+        for name, value in ABOUT.items():  # made by an older version, or by hand
+            if name not in found.tags:
+                self._client.set_experiment_tag(found.experiment_id, name, value)
+        if place is not None and found.artifact_location != place:
+            _move_artifacts(uri, found.artifact_location, place)
         return str(found.experiment_id)
 
 
@@ -216,6 +239,20 @@ def _client(uri: str) -> Any:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri)
+
+
+def _move_artifacts(uri: str, old: str, new: str) -> None:
+    """A run folder that was copied or moved: its database still names the old place, which the
+    tracking interface cannot change."""
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database, database:
+        database.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (new, old)
+        )
+        database.execute(
+            "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?)"
+            " WHERE substr(artifact_uri, 1, ?) = ?",
+            (new, len(old) + 1, len(old) + 1, f"{old}/"),
+        )
 
 
 def _write_lazily() -> None:

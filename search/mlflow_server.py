@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from search.errors import UserError
+from search.mlflow_runs import EXPERIMENT, FRONT_VIEW
 
 HOST = "127.0.0.1"
 PORT = 5000  # MLflow's own; the next free one where it is taken
@@ -80,15 +80,13 @@ def page_of(address: str, search: str) -> str:
     return f"{address}/#/experiments/{experiment}/runs/{name}"
 
 
-def list_of(page: str, tag: str) -> str:
-    """The address of the list of runs beside a search's `page`, those with `tag` = true."""
-    experiment = page.rsplit("/runs/", 1)[0]
-    wanted = f"tags.\"{tag}\" = 'true'"
-    return f"{experiment}/runs?searchFilter={quote(wanted)}"
+def front_of(page: str) -> str:
+    """The address of the list of trials on a front, beside a search's `page`."""
+    return f"{page.rsplit('/', 1)[0]}?viewStateShareKey={FRONT_VIEW}"
 
 
 def _search_runs(address: str, search: str) -> dict[str, Any] | None:
-    found = _ask(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name=fairfront")
+    found = _ask(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENT}")
     wanted = {
         "experiment_ids": [found["experiment"]["experiment_id"]],
         "filter": f"tags.`fairfront.run_id` = '{search}'",

@@ -1,12 +1,7 @@
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
-from contextlib import contextmanager
 
 import pytest
 
@@ -22,6 +17,7 @@ from tests.search.made_journal import (
     wait_until,
     write_trial,
 )
+from tests.search.made_server import free_port, server
 
 
 def test_a_mirror_that_was_killed_half_way_doubles_nothing_and_loses_nothing(tmp_path):
@@ -157,37 +153,9 @@ def test_two_mirrors_of_one_folder_do_not_work_at_once(tmp_path):
     assert steps(now, "t0003", "bias") == [1, 2, 3, 4, 5, 6]
 
 
-@contextmanager
-def server(folder, port):
-    """A tracking server on this machine; killed at the end, with its workers."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
-    command += ["--port", str(port), "--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    quiet = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONWARNINGS": "ignore"}
-    output = subprocess.DEVNULL
-    with subprocess.Popen(
-        command, env=quiet, stdout=output, stderr=output, start_new_session=True
-    ) as process:
-        try:
-            wait_until(lambda: is_healthy(port), 180)
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def is_healthy(port):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
-
-
 @pytest.mark.slow
 def test_a_server_that_dies_and_comes_back_knows_everything_once(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     run = tmp_path / "run"
     trials = [f"t{number:04d}" for number in range(20)]
