@@ -35,8 +35,6 @@ def about(kind: Kind, entry: Any) -> str:
             return f"{entry.summary} ({entry.source})"
         case "measure":
             return f"{entry.definition} ({entry.source})"
-        case _ if entry is None:  # the scheduler `none`
-            return "every trial runs to its end"
         case _:
             return first_line(entry)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from search.schedulers.asha import Asha
+from search.schedulers.bias_halving import BiasHalving
 from search.schedulers.bias_tolerance import BiasTolerance
 from search.schedulers.policy import Policy, Stopping
 
@@ -15,6 +17,8 @@ def none(stopping: Stopping) -> None:
 SCHEDULERS: dict[str, Callable[[Stopping], Policy | None]] = {
     "none": none,
     "bias_tolerance": BiasTolerance,
+    "bias_halving": BiasHalving,
+    "asha": Asha,
 }
 """Scheduler name -> what makes its policy; `none` makes none."""
 

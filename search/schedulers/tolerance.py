@@ -1,75 +1,84 @@
-"""The pure rule of `bias_tolerance`: can this trial's bias still come under the tolerance?"""
+"""The pure rule of `bias_tolerance`: can this trial's bias still come under the limit?
+
+Calibrated on completed trials by conformal prediction with a finite-sample correction (Vovk,
+Gammerman and Shafer, Algorithmic Learning in a Random World, 2005), within the class of trials
+that became feasible, and weighted where stopping has thinned out that class (Tibshirani et al.,
+Conformal prediction under covariate shift, NeurIPS 2019).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class Curve:
-    """One trial's last stage: bias after each of its epochs, so far or to the end."""
-
-    bias: Sequence[float | None]  # None where it could not be estimated
-    epochs: int  # of the whole stage
+NEVER = float("inf")
 
 
 @dataclass(frozen=True)
 class ToleranceRule:
-    """Stops a trial whose bias can not be expected to come under the limit by its end.
+    """Whether a trial without a feasible candidate should stop, from how high its bias stands.
 
-    "Bias above the tolerance, so stop" is wrong while a network recovers: the bias still falls.
-    The rule adds to the smoothed bias now the fall that completed trials of the same method still
-    had before them at the same share of the stage, taken at the quantile `1 - error_rate`, and a
-    one-sided normal bound for the sampling error. With fewer than `enough` completed trials it
-    falls back to patience: the lower bound of the bias itself must have stayed above the limit
-    without a new low for `patience` of the stage.
+    A trial's `excess` after share s of its last stage is how far the lower bound of its smoothed
+    bias lies above the limit, divided by 1 - s: the nearer the end, the less may be left. It is
+    stopped where its excess is larger than the largest that nearly all completed trials which
+    became feasible had before they did (`bar`).
     """
 
     limit: float  # tolerance - margin: below it a candidate is feasible
     error_rate: float = 0.05
-    grace: float = 0.3  # share of the stage before which nothing is stopped
+    grace: float = 0.1  # share of the stage before which nothing is stopped
     patience: float = 0.3  # share of the stage
-    enough: int = 5  # completed trials of the method
-    smooth: int = 5  # reports whose median is "the bias now"
-    z: float = 1.645  # one-sided 95 % normal quantile
+    z: float = 1.0  # how many standard errors the lower bound lies below the bias
 
-    def stops(self, now: Curve, standard_error: float, completed: Sequence[Curve]) -> bool:
-        """Whether the trial should stop after the last epoch of `now`."""
-        done = len(now.bias)
-        if done < max(2, np.ceil(self.grace * now.epochs)) or done >= now.epochs:
-            return False
-        bias = _numbers(now.bias)
-        if np.nanmin(bias) < self.limit:  # it has a feasible candidate; stopping would lose it
-            return False
-        lowest = _level(bias, self.smooth) - self.z * standard_error
-        if len(completed) < self.enough:
-            return bool(lowest > self.limit) and self._stagnates(bias, now.epochs)
-        falls = [_fall_left(curve, done / now.epochs, self.smooth) for curve in completed]
-        return bool(lowest - np.quantile(falls, 1 - self.error_rate) > self.limit)
+    def excess(self, share: float, bias: float, standard_error: float | None) -> float:
+        """0 where the bound is under the limit, before the grace is over, at the stage's end, and
+        where nothing is known of the error."""
+        if standard_error is None or not self.grace <= share < 1:
+            return 0.0
+        return max(0.0, bias - self.z * standard_error - self.limit) / (1 - share)
 
-    def _stagnates(self, bias: NDArray[np.float64], epochs: int) -> bool:
-        wait = max(self.smooth, int(np.ceil(self.patience * epochs)))
-        if len(bias) <= wait:
-            return False
-        return bool(np.nanmin(bias[-wait:]) >= np.nanmin(bias[:-wait]))
+    def stagnates(self, lows: Sequence[float], epochs: int) -> bool:
+        """Whether the last `patience` of the stage brought no new low; `lows` is the lowest bias
+        after each of its epochs so far."""
+        wait = max(5, int(np.ceil(self.patience * epochs)))
+        return len(lows) > wait and lows[-1] >= lows[-1 - wait]
 
 
-def _numbers(bias: Sequence[float | None]) -> NDArray[np.float64]:
-    """Biases as numbers; one that could not be estimated counts as the worst, 1."""
-    return np.array([1.0 if value is None else value for value in bias], dtype=np.float64)
+@dataclass
+class Bar:
+    """The largest excesses of completed trials that became feasible, each before it did, sorted.
 
+    `value` is the smallest excess such that, of the trials that would become feasible and come
+    from where these came from, at most `error_rate` exceed it: a quantile with the finite-sample
+    correction n + 1. Infinite where there are too few to say.
+    """
 
-def _level(bias: NDArray[np.float64], smooth: int) -> float:
-    return float(np.median(bias[-smooth:]))
+    error_rate: float
+    _excesses: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    _weights: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
+    def add(self, excess: float, weight: float = 1.0) -> None:
+        """`weight` is how many trials this one stands for, itself included."""
+        at = int(np.searchsorted(self._excesses, excess))
+        self._excesses = np.insert(self._excesses, at, excess)
+        self._weights = np.insert(self._weights, at, weight)
 
-def _fall_left(curve: Curve, share: float, smooth: int) -> float:
-    """How far the bias fell from its level at `share` of the stage to its later minimum."""
-    bias = _numbers(curve.bias)
-    at = min(max(1, round(share * len(bias))), len(bias) - 1) if len(bias) > 1 else 1
-    later = bias[at:] if len(bias) > at else bias[-1:]
-    return max(0.0, _level(bias[:at], smooth) - float(later.min()))
+    def __len__(self) -> int:
+        return len(self._excesses)
+
+    @property
+    def highest(self) -> float:
+        """The largest excess seen; 0 before there is one."""
+        return float(self._excesses[-1]) if len(self) else 0.0
+
+    @property
+    def value(self) -> float:
+        """The trial in question counts with the largest weight seen: it may be such a one."""
+        if not len(self):
+            return NEVER
+        total = self._weights.sum() + self._weights.max()
+        enough = np.flatnonzero(np.cumsum(self._weights) >= (1 - self.error_rate) * total - 1e-9)
+        return float(self._excesses[enough[0]]) if enough.size else NEVER

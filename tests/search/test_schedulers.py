@@ -25,23 +25,25 @@ def report(epoch: int, bias: float, performance: float = 0.7, **changes: Any) ->
 
 
 def shown(policy: Policy, name: str, biases: list[float], **changes: Any) -> str | None:
-    """What the policy decides after the last of these epochs."""
+    """Why the policy stops a trial of these epochs; None where it does not."""
     trial = TrialRecord(name, "adv_ft", {})
     for epoch, bias in enumerate(biases, start=1):
         trial.reports.append(report(epoch, bias, **changes))
         policy.saw(trial)
+        if (reason := policy.decide(trial)) is not None:
+            return reason
     if len(biases) == 20:
         trial.status = "finished"
         policy.saw(trial)
-    return policy.decide(trial)
+    return None
 
 
 def taught(name: str) -> Policy:
     """A policy that saw eight trials which became feasible."""
     policy = SCHEDULERS[name](STOPPING)
     assert policy is not None
-    for index in range(8):
-        shown(policy, f"t{index:04d}", [0.3 * 0.8**epoch for epoch in range(20)])
+    for index in range(40):
+        shown(policy, f"t{index:04d}", [(0.2 + index / 1000) * 0.8**epoch for epoch in range(20)])
     return policy
 
 

@@ -1,0 +1,52 @@
+"""Asynchronous successive halving on performance, as everyone knows it (Li et al., A system for
+massively parallel hyperparameter tuning, MLSys 2020): Ray's own, asked as a policy."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
+from search.record import TrialRecord
+from search.schedulers.policy import Stopping
+from search.schedulers.watch import Report, Watching, trial_share
+
+
+class Asha(Watching):
+    """Asynchronous successive halving on performance, blind to bias: Ray's own, to compare with.
+
+    Trials differ in length, so time is the share of the whole trial in percent; rungs lie at 10,
+    30 and 90, where a trial must be among the best third of those that got there. Methods are
+    compared with each other, as Ray does.
+    """
+
+    def __init__(self, stopping: Stopping) -> None:
+        super().__init__()
+        self._halving = AsyncHyperBandScheduler(
+            time_attr="percent",
+            metric="performance",
+            mode="max",
+            max_t=100,
+            grace_period=10,
+            reduction_factor=3,
+            stop_last_trials=False,
+        )
+        self._started: set[str] = set()
+
+    def _report(self, trial: TrialRecord, report: Report) -> str | None:
+        ray_trial = SimpleNamespace(trial_id=trial.trial)
+        if trial.trial not in self._started:
+            self._started.add(trial.trial)
+            self._halving.on_trial_add(None, ray_trial)
+        percent = 100 * trial_share(trial, report)
+        result = {"percent": percent, "performance": report["performance"]}
+        if report["performance"] is None or percent >= 100:
+            return None
+        if self._halving.on_trial_result(None, ray_trial, result) == TrialScheduler.CONTINUE:
+            return None
+        return f"performance {report['performance']:.3f} is behind at {percent:.0f} % of the trial"
+
+    def _end(self, trial: TrialRecord) -> None:
+        if trial.trial in self._started:
+            self._started.remove(trial.trial)
+            self._halving.on_trial_remove(None, SimpleNamespace(trial_id=trial.trial))
