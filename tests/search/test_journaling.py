@@ -30,7 +30,8 @@ def record(tmp_path):
 def result(epoch, bias=0.2, last=False, **changes):
     report = {
         **{"trial": "t0001", "epoch": epoch, "bias": bias, "bias_interval": [bias, bias]},
-        **{"final_stage": True, "stage_epochs": 20, "last": last, "beats_trivial": True},
+        **{"stage": 0, "stage_epoch": epoch, "stage_epochs": 20, "final_stage": True},
+        **{"last": last, "beats_trivial": True, "performance": 0.7, "sparsity": 0.0},
         **{"feasible": False, "candidate": None, "dropped": [], **changes},
     }
     return {"report": json.dumps(report)}
