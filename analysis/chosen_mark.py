@@ -1,6 +1,6 @@
 """The chosen point in the static figure: its ring, and a label that hides no other point."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,9 @@ LABEL_OFFSETS = (
 )  # points
 
 
-def mark_chosen(axes: Axes, front: Front) -> None:
-    """Rings the chosen point and labels it where the label hides the least; needs a settled
-    layout."""
+def mark_chosen(axes: Axes, front: Front, labels: Sequence[Annotation] = ()) -> None:
+    """Rings the chosen point and labels it where its label hides the least: points, its value on
+    test, and the `labels` that are there already; needs a settled layout."""
     point = chosen_point(front)
     if point is None:
         return
@@ -36,10 +36,16 @@ def mark_chosen(axes: Axes, front: Front) -> None:
     crowds = []
     for x, y in LABEL_OFFSETS:
         label = _chosen_text(axes, chosen_label(point), place, (x, y))
-        crowds.append(_covered(axes, label, taken))
+        crowds.append(_covered(axes, label, taken) + len(taken) * _overlaps(label, labels))
         label.remove()
     best = LABEL_OFFSETS[int(np.argmin(crowds))]
     _chosen_text(axes, chosen_label(point), place, best)
+
+
+def _overlaps(label: Annotation, others: Sequence[Annotation]) -> int:
+    """How many of the other labels a label would lie on, which is worse than on any point."""
+    box = label.get_window_extent().padded(2)
+    return sum(box.overlaps(other.get_window_extent()) for other in others)
 
 
 def _taken(front: Front, chosen: Point) -> NDArray[np.float64]:

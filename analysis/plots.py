@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 
 from analysis.chosen_mark import mark_chosen, reach
 from analysis.front_table import (
@@ -56,13 +57,13 @@ def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> 
     if is_confirmed(front):
         _test_values(axes, front)
     _points(axes, front)
-    _references(axes, marks)
+    labels = _references(axes, marks)
     _room_for_labels(axes)
     _title(axes, front)
-    _legend(figure, front)
+    _legend(figure, front, marks)
     _sparsity_bar(figure, axes)
     figure.draw_without_rendering()  # settles the layout that the chosen label is placed in
-    mark_chosen(axes, front)
+    mark_chosen(axes, front, labels)
     return figure
 
 
@@ -152,8 +153,10 @@ def _test_values(axes: Axes, front: Front) -> None:
         )
 
 
-def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> None:
+def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> list[Annotation]:
+    """Draws the reference marks; returns their labels."""
     edge = axes.get_xlim()[1]
+    labels = []
     for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False):
         outside = mark["bias"] > edge
         x = edge * 0.985 if outside else mark["bias"]
@@ -161,7 +164,7 @@ def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> None:
         value = f"\nbias {number(mark['bias'])} \N{RIGHTWARDS ARROW}" if outside else ""
         axes.plot(x, mark["performance"], shape, color=INK, markersize=9, zorder=3)
         left = x > 0.6 * edge
-        axes.annotate(
+        label = axes.annotate(
             f"{mark['label']}{note}{value}",
             (x, mark["performance"]),
             xytext=(-9 if left else 9, 0),
@@ -172,6 +175,8 @@ def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> None:
             fontsize=8.5,
             parse_math=False,
         )
+        labels.append(label)
+    return labels
 
 
 def _room_for_labels(axes: Axes) -> None:
@@ -191,7 +196,7 @@ def _title(axes: Axes, front: Front) -> None:
     )
 
 
-def _legend(figure: Figure, front: Front) -> None:
+def _legend(figure: Figure, front: Front, marks: Sequence[Mapping[str, Any]]) -> None:
     points = drawable(front)
     handles = [
         _handle(method, marker=MARKERS[place % len(MARKERS)][0], markerfacecolor=MUTED)
@@ -203,6 +208,13 @@ def _legend(figure: Figure, front: Front) -> None:
         handles.append(
             _handle("its value on test", marker="o", markerfacecolor=MUTED, markersize=3.5)
         )
+    if chosen_point(front) is not None:
+        ring = {"markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.5}
+        handles.append(_handle("chosen", marker="o", **ring))
+    handles += [
+        _handle(mark["label"], marker=shape, markerfacecolor=INK)
+        for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
+    ]
     legend = figure.legend(
         handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9
     )

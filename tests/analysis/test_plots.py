@@ -100,3 +100,27 @@ def test_dollar_signs_in_names_are_no_mathematics():
     written = [text for text in figure.findobj(Text) if "$" in text.get_text()]
     assert {"a$b$", "$x$"} <= {text.get_text().split(" (")[0] for text in written}
     assert not any(text.get_parse_math() for text in written)
+
+
+def test_the_chosen_label_lies_on_no_other_label():
+    front = made_front(confirmed=True)
+    chosen = next(point for point in front["points"] if point["chosen"])
+    place = {key: chosen["tune"][key] for key in ("performance", "bias")}
+    for shift in (-0.004, -0.002, 0.0, 0.002, 0.004):  # a reference mark beside the chosen point
+        moved = {"performance": place["performance"] + shift, "bias": place["bias"] + 0.001}
+        figure = front_figure(front, [made_references()[0] | moved])
+        figure.draw_without_rendering()
+        boxes = {t.get_text(): t.get_window_extent() for t in figure.axes[0].texts}
+
+        box = boxes.pop(chosen_label(chosen))
+
+        assert not [text for text, other in boxes.items() if box.overlaps(other)]
+
+
+def test_the_legend_explains_ring_and_crosses():
+    (legend,) = front_figure(made_front(), made_references()).legends
+
+    said = [text.get_text() for text in legend.get_texts()]
+    assert {"chosen", "dense net", "dense net, group thresholds"} <= set(said)
+    (without,) = front_figure(made_front(feasible=False)).legends
+    assert "chosen" not in [text.get_text() for text in without.get_texts()]
