@@ -23,6 +23,7 @@ from search.errors import UserError
 from search.front import Front, build_front, view_of
 from search.journal import Event, read_events
 from search.lock import refuse_if_written
+from search.record import TrialRecord
 from search.repair import repair as repaired
 from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
@@ -76,13 +77,14 @@ class RunFolder:
         write_json(self.path / "encoder.json", encoding)
 
     def open_again(self, *, repair: bool = False) -> None:
-        """Raises UserError where there is no run, or another process is writing it; mends a
-        damaged journal if asked to."""
+        """Raises UserError where there is no run that has begun, or another process is writing
+        it; mends a damaged journal if asked to."""
         self.require()
         if repair:
             repaired(self.path)
         else:
             refuse_if_written(self.path)
+        self.dense_event()
 
     def drop_checkpoints_ahead(self, unfinished: Mapping[str, int]) -> None:
         """Removes checkpoints behind which reports are missing from the journal (the machine went
@@ -160,12 +162,20 @@ class RunFolder:
         front_frame(front).to_csv(self.path / f"front{suffix}.csv", index=False)
         return front
 
-    def tidy(self, finished: Iterable[str]) -> None:
-        """Removes what nothing reads any more: Tune's files and checkpoints of finished trials."""
+    def tidy(self, trials: Iterable[TrialRecord] = ()) -> None:
+        """Removes what nothing reads any more: Tune's files, the checkpoints of finished trials,
+        and the weights of stopped and failed ones, which enter no front. The checkpoints of
+        stopped trials stay, so that they can be run to their end after all.
+        """
         for spent in (TUNE, DATA):
             shutil.rmtree(self.path / spent, ignore_errors=True)
-        for trial in finished:
-            checkpoint_path(self.path, trial).unlink(missing_ok=True)
+        for trial in trials:
+            if trial.status in ("finished", "failed"):
+                checkpoint_path(self.path, trial.trial).unlink(missing_ok=True)
+            if trial.status in ("stopped", "failed"):
+                for report in trial.reports:
+                    if report["candidate"]:
+                        self.candidates.drop(report["candidate"])
 
     def confirmation(self) -> Front | None:
         """The front with its test values, as `confirm` stored it, or None before that."""

@@ -1,12 +1,19 @@
 """The journal: whole lines only, appended, readable whenever its writer died."""
 
+import ast
 import json
 import math
+import resource
+import signal
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from search.errors import UserError
 from search.journal import Journal, read_events, whole_lines_end
+
+ROOT = Path(__file__).parents[2]
 
 
 def kinds(path):
@@ -78,6 +85,54 @@ def test_the_end_of_the_last_whole_line_is_found(tmp_path, content, end):
     path.write_bytes(content)
 
     assert whole_lines_end(path) == end
+
+
+def test_a_full_disk_leaves_no_half_line_before_the_next_one(journal):
+    """A limit on the size of files stands for the full disk."""
+    journal.append("experiment")
+    whole = journal.path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 40, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            journal.append("report", counts="x" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+
+    assert journal.path.read_bytes() == whole
+    journal.append("dense")
+    assert kinds(journal.path) == ["experiment", "dense"]
+
+
+def test_a_damaged_line_is_named_with_what_to_do_about_it(journal):
+    for kind in ("experiment", "dense", "note"):
+        journal.append(kind)
+    journal.path.write_bytes(journal.path.read_bytes().replace(b"dense", b"densE"))
+
+    with pytest.raises(UserError, match=r"journal.jsonl: line 2 .* --repair") as raised:
+        list(read_events(journal.path))
+    assert f"fairfront resume {journal.path.parent} --repair" in str(raised.value)
+
+
+def test_nothing_in_a_run_folder_is_ever_unpickled():
+    """Only a data set's own files may be pickles; and of weights torch loads nothing else."""
+    sources = [path for part in ("search", "trainables") for path in (ROOT / part).rglob("*.py")]
+    calls = [
+        (ast.unparse(node.func), ast.unparse(node), path)
+        for path in sources
+        if path.parent.name != "data"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+
+    loads = [(call, path) for name, call, path in calls if name == "torch.load"]
+    assert loads
+    assert all("weights_only=True" in call for call, _ in loads)
+    pickles = [(name, path) for name, _, path in calls if "pickle" in name and "load" in name]
+    assert not pickles
+    assert not [call for _, call, _ in calls if "allow_pickle=True" in call]
 
 
 def test_lines_are_plain_json_of_one_line_each(journal):

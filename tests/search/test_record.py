@@ -1,11 +1,12 @@
 """What the driver knows: the same whether it watched or read the journal."""
 
+import sys
 from contextlib import closing
 
 import pytest
 
 from search.journal import Journal, read_events
-from search.record import Record
+from search.record import Record, Report
 
 
 def report(trial, epoch, candidate=None, dropped=(), **values):
@@ -89,10 +90,39 @@ def test_a_repeated_epoch_is_ignored(record, journal):
 
 def test_memory_holds_reports_without_counts_and_the_journal_holds_them_with(record, journal):
     start(record, "t0001")
-    record.report(report("t0001", 1))
+    record.report(report("t0001", 1, losses={"task": 0.5}, bias_interval=[0.0, 0.2]))
 
-    assert not {"counts", "decision"} & record.trials["t0001"].reports[0].keys()
+    (kept,) = record.trials["t0001"].reports
+    assert not {"counts", "decision", "losses"} & kept.keys()
+    assert kept["bias"] == 0.1
+    assert kept["bias_interval"] == (0.0, 0.2)
+    assert {**kept}.keys() == kept.keys()
+    with pytest.raises(KeyError, match="counts"):
+        kept["counts"]
     assert [*read_events(journal.path)][-1]["counts"] == {"tune": {}}
+
+
+def test_a_report_in_memory_takes_much_less_than_its_dict(record, journal):
+    """Its keys are shared with all reports that have the same ones."""
+    numbers = {f"key {number}": number / 7 for number in range(20)}
+    event = {"event": "report", **report("t0001", 300, **numbers)}
+
+    light = Report(event)
+
+    assert len({id(Report({**event})._places), id(light._places)}) == 1
+    assert sys.getsizeof(light) + sys.getsizeof(light._values) < sys.getsizeof(event) / 2.5
+
+
+def test_names_of_trials_go_on_from_the_highest_one_also_of_those_that_were_lost():
+    record = Record()
+    assert record.next_name() == "t0001"
+
+    record.replay([{"event": "trial_start", "trial": "t0007", "method": "adv_ft", "spec": {}}])
+    assert record.next_name() == "t0008"
+
+    record.replay([{"event": "repair", "lost": ["t0009", "t0003"]}])
+    assert record.next_name() == "t0010"
+    assert record.unfinished() == {"t0007": 0}
 
 
 def test_a_trial_ends_once(record, journal):
