@@ -55,7 +55,10 @@ def draw_front(front: Front, path: Path) -> None:
 
 
 def measured(values: Mapping[str, Any] | None, prefix: str) -> dict[str, float]:
-    """One split's values of a point as metrics: performance and bias, intervals, measures."""
+    """One split's values of a point as metrics: performance and bias, intervals, measures.
+
+    They are rounded to what fits MLflow's columns; front_table.json has them as they are.
+    """
     if values is None:
         return {}
     named = {name: values.get(name) for name in ("performance", "bias", "sparsity")}
@@ -63,7 +66,8 @@ def measured(values: Mapping[str, Any] | None, prefix: str) -> dict[str, float]:
         low, high = values.get(f"{name}_interval") or (None, None)
         named |= {f"{name}_low": low, f"{name}_high": high}
     measures = {f"measure/{name}": value for name, value in values.get("measures", {}).items()}
-    return numbers({f"{prefix}{name}": value for name, value in (named | measures).items()})
+    found = numbers({f"{prefix}{name}": value for name, value in (named | measures).items()})
+    return {name: round(value, 6) for name, value in found.items()}
 
 
 def series(value: Any, name: str, step: int = 0) -> Iterator[tuple[str, float, int]]:

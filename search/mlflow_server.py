@@ -20,6 +20,7 @@ from search.mlflow_runs import EXPERIMENT, FRONT_VIEW
 
 HOST = "127.0.0.1"
 PORT = 5000  # MLflow's own; the next free one where it is taken
+TRAINING = "workflowType=machine_learning"  # else its menus are about language models
 PATIENCE = 180.0  # seconds that a server may take to start
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -77,12 +78,12 @@ def page_of(address: str, search: str) -> str:
     if run is None:
         raise UserError(f"{address}: holds no search {search}")
     experiment, name = run["info"]["experiment_id"], run["info"]["run_id"]
-    return f"{address}/#/experiments/{experiment}/runs/{name}"
+    return f"{address}/#/experiments/{experiment}/runs/{name}?{TRAINING}"
 
 
 def front_of(page: str) -> str:
     """The address of the list of trials on a front, beside a search's `page`."""
-    return f"{page.rsplit('/', 1)[0]}?viewStateShareKey={FRONT_VIEW}"
+    return f"{page.rsplit('/', 1)[0]}?viewStateShareKey={FRONT_VIEW}&{TRAINING}"
 
 
 def _search_runs(address: str, search: str) -> dict[str, Any] | None:

@@ -119,8 +119,11 @@ class Mirror:
         """One pass; False where there was nothing new in the journal. `ending`: nothing is held
         back for a later pass."""
         # While a server is away nothing more is read: what waits stays within bounds.
-        for end, event in self._follower.lines(LINES - len(self._pending)):
+        room = max(0, LINES - len(self._pending))
+        read = 0
+        for end, event in self._follower.lines(room):
             self._pending += self._translator.updates(end, event)
+            read += 1
         if self._follower.offset == 0:
             return False
         runs, files = self._open()
@@ -129,8 +132,10 @@ class Mirror:
         for trial, updates in groupby(by_trial, key=lambda update: update.trial):
             runs.tell(trial, list(updates))
         parent = runs.find(SEARCH)
-        if parent is not None and told and not self._translator.over:
-            runs.set_status(parent, "RUNNING", 0)  # goes on after an interruption
+        if parent is not None and told and read < room:  # ... to the end of what is written
+            # A search that was interrupted may go on, one that was over may have been resumed.
+            status = "FINISHED" if self._translator.over else "RUNNING"
+            runs.set_status(parent, status, self._translator.last_time[SEARCH])
         self._pending.clear()
         files.tell(at_once=ending and not told)
         return told
