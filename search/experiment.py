@@ -128,21 +128,39 @@ def resume(
     limits = {key: value for key, value in changes.items() if value is not None}
     search = config.search.model_copy(update={"time_limit": None, **limits})
     config = config.model_copy(update={"search": search})
-    facts = folder.facts()
-    if facts["in_memory"] and data is None:
-        raise UserError(f"resume: {path} was run on data handed over from Python; hand them again")
     address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
-    problem = open_problem(config, data, model)
-    if problem.prepared.hashes != facts["hashes"]:
-        raise UserError(f"resume: the data of {path} have changed since the search was started")
-    dense = folder.dense(problem.untrained())
+    problem, dense = reopened(folder, config, data, model, "resume")
     with (
         machines(config, address, folder),
         Driver(folder, problem, dense, address, on_event) as driver,
     ):
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
+
+
+def reopened(
+    folder: RunFolder,
+    config: Config,
+    data: FairData | pd.DataFrame | None,
+    model: nn.Module | Build | None,
+    who: str,
+) -> tuple[Problem, nn.Module]:
+    """The problem and the dense net of an earlier session, for `who` goes on with them.
+
+    Raises UserError where they have changed since, or are not at hand.
+    """
+    facts = folder.facts()
+    if facts["in_memory"] and data is None:
+        raise UserError(
+            f"{who}: {folder.path} was run on data handed over from Python; hand them again"
+        )
+    problem = open_problem(config, data, model)
+    if problem.prepared.hashes != facts["hashes"]:
+        raise UserError(
+            f"{who}: the data of {folder.path} have changed since the search was started"
+        )
+    return problem, folder.dense(problem.untrained())
 
 
 def load_run(path: Path | str) -> dict[str, pd.DataFrame]:
@@ -199,8 +217,7 @@ class Driver:
         if searcher.left and not limits.reached:
             self._status.expect(searcher.left)
             self._tune(searcher, limits)
-            finished = [t.trial for t in self.record.trials.values() if t.status == "finished"]
-            self._folder.tidy(finished)
+            self._folder.tidy(self.record.trials.values())
         self.record.add("search_end", left=searcher.left, **spending(config, self.record.seconds))
 
     def _searcher(self, limits: Limits) -> MethodSearcher:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from analysis.front_table import front_frame
-from analysis.trials import read_journal, reports_frame, trials_frame
+from analysis.trials import reports_frame, trials_frame
 from search.config import Config
 from search.dense_net import separate_tensors
 from search.errors import UserError
@@ -30,6 +30,7 @@ from trainables.data import Prepared
 
 log = logging.getLogger(__name__)
 
+COUNTED = ("counts", "decision", "measures")  # of a report: read where a front is made, only
 TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
 DATA = "data"  # inputs too large to be copied, while a search runs
 
@@ -187,9 +188,16 @@ class RunFolder:
         paths = [*sorted(self.path.glob("front*.json")), self.path / "confirmed.json"]
         return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
 
+    def outline(self) -> list[Event]:
+        """All events of the journal without what makes most of it: counts and measures."""
+        return [
+            {key: value for key, value in event.items() if key not in COUNTED}
+            for event in read_events(self.journal)
+        ]
+
     def frames(self) -> dict[str, pd.DataFrame]:
         """The front's points, the trials and the reports as frames."""
-        events = read_journal(self.journal)
+        events = self.outline()
         return {
             "front": front_frame(self.front()),
             "trials": trials_frame(events),

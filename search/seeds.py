@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -11,22 +10,23 @@ from typing import Any
 import ray
 from torch import nn
 
-from search.cluster import connected
+from search.cluster import cluster_address, connected
+from search.errors import UserError
 from search.front import Front, build_front, view_of
 from search.journal import Event, Journal, read_events
+from search.machines import local_cpus, supplies_of
 from search.problem import Problem
 from search.record import Record
+from search.retries import DEATHS
 from search.run_folder import RunFolder
 from search.shipping import ship_by_value
 from trainables.candidates import CandidateStore
 from trainables.pipeline import Pipeline, Report
 from trainables.spec import Spec
-from trainables.trainable import Supplies
+from trainables.trainable import Supplies, UnfitWorker
 
 Row = dict[str, Any]  # what confirmed.json says of one seed
 Listener = Callable[[Event], None]
-
-RETRIES = 2  # after the death of a worker's process
 
 
 def seed_rows(
@@ -54,7 +54,7 @@ def seed_rows(
         missing = [spec for spec in specs if not _ended(record, spec)]
         if missing:
             dense = folder.dense(problem.untrained())
-            _train(home, problem, dense, missing, record, address)
+            _train(home, problem, dense, missing, record, cluster_address(address))
     return _rows(folder, specs)
 
 
@@ -79,24 +79,16 @@ def _train(
 ) -> None:
     """Trains `specs` on Ray; each is written down as a whole once it has ended."""
     config = problem.config
-    cpus, gpus = config.resources.cpu, config.resources.gpu
-    together = config.search.concurrent or max(1, (os.cpu_count() or 1) // cpus)
+    cpu, gpu = config.resources.cpu, config.resources.gpu
     ship_by_value(dense)
-    with connected(address, cpus=min(together, len(specs)) * cpus, gpus=gpus > 0):
-        supplies = ray.put(
-            Supplies(
-                problem.prepared.sealed(),
-                dense,
-                problem.objective,
-                config.objective.sparsity,
-                home.path.resolve(),
-            )
-        )
-        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES)(_whole_trial)
+    with connected(address, cpus=local_cpus(config), gpus=gpu > 0):
+        supplies = ray.put(supplies_of(problem, dense, home.path))
+        task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=DEATHS)(_whole_trial)
         running = {task.remote(supplies, spec): spec for spec in specs}
         while running:
             (done, *_), _ = ray.wait(list(running))
             _write_down(record, running.pop(done), partial(ray.get, done))
+    home.tidy()
 
 
 def _whole_trial(supplies: Supplies, spec: dict[str, Any]) -> list[Report]:
@@ -121,6 +113,8 @@ def _write_down(record: Record, spec: dict[str, Any], reports: Callable[[], list
         for report in reports():
             record.report(report)
     except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UnfitWorker):
+            raise UserError(f"confirm: {error.cause}") from error
         # Whatever went wrong belongs to this seed alone: that it fails is part of the spread.
         record.end(trial, "failed", f"{type(error.cause).__name__}: {error.cause}")
     except ray.exceptions.RayError:

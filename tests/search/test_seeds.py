@@ -8,6 +8,7 @@ import pytest
 
 from search import confirm as confirming
 from search import seeds as seeding
+from search.cluster import connected
 from search.config import Config
 from search.confirm import confirm
 from search.experiment import run
@@ -24,6 +25,13 @@ CONFIG = Config.load(
         *["search.concurrent=1", "space.adv_ft.recovery.epochs=2", "tracking.enabled=false"],
     ],
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_ray():
+    """All that this module starts shares one Ray."""
+    with connected(None, cpus=2, gpus=False):
+        yield
 
 
 @pytest.fixture(scope="module")
