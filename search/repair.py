@@ -27,7 +27,7 @@ class Damage:
     lines: list[Line] = field(default_factory=list)  # to be set aside
     lost: set[str] = field(default_factory=set)
     again: set[str] = field(default_factory=set)  # trials that have to go on
-    _last: dict[str, Event] = field(default_factory=dict)  # trial -> its latest event that stays
+    _reached: dict[str, Event] = field(default_factory=dict)  # trial -> latest report or start
     _kinds: set[str] = field(default_factory=set)
 
     @classmethod
@@ -48,21 +48,23 @@ class Damage:
     def _usable(self, event: Event) -> bool:
         self._kinds.add(event["event"])
         trial = event.get("trial")
-        if trial is None or event["event"] == "trial_start":
-            self._last |= {} if trial is None else {trial: event}
+        if trial is None:
             return True
-        if trial not in self._last:
+        if event["event"] == "trial_start":
+            self._reached[trial] = event
+        elif trial not in self._reached:
             self.lost.add(trial)
         elif self._breaks_off(trial, event):
             self.again.add(trial)
         if trial in self.lost | self.again:
             return False
-        self._last[trial] = event
+        if event["event"] == "report":
+            self._reached[trial] = event
         return True
 
     def _breaks_off(self, trial: str, event: Event) -> bool:
         """Whether a report of the trial is missing before this event."""
-        before = self._last[trial]
+        before = self._reached[trial]
         if event["event"] == "report":
             return bool(event["epoch"] > before.get("epoch", 0) + 1)
         finished = event["event"] == "trial_end" and event["status"] == "finished"

@@ -9,7 +9,7 @@ import matplotlib
 
 from analysis.plots import front_figure
 from analysis.report import report_html
-from analysis.trials import read_journal, reports_frame, trials_frame
+from analysis.trials import reports_frame, trials_frame
 from search import tracking
 from search.errors import UserError
 from search.front import Front, build_front, marks_of_references, view_of
@@ -65,7 +65,7 @@ def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
     references = marks_of_references(front)
     figure = front_figure(front, references)
     figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
-    events = read_journal(folder.journal)
+    events = folder.outline()
     text = report_html(
         front, trials_frame(events), reports_frame(events), references, _facts(front, facts)
     )
