@@ -70,8 +70,11 @@ def measured(values: Mapping[str, Any] | None, prefix: str) -> dict[str, float]:
     return {name: round(value, 6) for name, value in found.items()}
 
 
-def series(value: Any, name: str, step: int = 0) -> Iterator[tuple[str, float, int]]:
-    """All numbers of a nested value as (metric, value, step); the entries of a list are steps."""
+def series(value: Any, name: str, step: int | None = None) -> Iterator[tuple[str, float, int]]:
+    """All numbers of a nested value as (metric, value, step); the entries of a list are steps.
+
+    Intervals become two metrics; other lists within a list are left out.
+    """
     if isinstance(value, Mapping):
         for key, part in value.items():
             yield from series(part, f"{name}/{key}", step)
@@ -79,11 +82,11 @@ def series(value: Any, name: str, step: int = 0) -> Iterator[tuple[str, float, i
         for end, part in zip(("low", "high"), value, strict=False):
             yield from series(part, f"{name.removesuffix('_interval')}_{end}", step)
     elif isinstance(value, list):
-        for place, part in enumerate(value):
+        for place, part in enumerate(value if step is None else ()):
             yield from series(part, name, place)
     else:
         for metric, number in numbers({name: value}).items():
-            yield re.sub(r"[^\w\-. /:]", "_", metric), number, step
+            yield re.sub(r"[^\w\-. /:]", "_", metric), number, step or 0
 
 
 def beyond_the_known(front: Front) -> list[tuple[str, float, int]]:
