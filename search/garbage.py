@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from search.front import build_front, view_of
 from search.journal import read_events
 from search.lock import WriteLock
 from search.record import Record
-from search.run_folder import TUNE, RunFolder
+from search.run_folder import DATA, TUNE, RunFolder
 from trainables.objective import Objective
 
 Keep = Literal["front", "any-tolerance"]
@@ -50,11 +50,11 @@ def garbage(
     """
     folder = RunFolder(Path(path))
     folder.require()
-    lock = WriteLock(folder.path)
-    try:
+    with ExitStack() as locks:
+        for written in (folder.path, folder.seeds.path):
+            if written.exists():
+                locks.callback(WriteLock(written).release)
         yield _found(folder, keep, keep_stopped)
-    finally:
-        lock.release()
 
 
 def size_of(paths: Iterable[Path]) -> int:
@@ -97,15 +97,16 @@ def _found(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
             for path in sorted((folder.path / "checkpoints").glob("*.pt"))
             if path.stem not in going_on
         ),
-        tuple(_leftovers(folder)),
+        (*_leftovers(folder), *_leftovers(folder.seeds)),
     )
 
 
 def _leftovers(folder: RunFolder) -> list[Path]:
-    """What was half written when its writer was killed, and Ray Tune's state."""
-    store = folder.path / TUNE
-    partial = [path for path in folder.path.rglob("*.partial*") if store not in path.parents]
-    return [*sorted(partial), *([store] if store.exists() else [])]
+    """What was half written when its writer was killed, and what only a running search needs."""
+    found = [folder.path / name for name in (TUNE, DATA) if (folder.path / name).exists()]
+    for part in (folder.path, folder.candidates.folder, folder.path / "checkpoints"):
+        found += sorted(part.glob("*.partial*"))
+    return found
 
 
 def _needed(folder: RunFolder, record: Record, keep: Keep) -> set[str]:

@@ -60,12 +60,12 @@ def test_a_notebook_uses_only_public_names_that_are_there(path):
     assert not private
 
 
-def executed(name, folder, **parameters):
-    """The notebook after its run in `folder`, with `parameters` in place of its own."""
+def executed(name, where, **parameters):
+    """The notebook after its run in the folder `where`, with `parameters` in place of its own."""
     notebook = read(name)
     (cell,) = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
     cell.source += "".join(f"\n{key} = {value}" for key, value in parameters.items())
-    resources = {"metadata": {"path": str(folder)}}
+    resources = {"metadata": {"path": str(where)}}
     return NotebookClient(notebook, timeout=900, resources=resources).execute()
 
 
