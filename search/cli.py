@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from search import cli_compare, cli_confirm, cli_data, cli_gc, cli_replay, cli_ui
+from search import cli_audit, cli_compare, cli_confirm, cli_data, cli_gc, cli_replay, cli_ui
 from search.cli_folder import JOURNAL, Folder, check_run, show
 from search.duration import seconds
 from search.errors import UserError, unknown
@@ -50,6 +50,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_replay.app, name="replay")
+app.command("audit")(cli_audit.audit)
 app.command("confirm")(cli_confirm.confirm)
 app.command("compare")(cli_compare.compare)
 app.command("gc")(cli_gc.gc)
