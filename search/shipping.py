@@ -15,6 +15,8 @@ from torch import nn
 
 from trainables.user_code import OUR_PACKAGES
 
+INSTALLED = {"site-packages", "dist-packages"}  # folders that pip and distributions install to
+
 
 def code_for_workers() -> dict[str, Any]:
     """Ray's runtime environment with our packages as they are here, and nothing beside them.
@@ -63,5 +65,8 @@ def _is_users(module: ModuleType) -> bool:
         return False
     if module.__name__.partition(".")[0] in OUR_PACKAGES:
         return False
+    path = Path(file).resolve()
+    if INSTALLED & set(path.parts):  # in the user's own or an inherited environment as well
+        return False
     places = {Path(place).resolve() for place in (sys.prefix, sys.base_prefix)}
-    return not any(place in Path(file).resolve().parents for place in places)
+    return not any(place in path.parents for place in places)

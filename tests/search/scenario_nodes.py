@@ -65,6 +65,22 @@ class Machines:
     def add(self, cpus: int):
         return self.cluster.add_node(num_cpus=cpus, node_ip_address=self._free.pop(0))
 
+    def add_blind(self, hidden: Path) -> subprocess.Popen:
+        """A worker to which `hidden` is empty, as it is to a machine that has not mounted it."""
+        ray = Path(sys.executable).parent / "ray"
+        start = (
+            f"mount -t tmpfs none {hidden} && exec {ray} start --block "
+            f"--address={self.cluster.address} --num-cpus=1 --node-ip-address={self._free.pop(0)} "
+            f"--object-store-memory=150000000"
+        )
+        before = len(self.alive())
+        blind = subprocess.Popen(["unshare", "-m", "sh", "-c", start], stdout=subprocess.DEVNULL)
+        wait(blind, lambda: len(self.alive()) > before, "the blind machine")
+        return blind
+
+    def alive(self) -> list[dict]:
+        return [node for node in self.cluster.global_state.node_table() if node["Alive"]]
+
     def lose(self, worker: int) -> None:
         """Kills all processes of a machine, as if it had been switched off."""
         self.cluster.remove_node(self.workers[worker], allow_graceful=False)
@@ -117,7 +133,26 @@ def lost_machines(folder: str, words: list[str], at: int) -> None:
     print(json.dumps({"code": code, "seconds": round(time.monotonic() - begin, 1)}))
 
 
-SCENARIOS = {"lost_machines": lost_machines}
+def blind_machine(folder: str, words: list[str]) -> None:
+    """A search beside a worker that does not see the run's folder from the start, and one that
+    such a worker joins later; then that one is resumed after the worker was taken away."""
+    shared = Path(folder)
+    said = shared.parent / "said.txt"
+    machines = Machines(workers=1)
+    search = machines.fairfront(said, "search", *words, "--out", str(shared / "late"))
+    wait(search, lambda: reports(shared / "late") >= 2, "2 reports")
+    blind = machines.add_blind(shared)
+    codes = [search.wait(timeout=300)]
+    early = machines.fairfront(said, "search", *words, "--out", str(shared / "early"))
+    codes.append(early.wait(timeout=300))
+    blind.terminate()
+    blind.wait(timeout=60)
+    again = machines.fairfront(said, "resume", str(shared / "late"))
+    codes.append(again.wait(timeout=300))
+    print(json.dumps({"codes": codes, "early": (shared / "early").exists()}))
+
+
+SCENARIOS = {"lost_machines": lost_machines, "blind_machine": blind_machine}
 
 if __name__ == "__main__":
     SCENARIOS[sys.argv[1]](**json.loads(sys.argv[2]))

@@ -128,6 +128,19 @@ def test_a_cluster_that_does_not_answer_is_refused_in_one_line() -> None:
             check_cluster(0, address)
 
 
+def test_what_is_installed_outside_of_the_environment_is_not_sent_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "lib" / "site-packages"  # as of `pip install --user`
+    folder.mkdir(parents=True)
+    (folder / "nets.py").write_text("from torch import nn\nclass Own(nn.ReLU): ...\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "nets", raising=False)
+    net = load_function("model.build", "nets:Own", None)()
+
+    assert ship_by_value(net) == []
+
+
 def test_installed_networks_and_our_own_are_not_sent_along() -> None:
     assert ship_by_value(nn.Sequential(nn.Linear(2, 1))) == []
     assert ship_by_value(MODELS["mlp"]((3,), 1)) == []

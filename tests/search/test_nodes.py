@@ -1,6 +1,7 @@
 """A search on a cluster of several machines that loses two of them half-way, and gains one."""
 
 import json
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -27,28 +28,33 @@ SETTINGS = [
     ],
     *["search.scheduler='none'", "search.time_limit='20m'", "dense.max_epochs=10"],
     *[f"space.magnitude_retrain.recovery.epochs={EPOCHS - 1}", "objective.tolerance=0.6"],
-    *["tracking.enabled=false"],
+    *["tracking.enabled=false", "search.concurrent=2"],
 ]
+WORDS = ["quick", *(word for one in SETTINGS for word in ("--set", one))]
 
 
 def events(folder):
     return list(read_events(folder / "journal.jsonl"))
 
 
+def played(scenario, home, **facts):
+    """What a scenario found out, and what fairfront said meanwhile."""
+    sockets = Path(tempfile.mkdtemp(prefix="ff"))
+    done = isolated(home / "home", sockets, scenario, **facts)
+    shutil.rmtree(sockets, ignore_errors=True)
+    said = next(home.rglob("said.txt"), None)
+    shown = "" if said is None else said.read_text()
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}\n{shown[-3000:]}"
+    return json.loads(done.stdout.strip().splitlines()[-1]), shown
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    """The run's folder and what the scenario said of it."""
+    """The folder of a search that lost two machines."""
     home = tmp_path_factory.mktemp("nodes")
-    sockets = Path(tempfile.mkdtemp(prefix="ff"))
-    words = ["quick", *(word for one in SETTINGS for word in ("--set", one))]
     folder = home / "run"
-    done = isolated(home / "home", sockets, "lost_machines", folder=str(folder), words=words, at=8)
-    shutil.rmtree(sockets, ignore_errors=True)
-    said = home / "said.txt"
-    shown = said.read_text()[-3000:] if said.exists() else ""
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr[-3000:]}\n{shown}"
-    outcome = json.loads(done.stdout.strip().splitlines()[-1])
-    assert outcome["code"] == 0, shown
+    outcome, said = played("lost_machines", home, folder=str(folder), words=WORDS, at=8)
+    assert outcome["code"] == 0, said[-3000:]
     print(outcome)
     return folder
 
@@ -78,3 +84,20 @@ def test_nothing_is_left_of_the_search_but_its_results(searched):
     assert not list(searched.glob(".probe*"))
     assert not (searched / "data").exists()
     assert not list((searched / "checkpoints").iterdir())
+
+
+def test_a_machine_that_does_not_see_the_runs_folder_ends_the_search_in_one_line(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+
+    outcome, said = played("blind_machine", tmp_path, folder=str(shared), words=WORDS)
+
+    assert outcome == {"codes": [2, 2, 0], "early": False}
+    assert f"does not see the run's folder {shared}/late" in said
+    assert re.search(r"out: \S+/early must lie on a path that all .* \(10\.99\.0\.3\)", said)
+    found = events(shared / "late")
+    ends = sorted((e["trial"], e["status"]) for e in found if e["event"] == "trial_end")
+    assert ends == [(f"t{number:04d}", "finished") for number in range(1, TRIALS + 1)]
+    epochs = Counter((e["trial"], e["epoch"]) for e in found if e["event"] == "report")
+    assert set(epochs.values()) == {1}
+    assert len(epochs) == TRIALS * EPOCHS
