@@ -5,9 +5,10 @@ PYTHON := $(shell for python in $(PYTHON) python3 python3.11 python3.12 python3.
 	&& echo $$python && break; done)
 BIN := .venv/bin
 DEMO := $(or $(DEMO),runs/demo-$(shell date +%Y%m%d-%H%M%S))
+REPLAY := OMP_NUM_THREADS=1 $(BIN)/fairfront replay compare --jobs 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs
 
-.PHONY: help demo install dev test test-all test-gpu bench lint
+.PHONY: help demo install dev test test-all test-gpu bench stopping lint
 
 help:
 	@echo "make demo      search, confirm and show a front on data that ships with the project"
@@ -15,6 +16,7 @@ help:
 	@echo "make test-all  the slow tests as well"
 	@echo "make test-gpu  the tests that need a CUDA device"
 	@echo "make bench     measurements (tests/benchmarks)"
+	@echo "make stopping  the tables of docs/stopping: schedulers replayed on recorded trials"
 	@echo "make lint      ruff and mypy"
 	@echo "make install   only the environment in .venv (make dev: with the test tools)"
 
@@ -39,6 +41,11 @@ test-gpu: dev
 
 bench: dev
 	$(PYTEST) tests/benchmarks -m benchmark -s
+
+stopping: install
+	$(REPLAY) --to docs/stopping/all_trials.md
+	$(REPLAY) --workers 16 --to docs/stopping/sixteen_workers.md
+	$(REPLAY) --share 0.5 --samplers random,qmc,tpe,nsga2 --to docs/stopping/half_of_the_trials.md
 
 lint: dev
 	$(BIN)/ruff check .

@@ -50,7 +50,7 @@ def compare(
     samplers: Annotated[str, typer.Option(metavar="X,Y", help="Replayed samplers.")] = "random",
     seeds: Annotated[int, typer.Option(help="Searches per arm.")] = 20,
     workers: Annotated[int, typer.Option(help="Trials at once in each search.")] = 2,
-    trials: Annotated[int | None, typer.Option(help="Per search; default: all.")] = None,
+    share: Annotated[float, typer.Option(help="Of the recorded trials, per search.")] = 1.0,
     error_rate: Annotated[float, typer.Option(help="search.error_rate")] = 0.05,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     tuned_on: Annotated[
@@ -72,7 +72,7 @@ def compare(
         _names(samplers),
         seeds,
         workers,
-        trials,
+        share,
         error_rate,
     )
     tasks = TUNED_ON if tuned_on is None else _names(tuned_on)

@@ -34,7 +34,7 @@ class Plan:
     samplers: tuple[str, ...]
     seeds: int = 20
     workers: int = 2
-    trials: int | None = None  # per search; None: all that were recorded
+    share: float = 1.0  # of the recorded trials, per search: less leaves a sampler a choice
     error_rate: float = 0.05  # told to the policies
 
     def __post_init__(self) -> None:
@@ -49,13 +49,11 @@ class Plan:
                     raise UserError(unknown(kind, name, known))
         if not self.tables:
             raise UserError("replay: needs at least one table")
-        for what, value in (
-            ("seeds", self.seeds),
-            ("workers", self.workers),
-            ("trials", 1 if self.trials is None else self.trials),
-        ):
+        for what, value in (("seeds", self.seeds), ("workers", self.workers)):
             if value < 1:
                 raise UserError(f"replay: {what} must be at least 1, got {value}")
+        if not 0 < self.share <= 1:
+            raise UserError(f"replay: the share of trials must lie in (0, 1], got {self.share}")
         if not 0 < self.error_rate < 1:
             raise UserError(f"replay: the error rate must lie in (0, 1), got {self.error_rate}")
 
@@ -114,7 +112,7 @@ def _replay(job: tuple[Plan, Arm, int]) -> Outcome:
     plan, arm, seed = job
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study and trial
     pool = _pool(arm.table, arm.method)
-    header, trials = pool.header, min(plan.trials or len(pool.trials), len(pool.trials))
+    header, trials = pool.header, max(1, round(plan.share * len(pool.trials)))
     stopping = Stopping(
         limit=header.objective.safe_bias,
         tolerance=header.objective.tolerance,

@@ -17,6 +17,8 @@ import numpy as np
 from search.replay.arms import NO_STOPPING, Arm, Replays, task_of
 from search.replay.outcome import Outcome
 
+_ROUNDING = 1e-9  # means over the seeds are summed in another order than the curve's
+
 Outcomes = Sequence[Outcome]
 Statistic = Callable[[Outcomes, Outcomes], float]  # of an arm and of its arm without stopping
 
@@ -115,7 +117,7 @@ def epochs_needed(full: Outcomes, field: str, volume: float) -> tuple[float, boo
     mean = np.concatenate([np.zeros((1, 3)), curves.mean(axis=0)])
     epochs = mean[:, 0]
     reached = np.maximum.accumulate(mean[:, 1 if field == "tune" else 2])
-    if volume >= reached[-1]:
+    if volume > reached[-1] - _ROUNDING:
         return float(epochs[-1]), True
     after = int(np.searchsorted(reached, volume, side="left"))
     if after == 0:

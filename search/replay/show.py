@@ -73,9 +73,8 @@ def grids(
 
 
 def markdown(plan: Plan, results: Sequence[Result], tuned_on: Iterable[str] = TUNED_ON) -> str:
-    trials = "all recorded" if plan.trials is None else str(plan.trials)
     about = (
-        f"{plan.seeds} seeds, {plan.workers} workers, {trials} trials per search, "
+        f"{plan.seeds} seeds, {plan.workers} workers, {plan.share:.0%} of the recorded trials, "
         f"error rate {plan.error_rate:g}; ± standard errors over the seeds."
     )
     parts = ["# Replayed searches", about, LEGEND]

@@ -41,9 +41,8 @@ def test_every_arm_is_shown_and_written_with_the_one_that_stops_nothing(made, tm
 
 
 def test_smaller_searches_use_fewer_trials(made, tmp_path):
-    compare(
-        made, "--schedulers", "none", "--trials", 4, "--to", tmp_path / "all.json", "--seeds", 2
-    )
+    options = ["--schedulers", "none", "--share", 0.45, "--seeds", 2]
+    compare(made, *options, "--to", tmp_path / "all.json")
     (result,) = json.loads((tmp_path / "all.json").read_text())["results"]
     assert (result["trials"], result["epochs"]["value"]) == (4, 40)
 
@@ -72,7 +71,7 @@ def test_tasks_that_rules_were_tuned_on_stand_apart(made, tmp_path):
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
         (["--error-rate", "1"], "error rate must lie in (0, 1), got 1"),
         (["--to", "a.csv"], "must be a .md or .json file"),
-        (["--trials", "0"], "trials must be at least 1, got 0"),
+        (["--share", "0"], "share of trials must lie in (0, 1], got 0"),
     ],
 )
 def test_options_that_cannot_be_are_refused(made, arguments, rule):
