@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -21,17 +22,16 @@ def ui(
 ) -> None:
     """Shows a run in MLflow's pages on 127.0.0.1, until Ctrl-C."""
     check_run(folder)
-    from search.config import Config
     from search.tracking import default_uri
 
-    tracking = Config.load(folder / "config.toml").tracking
-    if tracking.uri is not None and not _is_database(tracking.uri):
-        typer.echo(f"{folder} is mirrored to the server {tracking.uri}")
+    uri = _uri(folder)
+    if uri is not None and not _is_database(uri):
+        typer.echo(f"{folder} is mirrored to the server {uri}")
         typer.echo(f"Filter its runs by: tags.`fairfront.run_id` = '{_run_id(folder)}'")
-        if show and tracking.uri.startswith("http"):
-            typer.launch(tracking.uri)
+        if show and uri.startswith("http"):
+            typer.launch(uri)
         return
-    _serve(folder, tracking.uri or default_uri(folder), port, show)
+    _serve(folder, uri or default_uri(folder), port, show)
 
 
 def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
@@ -63,6 +63,15 @@ def _bring_up_to_date(folder: Path, store: str) -> None:
 
     if not is_mirrored(folder):
         sync(folder, store)
+
+
+def _uri(folder: Path) -> str | None:
+    """Where the run is mirrored to, if not to its own folder; the rest of its config is not
+    needed, nor the user's files that it names."""
+    from search.sections import TrackingConfig
+
+    config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+    return TrackingConfig.model_validate(config.get("tracking", {})).uri
 
 
 def _is_database(uri: str) -> bool:

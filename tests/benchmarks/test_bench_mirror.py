@@ -52,7 +52,7 @@ def write_search(folder: Path, problem: Made) -> Iterator[None]:
             learns_from="debias",
         )
         for epoch in range(1, REPORTS + 1):
-            record.report(told(problem.report, spec, epoch, REPORTS))
+            record.report(told(problem.reports, spec, epoch, REPORTS))
         record.end(spec["trial"], "finished" if draw.random() < 0.7 else "stopped")
         yield
     record.add("search_end", left=0)

@@ -1,0 +1,108 @@
+"""What a confirmed run leaves in MLflow: values, cards and the chosen model as safe files."""
+
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from search.config import Config
+from search.confirm import confirm
+from search.dense_net import dense_report
+from search.export import card_of, load
+from search.journal import Journal
+from search.problem import open_problem
+from search.record import Record
+from search.run_folder import RunFolder
+from search.tracking import default_uri, sync
+from tests.search.made_journal import look
+from trainables.candidates import CandidateStore
+from trainables.pipeline import Pipeline
+from trainables.spec import Spec
+from trainables.world import World
+
+pytestmark = pytest.mark.slow  # a confirmed run and two mirrors: half a minute
+
+CONFIG = Config.load(
+    "quick",
+    [
+        *["data.args={target='odd'}", "dense.max_epochs=2", "dense.check_every=1"],
+        *["objective.performance='balanced_accuracy'", "objective.bias='aod'"],
+        *["objective.tolerance=0.6", "search.methods=['magnitude_retrain']"],
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A search of one real trial, confirmed, and what MLflow knows of it."""
+    path = tmp_path_factory.mktemp("confirmed") / "run"
+    problem = open_problem(CONFIG)
+    dense = problem.dense(problem.untrained())
+    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
+    of_dense = dense_report(world)
+    problem = problem.with_reference(of_dense["trivial_performance"])
+    folder = RunFolder(path)
+    folder.create(problem.config, dense, problem.prepared)
+    with closing(Journal(path)) as journal:
+        record = Record(journal)
+        facts = {"in_memory": False, "model_in_memory": False, **problem.facts()}
+        record.add("experiment", run="0123abcd", **facts)
+        record.add("dense", **of_dense)
+        settings = {"pruner": {"sparsity": 0.5}, "recovery": {"epochs": 2}}
+        spec = {"trial": "t0001", "method": "magnitude_retrain", "seed": 0, "settings": settings}
+        spec |= {"correction": problem.correction}
+        parsed = Spec.from_config(spec)
+        start = {"trial": "t0001", "method": "magnitude_retrain", "spec": spec}
+        record.add("trial_start", **start, learns_from=parsed.learns_from)
+        pipeline = Pipeline(parsed, world, CandidateStore(path / "candidates"))
+        while not pipeline.done:
+            record.report(pipeline.step())
+        record.end("t0001", "finished")
+        record.add("search_end", left=0)
+    folder.write_front()
+    front = confirm(path)
+    assert sync(path, timeout=300)
+    chosen = next(point for point in front["points"] if point["chosen"])
+    return SimpleNamespace(front=front, chosen=chosen, now=look(default_uri(path)))
+
+
+def files(told, run):
+    folder = Path(told.now.client.download_artifacts(run.info.run_id, ""))
+    return folder, {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_chosen_model_lies_in_the_runs_of_its_trial_and_of_its_search(told):
+    for run in (told.now.trials["t0001"], told.now.parent):
+        folder, names = files(told, run)
+        assert {"model/model.safetensors", "model/card.json"} <= names
+        assert {Path(name).suffix for name in names} <= {
+            *(".safetensors", ".json", ".toml", ".png", ".csv", ".html"),
+        }
+        model = load(folder / "model")
+        assert model.card["candidate"] == told.chosen["candidate"]
+        assert model.masks.sparsity == pytest.approx(told.chosen["tune"]["sparsity"])
+
+
+def test_every_point_of_the_front_has_its_card(told):
+    folder, names = files(told, told.now.trials["t0001"])
+    cards = {name for name in names if name.startswith("cards/")}
+
+    assert cards == {f"cards/{point['candidate']}.json" for point in told.front["points"]}
+    assert card_of(folder / "model")["test"] == told.chosen["test"]
+
+
+def test_confirmed_values_and_intervals_are_metrics_and_the_verdict_a_tag(told):
+    run, test = told.now.trials["t0001"].data, told.chosen["test"]
+
+    assert run.tags["fairfront.chosen"] == "true"
+    assert run.tags["fairfront.kept_promise"] in ("true", "false")
+    assert run.metrics["test/bias"] == pytest.approx(test["bias"], abs=1e-6)
+    assert run.metrics["test/bias_high"] == pytest.approx(test["bias_interval"][1], abs=1e-6)
+    assert run.metrics["test/performance_low"] == pytest.approx(
+        test["performance_interval"][0], abs=1e-6
+    )
+    parent = told.now.parent.data
+    assert parent.tags["fairfront.chosen_trial"] == "t0001"
+    assert parent.metrics["opening"] == told.front["opening"]
+    assert parent.metrics["chosen/test/bias"] == run.metrics["test/bias"]
