@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,9 +100,15 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
     references = _references(dense, facts, view)
     tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
     trivial = trivial_performance(view.objective.performance, tune)
-    rows = [_point(facts, kept.specs[r["trial"]], r, view) for r in kept.reports()]
+    reports = kept.reports()
+    # A report says what its counts say as the search saw them: no need to count thousands again.
+    as_searched = not view.changed and view.objective == Objective(**facts["objective"])
+    rows = reports if as_searched else [_judged(facts, report, view)[1] for report in reports]
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
-    points, volume = _front_of(rows, view, reference)
+    places, chosen, volume = _front_of(rows, view, reference)
+    points = [_point(facts, kept.specs[reports[i]["trial"]], reports[i], view) for i in places]
+    if chosen is not None:
+        points[places.index(chosen)]["chosen"] = True
     return {
         "name": facts["name"],
         "objective": {
@@ -117,7 +124,7 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
         "hypervolume": volume,
         "opening": None,
         "changed": view.changed,
-        "candidates": len(rows),
+        "candidates": len(reports),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,
         "points": points,
@@ -216,12 +223,17 @@ def marks_of_references(front: Front) -> list[dict[str, Any]]:
     ]
 
 
-def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, Any]:
+def _judged(facts: Event, report: Event, view: View) -> tuple[Decision, dict[str, Any]]:
+    """How a candidate decides and what its counts on tune then say."""
     if view.changed:
         decision = _fitted(facts, report, view, _correction(facts))
     else:
         decision = decision_from_dict(report["decision"])
-    values = _tune_values(report, decision, view)
+    return decision, _tune_values(report, decision, view)
+
+
+def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, Any]:
+    decision, values = _judged(facts, report, view)
     return {
         "candidate": report["candidate"],
         "trial": report["trial"],
@@ -240,21 +252,21 @@ def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, A
 
 
 def _front_of(
-    rows: list[dict[str, Any]], view: View, reference: tuple[float, ...]
-) -> tuple[list[dict[str, Any]], float]:
-    """The points of the front, best performance first, and its hypervolume.
+    rows: Sequence[Mapping[str, Any]], view: View, reference: tuple[float, ...]
+) -> tuple[list[int], int | None, float]:
+    """Which rows are on the front, best performance first, which is chosen, its hypervolume.
 
-    Without a feasible candidate: the closest ones, marked infeasible, and 0.
+    Without a feasible candidate: the closest ones, none chosen, and 0.
     """
     if not rows:
-        return [], 0.0
+        return [], None, 0.0
     performance = _column(rows, "performance")
     bias, sparsity = _column(rows, "bias"), _column(rows, "sparsity")
-    feasible = np.array([row["feasible"] for row in rows])
+    eligible = np.array([row["beats_trivial"] for row in rows], dtype=bool)
+    feasible = eligible & np.array([row["feasible"] for row in rows], dtype=bool)
     values = np.column_stack([performance, bias, sparsity][: 2 + view.sparsity])
     if not feasible.any():
-        eligible = np.array([row["tune"]["beats_trivial"] for row in rows])
-        return [rows[i] for i in closest(performance, bias, eligible)], 0.0
+        return closest(performance, bias, eligible).tolist(), None, 0.0
     on_front = constrained_front(values, [True, False, True][: values.shape[1]], feasible)
     size = values.shape[1]
     volume = hypervolume(values[on_front], reference[:size], [1.0, 0.0, 1.0][:size])
@@ -265,12 +277,9 @@ def _front_of(
         sparsity if view.sparsity else None,
         feasible & on_front,
     )
-    if chosen is not None:
-        rows[chosen]["chosen"] = True
-    order = sorted(np.flatnonzero(on_front), key=lambda i: -performance[i])
-    return [rows[i] for i in order], volume
+    order = sorted(np.flatnonzero(on_front).tolist(), key=lambda i: -performance[i])
+    return order, chosen, volume
 
 
-def _column(rows: list[dict[str, Any]], key: str) -> NDArray[np.float64]:
-    values = [row["tune"][key] for row in rows]
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+def _column(rows: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
+    return np.array([math.nan if row[key] is None else row[key] for row in rows])

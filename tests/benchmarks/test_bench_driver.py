@@ -1,8 +1,8 @@
 """The driver's own cost per trial and per report as a search grows to 5,000 trials.
 
-In the place of Ray's tuner stands one that calls what Ray would call: the searcher proposes, the scheduler
-takes each report, writes it down and decides, the searcher learns how the trial ended. Measured is
-CPU time, so that it holds on a busy machine.
+In the place of Ray's tuner stands one that calls what Ray would call: the searcher proposes, the
+scheduler takes each report, writes it down and decides, the searcher learns how the trial ended.
+Measured is CPU time, so that it holds on a busy machine.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +36,7 @@ GROWTH = 1.5  # how much dearer the last trials may be than the early ones
 class MadeTuner:
     """Calls searcher and scheduler as Ray's Tuner does, trial after trial, and takes the time."""
 
-    report: dict[str, Any]
+    reports: Mapping[bool, dict[str, Any]]
     costs: dict[int, tuple[float, float]]  # trials so far -> (ms a proposal, ms a report)
 
     def __init__(self, trainable: Any, tune_config: tune.TuneConfig, run_config: Any) -> None:
@@ -49,7 +50,7 @@ class MadeTuner:
             spec = self.searcher.suggest(trial.trial_id)
             proposing += time.process_time() - begin
             lines = [
-                {"report": json.dumps(told(self.report, spec, epoch, EPOCHS))}
+                {"report": json.dumps(told(self.reports, spec, epoch, EPOCHS))}
                 for epoch in range(1, EPOCHS + 1)
             ]
             begin = time.process_time()
@@ -76,7 +77,7 @@ def _drive(problem: Made, folder: Path, monkeypatch: pytest.MonkeyPatch) -> type
     """A whole search with everything on but Ray's tuner and the mirror."""
 
     class Tuner(MadeTuner):
-        report = problem.report
+        reports = problem.reports
         costs: dict[int, tuple[float, float]] = {}  # noqa: RUF012
 
     monkeypatch.setattr(tune, "Tuner", Tuner)

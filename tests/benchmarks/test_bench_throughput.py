@@ -77,7 +77,7 @@ def _ours(folder: Path, problem: Made, monkeypatch: pytest.MonkeyPatch) -> tuple
 
     monkeypatch.setattr("search.tracking.finish_mirror", finishing)
     run = problem.folder(folder)
-    trainable = no_op(problem.report, EPOCHS)
+    trainable = no_op(problem.reports, EPOCHS)
     with experiment.Driver(run, problem.problem, problem.dense, None, None, trainable) as driver:
         driver.record.add("experiment", run=folder.name, **problem.problem.facts())
         driver.record.add("dense", **problem.of_dense)

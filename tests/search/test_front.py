@@ -6,7 +6,9 @@ import pytest
 from search.errors import UserError
 from search.front import build_front, view_of
 from trainables.corrections.decision import CommonThreshold
-from trainables.evaluation.counts import ScoreCounts
+from trainables.evaluation.counts import ScoreCounts, counts_from_dict
+from trainables.evaluation.report import evaluate
+from trainables.objective import Objective
 
 # Four crossings of sex (F, M) and race (B, W) in the order FB, FW, MB, MW; each cell of crossing
 # and label holds ROWS rows. A net is given by the number that it calls positive in every cell.
@@ -42,11 +44,15 @@ def counts(net):
 
 
 def report(trial, net, sparsity, candidate="c", dropped=(), epoch=1):
+    """As a trial of FACTS reports it, grouped by sex."""
+    decision = CommonThreshold(500)
+    by_sex = counts_from_dict(counts(net)).regroup(np.array(FACTS["crossing_to_group"]))
     return {
+        **evaluate(decision.decide(by_sex), Objective(**FACTS["objective"])),
         **{"event": "report", "trial": trial, "epoch": epoch, "sparsity": sparsity, "live": 1.0},
         **{"candidate": candidate and f"{trial}{candidate}", "dropped": list(dropped)},
         "counts": {"tune": counts(net), "held_back": counts(net)},
-        "decision": CommonThreshold(500).to_dict(),
+        "decision": decision.to_dict(),
     }
 
 
