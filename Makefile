@@ -27,8 +27,7 @@ demo: install
 	@echo
 	@echo "The front, interactive:  file://$(abspath $(DEMO))/report.html"
 	@echo "The front, as a picture: $(DEMO)/front.png"
-	@echo "Every trial in MLflow:   MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui" \
-		"--backend-store-uri sqlite:///$(abspath $(DEMO))/mlflow.db"
+	@echo "Every trial in MLflow:   $(BIN)/fairfront ui $(DEMO)"
 
 test: dev
 	$(PYTEST) --durations=5
