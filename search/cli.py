@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from search import cli_audit, cli_compare, cli_confirm, cli_data, cli_gc, cli_replay, cli_ui
+from search import (
+    cli_audit,
+    cli_cluster,
+    cli_compare,
+    cli_confirm,
+    cli_data,
+    cli_gc,
+    cli_replay,
+    cli_ui,
+)
 from search.cli_folder import JOURNAL, Folder, check_run, show
 from search.duration import seconds
 from search.errors import UserError, unknown
@@ -49,6 +58,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(cli_data.app, name="data")
+app.add_typer(cli_cluster.app, name="cluster")
 app.add_typer(cli_replay.app, name="replay")
 app.command("audit")(cli_audit.audit)
 app.command("confirm")(cli_confirm.confirm)
@@ -71,7 +81,7 @@ def search(
         list[Path] | None, typer.Option(metavar="DIR", help="An earlier run to learn from.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all, start nothing.")] = False,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    address: Annotated[str | None, typer.Option(help="Ray's head: host:port or auto.")] = None,
     tracking_uri: Annotated[str | None, typer.Option(help="tracking.uri")] = None,
 ) -> None:
     """Searches; leaves the front and all that led to it in a folder."""
@@ -107,7 +117,7 @@ def resume(
     trials: Annotated[int | None, typer.Option(min=1, help="Another number in all.")] = None,
     time_limit: Annotated[str | None, typer.Option(help="From now on: 30m, 1h.")] = None,
     budget: Annotated[str | None, typer.Option(help="GPU hours, all sessions: 40h.")] = None,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    address: Annotated[str | None, typer.Option(help="Ray's head: host:port or auto.")] = None,
     repair: Annotated[bool, typer.Option(help="Mend a damaged journal first.")] = False,
 ) -> None:
     """Goes on with an interrupted search; finished trials stay."""

@@ -7,12 +7,8 @@ when machines are asked for, or never. And it starts an open cluster unless told
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from search.errors import nearest
 
@@ -186,15 +182,3 @@ def _open_doors(cluster: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key}: `ray start` must run with RAY_AUTH_MODE=token, got {line!r}"
             if "--head" in line and "--dashboard-host=127.0.0.1" not in line:
                 yield f"{key}: must keep the dashboard on 127.0.0.1, got {line!r}"
-
-
-def main() -> None:
-    """`python -m search.cluster_check FILE`: prints what is wrong and exits with 2, else 0."""
-    path = Path(sys.argv[1] if len(sys.argv) > 1 else "cluster.yaml")
-    found = problems(yaml.safe_load(path.read_text("utf-8")))
-    print("\n".join(f"{path}: {one}" for one in found) or f"{path}: nothing found")
-    sys.exit(2 if found else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -20,17 +20,17 @@ pytestmark = [
 ]
 
 TRIALS, EPOCHS = 6, 1 + 16
-SETTINGS = [
-    *[
-        "search.methods=['magnitude_retrain']",
-        f"search.trials={TRIALS}",
-        "search.sampler='random'",
-    ],
-    *["search.scheduler='none'", "search.time_limit='20m'", "dense.max_epochs=10"],
-    *[f"space.magnitude_retrain.recovery.epochs={EPOCHS - 1}", "objective.tolerance=0.6"],
-    *["tracking.enabled=false", "search.concurrent=2"],
-]
-WORDS = ["quick", *(word for one in SETTINGS for word in ("--set", one))]
+
+
+def words(epochs):
+    """What to search: trials of so many epochs."""
+    settings = [
+        *["search.methods=['magnitude_retrain']", f"search.trials={TRIALS}"],
+        *["search.sampler='random'", "search.scheduler='none'", "search.time_limit='30m'"],
+        *["search.concurrent=2", "dense.max_epochs=10", "objective.tolerance=0.6"],
+        *[f"space.magnitude_retrain.recovery.epochs={epochs - 1}", "tracking.enabled=false"],
+    ]
+    return ["quick", *(word for one in settings for word in ("--set", one))]
 
 
 def events(folder):
@@ -53,7 +53,7 @@ def searched(tmp_path_factory):
     """The folder of a search that lost two machines."""
     home = tmp_path_factory.mktemp("nodes")
     folder = home / "run"
-    outcome, said = played("lost_machines", home, folder=str(folder), words=WORDS, at=8)
+    outcome, said = played("lost_machines", home, folder=str(folder), words=words(EPOCHS), at=8)
     assert outcome["code"] == 0, said[-3000:]
     print(outcome)
     return folder
@@ -89,8 +89,9 @@ def test_nothing_is_left_of_the_search_but_its_results(searched):
 def test_a_machine_that_does_not_see_the_runs_folder_ends_the_search_in_one_line(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
+    epochs_each = 3 * EPOCHS  # or the first search is over before the second machine is there
 
-    outcome, said = played("blind_machine", tmp_path, folder=str(shared), words=WORDS)
+    outcome, said = played("blind_machine", tmp_path, folder=str(shared), words=words(epochs_each))
 
     assert outcome == {"codes": [2, 2, 0], "early": False}
     assert f"does not see the run's folder {shared}/late" in said
@@ -100,4 +101,4 @@ def test_a_machine_that_does_not_see_the_runs_folder_ends_the_search_in_one_line
     assert ends == [(f"t{number:04d}", "finished") for number in range(1, TRIALS + 1)]
     epochs = Counter((e["trial"], e["epoch"]) for e in found if e["event"] == "report")
     assert set(epochs.values()) == {1}
-    assert len(epochs) == TRIALS * EPOCHS
+    assert len(epochs) == TRIALS * epochs_each
