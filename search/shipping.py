@@ -30,7 +30,7 @@ def code_for_workers() -> dict[str, Any]:
     root = Path(__file__).resolve().parents[1]
     return {
         "py_modules": [str(root / package) for package in OUR_PACKAGES],
-        "excludes": ["**/__pycache__"],
+        "excludes": ["**/__pycache__", "**/*.npz"],  # tables to replay are of no use there
     }
 
 
