@@ -8,7 +8,7 @@ scale has to be known; and each setting comes with the divergence that as many t
 random would show, since with few trials every setting looks important.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,19 +133,29 @@ def outcomes_frame(
     its last report stands for its candidates.
     """
     axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
-    by_trial = dict(iter(reports.groupby("trial")))
+    by_trial = {str(t): np.asarray(rows) for t, rows in reports.groupby("trial").indices.items()}
+    points, bias = reports[axes].to_numpy(), reports["bias"].to_numpy()
+    candidate = reports["candidate"].notna().to_numpy()
+    able = (reports["feasible"].eq(True) & reports["beats_trivial"].eq(True)).to_numpy()
     rows = []
     for trial, method, status in trials[["trial", "method", "status"]].itertuples(index=False):
         told = by_trial.get(trial)
         if status == "running" or told is None:
             continue
-        kept = told[told["candidate"].notna()] if status == "finished" else told.iloc[:0]
-        good = kept[kept["feasible"].eq(True) & kept["beats_trivial"].eq(True)]
-        shown = kept if len(kept) else told.iloc[-1:]
-        covered = hypervolume(good[axes].to_numpy(), reference, ideal)
-        performance = (good if len(good) else shown)["performance"].max()
-        rows.append((trial, method, covered, performance, shown["bias"].min(), len(good) > 0))
+        kept = told[candidate[told]] if status == "finished" else told[:0]
+        good = kept[able[kept]]
+        shown = kept if len(kept) else told[-1:]
+        covered = hypervolume(points[good], reference, ideal)
+        performance = _known(np.max, points[good if len(good) else shown, 0])
+        rows.append(
+            (trial, method, covered, performance, _known(np.min, bias[shown]), len(good) > 0)
+        )
     return pd.DataFrame(rows, columns=["trial", "method", *TARGETS])
+
+
+def _known(extreme: Callable[[NDArray[np.float64]], float], values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(extreme(known)) if known.size else np.nan
 
 
 def importance_by_method(
