@@ -207,7 +207,7 @@ PRICE_CAPTION = (
 IMPORTANCE_CAPTION = (
     "How far the settings of the best quarter of a method's trials, by the hypervolume that each "
     "covers alone, are distributed otherwise than those of all (PED-ANOVA). Pale: no more than "
-    "chance would show."
+    "chance would show. A method that covers nothing, or has too few trials, is not shown."
 )
 HYPERVOLUME_CAPTION = (
     "Share of the box between the reference point (trivial performance, tolerance, nothing "

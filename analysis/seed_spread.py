@@ -65,8 +65,8 @@ def spread_lines(front: Front) -> list[str]:
         "performance": performance_words(front["objective"]),
         "bias": bias_words(front["objective"]),
     }
-    for split in ("tune", "test"):
-        for name in QUANTITIES if found[split] else ():
+    for split, names in (("tune", QUANTITIES), ("test", QUANTITIES[:2])):  # sparsity is the same
+        for name in names if found[split] else ():
             said = _said(found[split][name])
             lines.append(f"{words.get(name, name)} on {split}: {said}")
     return lines
