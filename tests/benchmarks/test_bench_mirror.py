@@ -12,7 +12,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
@@ -35,8 +35,12 @@ REPORTS_TOLD = "select count(*) from metrics where key = 'charged'"
 
 def write_search(folder: Path, problem: Made) -> Iterator[None]:
     """A whole search, event by event; it is resumed after each trial."""
-    record = Record(Journal(folder))
-    record.add("experiment", run=folder.name, **problem.problem.facts())
+    with closing(Journal(folder)) as journal:
+        yield from _write_trials(Record(journal), folder.name, problem)
+
+
+def _write_trials(record: Record, run: str, problem: Made) -> Iterator[None]:
+    record.add("experiment", run=run, **problem.problem.facts())
     record.add("dense", **problem.of_dense)
     draw = random.Random(0)
     for number in range(TRIALS):
