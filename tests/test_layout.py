@@ -141,8 +141,8 @@ def test_importing_a_light_package_does_not_bring_torch_or_ray(package):
 def test_importing_anything_starts_and_sets_nothing():
     names = [name for name in MODULES if not name.endswith("__main__")]
     code = (
-        # Ray marks the environment when it is imported; that is its own affair.
-        "import os, logging, threading, warnings, ray, torch\n"
+        # Ray and sklearn mark the environment when they are imported; that is their own affair.
+        "import os, logging, threading, warnings, ray, sklearn, torch\n"
         "before = dict(os.environ), torch.get_rng_state().tolist(), threading.active_count()\n"
         "folder = os.getcwd()\n"
         f"for name in {names}: __import__(name)\n"
