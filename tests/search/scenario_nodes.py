@@ -43,7 +43,7 @@ def isolated(home: Path, temporary: Path, scenario: str, **facts) -> subprocess.
         env=environment,
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1500,
         check=False,
     )
 
@@ -108,7 +108,7 @@ def reports(folder: Path) -> int:
     return journal.read_bytes().count(b'"event":"report"') if journal.exists() else 0
 
 
-def wait(process: subprocess.Popen, holds, what: str, seconds: float = 240) -> None:
+def wait(process: subprocess.Popen, holds, what: str, seconds: float = 600) -> None:
     end = time.monotonic() + seconds
     while not holds():
         if process.poll() is not None or time.monotonic() > end:
@@ -129,7 +129,7 @@ def lost_machines(folder: str, words: list[str], at: int) -> None:
     known = reports(path)
     wait(search, lambda: reports(path) >= known + at, "reports after that")
     machines.lose(2)
-    code = search.wait(timeout=300)
+    code = search.wait(timeout=600)
     print(json.dumps({"code": code, "seconds": round(time.monotonic() - begin, 1)}))
 
 
@@ -142,13 +142,13 @@ def blind_machine(folder: str, words: list[str]) -> None:
     search = machines.fairfront(said, "search", *words, "--out", str(shared / "late"))
     wait(search, lambda: reports(shared / "late") >= 2, "2 reports")
     blind = machines.add_blind(shared)
-    codes = [search.wait(timeout=300)]
+    codes = [search.wait(timeout=600)]
     early = machines.fairfront(said, "search", *words, "--out", str(shared / "early"))
-    codes.append(early.wait(timeout=300))
+    codes.append(early.wait(timeout=600))
     blind.terminate()
     blind.wait(timeout=60)
     again = machines.fairfront(said, "resume", str(shared / "late"))
-    codes.append(again.wait(timeout=300))
+    codes.append(again.wait(timeout=600))
     print(json.dumps({"codes": codes, "early": (shared / "early").exists()}))
 
 
