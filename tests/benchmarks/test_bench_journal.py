@@ -1,8 +1,8 @@
 """The journal of 5,000 trials: its size, how fast it is written and replayed, what memory keeps.
 
-The reports are those of real trials, written again under the names of 5,000 trials: short ones on
-digits, or of the run whose journal FAIRFRONT_BENCH_JOURNAL names. Times are CPU times, so that they
-hold on a busy machine.
+The reports are those of real trials, written again under the names of 5,000 trials: short ones of
+a made-up problem, or of the run whose journal FAIRFRONT_BENCH_JOURNAL names. Times are CPU times, so that
+they hold on a busy machine.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def _trials(folder: Path) -> tuple[list[Event], list[list[Event]]]:
     real length is named."""
     if JOURNAL:
         return _recorded(Path(JOURNAL))
-    made_up = made()
-    problem = made_up.problem
-    world = World.open(problem.prepared, made_up.dense, problem.objective, device="cpu")
+    given = made()
+    problem = given.problem
+    world = World.open(problem.prepared, given.dense, problem.objective, device="cpu")
     found: list[list[Event]] = []
     for method, settings in SETTINGS.items():
         spec = {"trial": "t0000", "method": method, "seed": 0, "settings": settings}
@@ -66,7 +66,7 @@ def _trials(folder: Path) -> tuple[list[Event], list[list[Event]]]:
         while not pipeline.done:
             found[-1].append(pipeline.step())
     experiment = {"event": "experiment", "run": "made", **problem.facts()}
-    return [experiment, {"event": "dense", **made_up.of_dense}], found
+    return [experiment, {"event": "dense", **given.of_dense}], found
 
 
 def _recorded(path: Path) -> tuple[list[Event], list[list[Event]]]:
