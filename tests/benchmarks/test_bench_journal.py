@@ -1,8 +1,8 @@
 """The journal of 5,000 trials: its size, how fast it is written and replayed, what memory keeps.
 
 The reports are those of real trials, written again under the names of 5,000 trials: short ones of
-a made-up problem, or of the run whose journal FAIRFRONT_BENCH_JOURNAL names. Times are CPU times, so that
-they hold on a busy machine.
+a made-up problem, or of the run whose journal FAIRFRONT_BENCH_JOURNAL names. Times are CPU times,
+so that they hold on a busy machine.
 """
 
 from __future__ import annotations
