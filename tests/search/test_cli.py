@@ -54,6 +54,17 @@ def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., F
     return make
 
 
+def test_after_a_search_its_confirmation_is_named_and_after_a_recording_its_table(fake_run):
+    fake_run()
+    searched = invoke("search", "quick", "--out", "run")
+    recorded = ["--set", "search.recording=true", "--set", "search.scheduler='none'"]
+    recording = invoke("search", "quick", "--out", "run", *recorded)
+
+    assert "Next: fairfront confirm run" in searched.output
+    assert "Next: fairfront replay record run" in recording.output
+    assert "confirm run" not in recording.output
+
+
 @pytest.mark.parametrize("listed", KINDS)
 def test_list_shows_every_name_of_a_registry(listed):
     result = invoke("list", listed)

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from search.cli import app
 from search.errors import UserError
 from search.garbage import garbage, remove
-from search.journal import Journal
+from search.journal import Journal, read_events
+from search.record import Record
 from search.run_folder import RunFolder
 from tests.search.test_front import BY_SEX, DENSE, FACTS, FAIR, ONLY_FPR, WORSE, report, trial
 
@@ -138,3 +139,16 @@ def test_a_dry_run_says_what_would_be_freed_and_removes_nothing(tmp_path):
     assert "Freed: 5.5 kB" in done.output
     assert "2 of these candidates" in done.output
     assert left(folder, "candidates") == ["t1c", "t5c"]
+
+
+def test_the_end_of_a_search_drops_what_stopped_and_failed_trials_left(tmp_path):
+    """Stopped trials keep their checkpoints: an audit goes on from there."""
+    folder = RunFolder(make(tmp_path / "run"))
+    record = Record()
+    record.replay(read_events(folder.journal))
+
+    folder.tidy(record.trials.values())
+
+    assert left(folder.path, "candidates") == ["strange", "t1c", "t2c", "t5c", "t6c", "t9c"]
+    assert left(folder.path, "checkpoints") == ["t3", "t5"]
+    assert not (folder.path / "ray").exists()

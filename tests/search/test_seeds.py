@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+import ray
 
 from search import confirm as confirming
 from search import seeds as seeding
@@ -12,7 +13,8 @@ from search.cluster import connected
 from search.config import Config
 from search.confirm import confirm
 from search.experiment import run
-from search.journal import read_events
+from search.journal import Journal, read_events
+from search.record import Record
 from search.run_folder import RunFolder
 from search.seeds import seed_specs
 
@@ -57,12 +59,16 @@ def confirmed(searched, tmp_path_factory):
     return SimpleNamespace(folder=folder, front=front, before=before, heard=heard)
 
 
-def test_a_seed_s_spec_differs_in_nothing_but_its_name_and_seed():
-    spec = {"trial": "t0007", "method": "adv_ft", "seed": 3, "settings": {"recovery": {"lr": 1}}}
+SPEC = {
+    **{"trial": "t0007", "method": "adv_ft", "seed": 3, "settings": {"recovery": {"lr": 0.01}}},
+    "correction": {"name": "threshold"},
+}
 
-    assert seed_specs(spec, 2) == [
-        {**spec, "trial": "t0007-seed4", "seed": 4},
-        {**spec, "trial": "t0007-seed5", "seed": 5},
+
+def test_a_seed_s_spec_differs_in_nothing_but_its_name_and_seed():
+    assert seed_specs(SPEC, 2) == [
+        {**SPEC, "trial": "t0007-seed4", "seed": 4},
+        {**SPEC, "trial": "t0007-seed5", "seed": 5},
     ]
 
 
@@ -167,3 +173,25 @@ def test_seeds_added_after_the_opening_have_values_on_tune_alone(confirmed, monk
     assert (front["spread"]["seeds"], front["spread"]["judged"]) == (3, 2)
     assert front["points"] == confirmed.front["points"]
     assert confirm(folder, seeds=2) == front
+
+
+def test_a_seed_that_breaks_down_is_part_of_the_spread(tmp_path):
+    """Its reason is kept, it promised nothing, and the other seeds go on."""
+
+    @ray.remote
+    def breaks():
+        raise FloatingPointError("loss must stay finite, got nan")
+
+    spec = seed_specs(SPEC, 1)[0]
+    journal = Journal(tmp_path)
+    record = Record(journal)
+    seeding._write_down(record, spec, lambda: ray.get(breaks.remote()))
+    journal.close()
+    events = list(read_events(tmp_path / "journal.jsonl"))
+
+    row = seeding._row(spec, events, [])
+
+    assert record.trials[spec["trial"]].status == "failed"
+    assert row["failure"] == "FloatingPointError: loss must stay finite, got nan"
+    assert (row["candidate"], row["feasible"], row["tune"]) == (None, False, None)
+    assert confirming._confirmed(None, row, None, None, 0.95)["kept_promise"] is False
