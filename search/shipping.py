@@ -42,11 +42,11 @@ def ship_by_value(net: nn.Module) -> list[str]:
     same folders; what is installed everywhere, and our own packages, are not.
     """
     own = [module for module in map(_module_of, net.modules()) if module is not None]
-    folders = {Path(str(module.__file__)).parent for module in own}
+    folders = {_folder(module) for module in own}
     shipped = [
         module
         for module in list(sys.modules.values())
-        if _is_users(module) and Path(str(module.__file__)).parent in folders
+        if _folder(module) in folders and _is_users(module)  # few lie there: asked first
     ]
     for module in shipped:
         ray.cloudpickle.register_pickle_by_value(module)
@@ -56,6 +56,10 @@ def ship_by_value(net: nn.Module) -> list[str]:
 def _module_of(part: nn.Module) -> ModuleType | None:
     module = sys.modules.get(type(part).__module__)
     return module if module is not None and _is_users(module) else None
+
+
+def _folder(module: ModuleType) -> str:
+    return os.path.dirname(str(getattr(module, "__file__", None)))
 
 
 def _is_users(module: ModuleType) -> bool:
