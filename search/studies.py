@@ -26,7 +26,7 @@ DIRECTIONS: dict[str, Direction] = {
 """What can be optimised, in the order in which it is told."""
 
 _WORST = {"performance": 0.0, "bias": 1.0}  # where it could not be estimated
-_REDRAWS = 4  # of each setting, before a repeated proposal is accepted
+_REDRAWS = 16  # of each setting, before a repeated proposal is accepted
 _INESTIMABLE = 1.0  # the violation of a bias that could not be estimated
 
 
