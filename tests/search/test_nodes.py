@@ -22,10 +22,10 @@ pytestmark = [
 TRIALS, EPOCHS = 6, 1 + 16
 
 
-def words(epochs):
-    """What to search: trials of so many epochs."""
+def words(trials, epochs):
+    """What to search: so many trials of so many epochs."""
     settings = [
-        *["search.methods=['magnitude_retrain']", f"search.trials={TRIALS}"],
+        *["search.methods=['magnitude_retrain']", f"search.trials={trials}"],
         *["search.sampler='random'", "search.scheduler='none'", "search.time_limit='30m'"],
         *["search.concurrent=2", "dense.max_epochs=10", "objective.tolerance=0.6"],
         *[f"space.magnitude_retrain.recovery.epochs={epochs - 1}", "tracking.enabled=false"],
@@ -53,7 +53,9 @@ def searched(tmp_path_factory):
     """The folder of a search that lost two machines."""
     home = tmp_path_factory.mktemp("nodes")
     folder = home / "run"
-    outcome, said = played("lost_machines", home, folder=str(folder), words=words(EPOCHS), at=8)
+    outcome, said = played(
+        "lost_machines", home, folder=str(folder), words=words(TRIALS, EPOCHS), at=8
+    )
     assert outcome["code"] == 0, said[-3000:]
     print(outcome)
     return folder
@@ -89,16 +91,18 @@ def test_nothing_is_left_of_the_search_but_its_results(searched):
 def test_a_machine_that_does_not_see_the_runs_folder_ends_the_search_in_one_line(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
-    epochs_each = 3 * EPOCHS  # or the first search is over before the second machine is there
+    trials, each = 3, 3 * EPOCHS  # or the first search is over before the blind machine is there
 
-    outcome, said = played("blind_machine", tmp_path, folder=str(shared), words=words(epochs_each))
+    outcome, said = played(
+        "blind_machine", tmp_path, folder=str(shared), words=words(trials, each)
+    )
 
     assert outcome == {"codes": [2, 2, 0], "early": False}
     assert f"does not see the run's folder {shared}/late" in said
     assert re.search(r"out: \S+/early must lie on a path that all .* \(10\.99\.0\.3\)", said)
     found = events(shared / "late")
     ends = sorted((e["trial"], e["status"]) for e in found if e["event"] == "trial_end")
-    assert ends == [(f"t{number:04d}", "finished") for number in range(1, TRIALS + 1)]
+    assert ends == [(f"t{number:04d}", "finished") for number in range(1, trials + 1)]
     epochs = Counter((e["trial"], e["epoch"]) for e in found if e["event"] == "report")
     assert set(epochs.values()) == {1}
-    assert len(epochs) == TRIALS * epochs_each
+    assert len(epochs) == trials * each
