@@ -249,7 +249,8 @@ class Driver:
         with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0):
             concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
             supplies = supplies_of(self._problem, self._dense, self._folder.path)
-            scheduler = JournalingScheduler(self.record, self._policy(), limits)
+            forgiving = Forgiving(self.record)
+            scheduler = JournalingScheduler(self.record, self._policy(), limits, forgiving)
             trainable = tune.with_resources(
                 tune.with_parameters(self._trainable, supplies=supplies),
                 {"cpu": cpu, "gpu": gpu},
@@ -268,7 +269,6 @@ class Driver:
                     storage_path=str(self._folder.path.resolve() / TUNE),
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                     failure_config=tune.FailureConfig(max_failures=DEATHS),
-                    callbacks=[Forgiving(self.record)],
                     verbose=0,
                 ),
             )

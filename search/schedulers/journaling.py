@@ -10,6 +10,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from search.budget import Limits
 from search.errors import UserError
 from search.record import Record, Status, TrialRecord
+from search.retries import Forgiving
 from search.schedulers.policy import Policy
 
 CONTINUE, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
@@ -23,12 +24,17 @@ class JournalingScheduler(FIFOScheduler):
     """
 
     def __init__(
-        self, record: Record, policy: Policy | None, limits: Limits | None = None
+        self,
+        record: Record,
+        policy: Policy | None,
+        limits: Limits | None = None,
+        forgiving: Forgiving | None = None,
     ) -> None:
         super().__init__()
         self._record = record
         self._policy = policy
         self._limits = limits
+        self._forgiving = forgiving
         self.unfit: str | None = None  # why the search had to be given up
         for trial in record.trials.values():
             self._show(trial)
@@ -46,6 +52,8 @@ class JournalingScheduler(FIFOScheduler):
         if "failure" in report:
             return self._end(known, "failed", report["failure"])
         self._record.report(report)
+        if self._forgiving is not None:
+            self._forgiving.reported(trial)
         self._show(known)
         if report["last"]:
             return self._end(known, "finished")
@@ -54,6 +62,11 @@ class JournalingScheduler(FIFOScheduler):
             return self._end(known, "stopped", reason)
         # At a limit the trial is left unfinished, not ended: `resume` goes on with it.
         return STOP if self._limits is not None and self._limits.reached else CONTINUE
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Its worker died: that is no end, see searchers.py."""
+        if self._forgiving is not None:
+            self._forgiving.died(trial)
 
     def _end(self, trial: TrialRecord, status: Status, reason: str | None = None) -> str:
         self._record.end(trial.trial, status, reason)

@@ -17,11 +17,11 @@ class Ray:
         self.num_failures = 0
 
     def die(self, forgiving):
-        """Whether it is started again; Tune asks before it tells the callback."""
+        """Whether it is started again; Tune asks before it tells the scheduler."""
         self.num_failures += 1
         if self.num_failures > self.max_failures:
             return False
-        forgiving.on_trial_recover(0, [], self)
+        forgiving.died(self)
         return True
 
 
@@ -49,18 +49,18 @@ def test_a_trial_that_gets_on_is_forgiven_any_number_of_deaths(lost, record):
 
     for epoch in range(1, 20):
         record.trials["t1"].epoch = epoch
-        forgiving.on_trial_result(0, [], trial, {})
+        forgiving.reported(trial)
         assert trial.die(forgiving)
 
 
 def test_an_epoch_that_is_only_repeated_is_no_progress(lost, record):
     forgiving, trial = Forgiving(record), Ray()
     record.trials["t1"].epoch = 5
-    forgiving.on_trial_result(0, [], trial, {})
+    forgiving.reported(trial)
 
     for _ in range(DEATHS):
         assert trial.die(forgiving)
-        forgiving.on_trial_result(0, [], trial, {})  # a report that is on record already
+        forgiving.reported(trial)  # a report that is on record already
     assert not trial.die(forgiving)
 
 
@@ -71,7 +71,3 @@ def test_a_lost_machine_is_not_held_against_a_trial(lost, record):
         lost.machines += 1
         assert trial.die(forgiving)
     assert [trial.die(forgiving) for _ in range(DEATHS + 1)] == [True] * DEATHS + [False]
-
-
-def test_what_ray_pickles_of_it_is_nothing(lost, record):
-    assert Forgiving(record).__getstate__() == {}
