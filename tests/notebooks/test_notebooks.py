@@ -87,6 +87,7 @@ def test_both_notebooks_run_the_second_on_what_the_first_has_found(tmp_path):
         folder="Path('run')",
         overrides=[
             *["objective.tolerance=0.6", "dense.max_epochs=4", "search.concurrent=2"],
+            "search.time_limit='20m'",
             *["space.prune_advft.pruner.epochs=2", "space.prune_advft.recovery.epochs=2"],
             *["space.adv_ft.recovery.epochs=2", "space.magnitude_retrain.recovery.epochs=2"],
         ],
