@@ -70,7 +70,9 @@ SAMPLERS: dict[str, Callable[[Proposal], BaseSampler]] = {
 }
 """Sampler name -> what is known of a proposal -> the Optuna sampler that makes it."""
 
-_FED = {"tpe": 300, "nsga2": 300, "nsga3": 300, "gp": 100}
+# Measured with three objectives and four pending trials, CPU per proposal: tpe 29 ms and nsga 9 ms
+# at 300, gp 1.9 s at 50 and 3.1 s at 100. A window of 150 cost tpe hypervolume, one of 300 none.
+_FED = {"tpe": 300, "nsga2": 300, "nsga3": 300, "gp": 60}
 
 
 def startup(budget: int) -> int:
