@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from search.schedulers.asha import Asha
+from search.schedulers.bias_forecast import BiasForecast
 from search.schedulers.bias_halving import BiasHalving
 from search.schedulers.bias_tolerance import BiasTolerance
 from search.schedulers.policy import Policy, Stopping
@@ -18,6 +19,7 @@ SCHEDULERS: dict[str, Callable[[Stopping], Policy | None]] = {
     "none": none,
     "bias_tolerance": BiasTolerance,
     "bias_halving": BiasHalving,
+    "bias_forecast": BiasForecast,
     "asha": Asha,
 }
 """Scheduler name -> what makes its policy; `none` makes none."""

@@ -43,7 +43,8 @@ def taught(name: str) -> Policy:
     policy = SCHEDULERS[name](STOPPING)
     assert policy is not None
     for index in range(40):
-        shown(policy, f"t{index:04d}", [(0.2 + index / 1000) * 0.8**epoch for epoch in range(20)])
+        falling = [(0.2 + index / 1000) * 0.8**epoch for epoch in range(20)]
+        shown(policy, f"t{index:04d}", falling, performance=0.65 + index / 800)
     return policy
 
 

@@ -1,0 +1,107 @@
+"""What may still become of a trial, the volume it would add, and the policy that weighs both."""
+
+import numpy as np
+import pytest
+
+from search.record import TrialRecord
+from search.schedulers import Stopping
+from search.schedulers.bias_forecast import BiasForecast
+from search.schedulers.exploration import explored
+from search.schedulers.forecast import POINTS, Peers, summarised
+from search.schedulers.volume import SampledVolume
+from tests.search.test_rungs import flat, report, stopped_after
+
+STOPPING = Stopping(limit=0.03, tolerance=0.05, sparsity=False, reference=(0.5, 0.05, 0.0))
+HURRIED = [f"t{i:04d}" for i in range(200) if not explored(0, f"t{i:04d}", 0.05)]
+
+
+def test_a_course_is_kept_by_its_non_dominated_points():
+    later = np.array([[0.6, -0.1], [0.7, -0.2], [0.6, -0.2], [0.65, -0.15]])
+    kept = summarised(later)
+
+    assert kept[:3].tolist() == [[0.7, -0.2], [0.65, -0.15], [0.6, -0.1]]
+    assert np.isneginf(kept[3:]).all()
+    assert summarised(np.empty((0, 2))).shape == (POINTS, 2)
+
+
+def taught_peers(rows):
+    """Peers by (level of -bias, later -bias), all with performance .7."""
+    peers = Peers(2)
+    for index, (now, later) in enumerate(rows):
+        points = np.array([[0.7, later]])
+        peers.add(f"t{index}", np.array([0.7, now]), points, left=100.0, weight=1.0)
+    return peers
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(-0.1, -0.05), (-0.2, -0.15), (-0.3, -0.25)], -0.35),  # all of a difference lasts
+        ([(-0.1, -0.05), (-0.2, -0.10), (-0.3, -0.15)], -0.20),  # half of it
+        ([(-0.1, -0.05), (-0.2, -0.05), (-0.3, -0.05)], -0.05),  # nothing
+        ([(-0.1, -0.05), (-0.3, -0.01), (-0.5, 0.0)], -0.03),  # no less than nothing: mean course
+    ],
+)
+def test_a_course_is_shifted_by_the_part_of_a_difference_that_lasts(rows, expected):
+    courses, weights, names = taught_peers(rows).courses_from(np.array([0.7, -0.4]))
+
+    assert sorted(names) == ["t0", "t1", "t2"]
+    assert weights.tolist() == [1, 1, 1]
+    if expected != -0.03:
+        assert courses[:, 0, 1] == pytest.approx([expected] * 3)
+    else:
+        assert sorted(courses[:, 0, 1]) == pytest.approx([-0.05, -0.01, 0.0])
+
+
+def test_the_sampled_volume_is_near_the_area_and_knows_what_a_trial_alone_covers():
+    volume = SampledVolume(STOPPING)
+    volume.add("a", np.array([0.75, -0.025]))  # a quarter of the box
+    volume.add("b", np.array([0.6, 0.0]))  # a fifth of it, half of that covered by "a"
+
+    assert volume.own("a") == pytest.approx(0.15, abs=0.01)
+    assert volume.own("b") == pytest.approx(0.10, abs=0.01)
+    assert volume.exclusive() == pytest.approx(0.25, abs=0.01)
+    volume.remove("b")
+    assert volume.own("a") == pytest.approx(0.25, abs=0.01)
+
+
+def test_what_a_set_s_owner_covers_alone_counts_as_free_for_it():
+    volume = SampledVolume(STOPPING)
+    volume.add("a", np.array([0.75, -0.025]))
+    sets = np.full((2, POINTS, 2), -np.inf)
+    sets[:, 0] = [0.75, -0.025]
+
+    assert volume.gains(sets, ["a", "other"]) == pytest.approx([0.25, 0.0], abs=0.01)
+
+
+def test_a_network_that_keeps_all_weights_is_worth_something_where_sparsity_is_asked_for():
+    volume = SampledVolume(Stopping(0.03, 0.05, True, reference=(0.5, 0.05, 0.0)))
+    volume.add("a", np.array([0.9, -0.01, 0.0]))
+
+    assert volume.own("a") > 0
+
+
+def taught(trials=30):
+    """A policy that saw every third trial become feasible and the others stay where they were."""
+    policy = BiasForecast(STOPPING)
+    for index in range(trials):
+        high = 0.1 + 0.002 * index
+        falls = [report(e, high * 0.7**e, performance=0.6 + index / 200) for e in range(1, 21)]
+        reports = flat(high + 0.3) if index % 3 else falls
+        shown = TrialRecord(HURRIED[index], "prune_advft", {}, reports, "finished")
+        policy.saw(shown)
+    return policy
+
+
+def test_a_trial_that_goes_where_none_became_feasible_is_stopped():
+    assert stopped_after(taught(), HURRIED[100], flat(0.45)) is not None
+
+
+def test_a_trial_on_the_course_of_the_best_goes_on():
+    falls = [report(e, 0.1 * 0.7**e, performance=0.8) for e in range(1, 21)]
+
+    assert stopped_after(taught(), HURRIED[100], falls) is None
+
+
+def test_nothing_is_stopped_before_enough_trials_have_completed():
+    assert stopped_after(taught(trials=9), HURRIED[100], flat(0.45)) is None
