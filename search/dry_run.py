@@ -18,13 +18,14 @@ def describe(config: Config) -> Iterator[str]:
     """
     problem = open_problem(config)
     net = problem.untrained()
+    earlier = earlier_runs(config.search.warm_start, problem)
     yield config.to_toml().rstrip()
     yield ""
     weights = sum(parameter.numel() for parameter in net.parameters())
     yield f"network: {type(net).__name__}, {weights} parameters"
     yield from _data(problem.prepared, config)
     yield from (f"note: {note}" for note in problem.notes())
-    yield from (f"note: {one.note()}" for one in earlier_runs(config.search.warm_start, problem))
+    yield from (f"note: {one.note()}" for one in earlier)
     for method, space in problem.spaces.items():
         yield f"method {method}: {_share(problem, method)}"
         for name, one in space.ranges.items():
