@@ -186,6 +186,8 @@ def test_settings_can_not_be_changed_once_they_are_checked(example):
         ("objective.tolerance=1.0", "objective.tolerance: must be less than 1, got 1.0"),
         ("objective.tolerance=0", "objective.tolerance: must be greater than 0, got 0"),
         ("objective.margin=0.05", "margin must be less than the tolerance of 0.05, got 0.05"),
+        ("objective.optimise=['fairness']", "optimise must name some of performance, bias"),
+        ("objective.optimise=[]", "each once, got []"),
         ("objective.bias=aodd", "unknown measure 'aodd'; did you mean 'aod'?"),
         ("objective.bias=accuracy", "must be a measure that compares groups, got 'accuracy'"),
         ("objective.performance=aod", "must be a measure of performance, got 'aod'"),

@@ -53,6 +53,23 @@ def test_a_range_contains_its_ends_and_nothing_of_another_kind(one, inside, outs
     assert [one.contains(value) for value in outside] == [False] * len(outside)
 
 
+@pytest.mark.parametrize(
+    ("one", "shares", "values"),
+    [
+        (Float(1.0, 3.0), (0.0, 0.25, 0.5), (1.0, 1.5, 2.0)),
+        (Float(1e-4, 1e-2, log=True), (0.0, 0.5), (1e-4, 1e-3)),
+        (Int(1, 4), (0.0, 0.24, 0.26, 0.51, 0.76, 0.999), (1, 1, 2, 3, 4, 4)),
+        (Int(1, 31, log=True), (0.0, 0.5, 0.999), (1, 4, 31)),  # sqrt(.5 * 31.5) = 3.97
+        (Choice(("a", "b")), (0.0, 0.49, 0.51, 0.999), ("a", "a", "b", "b")),
+    ],
+)
+def test_a_share_of_the_way_through_a_range_is_a_value_of_it(one, shares, values):
+    found = [one.at(share) for share in shares]
+
+    assert found == (list(values) if isinstance(one, Choice) else pytest.approx(list(values)))
+    assert all(one.contains(value) for value in found)
+
+
 def test_a_trial_is_asked_for_each_setting_on_its_scale_and_the_answer_is_grouped_by_role():
     trial = optuna.trial.FixedTrial(
         {
