@@ -194,7 +194,7 @@ def test_settings_can_not_be_changed_once_they_are_checked(example):
         ("search.trials=0", "search.trials: must be greater than or equal to 1, got 0"),
         ("search.trials='60'", "search.trials: must be a valid integer, got '60'"),
         ("search.sampler=tpee", "unknown sampler 'tpee'; did you mean 'tpe'?"),
-        ("search.scheduler=asha", "unknown scheduler 'asha'"),
+        ("search.scheduler=hyperband", "unknown scheduler 'hyperband'"),
         (
             'search.methods=["prune_advtf"]',
             "unknown method 'prune_advtf'; did you mean 'prune_advft'?",
