@@ -8,12 +8,15 @@ from rich.table import Table
 
 from search.front import Front
 
+ROWS = 30  # of a table that still fits a screen
+
 
 def front_table(front: Front) -> Table:
     """The dense net and the front, with test columns once it is confirmed; 80 columns wide.
 
-    Of a trial with several points the chosen one is shown, or the one that performs best.
-    Candidates go by the beginning of their names, which `export` takes too.
+    Of a trial with several points the chosen one is shown, or the one that performs best, and of
+    more than ROWS such trials an even choice along the sparsity. Candidates go by the beginning
+    of their names, which `export` takes too.
     """
     confirmed = any(point["test"] is not None for point in front["points"])
     splits = ("tune", "test") if confirmed else ("tune",)
@@ -28,11 +31,20 @@ def front_table(front: Front) -> Table:
         label = reference["label"].removeprefix("dense net, ")
         place = ("dense net", "") if label == reference["label"] else ("", label)
         table.add_row("", *place, *_cells(reference, splits), "0.000")
-    for point in sorted(one_per_trial(front), key=lambda point: point["tune"]["sparsity"]):
+    for point in shown_points(front):
         cells = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
         table.add_row(_mark(point), point["candidate"][:8], point["method"], *cells, style=style)
     return table
+
+
+def shown_points(front: Front) -> list[dict[str, Any]]:
+    """The table's points by rising sparsity: the chosen one, both ends and others between."""
+    points = sorted(one_per_trial(front), key=lambda point: point["tune"]["sparsity"])
+    if len(points) <= ROWS:
+        return points
+    even = {round(place * (len(points) - 1) / (ROWS - 1)) for place in range(ROWS)}
+    return [point for place, point in enumerate(points) if point["chosen"] or place in even]
 
 
 def one_per_trial(front: Front) -> list[dict[str, Any]]:
@@ -56,8 +68,8 @@ def legend(front: Front) -> str:
         f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
         "* chosen, x infeasible"
     )
-    more = len(front["points"]) - len(one_per_trial(front))
-    return f"{said}; {more} further points of these trials: front.csv" if more else said
+    more = len(front["points"]) - len(shown_points(front))
+    return f"{said}; {more} further points: front.csv" if more else said
 
 
 def verdict(front: Front) -> str:

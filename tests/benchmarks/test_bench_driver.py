@@ -45,9 +45,9 @@ class MadeTuner:
     def fit(self) -> None:
         proposing, reporting, reports = 0.0, 0.0, 0
         for number in range(1, TRIALS + 1):
-            trial = SimpleNamespace(trial_id=f"ray-{number}")
+            trial = SimpleNamespace(trial_id=f"ray-{number}", num_failures=0)
             begin = time.process_time()
-            spec = self.searcher.suggest(trial.trial_id)
+            trial.config = spec = self.searcher.suggest(trial.trial_id)
             proposing += time.process_time() - begin
             lines = [
                 {"report": json.dumps(told(self.reports, spec, epoch, EPOCHS))}

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from search.live import Progress, Tally
-from search.summary import front_table, legend, one_per_trial, verdict
+from search.summary import front_table, legend, one_per_trial, shown_points, verdict
 from tests.search.made_front import front, point
 
 
@@ -156,6 +156,21 @@ def test_of_several_points_of_a_trial_the_chosen_or_else_the_best_is_shown():
 
     assert [one["candidate"] for one in one_per_trial(made)] == ["a1", "b1"]
     assert "2 further points" in legend(made)
+
+
+def test_a_large_front_fits_a_screen_with_its_chosen_point_and_both_ends():
+    def at(place: int) -> dict[str, Any]:
+        values = {"performance": 0.9, "bias": 0.01, "sparsity": place / 1000, "measures": {}}
+        return point(f"c{place:07d}", "adv_ft", chosen=place == 123, tune=values)
+
+    made = front(*map(at, range(500)))
+    shown = [one["candidate"] for one in shown_points(made)]
+
+    assert 30 <= len(shown) <= 31
+    assert shown == sorted(shown)
+    assert {shown[0], shown[-1]} == {"c0000000", "c0000499"}
+    assert "c0000123" in shown
+    assert f"{500 - len(shown)} further points" in legend(made)
 
 
 def test_a_front_with_nothing_feasible_says_so():
