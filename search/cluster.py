@@ -14,6 +14,7 @@ from pathlib import Path
 import ray
 import torch
 from ray._private import ray_constants
+from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import RayError
 
 from search.errors import UserError
@@ -119,14 +120,19 @@ def check_cluster(gpu: float, address: str | None) -> None:
             f"[resources] gpu must be at most the {here} devices of this machine, got {gpu:g}; "
             f"--address joins a cluster that has more"
         )
-    if address is None or address == "auto":  # Ray knows where the latter is
+    if address is None:
         return
-    host, _, port = address.rpartition(":")
+    known = canonicalize_bootstrap_address("auto") if address == "auto" else address
+    if known is None:
+        raise UserError("--address: no Ray cluster is found on this machine, got 'auto'")
+    host, _, port = known.rpartition(":")
     try:
+        # Ray itself tries for many minutes to join one that has gone, or that is a local Ray of
+        # another process: those listen on loopback alone.
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
         raise UserError(
-            f"--address: no Ray cluster answers at {address!r} ({error.strerror or error})"
+            f"--address: no Ray cluster answers at {known!r} ({error.strerror or error})"
         ) from error
 
 

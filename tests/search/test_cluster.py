@@ -13,6 +13,7 @@ import pytest
 import ray
 from torch import nn
 
+from search import cluster
 from search.cluster import check_cluster
 from search.errors import UserError
 from search.shipping import ship_by_value
@@ -116,16 +117,25 @@ def test_a_network_of_the_users_own_reaches_a_process_that_has_not_its_modules(
 def test_more_devices_than_the_machine_has_are_refused_unless_a_cluster_is_joined() -> None:
     with pytest.raises(UserError, match=r"resources\] gpu must be at most .* got 64"):
         check_cluster(64, None)
-    check_cluster(64, "auto")
     check_cluster(0, None)
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        check_cluster(64, f"127.0.0.1:{head.getsockname()[1]}")
 
 
-def test_a_cluster_that_does_not_answer_is_refused_in_one_line() -> None:
+def test_a_cluster_that_does_not_answer_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(UserError, match=f"no Ray cluster answers at '{address}'"):
             check_cluster(0, address)
+        monkeypatch.setattr(cluster, "canonicalize_bootstrap_address", lambda auto: address)
+        with pytest.raises(UserError, match=f"no Ray cluster answers at '{address}'"):
+            check_cluster(0, "auto")
+    monkeypatch.setattr(cluster, "canonicalize_bootstrap_address", lambda auto: None)
+    with pytest.raises(UserError, match="no Ray cluster is found on this machine"):
+        check_cluster(0, "auto")
 
 
 def test_what_is_installed_outside_of_the_environment_is_not_sent_along(
