@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from analysis.proportion import exact_interval
 from search.record import Record, TrialRecord
-from search.schedulers.live_front import LiveFront, beaten, point_of
+from search.schedulers.feasible import Points, beaten, point_of, undominated
 from search.schedulers.watch import feasible_candidate
 
 # What must be the same in each report that the search has seen before the trial was stopped.
@@ -31,9 +33,7 @@ class Audited:
     repeats: bool  # it reported again what it had reported in the search
 
 
-def audited(
-    stopped: TrialRecord, resumed: TrialRecord, front: LiveFront, sparsity: bool
-) -> Audited:
+def audited(stopped: TrialRecord, resumed: TrialRecord, front: Points, sparsity: bool) -> Audited:
     """Compares a stopped trial with what became of it; `front` is that of the search."""
     kept = [report for report in resumed.candidates() if feasible_candidate(report)]
     points = [point_of(report, sparsity=sparsity) for report in kept]
@@ -45,7 +45,7 @@ def audited(
         epochs=resumed.epoch,
         status=resumed.status,
         feasible=bool(kept),
-        on_front=any(not beaten(point[None], front.points)[0] for point in points),
+        on_front=any(not beaten(point[None], front)[0] for point in points),
         repeats=all(
             [before[key] for key in _SAME] == [after[key] for key in _SAME]
             for before, after in zip(stopped.reports, resumed.reports, strict=False)
@@ -58,14 +58,16 @@ def kind_of_reason(reason: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "...", reason)
 
 
-def front_of(record: Record, sparsity: bool) -> LiveFront:
-    """The feasible candidates of finished trials that no other one beats."""
-    front = LiveFront(2 + sparsity)
-    for trial in record.trials.values():
-        for report in trial.candidates() if trial.status == "finished" else ():
-            if feasible_candidate(report):
-                front.add(trial.trial, point_of(report, sparsity=sparsity))
-    return front
+def front_of(record: Record, sparsity: bool) -> Points:
+    """The feasible candidates of finished trials that no other one beats (n, 2 or 3)."""
+    points = [
+        point_of(report, sparsity=sparsity)
+        for trial in record.trials.values()
+        if trial.status == "finished"
+        for report in trial.candidates()
+        if feasible_candidate(report)
+    ]
+    return undominated(np.array(points).reshape(len(points), 2 + sparsity))
 
 
 def summary(rows: Iterable[Audited], record: Record) -> dict[str, Any]:

@@ -87,8 +87,8 @@ class _Simulation:
             self._show(trial)
         if reported == len(one.reports):
             self._end(trial, one.status)
-        elif self._policy is not None and (reason := self._policy.decide(trial)) is not None:
-            self._end(trial, "stopped", reason)
+        elif self._policy is not None and (verdict := self._policy.decide(trial)) is not None:
+            self._end(trial, verdict.status, verdict.reason)
         else:
             self._await(self.now, one, reported)
         return True

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from search.record import TrialRecord
-from search.schedulers.policy import Stopping
+from search.schedulers.policy import Stopping, Verdict
 from search.schedulers.watch import Report, Watching, trial_share
 
 
@@ -33,7 +33,7 @@ class Asha(Watching):
         )
         self._started: set[str] = set()
 
-    def _report(self, trial: TrialRecord, report: Report) -> str | None:
+    def _report(self, trial: TrialRecord, report: Report) -> Verdict | None:
         ray_trial = SimpleNamespace(trial_id=trial.trial)
         if trial.trial not in self._started:
             self._started.add(trial.trial)
@@ -44,7 +44,9 @@ class Asha(Watching):
             return None
         if self._halving.on_trial_result(None, ray_trial, result) == TrialScheduler.CONTINUE:
             return None
-        return f"performance {report['performance']:.3f} is behind at {percent:.0f} % of the trial"
+        return Verdict(
+            f"performance {report['performance']:.3f} is behind at {percent:.0f} % of the trial"
+        )
 
     def _end(self, trial: TrialRecord) -> None:
         if trial.trial in self._started:

@@ -8,9 +8,9 @@ import numpy as np
 
 from search.record import TrialRecord
 from search.schedulers.exploration import explored
+from search.schedulers.feasible import FeasiblePoints, Points, point_of
 from search.schedulers.forecast import Peers
-from search.schedulers.live_front import LiveFront, Points, point_of
-from search.schedulers.policy import Stopping
+from search.schedulers.policy import Stopping, Verdict
 from search.schedulers.volume import SampledVolume
 from search.schedulers.watch import (
     Report,
@@ -37,25 +37,29 @@ class _Course:
 
 
 class BiasForecast(Watching):
-    """Stops trials that promise less hypervolume for the rest of their cost than a new trial."""
+    """Ends trials that promise less hypervolume for the rest of their cost than a new trial.
+
+    One with a feasible candidate finishes early and keeps it; one without is stopped, with
+    caution: what it could have become is lost.
+    """
 
     SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of each stage
     ENOUGH = 10  # completed trials of the method
     EXPLORE = 0.05  # share of trials that run to their end whatever the forecast says
-    CAUTION = 0.25  # of a new trial's promise, below which a trial is stopped
+    CAUTION = 0.25  # of a new trial's promise, below which a trial with nothing to keep is stopped
 
     def __init__(self, stopping: Stopping) -> None:
         super().__init__()
         self._limit, self._seed = stopping.limit, stopping.seed
         self._trivial = stopping.reference[0]
         self._columns = 2 + stopping.sparsity
-        self._front = LiveFront(self._columns)
+        self._feasible = FeasiblePoints(self._columns)
         self._volume = SampledVolume(stopping)
         self._courses: dict[str, _Course] = {}
         self._peers: dict[tuple[str, Place], Peers] = {}
         self._charged = 0.0  # samples of all trials
 
-    def _report(self, trial: TrialRecord, report: Report) -> str | None:
+    def _report(self, trial: TrialRecord, report: Report) -> Verdict | None:
         course = self._courses.setdefault(trial.trial, _Course())
         self._charged += report["charged"] - course.charged
         course.charged = report["charged"]
@@ -76,7 +80,7 @@ class BiasForecast(Watching):
         point = point_of(report, sparsity=self._columns == 3)
         course.points.append(point)
         if feasible_candidate(report):
-            self._front.add(trial.trial, point)
+            self._feasible.add(trial.trial, point)
             self._volume.add(trial.trial, point)
 
     def _place(self, report: Report) -> Place:
@@ -89,21 +93,22 @@ class BiasForecast(Watching):
 
     def _verdict(
         self, trial: TrialRecord, course: _Course, level: Points, report: Report
-    ) -> str | None:
+    ) -> Verdict | None:
         peers = self._peers.get((trial.method, course.place))
         spare = explored(self._seed, trial.trial, self.EXPLORE)
         over = report["last"] or (trial.status != "running" and not spare)  # nothing to decide
         if over or course.spared or peers is None or len(peers) < self.ENOUGH:
             return None
-        if self._front.holds(trial.trial):
-            return None
+        keeps = trial.trial in self._feasible
         promise = self._gain(peers, level) / peers.left
-        if promise >= self.CAUTION * self._volume.exclusive() / self._charged:
+        caution = 1.0 if keeps else self.CAUTION
+        if promise >= caution * self._volume.exclusive() / self._charged:
             return None
         if spare:
             course.spared = course.place
             return None
-        return f"promises less than a new trial at {100 * trial_share(trial, report):.0f} %"
+        at = f"{100 * trial_share(trial, report):.0f} %"
+        return Verdict(f"promises less than a new trial at {at}", keeps)
 
     def _gain(self, peers: Peers, level: Points) -> float:
         """Expected share of the box that the trial will add."""
@@ -114,10 +119,10 @@ class BiasForecast(Watching):
 
     def _end(self, trial: TrialRecord) -> None:
         course = self._courses.pop(trial.trial, None)
+        self._feasible.remove(trial.trial)
         if trial.status != "finished":
-            self._front.remove(trial.trial)
             self._volume.remove(trial.trial)
-        elif course is not None:
+        elif course is not None and trial.reports[-1]["last"]:
             points = np.array(course.points).reshape(-1, self._columns)
             for place, (level, seen, charged) in course.levels.items():
                 thinned_out = course.spared is not None and place >= course.spared

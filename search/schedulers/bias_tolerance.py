@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from search.record import TrialRecord
 from search.schedulers.exploration import explored
-from search.schedulers.policy import Stopping
+from search.schedulers.policy import Stopping, Verdict
 from search.schedulers.tolerance import NEVER, Bar, ToleranceRule
 from search.schedulers.watch import (
     Report,
@@ -41,7 +41,7 @@ class BiasTolerance(Watching):
         self._bars: dict[str, Bar] = {}
         self._curves: dict[str, _Curve] = {}
 
-    def _report(self, trial: TrialRecord, report: Report) -> str | None:
+    def _report(self, trial: TrialRecord, report: Report) -> Verdict | None:
         """Before the last stage bias says nothing about where the trial ends, so those stages go
         on. So does a trial with a feasible candidate, be it so by its upper bound alone: stopped
         trials enter no front."""
@@ -61,7 +61,7 @@ class BiasTolerance(Watching):
         if explored(self._seed, trial.trial, self.EXPLORE):
             curve.spared = True
             return None
-        return reason_to_stop(report, self._rule.limit)
+        return Verdict(reason_to_stop(report, self._rule.limit))
 
     def _exceeds(self, excess: float, curve: _Curve, bar: Bar, epochs: int) -> bool:
         value = bar.value

@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from search.schedulers.live_front import Points
-from search.schedulers.rungs import undominated
+from search.schedulers.feasible import Points, undominated
 
 Floats = NDArray[np.float64]
 POINTS = 8  # that a later course is kept by

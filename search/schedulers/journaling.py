@@ -57,9 +57,9 @@ class JournalingScheduler(FIFOScheduler):
         self._show(known)
         if report["last"]:
             return self._end(known, "finished")
-        reason = None if self._policy is None else self._policy.decide(known)
-        if reason is not None:
-            return self._end(known, "stopped", reason)
+        verdict = None if self._policy is None else self._policy.decide(known)
+        if verdict is not None:
+            return self._end(known, verdict.status, verdict.reason)
         # At a limit the trial is left unfinished, not ended: `resume` goes on with it.
         return STOP if self._limits is not None and self._limits.reached else CONTINUE
 

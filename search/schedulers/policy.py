@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.record import TrialRecord
+from search.record import Status, TrialRecord
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,18 @@ class Stopping:
             raise ValueError(f"stopping: error_rate must lie in (0, 1), got {self.error_rate}")
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Why a trial ends before its time, and what becomes of the candidates that it has left."""
+
+    reason: str
+    keeps: bool = False  # they stay: the trial has finished early, it was not stopped
+
+    @property
+    def status(self) -> Status:
+        return "finished" if self.keeps else "stopped"
+
+
 class Policy(Protocol):
     """Decides after each report. Knows nothing of Ray: a search and a replay ask the same object.
 
@@ -44,6 +56,6 @@ class Policy(Protocol):
         """
         ...
 
-    def decide(self, trial: TrialRecord) -> str | None:
-        """Why `trial` should stop after its last report, which was seen; None: it goes on."""
+    def decide(self, trial: TrialRecord) -> Verdict | None:
+        """How `trial` should end after its last report, which was seen; None: it goes on."""
         ...

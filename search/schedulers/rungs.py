@@ -7,7 +7,7 @@ from collections import deque
 
 import numpy as np
 
-from search.schedulers.live_front import Points, beaten
+from search.schedulers.feasible import Points
 
 
 class Rung:
@@ -53,12 +53,3 @@ class Rung:
         starts = np.cumsum([0, *sizes[:-1]])
         by_trial = np.logical_or.reduceat(exceeds, starts, axis=0).all(axis=1)
         return float(by_trial.mean() * self._feasible)
-
-
-def undominated(points: Points) -> Points:
-    """The rows that no other row equals or exceeds in every column; of equal rows the first."""
-    kept = points[:0]
-    for point in points:
-        if not beaten(point[None], kept)[0]:
-            kept = np.concatenate([kept[~beaten(kept, point[None])], point[None]])
-    return kept

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from search.schedulers.live_front import Points
+from search.schedulers.feasible import Points
 from search.schedulers.policy import Stopping
 
 Cover = NDArray[np.bool_]  # (samples,) which of them are dominated

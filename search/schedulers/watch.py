@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from search.record import TrialRecord
+from search.schedulers.policy import Verdict
 from trainables.methods import METHODS
 
 Report = Mapping[str, Any]
@@ -27,7 +28,7 @@ class Watching(ABC):
 
     def __init__(self) -> None:
         self._taken: dict[str, int] = {}
-        self._reasons: dict[str, str | None] = {}
+        self._verdicts: dict[str, Verdict | None] = {}
         self._ended: set[str] = set()
 
     def saw(self, trial: TrialRecord) -> None:
@@ -35,20 +36,20 @@ class Watching(ABC):
         if name in self._ended:
             return
         for report in trial.reports[self._taken.get(name, 0) :]:
-            self._reasons[name] = self._report(trial, report)
+            self._verdicts[name] = self._report(trial, report)
         self._taken[name] = len(trial.reports)
         if trial.status != "running":
             self._ended.add(name)
             del self._taken[name]
-            self._reasons.pop(name, None)
+            self._verdicts.pop(name, None)
             self._end(trial)
 
-    def decide(self, trial: TrialRecord) -> str | None:
-        return self._reasons.get(trial.trial)
+    def decide(self, trial: TrialRecord) -> Verdict | None:
+        return self._verdicts.get(trial.trial)
 
     @abstractmethod
-    def _report(self, trial: TrialRecord, report: Report) -> str | None:
-        """Takes over one report; returns why the trial should stop after it, if it should."""
+    def _report(self, trial: TrialRecord, report: Report) -> Verdict | None:
+        """Takes over one report; returns how the trial should end after it, if it should."""
 
     @abstractmethod
     def _end(self, trial: TrialRecord) -> None:

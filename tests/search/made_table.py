@@ -12,6 +12,7 @@ from search.replay.header import Header, TrialFacts
 from search.replay.pool import pool_of
 from search.replay.simulate import simulate
 from search.replay.table import COLUMNS, Table
+from search.schedulers.policy import Verdict
 from spaces.space import Choice, Float, Space
 from trainables.candidates import Entry, admit
 from trainables.objective import Objective
@@ -125,7 +126,7 @@ class StopAt:
         self.shown.append((trial.trial, trial.epoch, trial.status))
 
     def decide(self, trial):
-        return "enough" if self.epochs.get(trial.trial) == trial.epoch else None
+        return Verdict("enough") if self.epochs.get(trial.trial) == trial.epoch else None
 
 
 def replay(made, policy=None, trials=None, workers=2):

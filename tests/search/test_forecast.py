@@ -97,11 +97,35 @@ def test_a_trial_that_goes_where_none_became_feasible_is_stopped():
     assert stopped_after(taught(), HURRIED[100], flat(0.45)) is not None
 
 
-def test_a_trial_on_the_course_of_the_best_goes_on():
+def test_a_trial_on_the_course_of_the_best_is_not_given_up():
     falls = [report(e, 0.1 * 0.7**e, performance=0.8) for e in range(1, 21)]
+    first_feasible = next(one["epoch"] for one in falls if one["feasible"])
 
-    assert stopped_after(taught(), HURRIED[100], falls) is None
+    end = stopped_after(taught(), HURRIED[100], falls)
+
+    assert end is None or end >= first_feasible  # then it keeps its candidate
 
 
 def test_nothing_is_stopped_before_enough_trials_have_completed():
     assert stopped_after(taught(trials=9), HURRIED[100], flat(0.45)) is None
+
+
+def test_a_trial_that_promises_nothing_more_finishes_early_and_keeps_its_candidate():
+    policy = taught()
+    trial = TrialRecord(HURRIED[100], "prune_advft", {})
+    for one in flat(0.02, performance=0.55):
+        trial.reports.append(one)
+        policy.saw(trial)
+        if (verdict := policy.decide(trial)) is not None:
+            break
+
+    assert verdict.status == "finished"
+    assert not trial.reports[-1]["last"]
+
+
+def test_a_trial_that_finished_early_teaches_nothing_about_later_epochs():
+    early, policy = flat(0.02)[:5], BiasForecast(STOPPING)
+    for index in range(30):
+        policy.saw(TrialRecord(HURRIED[index], "prune_advft", {}, list(early), "finished"))
+
+    assert stopped_after(policy, HURRIED[100], flat(0.45)) is None

@@ -30,8 +30,8 @@ def shown(policy: Policy, name: str, biases: list[float], **changes: Any) -> str
     for epoch, bias in enumerate(biases, start=1):
         trial.reports.append(report(epoch, bias, **changes))
         policy.saw(trial)
-        if (reason := policy.decide(trial)) is not None:
-            return reason
+        if (verdict := policy.decide(trial)) is not None:
+            return verdict.reason
     if len(biases) == 20:
         trial.status = "finished"
         policy.saw(trial)
