@@ -245,7 +245,10 @@ def _watched(
     elif chosen is not None and chosen["test"] is None:
         typer.echo(f"Next: fairfront confirm {result.folder}")
     elif chosen is None:
-        typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
+        typer.echo(
+            f"Next: fairfront resume {result.folder} --trials N goes on with more trials, "
+            "--budget or --time-limit where one was spent"
+        )
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:
