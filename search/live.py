@@ -183,6 +183,5 @@ def _cells(report: dict[str, Any] | None) -> tuple[str, str, str]:
     if report is None:
         return ("-", "-", "-")
     return tuple(  # type: ignore[return-value]
-        "-" if report.get(key) is None else f"{report[key]:.3f}"
-        for key in FIGURES
+        "-" if report.get(key) is None else f"{report[key]:.3f}" for key in FIGURES
     )

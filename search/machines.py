@@ -64,7 +64,7 @@ def supplies_of(problem: Problem, dense: nn.Module, folder: Path) -> Supplies:
         problem.objective,
         config.objective.sparsity,
         folder.resolve(),
-        ("tune", "held_back", "test") if recording else ("tune", "held_back"),
+        recording,
         files=packed.files,
         gpu=config.resources.gpu,
     )

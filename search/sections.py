@@ -198,8 +198,8 @@ class SearchConfig(Section):
     # Seconds of GPUs, or of CPU cores where a trial has no GPU, over all sessions and trials.
     budget: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None
     warm_start: Names = ()  # folders of earlier runs on the same task, to learn from
-    # Counts the test split after every epoch too: full-length trials for `fairfront replay`, which
-    # tells what stopping them would have saved and lost. Such a run has no honest front.
+    # Counts every candidate on the test split too: full-length trials for `fairfront replay`, to
+    # tell what stopping them would have saved and lost. Such a run has no honest front.
     recording: bool = False
 
     @model_validator(mode="after")

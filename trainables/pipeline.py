@@ -149,11 +149,12 @@ class Pipeline:
     def _evaluate(self, masked: MaskedNet, *, candidate: bool) -> Report:
         """Counts, decision and measures of the network as it stands, offered as a candidate.
 
-        Counts are whole (histograms of scores) where a candidate is left, else as decided.
+        Counts are whole (histograms of scores) where a candidate is left, else as decided. In a
+        recording those of a candidate are taken on test too.
         """
         world = self.world
         counts: dict[str, Counts | ScoreCounts] = {
-            split: world.count(masked.net, split) for split in world.counted
+            split: world.count(masked.net, split) for split in ("tune", "held_back")
         }
         decision = self.spec.correction.fit(
             world.by_group(counts["held_back"]),
@@ -177,6 +178,8 @@ class Pipeline:
             # and every measure follows from them.
             counts = {split: self._decided(one, decision) for split, one in counts.items()}
             del report["measures"]
+        elif world.recording:
+            counts["test"] = world.count(masked.net, "test")
         return {**report, "counts": {split: one.to_dict() for split, one in counts.items()}}
 
     def _decided(self, counts: Counts | ScoreCounts, decision: Decision) -> Counts:

@@ -39,7 +39,7 @@ class Supplies:
     objective: Objective
     sparsity: bool  # whether it is an objective
     folder: Path  # of the run; on a path that all workers share
-    counted: tuple[str, ...] = ("tune", "held_back")
+    recording: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)  # see PackedData
     gpu: float | None = None  # devices per trial; None: one, if this process sees any
 
@@ -56,7 +56,7 @@ class Supplies:
             self.objective,
             sparsity=self.sparsity,
             device=None if self.gpu is None else claimed_device(self.gpu),
-            counted=self.counted,
+            recording=self.recording,
         )
 
 

@@ -28,7 +28,7 @@ class World:
     objective: Objective
     sparsity: bool  # whether sparsity is an objective: which candidates are superfluous
     device: torch.device
-    counted: tuple[str, ...] = ("tune", "held_back")  # the splits that every report counts
+    recording: bool = False  # candidates are counted on test too
 
     @classmethod
     def open(
@@ -39,7 +39,7 @@ class World:
         *,
         sparsity: bool = True,
         device: str | None = None,
-        counted: tuple[str, ...] = ("tune", "held_back"),
+        recording: bool = False,
     ) -> World:
         """Puts data and dense net on `device`: the GPU given to this process, else the CPU."""
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -50,7 +50,7 @@ class World:
             objective,
             sparsity,
             place,
-            counted,
+            recording,
         )
 
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:

@@ -91,9 +91,12 @@ class _Gathered:
         rows.append(row)
 
     def _decided(self, report: Event, split: str) -> NDArray[np.int64]:
-        """(groups, labels, predictions); reports may hold scores or counts already decided."""
+        """(groups, labels, predictions); reports may hold scores or counts already decided. Zeros
+        on test for what left no candidate: it was not counted there."""
         if self._view is None:
             raise ValueError("replay: the journal must say what the experiment is before reports")
+        if split not in report["counts"]:
+            return np.zeros_like(self._decided(report, "tune"))
         counts = counts_from_dict(report["counts"][split]).regroup(self._view.crossing_to_group)
         if isinstance(counts, Counts):
             return counts.table

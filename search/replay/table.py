@@ -44,7 +44,8 @@ COUNTS = ("tune", "test")
 class Table:
     """Recorded trials: header, reports per trial, columns and decided counts.
 
-    `counts[split]` is (reports, groups, labels, predictions).
+    `counts[split]` is (reports, groups, labels, predictions); on test it may be 0 where a report
+    left no candidate.
     """
 
     header: Header

@@ -99,6 +99,14 @@ def test_a_table_holds_decided_counts_by_group_whether_reports_hold_scores_or_de
         assert table.counts[split].tolist() == [expected, expected]
 
 
+def test_what_left_no_candidate_was_not_counted_on_test(recording):
+    first = report("t0001", 1, decided)
+    del first["counts"]["test"]
+    table = record_table(recording(first, report("t0001", 2, decided, "bb")))
+
+    assert [counts.sum() for counts in table.counts["test"]] == [0, 60]
+
+
 def test_a_table_knows_its_search_and_leaves_out_trials_that_did_not_end(recording):
     header = record_table(recording(*TWO, report("t0002", 1, decided))).header
 

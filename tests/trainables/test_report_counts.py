@@ -18,7 +18,7 @@ from trainables.spec import Spec
 from trainables.world import World
 
 CROSSINGS = [0, 1, -1, 0, 1]  # the third is left out
-SPLITS = ("tune", "held_back", "test")  # as a recording counts them
+SPLITS = ("tune", "held_back")
 
 
 def made_world(classes):
@@ -41,7 +41,7 @@ def made_world(classes):
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 1 if classes == 2 else 3))
     objective = Objective("accuracy", "spd" if classes == 2 else "bias_amplification", 0.6, 0.1)
-    return World.open(prepared, net, objective, device="cpu", counted=SPLITS)
+    return World.open(prepared, net, objective, device="cpu", recording=True)
 
 
 def reports_of(world, folder, correction):
@@ -73,9 +73,18 @@ def test_candidates_have_whole_counts_and_other_reports_decided_ones(trial):
         counts = {split: counts_from_dict(state) for split, state in report["counts"].items()}
         expected = Counts if report["candidate"] is None else whole
         assert {type(one) for one in counts.values()} == {expected}
-        assert tuple(counts) == SPLITS
+        assert tuple(counts) == (SPLITS if report["candidate"] is None else (*SPLITS, "test"))
         assert all(one.n_groups == len(CROSSINGS) for one in counts.values())
         assert ("measures" in report) == (report["candidate"] is not None)
+
+
+def test_test_is_counted_in_recordings_alone(trial, tmp_path):
+    world, reports = trial
+    correction = "threshold" if world.prepared.binary else "argmax"
+    searched = reports_of(replace(world, recording=False), tmp_path, correction)
+
+    assert not any("test" in report["counts"] for report in searched)
+    assert any("test" in report["counts"] for report in reports)
 
 
 def test_every_row_of_every_split_is_counted_where_its_group_is_known(trial):
