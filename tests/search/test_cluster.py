@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A process of its own: Ray's processes are its children, and pytest keeps none of them.
 PROBE = """
-import json, os, signal
+import contextlib, json, os, signal
 import psutil, ray
 from search.cluster import connected
 
@@ -33,12 +33,14 @@ signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
 with connected(None, cpus=1, gpus=False):
     assert ray.get(ray.remote(lambda: os.getpriority(os.PRIO_PROCESS, 0)).remote()) == 0
     mine = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    listening = {
-        connection.laddr.ip
-        for process in mine
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    listening = set()
+    for process in mine:
+        with contextlib.suppress(psutil.NoSuchProcess):  # some of Ray's live for moments only
+            listening |= {
+                connection.laddr.ip
+                for connection in process.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN
+            }
     os.kill(os.getpid(), signal.SIGTERM)
 print(json.dumps([sorted(listening), len(asked), ray.is_initialized()]))
 """
