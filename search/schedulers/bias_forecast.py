@@ -44,9 +44,9 @@ class BiasForecast(Watching):
     """
 
     SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of each stage
-    ENOUGH = 10  # completed trials of the method
-    EXPLORE = 0.05  # share of trials that run to their end whatever the forecast says
-    CAUTION = 0.25  # of a new trial's promise, below which a trial with nothing to keep is stopped
+    ENOUGH = 8  # completed trials of the method
+    EXPLORE = 0.02  # share of trials that run to their end whatever the forecast says
+    CAUTION = 0.1  # of a new trial's promise, below which a trial with nothing to keep is stopped
 
     def __init__(self, stopping: Stopping) -> None:
         super().__init__()

@@ -107,7 +107,7 @@ def test_a_trial_on_the_course_of_the_best_is_not_given_up():
 
 
 def test_nothing_is_stopped_before_enough_trials_have_completed():
-    assert stopped_after(taught(trials=9), HURRIED[100], flat(0.45)) is None
+    assert stopped_after(taught(trials=7), HURRIED[100], flat(0.45)) is None
 
 
 def test_a_trial_that_promises_nothing_more_finishes_early_and_keeps_its_candidate():
