@@ -46,6 +46,7 @@ class BiasForecast(Watching):
     SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of each stage
     ENOUGH = 8  # completed trials of the method
     EXPLORE = 0.02  # share of trials that run to their end whatever the forecast says
+    NEGLIGIBLE = 0.001  # share of what the search covers that is not worth a trial's later epochs
     CAUTION = 0.1  # of a new trial's promise, below which a trial with nothing to keep is stopped
 
     def __init__(self, stopping: Stopping) -> None:
@@ -100,9 +101,12 @@ class BiasForecast(Watching):
         if over or course.spared or peers is None or len(peers) < self.ENOUGH:
             return None
         keeps = trial.trial in self._feasible
-        promise = self._gain(peers, level) / peers.left
-        caution = 1.0 if keeps else self.CAUTION
-        if promise >= caution * self._volume.exclusive() / self._charged:
+        gain, new_trial = self._gain(peers, level), self._volume.exclusive() / self._charged
+        if keeps:
+            enough = max(new_trial * peers.left, self.NEGLIGIBLE * self._volume.covered())
+        else:
+            enough = self.CAUTION * new_trial * peers.left
+        if gain >= enough:
             return None
         if spare:
             course.spared = course.place

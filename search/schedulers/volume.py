@@ -44,6 +44,10 @@ class SampledVolume:
         if cover is not None:
             self._count -= cover
 
+    def covered(self) -> float:
+        """Share of the box that is covered."""
+        return float(np.mean(self._count > 0))
+
     def exclusive(self) -> float:
         """Share of the box that is covered by one trial alone: what the searches' trials have
         brought beyond each other, thus what one more like them will bring beyond them all (the

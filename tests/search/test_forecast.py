@@ -123,6 +123,14 @@ def test_a_trial_that_promises_nothing_more_finishes_early_and_keeps_its_candida
     assert not trial.reports[-1]["last"]
 
 
+def test_where_all_trials_end_alike_they_finish_early_although_a_new_one_promises_nothing():
+    policy = BiasForecast(STOPPING)
+    for index in range(20):
+        policy.saw(TrialRecord(HURRIED[index], "prune_advft", {}, flat(0.01), "finished"))
+
+    assert stopped_after(policy, HURRIED[100], flat(0.01)) < 20
+
+
 def test_a_trial_that_finished_early_teaches_nothing_about_later_epochs():
     early, policy = flat(0.02)[:5], BiasForecast(STOPPING)
     for index in range(30):
