@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
 from analysis.palette import GRID, INK, METHOD_COLOURS, MUTED, PAPER
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the common compute, for the table
+_SHOWN = np.array([0.6, 1.1])  # of the best mean: searches rise fast and differ at the top
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def figure(searches: Sequence[Progress], title: str = "") -> Figure:
                 rows["compute"], mean - error, mean + error, color=colour, alpha=0.2, linewidth=0
             )
         axes.set_xlim(0, common_compute(searches))
+        axes.set_ylim(*_SHOWN * table[["tune", "test"]].to_numpy().max())
+        axes.xaxis.set_major_formatter(EngFormatter())
         axes.set_title(f"by {split}", color=INK, fontsize=10, loc="left")
         axes.set_xlabel("samples processed by all trials", color=INK)
         axes.grid(color=GRID, linewidth=0.8)

@@ -54,10 +54,13 @@ def spread_lines(front: Front) -> list[str]:
     if found is None:
         return []
     of = f"{found['feasible']} of {found['seeds']}"
-    lines = [f"The chosen settings with {found['seeds']} other seeds: {of} feasible on tune."]
+    noun = "seed" if found["seeds"] == 1 else "seeds"
+    lines = [f"The chosen settings with {found['seeds']} other {noun}: {of} feasible on tune."]
     if found["kept"] is not None:
         tolerance = f"{front['objective']['tolerance']:g}"
-        lines.append(f"On test {found['kept']} of {found['judged']} kept {tolerance}.")
+        lines.append(
+            f"On test {found['kept']} of {found['judged']} kept the tolerance of {tolerance}."
+        )
     if found["judged"] < found["seeds"]:
         later = found["seeds"] - found["judged"]
         lines.append(f"{later} were trained after test had been opened: on tune alone.")
@@ -76,7 +79,10 @@ def _said(summary: Mapping[str, float] | None) -> str:
     if summary is None:
         return "not estimable"
     sd = f" ± {number(summary['sd'])} (sd)" if "sd" in summary else ""
-    return f"{number(summary['mean'])}{sd}, {number(summary['min'])} to {number(summary['max'])}"
+    return (
+        f"mean {number(summary['mean'])}{sd}, "
+        f"range {number(summary['min'])} to {number(summary['max'])}"
+    )
 
 
 def seeds_table(front: Front) -> str:

@@ -22,7 +22,7 @@ from search import (
     cli_replay,
     cli_ui,
 )
-from search.cli_folder import JOURNAL, Folder, check_run, show
+from search.cli_folder import JOURNAL, Folder, check_run, show_end
 from search.duration import seconds
 from search.errors import UserError, unknown
 
@@ -223,10 +223,14 @@ def _watched(
     from search.live import Progress
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study and trial
+    left = 0
     try:
         with Interruptible() as interruption, Progress(trials) as shown:
 
             def listen(event: Event) -> None:
+                nonlocal left
+                if event["event"] == "search_end":
+                    left = event["left"]
                 shown.on_event(event)
                 interruption.check()
 
@@ -237,18 +241,7 @@ def _watched(
         else:
             typer.echo("\nInterrupted before the search began; nothing was written.", err=True)
         raise typer.Exit(INTERRUPTED) from error
-    show(result.front)
-    typer.echo(f"Run: {result.folder}")
-    chosen = next((point for point in result.front["points"] if point["chosen"]), None)
-    if recording:
-        typer.echo(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
-    elif chosen is not None and chosen["test"] is None:
-        typer.echo(f"Next: fairfront confirm {result.folder}")
-    elif chosen is None:
-        typer.echo(
-            f"Next: fairfront resume {result.folder} --trials N goes on with more trials, "
-            "--budget or --time-limit where one was spent"
-        )
+    show_end(result, left, recording=recording)
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:

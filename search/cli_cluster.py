@@ -38,4 +38,4 @@ def check(
         raise UserError(f"cluster check: {file} must hold a mapping, got {type(content).__name__}")
     if found := problems(content):
         raise UserError("\n".join(f"{file}: {one}" for one in found))
-    typer.echo(f"{file}: nothing found")
+    typer.echo(f"{file}: no faults found")

@@ -28,6 +28,8 @@ def compare(
         last = (f"{run['compute'][-1]:.3g}", f"{run['tune'][-1]:.3f}", f"{run['test'][-1]:.3f}")
         table.add_row(run["label"], str(run["seed"]), *last)
     Console().print(table)
+    if not result["differences"]:
+        typer.echo("No differences: they need kinds of runs that share two seeds or more.")
     for row in result["differences"]:
         typer.echo(
             f"{row['label']} - {row['against']} at {row['share']:.0%} of the common compute, "

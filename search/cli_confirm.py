@@ -24,13 +24,16 @@ def confirm(
     check_run(folder)
     from analysis.seed_spread import spread_lines
     from search.confirm import confirm as open_test
+    from search.run_folder import RunFolder
 
+    if RunFolder(folder).confirmation() is not None:
+        typer.echo("Confirmed before: this is what was found then; test is not opened again.")
     front = open_test(folder, seeds=seeds, address=address, listener=_tell)
     show(front)
     for line in spread_lines(front):
         typer.echo(line)
     if front.get("opening") is not None:
-        typer.echo(f"Openings of these test rows so far: {front['opening']}")
+        typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
 
 
 def _tell(event: Event) -> None:

@@ -10,6 +10,7 @@ import typer
 from search.errors import UserError, nearest
 
 if TYPE_CHECKING:
+    from search.experiment import RunResult
     from search.front import Front
 
 JOURNAL = "journal.jsonl"
@@ -41,3 +42,21 @@ def show(front: Front) -> None:
 
     Console().print(front_table(front))
     typer.echo(f"{legend(front)}\n{verdict(front)}")
+
+
+def show_end(result: RunResult, left: int, *, recording: bool) -> None:
+    """The front of a search that has ended, `left` of its trials not run, and what comes next."""
+    show(result.front)
+    typer.echo(f"Run: {result.folder}")
+    chosen = next((point for point in result.front["points"] if point["chosen"]), None)
+    if left:
+        typer.echo(
+            f"{left} trials were not run: its time limit or budget was reached. "
+            f"fairfront resume {result.folder} runs them (with --budget for a larger one)"
+        )
+    if recording:
+        typer.echo(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
+    elif chosen is not None and chosen["test"] is None:
+        typer.echo(f"Next: fairfront confirm {result.folder}")
+    elif chosen is None:
+        typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")

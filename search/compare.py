@@ -22,6 +22,10 @@ from search.run_folder import RunFolder, write_json
 from trainables.corrections.decision import decision_from_dict
 from trainables.world import World
 
+# They bound a search or say where it ran; what was searched, and how, is elsewhere.
+_LIMITS = ("trials", "time_limit", "budget", "concurrent")
+_ASIDE = {"name", "seed", *(f"search.{limit}" for limit in _LIMITS)}
+
 Point = tuple[float, ...]  # performance, bias and, if it is an objective, sparsity
 
 
@@ -120,23 +124,28 @@ def compare(paths: Sequence[Path | str], to: Path | str) -> dict[str, Any]:
 
 
 def _differences(searches: Sequence[Progress]) -> list[dict[str, Any]]:
-    if len({search.label for search in searches}) < 2:
+    """Empty where some kind of run shares less than two seeds with the first kind."""
+    seeds: dict[str, set[int]] = {}
+    for search in searches:
+        seeds.setdefault(search.label, set()).add(search.seed)
+    first, *others = seeds.values()
+    if not others or min(len(first & other) for other in others) < 2:
         return []
-    try:
-        table = differences(searches)
-    except ValueError as error:
-        raise UserError(f"compare: {error}") from error
+    table = differences(searches)
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _labels(folders: Sequence[RunFolder]) -> list[str]:
-    """What sets each run apart: the settings that differ between the configs, but for the seed."""
+    """What sets each run apart: the settings that differ between the configs, but for the seed,
+    what bounds the search and where it ran."""
     flat = [_flat(folder.config().model_dump(mode="json")) for folder in folders]
     keys = sorted({key for one in flat for key in one})
     telling = [
         key
         for key in keys
-        if key not in ("seed", "name") and len({repr(one.get(key)) for one in flat}) > 1
+        if key not in _ASIDE
+        and not key.startswith(("tracking.", "resources."))
+        and len({repr(one.get(key)) for one in flat}) > 1
     ]
     return [
         ", ".join(f"{key.rpartition('.')[2]} {one.get(key)}" for key in telling) or "all runs"

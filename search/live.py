@@ -137,14 +137,14 @@ class Progress:
         shown.add_row("all", *counts, *_cells(self.tally.overall_best), style="bold")
         return Group(shown, Text(self._summary()))
 
-    def _summary(self) -> str:
+    def _summary(self, *, over: bool = False) -> str:
         parts = [f"{self.tally.ended}/{self._trials} trials ended"]
         if (volume := self.tally.status.get("hypervolume")) is not None:
             parts.append(f"hypervolume {volume:.3f}")
         if self.tally.status.get("budget_hours") is not None:
             parts.append(spent_text(self.tally.status))
         parts.append(f"{clock(time.monotonic() - self._begin)} gone")
-        if (left := self.tally.seconds_left) is not None:
+        if not over and (left := self.tally.seconds_left) is not None:
             parts.append(f"{clock(left)} left")
         return ", ".join(parts)
 
@@ -168,7 +168,8 @@ class Progress:
                 ends = ", ".join(f"{self.tally.count(end)} {end}" for end in ENDS)
                 best = self.tally.overall_best
                 said = f"best feasible: {_figures(best)}" if best else "nothing feasible"
-                return f"search ended: {ends}; {said}; {self._summary()}"
+                short = f"; {event['left']} trials were not run" if event.get("left") else ""
+                return f"search ended: {ends}; {said}; {self._summary(over=True)}{short}"
             case _:
                 return None
 

@@ -51,6 +51,8 @@ def run_lines(folder: Path) -> list[str]:
     """
     inside = sorted(folder.glob(f"*/{JOURNAL}")) if folder.is_dir() else []
     runs = [folder / JOURNAL] if (folder / JOURNAL).is_file() else inside
+    if not folder.is_dir():
+        raise UserError(f"list runs: {folder} must be a folder, there is none")
     if not runs:
         raise UserError(f"list runs: {folder} holds no runs")
     rows = [HEADINGS, *(run_line(journal.parent).cells() for journal in runs)]
@@ -99,7 +101,7 @@ def _ends(journal: Path) -> tuple[Counter[str], bool]:
         event = json.loads(line)
         if event["event"] == "trial_end":
             ends[event["status"]] += 1
-        complete = event["event"] == "search_end"
+        complete = event["event"] == "search_end" and not event.get("left")
     return ends, complete
 
 

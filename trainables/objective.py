@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.evaluation.counts import weighted
-from trainables.evaluation.measures import Measure, find_measure
+from trainables.evaluation.measures import MEASURES, Measure, find_measure
 from trainables.evaluation.rates import Tables, Values
 
 
@@ -51,8 +51,15 @@ class Objective:
         """Refuses measures that are not defined for a task of so many classes."""
         for measure in (self.performance_measure, self.bias_measure):
             if measure.binary and n_classes != 2:
+                usable = [
+                    other.name
+                    for other in MEASURES.values()
+                    if not other.binary
+                    and (other.kind == "performance") == (measure.kind == "performance")
+                ]
                 raise ValueError(
-                    f"objective: {measure.name} needs a binary task, got {n_classes} classes"
+                    f"objective: {measure.name} needs a binary task, got {n_classes} classes; "
+                    f"with those go {', '.join(usable)}"
                 )
 
     def phi(self, performance: Values, bias: Values) -> Values:

@@ -58,8 +58,8 @@ def test_a_confirmed_front_says_in_words_how_its_seeds_fared():
     lines = spread_lines(front)
 
     assert lines[0] == "The chosen settings with 4 other seeds: 2 of 4 feasible on tune."
-    assert lines[1] == "On test 1 of 4 kept 0.05."
-    assert "balanced accuracy on tune: 0.700 ± 0.100 (sd), 0.600 to 0.800" in lines
+    assert lines[1] == "On test 1 of 4 kept the tolerance of 0.05."
+    assert "balanced accuracy on tune: mean 0.700 ± 0.100 (sd), range 0.600 to 0.800" in lines
     assert spread_lines(made_front()) == []
     assert seeds_table(front).count("<tr") == 1 + 1 + 4  # heading, chosen, seeds
     assert seeds_table(made_front(confirmed=True)) == ""
