@@ -111,8 +111,8 @@ class BiasForecast(Watching):
         if spare:
             course.spared = course.place
             return None
-        at = f"{100 * trial_share(trial, report):.0f} %"
-        return Verdict(f"promises less than a new trial at {at}", keeps)
+        at = f"{'early, ' if keeps else ''}at {100 * trial_share(trial, report):.0f} %"
+        return Verdict(f"{at}: promises less than a new trial", keeps)
 
     def _gain(self, peers: Peers, level: Points) -> float:
         """Expected share of the box that the trial will add."""

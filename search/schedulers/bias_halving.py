@@ -55,9 +55,9 @@ class BiasHalving(Watching):
         self._climb(trial, climb, stage_share(report))
         if not climb.behind or report["last"]:
             return None
-        at = f"{100 * trial_share(trial, report):.0f} %"
         keeps = trial.trial in self._feasible
-        return Verdict(f"behind two thirds of the trials at {at}", keeps)
+        at = f"{'early, ' if keeps else ''}at {100 * trial_share(trial, report):.0f} %"
+        return Verdict(f"{at}: behind two thirds of the trials", keeps)
 
     def _climb(self, trial: TrialRecord, climb: _Climb, share: float) -> None:
         """Takes the trial past every rung that it has now reached."""
