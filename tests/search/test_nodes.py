@@ -85,7 +85,7 @@ def test_every_trial_reports_what_an_undisturbed_one_reports(searched, tmp_path)
 def test_nothing_is_left_of_the_search_but_its_results(searched):
     assert not list(searched.glob(".probe*"))
     assert not (searched / "data").exists()
-    assert not list((searched / "checkpoints").iterdir())
+    assert not list(searched.glob("checkpoints/*"))  # the folder comes with the first one
 
 
 def test_a_machine_that_does_not_see_the_runs_folder_ends_the_search_in_one_line(tmp_path):
