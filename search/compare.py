@@ -17,6 +17,7 @@ from search.errors import UserError
 from search.front import values_of, view_of
 from search.journal import Event, Journal, read_events
 from search.ledger import record_opening
+from search.mirror import flat
 from search.problem import open_problem
 from search.run_folder import RunFolder, write_json
 from trainables.corrections.decision import decision_from_dict
@@ -138,29 +139,19 @@ def _differences(searches: Sequence[Progress]) -> list[dict[str, Any]]:
 def _labels(folders: Sequence[RunFolder]) -> list[str]:
     """What sets each run apart: the settings that differ between the configs, but for the seed,
     what bounds the search and where it ran."""
-    flat = [_flat(folder.config().model_dump(mode="json")) for folder in folders]
-    keys = sorted({key for one in flat for key in one})
+    configs = [flat(folder.config().model_dump(mode="json")) for folder in folders]
+    keys = sorted({key for one in configs for key in one})
     telling = [
         key
         for key in keys
         if key not in _ASIDE
         and not key.startswith(("tracking.", "resources."))
-        and len({repr(one.get(key)) for one in flat}) > 1
+        and len({repr(one.get(key)) for one in configs}) > 1
     ]
     return [
         ", ".join(f"{key.rpartition('.')[2]} {one.get(key)}" for key in telling) or "all runs"
-        for one in flat
+        for one in configs
     ]
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
 
 
 def _progress(folder: RunFolder, label: str) -> Progress:

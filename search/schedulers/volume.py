@@ -54,11 +54,6 @@ class SampledVolume:
         argument of Good, Biometrika 1953)."""
         return float(np.mean(self._count == 1))
 
-    def own(self, trial: str) -> float:
-        """Share of the box that this trial alone covers."""
-        cover = self._covers.get(trial)
-        return 0.0 if cover is None else float(np.mean(cover & (self._count == 1)))
-
     def gains(self, sets: NDArray[np.float64], owners: list[str]) -> NDArray[np.float64]:
         """Share of the box that each set of points would add (sets,), were its owner not there:
         what it covers alone counts as free for its own set. `sets` is (sets, points, 2 or 3),

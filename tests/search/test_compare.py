@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from search.compare import compare, steps
+from search.compare import _labels, compare, steps
+from search.config import Config
 from search.errors import UserError
+from search.journal import Journal
+from search.run_folder import RunFolder
 
 Event = dict[str, Any]
 
@@ -69,3 +72,17 @@ def test_infeasible_and_trivial_candidates_are_on_no_front() -> None:
 def test_one_run_is_nothing_to_compare(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="needs two runs or more, got 1"):
         compare([tmp_path], tmp_path / "out")
+
+
+def test_runs_are_told_apart_by_what_was_searched_not_by_seeds_or_limits(tmp_path: Path) -> None:
+    folders = []
+    for sampler, seed, trials in (("random", 0, 8), ("tpe", 1, 9)):
+        said = [f"search.sampler='{sampler}'", f"seed={seed}", f"search.trials={trials}"]
+        path = tmp_path / sampler
+        path.mkdir()
+        (path / "config.toml").write_text(Config.load("quick", said).to_toml())
+        Journal(path).close()
+        folders.append(RunFolder(path))
+
+    assert _labels(folders) == ["sampler random", "sampler tpe"]
+    assert _labels(folders[:1] * 2) == ["all runs", "all runs"]

@@ -58,11 +58,11 @@ def test_the_sampled_volume_is_near_the_area_and_knows_what_a_trial_alone_covers
     volume.add("a", np.array([0.75, -0.025]))  # a quarter of the box
     volume.add("b", np.array([0.6, 0.0]))  # a fifth of it, half of that covered by "a"
 
-    assert volume.own("a") == pytest.approx(0.15, abs=0.01)
-    assert volume.own("b") == pytest.approx(0.10, abs=0.01)
-    assert volume.exclusive() == pytest.approx(0.25, abs=0.01)
+    assert volume.covered() == pytest.approx(0.35, abs=0.01)
+    assert volume.exclusive() == pytest.approx(0.25, abs=0.01)  # .15 of "a" and .10 of "b"
     volume.remove("b")
-    assert volume.own("a") == pytest.approx(0.25, abs=0.01)
+    assert volume.covered() == pytest.approx(0.25, abs=0.01)
+    assert volume.exclusive() == pytest.approx(0.25, abs=0.01)
 
 
 def test_what_a_set_s_owner_covers_alone_counts_as_free_for_it():
@@ -78,7 +78,7 @@ def test_a_network_that_keeps_all_weights_is_worth_something_where_sparsity_is_a
     volume = SampledVolume(Stopping(0.03, 0.05, True, reference=(0.5, 0.05, 0.0)))
     volume.add("a", np.array([0.9, -0.01, 0.0]))
 
-    assert volume.own("a") > 0
+    assert volume.covered() > 0
 
 
 def taught(trials=30):
