@@ -21,6 +21,7 @@ from search.seeds import seed_specs
 CONFIG = Config.load(
     "quick",
     [
+        "seed=0",  # the names of the retrained trials count from it
         *["data.args={target='odd'}", "dense.max_epochs=2", "dense.check_every=1"],
         *["objective.performance='balanced_accuracy'", "objective.bias='aod'"],
         *["objective.tolerance=0.6", "search.methods=['adv_ft']", "search.trials=1"],
