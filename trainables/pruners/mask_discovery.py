@@ -8,21 +8,17 @@ pushes the density down to the target but never back up, we keep the best mask o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
-from torch import Tensor, nn
 
-from trainables.batch_norm import batch_statistics
-from trainables.batches import recalibrate_batch_norm
 from trainables.fair_loss import BiasFrom, FairLoss
-from trainables.flat_mask import LARGEST_LOGIT, FlatWeights, MaskLogits
-from trainables.masks import MaskedNet, Masks, prunable
+from trainables.flat_mask import LARGEST_LOGIT
+from trainables.learned_mask import LearnedMask
+from trainables.masks import MaskedNet
 from trainables.phi import held_back_phi
 from trainables.stage import Context, Run, State, finite
 from trainables.training import snapshot
@@ -84,16 +80,15 @@ class _Discovery(Run):
         self._settings = settings
         self._context = context
         self._data = context.data
-        self._net = MaskedNet(context.dense, Masks.keep_all(context.dense)).clone().net
-        self._weights = FlatWeights(prunable(self._net))
-        self._logits = MaskLogits(
-            self._weights,
+        self._masked = LearnedMask(
+            context,
             initial=settings.logit_init,
             lr=settings.lr,
             ste=settings.ste,
             noise=settings.noise,
             floor=settings.floor,
         )
+        self._net = self._masked.net
         self._loss = FairLoss(
             context,
             self._net,
@@ -104,29 +99,23 @@ class _Discovery(Run):
         )
         self._done = 0
         self._best = _Best()
-        self._best_mask = self._shown = self._logits.mask()
-        self._best_buffers = self._buffers()
+        self._best_mask = self._masked.shown
+        self._best_buffers = self._masked.buffers()
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        noise = torch.Generator(self._context.device)
-        noise.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        self._pass(generator, noise)
+        self._pass(generator, self._masked.noise(generator))
         losses = finite("mask_discovery", self._loss.means())  # before NaN scores are counted
         self._done += 1
         losses |= self._judge(generator)
         if self._done == self.epochs:
-            self._show(self._best_mask)
+            self._masked.show(self._best_mask)
             self._net.load_state_dict(self._best_buffers, strict=False)
         return losses
 
     def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
         """One pass over debias (algorithm 1, lines 3-7)."""
-        settings, net = self._settings, self._net
-        with (
-            _only(net, self._weights),
-            batch_statistics(net),
-            self._loss.watching(net),
-        ):
+        settings, net, logits = self._settings, self._net, self._masked.logits
+        with self._masked.learning(), self._loss.watching(net):
             for batch in self._data.epoch(
                 "debias",
                 settings.batch_size,
@@ -134,16 +123,14 @@ class _Discovery(Run):
                 augment=self._data.augment,
                 drop_last=True,
             ):
-                self._logits.sample(noise)
+                logits.sample(noise)
                 loss = self._loss(net(batch.inputs), batch)
-                self._logits.step(loss, settings.beta, settings.keep_target)
+                logits.step(loss, settings.beta, settings.keep_target)
 
     def _judge(self, generator: torch.Generator) -> dict[str, float]:
         """Density and Phi without noise; remembers the mask if it is the best so far."""
         settings, context = self._settings, self._context
-        mask = self._logits.mask()
-        self._show(mask)
-        recalibrate_batch_norm(self._net, self._data, generator)
+        mask = self._masked.settle(generator)
         now = _Best(
             epoch=self._done,
             phi=held_back_phi(self._net, self._data, context.objective, context.seed),
@@ -153,58 +140,30 @@ class _Discovery(Run):
         now = replace(now, reached=now.density <= limit)
         if self._best.beaten_by(now):
             self._best, self._best_mask = now, mask
-            self._best_buffers = self._buffers()
+            self._best_buffers = self._masked.buffers()
         return {
             "density": now.density,
             "phi": now.phi,
             "density_reached": float(self._best.reached),
         }
 
-    def _show(self, mask: Tensor) -> None:
-        """Puts the network under `mask`."""
-        self._shown = mask
-        self._weights.write(mask)
-
-    def _buffers(self) -> State:
-        """A copy of the normalisation statistics."""
-        return snapshot(dict(self._net.named_buffers()))
-
     def result(self) -> MaskedNet:
-        masks = Masks(self._weights.views(self._shown))
-        return MaskedNet(self._net, masks)
+        return self._masked.result()
 
     def state_dict(self) -> State:
         return {
-            "logits": self._logits.state_dict(),
+            **self._masked.state_dict(),
             "loss": self._loss.state_dict(),
-            "buffers": self._buffers(),
             "done": self._done,
             "best": asdict(self._best),
             "best_mask": self._best_mask.clone(),
             "best_buffers": snapshot(self._best_buffers),
-            "shown": self._shown.clone(),
         }
 
     def load_state_dict(self, state: State) -> None:
-        self._logits.load_state_dict(state["logits"])
+        self._masked.load_state_dict(state)
         self._loss.load_state_dict(state["loss"])
         self._done = state["done"]
         self._best = _Best(**state["best"])
         self._best_mask = state["best_mask"].to(self._context.device, copy=True)
         self._best_buffers = snapshot(state["best_buffers"])
-        self._show(state["shown"].to(self._context.device, copy=True))
-        self._net.load_state_dict(state["buffers"], strict=False)
-
-
-@contextmanager
-def _only(net: nn.Module, weights: FlatWeights) -> Iterator[None]:
-    """Gradients for the masked weights alone; afterwards every parameter is as before."""
-    before = [(parameter, parameter.requires_grad) for parameter in net.parameters()]
-    net.requires_grad_(False)
-    for parameter in weights.parameters.values():
-        parameter.requires_grad_(True)
-    try:
-        yield
-    finally:
-        for parameter, required in before:
-            parameter.requires_grad_(required)
