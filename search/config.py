@@ -25,7 +25,8 @@ from search.sections import (
     TrackingConfig,
 )
 
-Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]  # method -> role -> setting
+# method -> role -> setting, and role -> stage -> setting for all methods that have the stage
+Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 class Config(Section):

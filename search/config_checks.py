@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from search.config_file import rule
 from search.errors import unknown
 from search.registries import Kind, check_name, registry
-from spaces.compose import stage_space
+from spaces.compose import ROLES, stage_space
 from spaces.space import Space
 
 
@@ -61,10 +61,19 @@ def construct(who: str, settings_class: type[Any], settings: Mapping[str, Any]) 
 def check_spaces(
     spaces: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """`spaces` unchanged if every stage named there accepts all that it is to search."""
+    """`spaces` unchanged if every stage named there accepts all that it is to search.
+
+    They are given as `space.<role>.<stage>`, for all methods, or as `space.<method>.<role>`.
+    """
     from trainables.methods import METHODS
 
     for method, overrides in spaces.items():
+        if method in ROLES:
+            for stage, part in overrides.items():
+                if stage not in ROLES[method]:
+                    raise ValueError(unknown(f"{method} in space.{method}", stage, ROLES[method]))
+                _check_stage(f"space.{method}.{stage}", method, stage, part)
+            continue
         stages = dict(METHODS[check_name("method", method)].stages)
         for role, part in overrides.items():
             if role not in stages:
@@ -74,8 +83,9 @@ def check_spaces(
 
 
 def _check_stage(key: str, role: str, name: str, overrides: Mapping[str, Any]) -> None:
-    kind: Kind = "pruner" if role == "pruner" else "recovery"
-    settings_class = registry(kind)[name]
+    from trainables.spec import STAGES
+
+    settings_class = STAGES[role][name]
     try:
         space = stage_space(role, name).narrow(overrides)
     except ValueError as error:
@@ -83,7 +93,7 @@ def _check_stage(key: str, role: str, name: str, overrides: Mapping[str, Any]) -
     for setting in overrides:
         for value in _ends(space, setting):
             try:
-                construct(f"{kind} {name}", settings_class, _settings(space, setting, value))
+                construct(f"{role} {name}", settings_class, _settings(space, setting, value))
             except ValueError as error:
                 raise ValueError(f"{key}: {error}") from error
 

@@ -139,7 +139,8 @@ def _train(
 ) -> nn.Module:
     seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
     data = TrialData(prepared, device)
-    context = Context(start.to(device), (), data, objective, device, seed)
+    start = start.to(device)
+    context = Context(start, start, (), data, objective, device, seed)
     with seeded(derived_seed(seed, "start"), device):
         run = DENSE[recipe.name](**recipe.settings).start(context)
     epoch = 0

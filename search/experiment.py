@@ -228,9 +228,13 @@ class Driver:
             method: MethodStudy(space, self._sampling(method), target)
             for method, space in problem.spaces.items()
         }
-        base = {"seed": config.seed, "correction": problem.correction}
         return MethodSearcher(
-            studies, self.record, trials=config.search.trials, base=base, limits=limits
+            studies,
+            self.record,
+            trials=config.search.trials,
+            seed=config.seed,
+            correction=problem.correction,
+            limits=limits,
         )
 
     def _sampling(self, method: str) -> Sampling:

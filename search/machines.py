@@ -67,4 +67,5 @@ def supplies_of(problem: Problem, dense: nn.Module, folder: Path) -> Supplies:
         recording,
         files=packed.files,
         gpu=config.resources.gpu,
+        untrained=problem.untrained(),
     )

@@ -27,7 +27,7 @@ from trainables.methods import METHODS
 from trainables.models import build, load_weights
 from trainables.models.user import check_network
 from trainables.objective import Objective
-from trainables.spec import Spec
+from trainables.spec import Spec, correction_of
 from trainables.stage import derived_seed
 
 Build = Callable[[tuple[int, ...], int], nn.Module]
@@ -210,11 +210,13 @@ def _folder(config: Config) -> Path | None:
 
 
 def method_spaces(config: Config) -> dict[str, Space]:
-    """The space of each method of the config, with what [space] says of it."""
-    return {
-        name: compose(METHODS[name].stages).narrow(config.space.get(name, {}))
-        for name in config.search.methods
-    }
+    """The space of each method of the config, with what [space] says of its stages, then of it."""
+    spaces = {}
+    for name in config.search.methods:
+        stages = METHODS[name].stages
+        of_stages = {role: config.space.get(role, {}).get(stage, {}) for role, stage in stages}
+        spaces[name] = compose(stages).narrow(of_stages).narrow(config.space.get(name, {}))
+    return spaces
 
 
 def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
@@ -237,7 +239,7 @@ def _check_settings(problem: Problem) -> None:
             "method": method,
             "seed": problem.config.seed,
             "settings": space.published_nested(),
-            "correction": problem.correction,
+            "correction": correction_of(method, problem.correction),
         }
         try:
             Spec.from_config(config)

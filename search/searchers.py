@@ -10,7 +10,7 @@ from ray.tune.search import Searcher
 from search.budget import Limits
 from search.record import Record
 from search.studies import MethodStudy
-from trainables.spec import Spec
+from trainables.spec import Spec, correction_of
 
 
 class MethodSearcher(Searcher):
@@ -26,16 +26,17 @@ class MethodSearcher(Searcher):
         record: Record,
         *,
         trials: int,
-        base: Mapping[str, Any],
+        seed: int,
+        correction: Mapping[str, Any],
         limits: Limits | None = None,
     ) -> None:
-        """`base` is what every trial's config shares (seed, correction); once `limits`
-        are reached nothing new is proposed."""
+        """`seed` and `correction` are those of every trial whose method has no correction of its
+        own; once `limits` are reached nothing new is proposed."""
         super().__init__()
         self._studies = studies
         self._record = record
         self._trials = trials
-        self._base = dict(base)
+        self._seed, self._correction = seed, dict(correction)
         self._limits = limits
         self._names: dict[str, str] = {}  # Ray's trial id -> ours
         self._again = [t.trial for t in record.trials.values() if t.status == "running"]
@@ -68,7 +69,10 @@ class MethodSearcher(Searcher):
         name = self._record.next_name()
         self._names[trial_id] = name
         settings = self._studies[method].ask(name)
-        spec = {"trial": name, "method": method, "settings": settings, **self._base}
+        spec = {
+            **{"trial": name, "method": method, "settings": settings, "seed": self._seed},
+            "correction": correction_of(method, self._correction),
+        }
         learns_from = Spec.from_config(spec).learns_from
         self._record.add(
             "trial_start", trial=name, method=method, spec=spec, learns_from=learns_from

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from spaces.dense import DENSE
 from spaces.pruners import PRUNERS
 from spaces.recoveries import RECOVERIES
 from spaces.space import Space
 
-ROLES: dict[str, dict[str, Space]] = {"pruner": PRUNERS, "recovery": RECOVERIES}
+ROLES: dict[str, dict[str, Space]] = {
+    "dense": DENSE,
+    "pruner": PRUNERS,
+    "recovery": RECOVERIES,
+    "distillation": RECOVERIES,
+}
 
 
 def stage_space(role: str, name: str) -> Space:
@@ -21,11 +27,14 @@ def stage_space(role: str, name: str) -> Space:
 
 
 def compose(stages: Iterable[tuple[str, str]]) -> Space:
-    """One space over (role, name) stages, with dotted names such as `"pruner.keep_target"`."""
-    listed = list(stages)
+    """One space over (role, name) stages, with dotted names such as `"pruner.keep_target"`.
+
+    A stage that stands twice has its settings once.
+    """
+    listed = list(dict.fromkeys(stages))
     roles = [role for role, _ in listed]
     if len(set(roles)) < len(roles):
-        raise ValueError(f"spaces: each role may occur once, got {', '.join(roles)}")
+        raise ValueError(f"spaces: a role stands for one stage, got {', '.join(roles)}")
     parts = [(role, stage_space(role, name)) for role, name in listed]
     return Space(
         {f"{role}.{key}": one for role, part in parts for key, one in part.ranges.items()},

@@ -16,6 +16,7 @@ from search.registries import Kind, registry
 from spaces.compose import ROLES, stage_space
 from tests.trainables.test_stages import SMALLEST
 from trainables.methods import METHODS
+from trainables.spec import STAGES as STAGES_OF
 
 TESTS = Path(__file__).parent
 
@@ -37,7 +38,10 @@ def fields(settings: type[Any]) -> set[str]:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_spaces_and_stages_have_the_same_names(role):
-    assert ROLES[role].keys() == registry(role).keys()
+    searched, known = ROLES[role].keys(), STAGES_OF[role].keys()
+
+    assert searched <= known
+    assert searched == known or role == "dense"  # those of a search's dense net are not searched
 
 
 @pytest.mark.parametrize(("role", "name"), SEARCHED)
@@ -66,7 +70,7 @@ def test_a_method_is_made_of_registered_stages_and_has_its_source(name):
     method = METHODS[name]
 
     assert method.stages
-    assert all(stage in registry(role) for role, stage in method.stages)
+    assert all(stage in STAGES_OF[role] for role, stage in method.stages)
     assert method.summary
     assert YEAR.search(method.source)
 

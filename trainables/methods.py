@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Method:
-    """One row: the stages in order, as (role, registry key), and where the pairing comes from."""
+    """One row: the stages in order, as (role, registry key), and where the pairing comes from.
+
+    A stage that stands twice is run twice, with the same settings and another seed.
+    """
 
     stages: tuple[tuple[str, str], ...]
     summary: str
     source: str
+    correction: str | None = None  # registry key of the correction that is part of the method
 
 
 METHODS: dict[str, Method] = {
@@ -19,6 +23,12 @@ METHODS: dict[str, Method] = {
         (("pruner", "keep_all"), ("recovery", "as_is")),
         "the dense net as it is; only the decision threshold is chosen",
         "Savani, White, Govindarajulu, NeurIPS 2020, algorithm 1 (the default model)",
+    ),
+    "group_thresholds": Method(
+        (("pruner", "keep_all"), ("recovery", "as_is")),
+        "the dense net as it is, with a decision threshold for each group",
+        "Hardt, Price, Srebro, NIPS 2016, without their randomisation",
+        correction="group_thresholds",
     ),
     "magnitude_retrain": Method(
         (("pruner", "magnitude"), ("recovery", "retrain")),

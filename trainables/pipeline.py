@@ -17,9 +17,11 @@ from trainables.masks import MaskedNet, Masks
 from trainables.stage import Context, Run, State, derived_seed, settings_dict
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from trainables.corrections.decision import Decision
     from trainables.evaluation.counts import Counts, ScoreCounts
-    from trainables.spec import Spec
+    from trainables.spec import Spec, StageSpec
     from trainables.world import World
 
 Report = dict[str, Any]  # JSON-able; its keys are listed in `Pipeline.step`
@@ -126,6 +128,7 @@ class Pipeline:
         stage = self.spec.stages[self.position]
         settings = sorted(settings_dict(stage.settings).items())
         return Context(
+            untrained=self._untrained(stage),
             dense=self.world.dense,
             incoming=tuple(self.left),
             data=self.world.data,
@@ -133,6 +136,17 @@ class Pipeline:
             device=self.world.device,
             seed=derived_seed(self.spec.seed, self.position, stage.name, settings),
         )
+
+    def _untrained(self, stage: StageSpec) -> nn.Module:
+        """Only a dense stage looks at it; a world of trials without one need not have it."""
+        if self.world.untrained is not None:
+            return self.world.untrained
+        if stage.role == "dense":
+            raise RuntimeError(
+                f"trial {self.spec.trial}: {stage.name} trains from scratch, but its world was "
+                f"opened without an untrained network"
+            )
+        return self.world.dense
 
     def _start(self) -> Run:
         context = self._context()

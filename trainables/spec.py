@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainables.corrections import CORRECTIONS
+from trainables.dense import DENSE
 from trainables.methods import METHODS
 from trainables.pruners import PRUNERS
 from trainables.recoveries import RECOVERIES
 from trainables.stage import Settings, settings_dict
 
-STAGES: Mapping[str, Mapping[str, type[Any]]] = {"pruner": PRUNERS, "recovery": RECOVERIES}
+STAGES: Mapping[str, Mapping[str, type[Any]]] = {
+    "dense": DENSE,
+    "pruner": PRUNERS,
+    "recovery": RECOVERIES,
+    "distillation": RECOVERIES,  # after a recovery, whose result is its teacher
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,9 @@ class Spec:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Spec:
         """Reads `{"trial", "method", "seed", "settings": {role: {...}}, "correction": {...}}`.
+
+        Stages of the same role have the same settings; `correction` is the method's own where it
+        has one (see `correction_of`).
 
         Raises ValueError where a name is unknown or a setting is out of range.
         """
@@ -78,6 +87,12 @@ class Spec:
         """The splits that the stages learn from, joined: "debias", "train", "train + debias"."""
         splits = {stage.settings.learns_from for stage in self.stages} - {"nothing"}
         return " + ".join(sorted(splits, reverse=True)) or "nothing"
+
+
+def correction_of(method: str, correction: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's own correction, or the search's: `{"name": ..., settings}`."""
+    own = METHODS[method].correction
+    return dict(correction) if own is None else {"name": own}
 
 
 def _known(kind: str, name: str, registry: Mapping[str, Any]) -> str:

@@ -27,8 +27,9 @@ def derived_seed(*parts: object) -> int:
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage is given; `dense` and `incoming` are read-only, it copies before it writes."""
+    """What a stage is given; the networks are read-only, it copies before it writes."""
 
+    untrained: nn.Module  # as training starts from it: what every dense stage begins with
     dense: nn.Module
     incoming: tuple[MaskedNet, ...]  # what the earlier stages left, oldest first
     data: TrialData

@@ -42,6 +42,7 @@ class Supplies:
     recording: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)  # see PackedData
     gpu: float | None = None  # devices per trial; None: one, if this process sees any
+    untrained: nn.Module | None = None  # see World
 
     def open(self) -> World:
         """Raises UnfitWorker where this machine lacks the run's folder or the device."""
@@ -57,6 +58,7 @@ class Supplies:
             sparsity=self.sparsity,
             device=None if self.gpu is None else claimed_device(self.gpu),
             recording=self.recording,
+            untrained=self.untrained,
         )
 
 

@@ -1,4 +1,4 @@
-"""What all trials of a worker share: the data on its device, the dense net, the objective."""
+"""What all trials of a worker share: the data on its device, the networks, the objective."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class World:
     sparsity: bool  # whether sparsity is an objective: which candidates are superfluous
     device: torch.device
     recording: bool = False  # candidates are counted on test too
+    untrained: nn.Module | None = None  # None: no stage of a trial may train from scratch
 
     @classmethod
     def open(
@@ -40,8 +41,9 @@ class World:
         sparsity: bool = True,
         device: str | None = None,
         recording: bool = False,
+        untrained: nn.Module | None = None,
     ) -> World:
-        """Puts data and dense net on `device`: the GPU given to this process, else the CPU."""
+        """Puts data and networks on `device`: the GPU given to this process, else the CPU."""
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return cls(
             prepared,
@@ -51,6 +53,7 @@ class World:
             sparsity,
             place,
             recording,
+            None if untrained is None else untrained.to(place).eval(),
         )
 
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:

@@ -34,7 +34,7 @@ def searcher(record, methods, trials, limits=None):
         )
         for name in methods
     }
-    return MethodSearcher(studies, record, trials=trials, base=BASE, limits=limits)
+    return MethodSearcher(studies, record, trials=trials, **BASE, limits=limits)
 
 
 @pytest.fixture

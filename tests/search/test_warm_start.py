@@ -142,7 +142,7 @@ def searching(record, problem):
     space = problem.spaces["magnitude_retrain"]
     study = MethodStudy(space, Sampling("tpe", 0, 20), Target(0.08))
     base = {"seed": 0, "correction": {"name": "threshold"}}
-    return MethodSearcher({"magnitude_retrain": study}, record, trials=20, base=base)
+    return MethodSearcher({"magnitude_retrain": study}, record, trials=20, **base)
 
 
 class Unwritten(Record):

@@ -25,7 +25,13 @@ def run_through(folder, store):
     torch.set_num_threads(1)
     problem = open_problem(Config.load(folder.path / "config.toml"))
     dense = folder.dense(problem.untrained())
-    world = World.open(problem.prepared.sealed(), dense, problem.objective, device="cpu")
+    world = World.open(
+        problem.prepared.sealed(),
+        dense,
+        problem.objective,
+        device="cpu",
+        untrained=problem.untrained(),
+    )
     reports, kept = {}, set()
     for event in read_events(folder.journal):
         if event["event"] == "trial_start":

@@ -66,8 +66,9 @@ def made_data(**settings):
     return TrialData(made_prepared(**settings), torch.device("cpu"))
 
 
-def made_context(dense, data, *, incoming=(), seed=1, objective=None):
+def made_context(dense, data, *, incoming=(), seed=1, objective=None, untrained=None):
     return Context(
+        untrained=dense if untrained is None else untrained,
         dense=dense,
         incoming=tuple(incoming),
         data=data,

@@ -8,37 +8,17 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import PARTS, made_context, made_data, made_prepared
+from tests.trainables.short_methods import ADVERSARIAL, EPOCHS, SHORT
 from trainables.candidates import CandidateStore
+from trainables.corrections import CORRECTIONS
 from trainables.dense.erm import Erm
 from trainables.methods import METHODS
 from trainables.objective import Objective
 from trainables.pipeline import Pipeline
-from trainables.spec import Spec
+from trainables.spec import Spec, correction_of
 from trainables.world import World
 
 LOOSE = Objective("accuracy", "spd", tolerance=0.6, margin=0.1)
-DISCOVERY = {
-    **{"epochs": 3, "lr": 0.2, "keep_target": 0.6, "batch_size": 20},
-    **{"beta": 0.5, "logit_init": 1.0},
-}
-ADVERSARIAL = {"epochs": 4, "lr": 0.1, "batch_size": 20}
-SHORT = {  # the smallest settings under which something happens, per method
-    "dense_threshold": {},
-    "magnitude_retrain": {
-        "pruner": {"sparsity": 0.5},
-        "recovery": {"epochs": 4, "lr": 1e-2, "batch_size": 16},
-    },
-    "adv_ft": {"recovery": ADVERSARIAL},
-    "prune_as_is": {"pruner": DISCOVERY},
-    "prune_advft": {"pruner": DISCOVERY, "recovery": {**ADVERSARIAL, "bias_from": "soft"}},
-}
-EPOCHS = {
-    "dense_threshold": 1 + 1,
-    "magnitude_retrain": 1 + 4,
-    "adv_ft": 4,
-    "prune_as_is": 3 + 1,
-    "prune_advft": 3 + 4,
-}
 
 
 def trained_net(classes):
@@ -59,19 +39,32 @@ def trained_net(classes):
 def world(request):
     classes = request.param
     objective = LOOSE if classes == 2 else Objective("accuracy", "bias_amplification", 0.6, 0.1)
-    return World.open(
-        made_prepared(classes=classes), trained_net(classes), objective, device="cpu"
-    )
+    net = trained_net(classes)
+    prepared = made_prepared(classes=classes)
+    return World.open(prepared, net, objective, device="cpu", untrained=fresh_net(classes))
+
+
+def fresh_net(classes):
+    """Untrained: what a trial that trains from scratch starts from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        layers = [nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8)]
+        return nn.Sequential(*layers, nn.Linear(8, 1 if classes == 2 else classes))
 
 
 def spec_of(method, world, seed=1, settings=None):
+    correction = METHODS[method].correction
+    if correction is not None and CORRECTIONS[correction].binary != world.prepared.binary:
+        pytest.skip(f"{correction} is not for {len(world.prepared.classes)} classes")
     return Spec.from_config(
         {
             "trial": "t0001",
             "method": method,
             "seed": seed,
             "settings": SHORT[method] if settings is None else settings,
-            "correction": {"name": "threshold" if world.prepared.binary else "argmax"},
+            "correction": correction_of(
+                method, {"name": "threshold" if world.prepared.binary else "argmax"}
+            ),
         }
     )
 

@@ -61,7 +61,7 @@ class _Training(Run):
         self.epochs = settings.max_epochs
         self._settings = settings
         self._data = context.data
-        self._net = copy.deepcopy(context.dense).to(context.device)
+        self._net = copy.deepcopy(context.untrained).to(context.device)
         self._masks = Masks.keep_all(self._net)
         make = adam if settings.optimizer == "adam" else sgd
         optimizer = make(self._net, settings.lr, weight_decay=settings.weight_decay)

@@ -11,12 +11,12 @@ from trainables.stage import Context, Run, State
 
 
 class Unchanged(Run):
-    """One epoch without training; the result is a copy of `context.dense`."""
+    """One epoch without training; the result is a copy of `context.untrained`."""
 
     epochs = 1
 
     def __init__(self, context: Context) -> None:
-        net = copy.deepcopy(context.dense).to(context.device)
+        net = copy.deepcopy(context.untrained).to(context.device)
         self._masked = MaskedNet(net, Masks.keep_all(net))
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
