@@ -103,7 +103,7 @@ def test_the_learning_rate_rises_over_the_warm_up_and_falls_along_a_cosine(
     context = made_context(network(), made_data())  # 60 rows: 3 batches per epoch
     run = Adversarial(bias_from=bias_from, warmup_steps=2, **QUICK).start(context)
     seen = []
-    monkeypatch.setattr(run._optimizer, "set_lr", seen.append)
+    monkeypatch.setattr(run.trainer.optimizer, "set_lr", seen.append)
     advance(run, context, 4)
     steps = 3 * actor_epochs
     cosine = [(1 + math.cos(math.pi * k / (steps - 2))) / 2 for k in range(steps - 2)]

@@ -1,0 +1,196 @@
+"""What every recovery that trains weights for fairness shares: settings, a trainer, a run.
+
+Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
+2020, arXiv:2006.08564, algorithm 3. Instead of blocks of critic and of actor steps, each batch
+gives one of both, and an epoch is one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+from torch.func import functional_call
+
+from trainables.batch_norm import batch_statistics
+from trainables.batches import Batch, recalibrate_batch_norm
+from trainables.fair_loss import FairLoss
+from trainables.masks import MaskedNet, Masks
+from trainables.stage import Context, Run, State, finite
+from trainables.training import MaskedOptimizer, adam, schedule_factor, snapshot
+
+StepLoss = Callable[[Batch], Tensor]  # the loss () that a step goes down
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class FairTuning:
+    """Adam on cross-entropy that is multiplied while batches are biased (FairLoss).
+
+    The bias in the multiplier is the critic's prediction for the batch or, with "soft", the soft
+    bias itself. During the first `critic_warmup` of the `epochs` only the critic learns ("soft"
+    has none of those). The learning rate rises over `warmup_steps` steps and then falls along a
+    cosine, or stays. The bias of a small batch is mostly sampling noise, which the multiplier
+    punishes too: where cells are small or rates mix labels (spd), batches of 256 keep the
+    accuracy that 64 lose.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 90
+    lr: Annotated[float, Field(gt=0.0)] = 0.01
+    warmup_steps: Annotated[int, Field(ge=0)] = 5
+    schedule: Literal["cosine", "constant"] = "cosine"
+    slope: Annotated[float, Field(ge=0.0)] = 20.0
+    delta: Annotated[float, Field(ge=0.0)] = 0.02  # .01 is usual for images
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    bias_from: Literal["critic", "soft"] = "critic"
+    critic_lr: Annotated[float, Field(gt=0.0)] = 1e-3
+    critic_warmup: Annotated[int, Field(ge=0)] = 1  # epochs
+
+    name: ClassVar[str] = "fair_tuning"  # the registry's, for messages
+    inputs: ClassVar[int] = 0
+    learns_from: ClassVar[str] = "debias"
+
+    @model_validator(mode="after")
+    def _network_gets_its_turn(self) -> FairTuning:
+        if self.bias_from == "critic" and self.critic_warmup >= self.epochs:
+            raise ValueError(
+                f"{self.name}: critic_warmup must be below epochs = {self.epochs}, "
+                f"got {self.critic_warmup}"
+            )
+        return self
+
+
+class FairTrainer:
+    """Trains the kept weights of one network, in place, a pass over debias at a time.
+
+    `masked` must be the trainer's own: removed weights stay 0, all the rest moves.
+    """
+
+    def __init__(self, settings: FairTuning, context: Context, masked: MaskedNet) -> None:
+        self.masked = masked
+        net = masked.net
+        self.optimizer = MaskedOptimizer(net, masked.masks, adam(net, settings.lr))
+        self._settings = settings
+        self._data = context.data
+        self._loss = FairLoss(
+            context,
+            net,
+            bias_from=settings.bias_from,
+            slope=settings.slope,
+            delta=settings.delta,
+            critic_lr=settings.critic_lr,
+        )
+        self._warmup = settings.critic_warmup if settings.bias_from == "critic" else 0  # epochs
+        rows = len(context.data.part("debias"))
+        self._batches = max(1, rows // settings.batch_size)  # of an epoch
+        self._done = 0
+
+    @property
+    def epochs_learned(self) -> int:
+        """Finished passes in which the network itself was trained, not only the critic."""
+        return max(0, self._done - self._warmup)
+
+    @property
+    def learning(self) -> bool:
+        """Whether the next pass trains the network, too."""
+        return self._done >= self._warmup
+
+    def pass_over(
+        self, generator: torch.Generator, step_loss: StepLoss | None = None
+    ) -> dict[str, float]:
+        """One pass over debias; the means of what `loss` saw meanwhile, by name.
+
+        `step_loss` computes what a step goes down, from as many calls of `loss` as it likes;
+        without one it is one call. Normalisations use batch statistics, the running ones rest.
+        Raises FloatingPointError where a mean is not finite.
+        """
+        net = self.masked.net
+        with batch_statistics(net), self._loss.watching(net):
+            self._steps(generator, step_loss or self.loss)
+        self._done += 1
+        return finite(self._settings.name, self._loss.means())
+
+    def _steps(self, generator: torch.Generator, step_loss: StepLoss) -> None:
+        settings, learning = self._settings, self.learning
+        steps = self._batches * (settings.epochs - self._warmup)
+        step = self._batches * (self._done - self._warmup)
+        warmup = min(settings.warmup_steps / steps, 0.5)
+        for batch in self._data.epoch(
+            "debias",
+            settings.batch_size,
+            generator,
+            augment=self._data.augment,
+            drop_last=True,
+        ):
+            loss = step_loss(batch)
+            if learning:
+                factor = schedule_factor(settings.schedule, step / steps, warmup)
+                self.optimizer.set_lr(settings.lr * factor)
+                self.optimizer.step(loss)
+                step += 1
+
+    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Forward pass and fair loss () of a batch, within `pass_over` only.
+
+        `weights` replace parameters of the network by name in this forward pass, with gradients
+        through them. The critic takes its step on what it sees.
+        """
+        net = self.masked.net
+        with torch.set_grad_enabled(self.learning):
+            if weights is None:
+                logits = net(batch.inputs)
+            else:
+                logits = functional_call(net, dict(weights), (batch.inputs,))
+        return self._loss(logits, batch)
+
+    def recalibrate(self, generator: torch.Generator) -> None:
+        """Estimates the running statistics of the network's normalisations anew."""
+        recalibrate_batch_norm(self.masked.net, self._data, generator)
+
+    def state_dict(self) -> State:
+        return {
+            "net": snapshot(self.masked.net.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "loss": self._loss.state_dict(),
+            "done": self._done,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.masked.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._loss.load_state_dict(state["loss"])
+        self._done = state["done"]
+
+
+class TuningRun(Run):
+    """A stage that is one trainer from its first to its last epoch."""
+
+    def __init__(self, settings: FairTuning, context: Context, masked: MaskedNet) -> None:
+        self.epochs = settings.epochs
+        self.trainer = FairTrainer(settings, context, masked)
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        learning = self.trainer.learning
+        losses = self.trainer.pass_over(generator)
+        if learning:
+            self.trainer.recalibrate(generator)
+        return losses
+
+    def result(self) -> MaskedNet:
+        return self.trainer.masked
+
+    def state_dict(self) -> State:
+        return self.trainer.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        self.trainer.load_state_dict(state)
+
+
+def newest_or_dense(context: Context) -> MaskedNet:
+    """A copy of the newest result, of the dense network where there is none yet."""
+    if context.incoming:
+        return context.incoming[-1].clone()
+    return MaskedNet(context.dense, Masks.keep_all(context.dense)).clone()
