@@ -1,0 +1,1 @@
+"""The tables of published papers, run again and set side by side."""
