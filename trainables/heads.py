@@ -17,7 +17,10 @@ class Binary:
     outputs: int = 1
 
     def loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Mean binary cross-entropy of logits (n, 1) and labels (n,), times weights (n,)."""
+        """Mean binary cross-entropy of logits (n, 1) and labels (n,), times weights (n,).
+
+        Labels are classes or, as a teacher gives them, probabilities of class 1.
+        """
         targets = labels.to(logits.dtype)
         return F.binary_cross_entropy_with_logits(logits.squeeze(1), targets, weights)
 
@@ -33,7 +36,10 @@ class Multiclass:
     outputs: int
 
     def loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Mean cross-entropy of logits (n, classes) and labels (n,), times weights (n,)."""
+        """Mean cross-entropy of logits (n, classes) and labels, times weights (n,).
+
+        Labels are classes (n,) or, as a teacher gives them, probabilities (n, classes).
+        """
         if weights is None:
             return F.cross_entropy(logits, labels)
         return (F.cross_entropy(logits, labels, reduction="none") * weights).mean()

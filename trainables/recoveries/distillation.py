@@ -1,0 +1,119 @@
+"""Learns which weights of the dense network to remove so that it answers as a repaired one does.
+
+Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
+ECCV 2022, eq. 10. It prints the student as the first argument of H in the term with the teacher;
+the cross-entropy -sum p log q with the student as p would reward certainty instead of agreement,
+so there the teacher comes first. The paper gives no weight gamma.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from trainables.batches import Batch
+from trainables.flat_mask import LARGEST_LOGIT
+from trainables.learned_mask import LearnedMask
+from trainables.masks import MaskedNet
+from trainables.recoveries.newest import newest
+from trainables.stage import Context, Run, State, finite
+from trainables.training import MeanLoss
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Distillation:
+    """One logit per weight of the dense net, on H(teacher, student) + gamma H(before, student).
+
+    The teacher is the newest result of the trial, `before` the student itself at the end of the
+    epoch before (there is none in the first), H the cross-entropy at temperature 1. Labels enter
+    by nothing but the weights that balance debias, and no density is aimed at: the sparsity is
+    the one that training ends with.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 80
+    gamma: Annotated[float, Field(ge=0.0)] = 0.5
+    lr: Annotated[float, Field(gt=0.0)] = 0.05  # of the logits
+    logit_init: Annotated[float, Field(gt=0.0, le=LARGEST_LOGIT)] = 3.0
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    noise: bool = True
+
+    inputs: ClassVar[int] = 1
+    learns_from: ClassVar[str] = "debias"
+
+    def start(self, context: Context) -> Run:
+        return _Distilling(self, context)
+
+
+class _Distilling(Run):
+    def __init__(self, settings: Distillation, context: Context) -> None:
+        self.epochs = settings.epochs
+        self._settings = settings
+        self._data = context.data
+        self._teacher = newest("distillation", context).clone().net.eval()
+        self._student = LearnedMask(
+            context, initial=settings.logit_init, lr=settings.lr, noise=settings.noise
+        )
+        self._before: nn.Module | None = None  # the student at the end of the last epoch
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        losses = self._pass(generator, self._student.noise(generator))
+        finite("distillation", losses)
+        mask = self._student.settle(generator)
+        self._remember()
+        return losses | {"density": float(mask.double().mean())}
+
+    def _pass(self, generator: torch.Generator, noise: torch.Generator) -> dict[str, float]:
+        """One pass over debias; the means of both terms, the second without gamma."""
+        student = self._student
+        means = {"distillation": MeanLoss(), "consistency": MeanLoss()}
+        with student.learning():
+            for batch in self._data.epoch(
+                "debias",
+                self._settings.batch_size,
+                generator,
+                augment=self._data.augment,
+                drop_last=True,
+            ):
+                student.logits.sample(noise)
+                terms = self._terms(student.net(batch.inputs), batch)
+                loss = terms["distillation"] + self._settings.gamma * terms["consistency"]
+                student.logits.step(loss, beta=0.0, keep_target=1.0)
+                for name, term in terms.items():
+                    means[name].add(term, len(batch))
+        return {name: mean.value() for name, mean in means.items()}
+
+    def _terms(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Both cross-entropies of eq. 10, as means () over the rows."""
+        first = self._agreement(self._teacher, logits, batch)
+        if self._before is None:
+            return {"distillation": first, "consistency": torch.zeros_like(first)}
+        return {
+            "distillation": first,
+            "consistency": self._agreement(self._before, logits, batch),
+        }
+
+    def _agreement(self, target: nn.Module, logits: Tensor, batch: Batch) -> Tensor:
+        """H(p, q) of what `target` says and the student's logits (n, outputs)."""
+        head = self._data.head
+        with torch.no_grad():
+            wanted = head.scores(target(batch.inputs))
+        return head.loss(logits, wanted, batch.weights)
+
+    def _remember(self) -> None:
+        self._before = copy.deepcopy(self._student.net).eval()
+
+    def result(self) -> MaskedNet:
+        return self._student.result()
+
+    def state_dict(self) -> State:
+        return {**self._student.state_dict(), "begun": self._before is not None}
+
+    def load_state_dict(self, state: State) -> None:
+        self._student.load_state_dict(state)
+        if state["begun"]:
+            self._remember()
