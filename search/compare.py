@@ -20,7 +20,7 @@ from search.ledger import record_opening
 from search.mirror import flat
 from search.problem import open_problem
 from search.run_folder import RunFolder, write_json
-from trainables.corrections.decision import decision_from_dict
+from trainables.corrections.kinds import decision_from_dict
 from trainables.world import World
 
 # They bound a search or say where it ran; what was searched, and how, is elsewhere.

@@ -19,7 +19,8 @@ from search.problem import Build, Problem, open_problem
 from search.run_folder import RunFolder
 from search.seeds import Listener, seed_rows
 from trainables.candidates import CandidateStore
-from trainables.corrections.decision import Decision, decision_from_dict
+from trainables.corrections.decision import Decision
+from trainables.corrections.kinds import decision_from_dict
 from trainables.data import FairData
 from trainables.world import World
 

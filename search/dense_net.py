@@ -162,7 +162,7 @@ def dense_report(world: World) -> dict[str, Any]:
     else:
         correction = Argmax()
     decision = correction.fit(world.by_group(held_back), world.objective, world.prepared.priors, 0)
-    found = evaluate(decision.decide(world.by_group(tune)), world.objective)
+    found = evaluate(decision.decide_by_group(tune, world.crossing_to_group), world.objective)
     if not found["beats_trivial"]:
         raise UserError(
             f"dense net: must be clearly better than a constant prediction, got "

@@ -17,7 +17,8 @@ from torch import nn
 from search.errors import UserError, unknown
 from search.run_folder import RunFolder, write_json
 from trainables.candidates import CandidateStore
-from trainables.corrections.decision import Decision, decision_from_dict
+from trainables.corrections.decision import Decision
+from trainables.corrections.kinds import decision_from_dict
 from trainables.data.encoder import Encoder
 from trainables.heads import Head, head_for
 from trainables.masks import Masks

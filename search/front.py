@@ -17,8 +17,9 @@ from search.errors import UserError
 from search.journal import Event
 from trainables.corrections import CORRECTIONS
 from trainables.corrections.argmax import Argmax
-from trainables.corrections.decision import Correction, Decision, decision_from_dict
+from trainables.corrections.decision import Correction, Decision
 from trainables.corrections.group_thresholds import GroupThresholds
+from trainables.corrections.kinds import decision_from_dict
 from trainables.corrections.threshold import Threshold
 from trainables.data.grouping import Grouping
 from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
@@ -172,7 +173,7 @@ def values_of(
     level: float = 0.95,
 ) -> dict[str, Any]:
     """Performance, bias, their intervals and every measure of counts at the finest crossing."""
-    decided = decision.decide(counts.regroup(view.crossing_to_group))
+    decided = decision.decide_by_group(counts, view.crossing_to_group)
     return {**evaluate(decided, view.objective, level=level), "sparsity": sparsity}
 
 

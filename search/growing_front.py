@@ -13,7 +13,7 @@ from analysis.hypervolume import GrowingHypervolume
 from analysis.select import choose
 from search.front import Front
 from search.journal import Event
-from trainables.corrections.decision import decision_from_dict
+from trainables.corrections.kinds import decision_from_dict
 
 _OF_TUNE = (
     *("performance", "performance_se", "performance_interval", "bias", "bias_interval"),

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from trainables.candidates import CandidateStore, Entry, admit
@@ -19,7 +18,6 @@ from trainables.stage import Context, Run, State, derived_seed, settings_dict
 if TYPE_CHECKING:
     from torch import nn
 
-    from trainables.corrections.decision import Decision
     from trainables.evaluation.counts import Counts, ScoreCounts
     from trainables.spec import Spec, StageSpec
     from trainables.world import World
@@ -176,7 +174,8 @@ class Pipeline:
             world.prepared.priors,
             self.spec.seed,
         )
-        found = evaluate(decision.decide(world.by_group(counts["tune"])), world.objective)
+        judged = decision.decide_by_group(counts["tune"], world.crossing_to_group)
+        found = evaluate(judged, world.objective)
         report: Report = {
             "sparsity": masked.masks.sparsity,
             "live": masked.live_share(world.data.input_shape),
@@ -189,16 +188,13 @@ class Pipeline:
             report |= self._offer(masked, report)
         if report["candidate"] is None:
             # Never judged again by another tolerance, measure or group: decided counts will do,
-            # and every measure follows from them.
-            counts = {split: self._decided(one, decision) for split, one in counts.items()}
+            # and every measure follows from them. A decision by lot draws here as it did above.
+            groups = world.crossing_to_group
+            counts = {split: decision.decide(one, groups) for split, one in counts.items()}
             del report["measures"]
         elif world.recording:
             counts["test"] = world.count(masked.net, "test")
         return {**report, "counts": {split: one.to_dict() for split, one in counts.items()}}
-
-    def _decided(self, counts: Counts | ScoreCounts, decision: Decision) -> Counts:
-        """At the finest crossing still; a decision by group finds each crossing's group."""
-        return decision.decide(counts, np.asarray(self.world.prepared.crossing_to_group))
 
     def _offer(self, masked: MaskedNet, report: Report) -> Report:
         """Keeps the network if nothing in this trial makes it superfluous."""

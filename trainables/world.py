@@ -12,6 +12,7 @@ from trainables.batches import TrialData, scores_of
 from trainables.evaluation.counts import Counts, ScoreCounts, count
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
     from trainables.data import Prepared
@@ -67,6 +68,11 @@ class World:
         crossings = len(self.prepared.crossing_names)
         return count(scores, split.labels, split.crossing, crossings, split.units)
 
+    @property
+    def crossing_to_group(self) -> NDArray[np.int64]:
+        """(n_crossing,) the group of each cell of the finest crossing, -1 where it is left out."""
+        return np.asarray(self.prepared.crossing_to_group)
+
     def by_group(self, counts: Any) -> Any:
         """Counts at the finest crossing, summed to the experiment's grouping."""
-        return counts.regroup(np.asarray(self.prepared.crossing_to_group))
+        return counts.regroup(self.crossing_to_group)

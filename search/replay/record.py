@@ -16,7 +16,7 @@ from search.journal import Event, read_events
 from search.problem import method_spaces
 from search.replay.header import Ended, Header, TrialFacts
 from search.replay.table import COLUMNS, COUNTS, Table
-from trainables.corrections.decision import decision_from_dict
+from trainables.corrections.kinds import decision_from_dict
 from trainables.evaluation.counts import Counts, counts_from_dict
 
 _ROUNDING = 1e-9
@@ -97,10 +97,10 @@ class _Gathered:
             raise ValueError("replay: the journal must say what the experiment is before reports")
         if split not in report["counts"]:
             return np.zeros_like(self._decided(report, "tune"))
-        counts = counts_from_dict(report["counts"][split]).regroup(self._view.crossing_to_group)
+        counts, groups = counts_from_dict(report["counts"][split]), self._view.crossing_to_group
         if isinstance(counts, Counts):
-            return counts.table
-        return decision_from_dict(report["decision"]).decide(counts).table
+            return counts.regroup(groups).table
+        return decision_from_dict(report["decision"]).decide_by_group(counts, groups).table
 
     def _order(self) -> list[str]:
         return [trial for trial in self._starts if trial in self.ended]

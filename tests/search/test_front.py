@@ -5,7 +5,7 @@ import pytest
 
 from search.errors import UserError
 from search.front import build_front, view_of
-from trainables.corrections.decision import CommonThreshold
+from trainables.corrections.common_threshold import CommonThreshold
 from trainables.evaluation.counts import ScoreCounts, counts_from_dict
 from trainables.evaluation.report import evaluate
 from trainables.objective import Objective

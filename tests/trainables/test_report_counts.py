@@ -9,7 +9,7 @@ from torch import nn
 
 from tests.trainables.made_data import PARTS, made_prepared
 from trainables.candidates import CandidateStore
-from trainables.corrections.decision import decision_from_dict
+from trainables.corrections.kinds import decision_from_dict
 from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
 from trainables.evaluation.report import evaluate
 from trainables.objective import Objective

@@ -11,7 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.corrections.decision import Decision, LargestScore
+from trainables.corrections.decision import Decision
+from trainables.corrections.largest_score import LargestScore
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.trivial import is_trivial
 from trainables.objective import Objective
@@ -23,6 +24,7 @@ class Argmax:
 
     needs_group: ClassVar[bool] = False
     binary: ClassVar[bool] = False
+    two_groups: ClassVar[bool] = False
 
     def fit(
         self,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainables.evaluation.counts import BINS, THRESHOLDS, Counts, ScoreCounts
+from trainables.evaluation.counts import BINS, Counts, ScoreCounts
 from trainables.objective import Objective
 
 Groups = Sequence[int] | NDArray[np.int64]
 
 
 class Decision(ABC):
-    """What a fitted correction leaves. `decide` and `predict` agree on every single row."""
+    """What a fitted correction leaves. `decide` and `predict` agree on every single row; where
+    rows are drawn by lot they agree on how many, and on the law of the draw."""
 
     kind: ClassVar[str]
     needs_group: ClassVar[bool]
@@ -27,12 +27,20 @@ class Decision(ABC):
     def decide(
         self, counts: Counts | ScoreCounts, crossing_to_group: Groups | None = None
     ) -> Counts:
-        """The decided counts.
+        """The decided counts, cell by cell as they are counted.
 
-        `counts` are kept by group or, with `crossing_to_group` (n_crossing,), at the finest
-        crossing. A cell whose group is -1 (left out) has no group to decide by: where the decision
-        needs the group, it stays empty.
+        `counts` are kept at the finest crossing, `crossing_to_group` (n_crossing,) says whose
+        group each cell is; None: they are kept by group. A cell whose group is -1 (left out) has
+        no group to decide by: where the decision needs the group, it stays empty.
         """
+
+    def decide_by_group(self, counts: Counts | ScoreCounts, crossing_to_group: Groups) -> Counts:
+        """The decided counts by group, which is what a decision is judged by.
+
+        Decided at the finest crossing first: what a draw did to the groups then follows from what
+        `decide` says of the cells.
+        """
+        return self.decide(counts, crossing_to_group).regroup(np.asarray(crossing_to_group))
 
     @abstractmethod
     def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
@@ -40,7 +48,12 @@ class Decision(ABC):
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """JSON types; `decision_from_dict` is the inverse."""
+        """JSON types, "kind" among them; `from_dict` is the inverse."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`; `kinds.decision_from_dict` finds the class by the kind."""
 
 
 class Correction(Protocol):
@@ -48,6 +61,7 @@ class Correction(Protocol):
 
     needs_group: ClassVar[bool]  # predictions need the group of every row
     binary: ClassVar[bool]  # for binary tasks; otherwise for those with more classes
+    two_groups: ClassVar[bool]  # defined for two groups and no more
 
     def fit(
         self,
@@ -72,150 +86,67 @@ def binary_scores(who: str, held_back: Counts | ScoreCounts) -> ScoreCounts:
     return held_back
 
 
-def _scores_of(who: str, counts: Counts | ScoreCounts) -> ScoreCounts:
+def scores_of_groups(who: str, held_back: Counts | ScoreCounts, exactly: int = 0) -> ScoreCounts:
+    """`held_back` if it can be fitted on group by group: two groups or more, or `exactly` so
+    many."""
+    scores = binary_scores(who, held_back)
+    if scores.n_groups < 2 or (exactly and scores.n_groups != exactly):
+        wanted = "exactly two groups" if exactly == 2 else "two groups"
+        raise ValueError(f"{who}: needs {wanted}, got {scores.n_groups}")
+    return scores
+
+
+def scores_to_decide(who: str, counts: Counts | ScoreCounts) -> ScoreCounts:
+    """`counts` if there are scores in them to be decided."""
     if not isinstance(counts, ScoreCounts):
         raise ValueError(f"{who}: needs scores of a binary task, got {type(counts).__name__}")
     return counts
 
 
-def _binary_scores(who: str, scores: ArrayLike) -> NDArray[np.float64]:
+def raw_scores(who: str, scores: ArrayLike) -> NDArray[np.float64]:
+    """(n,) scores in [0, 1]."""
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"{who}: scores must be (n,) in [0, 1], got shape {values.shape}")
     return values
 
 
-def _check_index(who: str, index: int) -> None:
+def check_index(who: str, index: int) -> None:
+    """Raises ValueError unless `index` is one of THRESHOLDS."""
     if not 0 <= index < BINS:
         raise ValueError(f"{who}: threshold index must lie in [0, {BINS}), got {index}")
 
 
-@dataclass(frozen=True)
-class CommonThreshold(Decision):
-    """Positive iff score > THRESHOLDS[index], whatever the group."""
-
-    kind = "threshold"
-    needs_group = False
-
-    index: int
-    trivial: bool = False
-
-    def __post_init__(self) -> None:
-        _check_index(self.kind, self.index)
-
-    def decide(
-        self, counts: Counts | ScoreCounts, crossing_to_group: Groups | None = None
-    ) -> Counts:
-        return _scores_of(self.kind, counts).at(self.index)
-
-    def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
-        values = _binary_scores(self.kind, scores)
-        return np.asarray(values > THRESHOLDS[self.index], dtype=np.int64)
-
-    def to_dict(self) -> dict[str, Any]:
-        threshold = float(THRESHOLDS[self.index])
-        return {
-            "kind": self.kind,
-            "index": self.index,
-            "threshold": threshold,
-            "trivial": self.trivial,
-        }
+def groups_of_cells(
+    who: str, scores: ScoreCounts, crossing_to_group: Groups | None, n_groups: int
+) -> NDArray[np.int64]:
+    """(cells,) the group of each counted cell, -1 where it is left out."""
+    default = np.arange(n_groups)
+    groups = default if crossing_to_group is None else np.asarray(crossing_to_group)
+    if groups.shape != (scores.n_groups,):
+        raise ValueError(
+            f"{who}: needs the group of each of {scores.n_groups} counted cells, "
+            f"got {groups.shape}"
+        )
+    _check_groups(who, groups[groups >= 0], n_groups)
+    return groups
 
 
-@dataclass(frozen=True)
-class ThresholdPerGroup(Decision):
-    """Positive iff score > THRESHOLDS[indices[group]]: the group is needed to predict."""
-
-    kind = "group_thresholds"
-    needs_group = True
-
-    indices: tuple[int, ...]
-    trivial: bool = False
-
-    def __post_init__(self) -> None:
-        for index in self.indices:
-            _check_index(self.kind, index)
-
-    def decide(
-        self, counts: Counts | ScoreCounts, crossing_to_group: Groups | None = None
-    ) -> Counts:
-        scores = _scores_of(self.kind, counts)
-        default = np.arange(len(self.indices))
-        groups = default if crossing_to_group is None else np.asarray(crossing_to_group)
-        if groups.shape != (scores.n_groups,):
-            raise ValueError(
-                f"{self.kind}: needs the group of each of {scores.n_groups} counted cells, "
-                f"got {groups.shape}"
-            )
-        known = groups >= 0
-        self._check_groups(groups[known])
-        table = scores.at(np.where(known, np.array(self.indices)[groups], 0)).table
-        return Counts(np.where(known[:, None, None], table, 0))
-
-    def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
-        values = _binary_scores(self.kind, scores)
-        if groups is None:
-            raise ValueError(f"{self.kind}: needs the group of every row, got None")
-        group = np.asarray(groups)
-        if group.shape != values.shape:
-            raise ValueError(
-                f"{self.kind}: groups must have shape {values.shape}, got {group.shape}"
-            )
-        self._check_groups(group)
-        return np.asarray(values > THRESHOLDS[np.array(self.indices)[group]], dtype=np.int64)
-
-    def _check_groups(self, groups: NDArray[Any]) -> None:
-        if groups.size and (groups.min() < 0 or groups.max() >= len(self.indices)):
-            raise ValueError(
-                f"{self.kind}: groups lie in [0, {len(self.indices)}), "
-                f"got {groups.min()} to {groups.max()}"
-            )
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "indices": list(self.indices),
-            "thresholds": THRESHOLDS[list(self.indices)].tolist(),
-            "trivial": self.trivial,
-        }
+def groups_of_rows(
+    who: str, scores: NDArray[np.float64], groups: ArrayLike | None, n_groups: int
+) -> NDArray[np.int64]:
+    """(n,) the group of each scored row."""
+    if groups is None:
+        raise ValueError(f"{who}: needs the group of every row, got None")
+    group = np.asarray(groups)
+    if group.shape != scores.shape:
+        raise ValueError(f"{who}: groups must have shape {scores.shape}, got {group.shape}")
+    _check_groups(who, group, n_groups)
+    return group
 
 
-@dataclass(frozen=True)
-class LargestScore(Decision):
-    """The class with the largest score, the first of equals; counts are already decided so."""
-
-    kind = "argmax"
-    needs_group = False
-
-    trivial: bool = False
-
-    def decide(
-        self, counts: Counts | ScoreCounts, crossing_to_group: Groups | None = None
-    ) -> Counts:
-        if not isinstance(counts, Counts):
-            raise ValueError(f"{self.kind}: needs decided counts, got {type(counts).__name__}")
-        return counts
-
-    def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
-        values = np.asarray(scores, dtype=np.float64)
-        if values.ndim != 2 or not np.isfinite(values).all():
-            raise ValueError(
-                f"{self.kind}: scores must be finite (n, classes), got shape {values.shape}"
-            )
-        return np.asarray(values.argmax(axis=1), dtype=np.int64)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, "trivial": self.trivial}
-
-
-def decision_from_dict(state: Mapping[str, Any]) -> Decision:
-    """The inverse of `to_dict`."""
-    kind, trivial = state["kind"], bool(state["trivial"])
-    if kind == CommonThreshold.kind:
-        return CommonThreshold(int(state["index"]), trivial)
-    if kind == ThresholdPerGroup.kind:
-        return ThresholdPerGroup(tuple(int(index) for index in state["indices"]), trivial)
-    if kind == LargestScore.kind:
-        return LargestScore(trivial)
-    known = [CommonThreshold.kind, ThresholdPerGroup.kind, LargestScore.kind]
-    raise ValueError(f"decision: kind must be one of {known}, got {kind!r}")
+def _check_groups(who: str, groups: NDArray[Any], n_groups: int) -> None:
+    if groups.size and (groups.min() < 0 or groups.max() >= n_groups):
+        raise ValueError(
+            f"{who}: groups lie in [0, {n_groups}), got {groups.min()} to {groups.max()}"
+        )

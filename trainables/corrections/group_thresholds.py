@@ -13,7 +13,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.corrections.decision import Decision, ThresholdPerGroup, binary_scores
+from trainables.corrections.decision import Decision, scores_of_groups
+from trainables.corrections.threshold_per_group import ThresholdPerGroup
 from trainables.evaluation.counts import Counts, ScoreCounts, tables_at_all_thresholds
 from trainables.evaluation.rates import Tables, Values
 from trainables.evaluation.trivial import is_trivial
@@ -38,6 +39,7 @@ class GroupThresholds:
 
     needs_group: ClassVar[bool] = True
     binary: ClassVar[bool] = True
+    two_groups: ClassVar[bool] = False
 
     def fit(
         self,
@@ -46,9 +48,7 @@ class GroupThresholds:
         priors: NDArray[np.float64],
         seed: int,
     ) -> Decision:
-        scores = binary_scores("group_thresholds", held_back)
-        if scores.n_groups < 2:
-            raise ValueError(f"group_thresholds: needs two groups, got {scores.n_groups}")
+        scores = scores_of_groups("group_thresholds", held_back)
         search = _Search(scores, objective, priors)
         indices = search.pairs() if scores.n_groups == 2 else search.coordinates()
         chosen = tuple(int(index) for index in indices)

@@ -13,7 +13,8 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.corrections.decision import CommonThreshold, Decision, binary_scores
+from trainables.corrections.common_threshold import CommonThreshold
+from trainables.corrections.decision import binary_scores
 from trainables.evaluation.counts import (
     THRESHOLDS,
     Counts,
@@ -33,6 +34,7 @@ class Threshold:
 
     needs_group: ClassVar[bool] = False
     binary: ClassVar[bool] = True
+    two_groups: ClassVar[bool] = False
 
     choose: Choice = "fair"
 
@@ -48,7 +50,7 @@ class Threshold:
         objective: Objective,
         priors: NDArray[np.float64],
         seed: int,
-    ) -> Decision:
+    ) -> CommonThreshold:
         """One threshold; only "fair" draws, from `seed`.
 
         With nothing feasible the choice is the trivial classifier (threshold 0 has no bias) and

@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.corrections.decision import (
-    CommonThreshold,
-    LargestScore,
-    ThresholdPerGroup,
-    decision_from_dict,
-)
+from trainables.corrections.common_threshold import CommonThreshold
+from trainables.corrections.kinds import decision_from_dict
+from trainables.corrections.largest_score import LargestScore
+from trainables.corrections.threshold_per_group import ThresholdPerGroup
 from trainables.evaluation.counts import count, count_predictions
 
 EDGES = st.integers(0, 1000).flatmap(

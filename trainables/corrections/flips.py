@@ -1,0 +1,112 @@
+"""Decisions by lot: some predictions of a group are turned round, drawn from a seed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trainables.corrections.decision import (
+    Decision,
+    Groups,
+    check_index,
+    groups_of_cells,
+    groups_of_rows,
+    raw_scores,
+    scores_to_decide,
+)
+from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts
+
+_ROUNDING = 1e-9  # so that .29 of 100 rows are 29 of them in floating point too
+
+
+@dataclass(frozen=True)
+class Flips(Decision):
+    """Positive iff score > THRESHOLDS[index]; then of each group a share `rates[group]` = (of the
+    negatives, of the positives) gets the other prediction.
+
+    Which rows is drawn by lot from `seed`, how many is not: n rows give the whole part of their
+    share of n (Hardt, Price, Srebro 2016 flip each row with that probability; a fixed number has
+    the same mean and less noise). Rows that are predicted together are drawn from together, so
+    a row predicted alone keeps its prediction unless the rate is 1. On counts the draw without
+    replacement falls on the cells of a group by their multivariate hypergeometric law: the law
+    of `predict`, which permutes the rows themselves.
+    """
+
+    needs_group = True
+
+    index: int
+    rates: tuple[tuple[float, float], ...]
+    seed: int
+    trivial: bool = False
+
+    def __post_init__(self) -> None:
+        check_index(self.kind, self.index)
+        for pair in self.rates:
+            if len(pair) != 2 or not all(0 <= rate <= 1 for rate in pair):
+                raise ValueError(f"{self.kind}: rates must be two in [0, 1] a group, got {pair}")
+
+    def decide(
+        self, counts: Counts | ScoreCounts, crossing_to_group: Groups | None = None
+    ) -> Counts:
+        scores = scores_to_decide(self.kind, counts)
+        groups = groups_of_cells(self.kind, scores, crossing_to_group, len(self.rates))
+        table = np.where((groups >= 0)[:, None, None], scores.at(self.index).table, 0)
+        generator = np.random.default_rng(self.seed)
+        for group, rates in enumerate(self.rates):
+            cells = np.flatnonzero(groups == group)
+            for predicted, flipped in enumerate(_drawn(table[cells], rates, generator)):
+                table[cells, :, predicted] -= flipped
+                table[cells, :, 1 - predicted] += flipped
+        return Counts(table)
+
+    def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
+        values = raw_scores(self.kind, scores)
+        group = groups_of_rows(self.kind, values, groups, len(self.rates))
+        before = np.asarray(values > THRESHOLDS[self.index], dtype=np.int64)
+        after = before.copy()
+        generator = np.random.default_rng(self.seed)
+        for number, rates in enumerate(self.rates):
+            for predicted, rate in enumerate(rates):
+                rows = np.flatnonzero((group == number) & (before == predicted))
+                after[generator.permutation(rows)[: flips_among(len(rows), rate)]] = 1 - predicted
+        return after
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "index": self.index,
+            "threshold": float(THRESHOLDS[self.index]),
+            "rates": [list(pair) for pair in self.rates],
+            "seed": self.seed,
+            "trivial": self.trivial,
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        rates = tuple((float(of_0), float(of_1)) for of_0, of_1 in state["rates"])
+        return cls(int(state["index"]), rates, int(state["seed"]), bool(state["trivial"]))
+
+
+def flips_among(rows: int, rate: float) -> int:
+    """How many of `rows` are turned round: the whole part of their share."""
+    return math.floor(rows * rate + _ROUNDING)
+
+
+def _drawn(
+    cells: NDArray[np.int64], rates: tuple[float, float], generator: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """(cells, labels) rows turned round of those predicted 0, then of those predicted 1, of the
+    cells (cells, labels, predictions) of one group."""
+    drawn = []
+    for predicted, rate in enumerate(rates):
+        rows = cells[:, :, predicted]
+        number = flips_among(int(rows.sum()), rate)
+        drawn.append(
+            generator.multivariate_hypergeometric(rows.ravel(), number).reshape(rows.shape)
+        )
+    return drawn

@@ -1,0 +1,92 @@
+"""Reject option: near the threshold, the unprivileged group gets the favourable label.
+
+Kamiran, Karim, Zhang, Decision theory for discrimination-aware classification (ICDM 2012): within
+|score - t| <= m of the threshold t a classifier is unsure, and there the unprivileged group gets
+the favourable label, everybody else the other one. Nothing is drawn by lot, so this is a
+threshold per group: t - m for the one, t + m for the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.corrections.decision import Decision, scores_of_groups
+from trainables.corrections.threshold_per_group import ThresholdPerGroup
+from trainables.evaluation.counts import BINS, Counts, ScoreCounts, tables_at_all_thresholds
+from trainables.evaluation.trivial import is_trivial
+from trainables.objective import Objective
+
+FittedOn = Literal["spd", "aod", "eod"]
+THRESHOLD_GRID = 100  # in [.01, .99]
+MARGIN_GRID = 50  # in [0, min(t, 1 - t)] of each threshold t
+
+
+class RejectBand(ThresholdPerGroup):
+    """The two thresholds that a reject option comes to."""
+
+    kind = "reject_option"
+
+
+@dataclass(frozen=True)
+class RejectOption:
+    """The best balanced accuracy among the points of the published grid whose |measure| is at most
+    `bound` on the held-back rows; where there are none, the smallest |measure|.
+
+    The grid is that of AIF360 (100 thresholds, 50 margins each), its ends rounded to the 1001
+    thresholds that counts are kept by. Group 0 is the unprivileged one; `favourable` is the label
+    that it is better to get. Data sets do not say which that is, and which group a *network*
+    disadvantages differs from one to the next, so without it both labels are tried; with
+    `favourable = 1` group 0 is only ever helped to predictions of 1, as published.
+    """
+
+    needs_group: ClassVar[bool] = True
+    binary: ClassVar[bool] = True
+    two_groups: ClassVar[bool] = True
+
+    measure: FittedOn = "spd"
+    bound: float = 0.05
+    favourable: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.measure not in get_args(FittedOn):
+            raise ValueError(
+                f"reject_option: measure must be one of {get_args(FittedOn)}, got {self.measure!r}"
+            )
+        if not 0 <= self.bound < 1:
+            raise ValueError(f"reject_option: bound must lie in [0, 1), got {self.bound}")
+        if self.favourable not in (None, 0, 1):
+            raise ValueError(f"reject_option: favourable must be 0 or 1, got {self.favourable}")
+
+    def fit(
+        self,
+        held_back: Counts | ScoreCounts,
+        objective: Objective,
+        priors: NDArray[np.float64],
+        seed: int,
+    ) -> Decision:
+        """Rates that depend on the label mix (spd) are weighted by `priors`; nothing is drawn."""
+        scores = scores_of_groups("reject_option", held_back, exactly=2)
+        labels = (1, 0) if self.favourable is None else (self.favourable,)
+        pairs = np.concatenate([grid(label) for label in labels])
+        tables = tables_at_all_thresholds(scores.histogram)[pairs, np.arange(2)]
+        fitted_on = Objective("balanced_accuracy", self.measure)
+        performance, bias = fitted_on.judge(tables, priors)
+        worth = np.where(bias <= self.bound, 1.0 + performance, -bias)
+        first, second = pairs[np.where(np.isnan(worth), -np.inf, worth).argmax()].tolist()
+        return RejectBand((first, second), trivial=is_trivial(scores.at((first, second))))
+
+
+@cache
+def grid(favourable: int) -> NDArray[np.int64]:
+    """(5000, 2) threshold indices of group 0 and group 1, thresholds slowest, margins rising."""
+    thresholds = np.linspace(0.01, 0.99, THRESHOLD_GRID)[:, None]
+    margins = np.linspace(0, 1, MARGIN_GRID) * np.minimum(thresholds, 1 - thresholds)
+    low, high = thresholds - margins, thresholds + margins
+    helped, others = (low, high) if favourable == 1 else (high, low)
+    pairs = np.stack([helped, others], axis=-1).reshape(-1, 2) * (BINS - 1)
+    return np.rint(pairs).astype(np.int64)
