@@ -13,14 +13,23 @@ from trainables.objective import Objective
 RESAMPLES = 10
 
 
-def held_back_phi(net: nn.Module, data: TrialData, objective: Objective, seed: int) -> float:
-    """The performance if bias < tolerance, else 0 (Zhang, Gao, Huang, ECCV 2022, eq. 1).
+def held_back_phi(
+    net: nn.Module,
+    data: TrialData,
+    objective: Objective,
+    seed: int,
+    limit: float | None = None,
+) -> float:
+    """The performance if bias < limit, else 0 (Zhang, Gao, Huang, ECCV 2022, eq. 1).
+
+    The limit is the tolerance unless another one is given, such as tolerance - margin.
 
     A binary task is judged as in Savani et al. (NeurIPS 2020): the mean of that over bootstrap
     resamples drawn from `seed`, at the best threshold. On the rows as they are, a network whose
     bias lies at the tolerance would be fair by luck. More classes are decided by the largest
     score. A bias that can't be estimated is never fair.
     """
+    limit = objective.tolerance if limit is None else limit
     part = data.part("held_back")
     scores = scores_of(net, data, "held_back")
     counts = count(scores, part.labels.cpu(), part.groups.cpu(), data.n_groups)
@@ -28,9 +37,9 @@ def held_back_phi(net: nn.Module, data: TrialData, objective: Objective, seed: i
         # no weights: they would bring back the skew between groups that debias is rid of
         performance = objective.performance_measure.compute(counts.table)
         bias = objective.bias_measure.bias(counts.table)
-        return float(np.where(bias < objective.tolerance, np.nan_to_num(performance), 0.0))
+        return float(np.where(bias < limit, np.nan_to_num(performance), 0.0))
     drawn = resample(counts.histogram, RESAMPLES, np.random.default_rng(seed))
     priors = data.priors.double().cpu().numpy()
     performance, bias = objective.judge(tables_at_all_thresholds(drawn), priors)
-    phi = np.where(bias < objective.tolerance, np.nan_to_num(performance), 0.0)  # (10, 1001)
+    phi = np.where(bias < limit, np.nan_to_num(performance), 0.0)  # (10, 1001)
     return float(phi.mean(axis=0).max())

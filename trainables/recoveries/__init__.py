@@ -2,6 +2,12 @@
 
 from trainables.recoveries.adversarial import Adversarial
 from trainables.recoveries.as_is import AsIs
+from trainables.recoveries.distillation import Distillation
+from trainables.recoveries.external_graft import ExternalGraft
+from trainables.recoveries.internal_graft import InternalGraft
+from trainables.recoveries.layerwise import Layerwise
+from trainables.recoveries.noise_graft import NoiseGraft
+from trainables.recoveries.random_perturbation import RandomPerturbation
 from trainables.recoveries.retrain import Retrain
 from trainables.stage import Settings
 
@@ -9,4 +15,10 @@ RECOVERIES: dict[str, type[Settings]] = {
     "as_is": AsIs,
     "retrain": Retrain,
     "adversarial": Adversarial,
+    "noise_graft": NoiseGraft,
+    "internal_graft": InternalGraft,
+    "external_graft": ExternalGraft,
+    "random_perturbation": RandomPerturbation,
+    "layerwise": Layerwise,
+    "distillation": Distillation,
 }

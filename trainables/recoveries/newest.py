@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainables.masks import MaskedNet
+from trainables.masks import MaskedNet, Masks
 from trainables.stage import Context
 
 
@@ -11,3 +11,10 @@ def newest(stage: str, context: Context) -> MaskedNet:
     if not context.incoming:
         raise ValueError(f"{stage}: needs the result of an earlier stage, got none")
     return context.incoming[-1]
+
+
+def newest_or_dense(context: Context) -> MaskedNet:
+    """The last result of the trial so far, else the dense network with every weight kept."""
+    if context.incoming:
+        return context.incoming[-1]
+    return MaskedNet(context.dense, Masks.keep_all(context.dense))

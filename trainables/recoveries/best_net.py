@@ -1,0 +1,67 @@
+"""Of many networks that are tried, the one with the highest Phi on the held-back rows."""
+
+from __future__ import annotations
+
+from trainables.batches import loss_of
+from trainables.masks import MaskedNet
+from trainables.phi import held_back_phi
+from trainables.recoveries.newest import newest_or_dense
+from trainables.stage import Context, State, derived_seed, finite
+from trainables.training import snapshot
+
+
+class BestNet:
+    """Starts with the newest result, or the dense network, which only a higher Phi replaces.
+
+    Phi is what the fair threshold of Savani et al. (NeurIPS 2020) looks at: the performance where
+    bias < tolerance - margin. All tries are judged with the same seed, so that a network always
+    has the same Phi and the best one never falls.
+    """
+
+    def __init__(self, stage: str, context: Context) -> None:
+        self._stage = stage
+        self._data = context.data
+        self._objective = context.objective
+        self._seed = derived_seed(context.seed, "phi")
+        self._phi: float | None = None  # until the first epoch
+        self.start = newest_or_dense(context)
+        self.net = self.start.clone()
+        self.start.masks.apply_(self.net.net)
+
+    @property
+    def phi(self) -> float:
+        """Of the best network so far; that of the start is measured when first asked for.
+
+        Raises FloatingPointError where the start's loss is not finite.
+        """
+        if self._phi is None:
+            self._check()
+            self._phi = self._judge(self.net)
+        return self._phi
+
+    def offer(self, tried: MaskedNet) -> float:
+        """Phi of `tried`; a copy of it is kept where that is higher, the first of equals stays."""
+        best, phi = self.phi, self._judge(tried)
+        if phi > best:
+            self.net.net.load_state_dict(tried.net.state_dict())
+            self._phi = phi
+        return phi
+
+    def losses(self) -> dict[str, float]:
+        """Phi of the best network and its mean loss on the held-back rows."""
+        return {"phi": self.phi, **self._check()}
+
+    def _judge(self, tried: MaskedNet) -> float:
+        limit = self._objective.safe_bias
+        return held_back_phi(tried.net, self._data, self._objective, self._seed, limit)
+
+    def _check(self) -> dict[str, float]:
+        task = loss_of(self.net.net, self._data, "held_back")
+        return finite(self._stage, {"task": task})
+
+    def state_dict(self) -> State:
+        return {"net": snapshot(self.net.net.state_dict()), "phi": self._phi}
+
+    def load_state_dict(self, state: State) -> None:
+        self.net.net.load_state_dict(state["net"])
+        self._phi = state["phi"]

@@ -1,0 +1,119 @@
+"""Optimises single late parameter tensors for the best fair threshold and keeps the best one.
+
+Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
+2020, arXiv:2006.08564, section 4.2 (layer-wise optimization). The unchanged network is among the
+tries, and a tensor's box is never narrower than .001 to either side: that of a single bias has
+no width at all as published.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from trainables.masks import MaskedNet
+from trainables.recoveries.best_net import BestNet
+from trainables.stage import Context, Run, State
+from trainables.tree_search import propose
+
+LEAST_REACH = 1e-3  # of the box, to either side of a value
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Layerwise:
+    """An epoch searches one of the last parameter tensors, weight and bias apart.
+
+    The box is each value +- width standard deviations of the tensor. Half of the calls are
+    random points, the others proposed by boosted trees. A tensor of more kept weights than
+    `entries` has a random subset of them changed; removed weights stay removed.
+    """
+
+    tensors: Annotated[int, Field(ge=1)] = 5
+    calls: Annotated[int, Field(ge=2)] = 20  # networks tried per tensor
+    width: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 2.2
+    sampler: Literal["trees", "random"] = "trees"
+    entries: Annotated[int, Field(ge=1)] = 5000
+
+    inputs: ClassVar[int] = 0
+    learns_from: ClassVar[str] = "debias"
+
+    def start(self, context: Context) -> Run:
+        return _Searching(self, context)
+
+
+class _Searching(Run):
+    def __init__(self, settings: Layerwise, context: Context) -> None:
+        self._settings = settings
+        self._best = BestNet("layerwise", context)
+        self._tried = self._best.net.clone()
+        names = [name for name, _ in self._tried.net.named_parameters()]
+        self._names = names[-settings.tensors :]
+        self.epochs = len(self._names)
+        self._done = 0
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        self._tried.net.load_state_dict(self._best.start.net.state_dict())
+        self._tried.masks.apply_(self._tried.net)
+        name = self._names[self._done]
+        box = _Box(self._tried, name, self._settings, generator)
+        if len(box):
+            self._search(box, generator)
+        self._done += 1
+        return self._best.losses()
+
+    def _search(self, box: _Box, generator: torch.Generator) -> None:
+        draws = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+        calls = self._settings.calls
+        points = [np.full(len(box), 0.5, dtype=np.float32)]  # the start, whose Phi is known
+        values = [self._best.offer(self._tried)]
+        for call in range(calls):
+            if self._settings.sampler == "random" or call < calls // 2:
+                point = draws.random(len(box), dtype=np.float32)
+            else:
+                point = propose(np.stack(points), np.array(values), draws)
+            box.move_to(torch.from_numpy(point))
+            points.append(point)
+            values.append(self._best.offer(self._tried))
+
+    def result(self) -> MaskedNet:
+        return self._best.net
+
+    def state_dict(self) -> State:
+        return {"best": self._best.state_dict(), "done": self._done}
+
+    def load_state_dict(self, state: State) -> None:
+        self._best.load_state_dict(state["best"])
+        self._done = state["done"]
+
+
+class _Box:
+    """The entries of one tensor of a network that are searched, as a unit box."""
+
+    def __init__(
+        self, masked: MaskedNet, name: str, settings: Layerwise, generator: torch.Generator
+    ) -> None:
+        self._parameter: nn.Parameter = masked.net.get_parameter(name)
+        everywhere = torch.ones(self._parameter.shape, dtype=torch.bool)
+        kept = masked.masks.get(name, everywhere).cpu().flatten().nonzero().squeeze(1)
+        chosen = torch.randperm(len(kept), generator=generator)[: settings.entries]
+        self._places = kept[chosen].to(self._parameter.device)
+        values = self._parameter.detach().flatten()
+        self._centre = values[self._places]
+        spread = values[kept.to(values.device)].std(correction=0) if len(kept) else torch.zeros(())
+        self._reach = max(settings.width * float(spread), LEAST_REACH)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @torch.no_grad()
+    def move_to(self, point: Tensor) -> None:
+        """Writes the values at `point` (entries,) in [0, 1] into the network."""
+        moved = self._centre + self._reach * (2.0 * point.to(self._centre) - 1.0)
+        values = self._parameter.flatten().clone()
+        values[self._places] = moved
+        self._parameter.copy_(values.view(self._parameter.shape))

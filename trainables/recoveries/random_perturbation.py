@@ -1,0 +1,72 @@
+"""Tries randomly perturbed copies of the network and keeps the one with the best fair threshold.
+
+Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
+2020, arXiv:2006.08564, algorithm 1. The unperturbed network is among the tries.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from trainables.masks import MaskedNet
+from trainables.recoveries.best_net import BestNet
+from trainables.stage import Context, Run, State
+
+BLOCK = 10  # tries of an epoch: about the work of training for one or two epochs on debias
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class RandomPerturbation:
+    """Multiplies every parameter by 1 + stddev * n with n ~ N(0, 1), anew from the start each try.
+
+    Batch normalisation's scales and shifts are parameters too, its running statistics are not;
+    masks stay. An epoch is ten tries, so that evaluations are few.
+    """
+
+    stddev: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 0.1
+    tries: Annotated[int, Field(ge=1)] = 101  # beside the unperturbed network
+
+    inputs: ClassVar[int] = 0
+    learns_from: ClassVar[str] = "debias"
+
+    def start(self, context: Context) -> Run:
+        return _Trying(self, context)
+
+
+class _Trying(Run):
+    def __init__(self, settings: RandomPerturbation, context: Context) -> None:
+        self.epochs = math.ceil(settings.tries / BLOCK)
+        self._settings = settings
+        self._best = BestNet("random_perturbation", context)
+        self._tried = self._best.net.clone()
+        self._done = 0  # tries
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        for _ in range(min(BLOCK, self._settings.tries - self._done)):
+            self._perturb(generator)
+            self._best.offer(self._tried)
+            self._done += 1
+        return self._best.losses()
+
+    @torch.no_grad()
+    def _perturb(self, generator: torch.Generator) -> None:
+        start = self._best.start.net.parameters()
+        for parameter, original in zip(self._tried.net.parameters(), start, strict=True):
+            noise = torch.randn(original.shape, generator=generator).to(original)
+            parameter.copy_(original * (1.0 + self._settings.stddev * noise))
+        self._tried.masks.apply_(self._tried.net)
+
+    def result(self) -> MaskedNet:
+        return self._best.net
+
+    def state_dict(self) -> State:
+        return {"best": self._best.state_dict(), "done": self._done}
+
+    def load_state_dict(self, state: State) -> None:
+        self._best.load_state_dict(state["best"])
+        self._done = state["done"]
