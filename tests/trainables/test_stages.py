@@ -47,6 +47,15 @@ SMALLEST = {
         {"epochs": 3, "lr": 1e-2, "batch_size": 20},
         {"epochs": 3, "lr": 1e-2, "bias_from": "soft", "batch_size": 20},
     ],
+    ("recovery", "noise_graft"): [
+        {"epochs": 3, "batch_size": 20},
+        {"epochs": 4, "batch_size": 20, "decay": 0.9, "schedule": "constant"},
+    ],
+    ("recovery", "internal_graft"): [{"epochs": 3, "batch_size": 20, "bias_from": "soft"}],
+    ("recovery", "external_graft"): [
+        {"epochs": 3, "batch_size": 20},
+        {"epochs": 3, "batch_size": 20, "bias_from": "soft", "scope": "rootstock"},
+    ],
     ("recovery", "random_perturbation"): [{"tries": 23, "stddev": 0.3}],
     ("recovery", "layerwise"): [
         {"tensors": 3, "calls": 4},
@@ -58,6 +67,7 @@ SMALLEST = {
     ],
 }
 MASK_ANEW = {"distillation"}  # recoveries that end with other masks than they were given
+GRAFTS = {"noise_graft", "internal_graft", "external_graft"}  # end with every weight
 CASES = [(stage, i) for stage in STAGES for i in range(len(SMALLEST.get(stage, [])))]
 
 
@@ -69,11 +79,17 @@ def made_net(outputs=1):
         return nn.Sequential(*layers, nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, outputs)).eval()
 
 
-def pruned(net):
-    masks = Magnitude(sparsity=0.5).masks(net)
+def pruned(net, sparsity=0.5):
+    masks = Magnitude(sparsity=sparsity).masks(net)
     copied = copy.deepcopy(net)
     masks.apply_(copied)
     return MaskedNet(copied, masks)
+
+
+def earlier_results(role, settings, dense):
+    """As many as the stage needs, each with other masks."""
+    count = max(1, settings.inputs) if role == "recovery" else 0
+    return [pruned(dense, 0.5 / (i + 1)) for i in range(count)]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0][0]} {case[0][1]} {case[1]}")
@@ -85,8 +101,7 @@ def stage(request):
 @pytest.fixture
 def context(stage):
     dense = made_net()
-    incoming = [pruned(dense)] if stage[0] == "recovery" else []
-    return made_context(dense, made_data(), incoming=incoming)
+    return made_context(dense, made_data(), incoming=earlier_results(*stage, dense))
 
 
 def advance(run, context, epoch):
@@ -176,15 +191,15 @@ def test_removed_weights_are_exactly_zero_after_every_epoch(stage, context):
             assert (result["net"][name][~mask] == 0).all()
 
 
-def test_recoveries_keep_the_masks_they_are_given_and_dense_stages_keep_all(stage, context):
+def test_recoveries_keep_the_masks_they_are_given_grafts_and_dense_stages_keep_all(stage, context):
     role, settings = stage
     masks = run_to_end(settings, context)[-1][1]["masks"]
     if type(settings) in {RECOVERIES[name] for name in MASK_ANEW}:
         assert settings.inputs >= 1
+    elif role == "dense" or type(settings) in {RECOVERIES[name] for name in GRAFTS}:
+        assert all(mask.all() for mask in masks.values())
     elif role == "recovery":
         assert all(torch.equal(masks[k], v) for k, v in context.incoming[-1].masks.items())
-    elif role == "dense":
-        assert all(mask.all() for mask in masks.values())
     else:
         assert settings.inputs == 0
 
@@ -230,12 +245,13 @@ def test_every_stage_has_a_docstring_and_its_module_a_source(role, name):
 def test_every_stage_works_on_several_classes(role, name):
     dense = made_net(outputs=3)
     data = made_data(classes=3)
-    incoming = [pruned(dense)] if role == "recovery" else []
+    settings = REGISTRIES[role][name](**SMALLEST[(role, name)][0])
+    incoming = earlier_results(role, settings, dense)
     from trainables.objective import Objective
 
     objective = Objective(performance="accuracy", bias="bias_amplification")
     context = made_context(dense, data, incoming=incoming, objective=objective)
-    seen = run_to_end(REGISTRIES[role][name](**SMALLEST[(role, name)][0]), context)
+    seen = run_to_end(settings, context)
 
     assert len(seen) >= 1
 
@@ -252,6 +268,6 @@ def test_a_loss_that_is_not_finite_ends_the_stage_by_name():
     assert learning
     for name, row, kind in learning:
         nan = MaskedNet(copy.deepcopy(dense), Magnitude(sparsity=0.0).masks(dense))
-        context = made_context(dense, made_data(), incoming=[nan])
+        context = made_context(dense, made_data(), incoming=[nan, nan])
         with pytest.raises(FloatingPointError, match=f"{name}: .* must stay finite, got nan"):
             run_to_end(kind(**row), context)
