@@ -13,7 +13,8 @@ from typing import ClassVar
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from trainables.recoveries.fair_tuning import FairTuning, TuningRun, newest_or_dense
+from trainables.recoveries.fair_tuning import FairTuning, TuningRun
+from trainables.recoveries.newest import newest_or_dense
 from trainables.stage import Context, Run
 
 
@@ -24,4 +25,4 @@ class Adversarial(FairTuning):
     name: ClassVar[str] = "adversarial"
 
     def start(self, context: Context) -> Run:
-        return TuningRun(self, context, newest_or_dense(context))
+        return TuningRun(self, context, newest_or_dense(context).clone())

@@ -19,7 +19,7 @@ from torch.func import functional_call
 from trainables.batch_norm import batch_statistics
 from trainables.batches import Batch, recalibrate_batch_norm
 from trainables.fair_loss import FairLoss
-from trainables.masks import MaskedNet, Masks
+from trainables.masks import MaskedNet
 from trainables.stage import Context, Run, State, finite
 from trainables.training import MaskedOptimizer, adam, schedule_factor, snapshot
 
@@ -187,10 +187,3 @@ class TuningRun(Run):
 
     def load_state_dict(self, state: State) -> None:
         self.trainer.load_state_dict(state)
-
-
-def newest_or_dense(context: Context) -> MaskedNet:
-    """A copy of the newest result, of the dense network where there is none yet."""
-    if context.incoming:
-        return context.incoming[-1].clone()
-    return MaskedNet(context.dense, Masks.keep_all(context.dense)).clone()
