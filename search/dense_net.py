@@ -26,8 +26,7 @@ from trainables.dense import DENSE
 from trainables.evaluation.report import evaluate
 from trainables.masks import unprunable
 from trainables.objective import Objective
-from trainables.pipeline import seeded
-from trainables.stage import Context, derived_seed
+from trainables.stage import Context, derived_seed, seeded
 from trainables.world import World
 
 log = logging.getLogger(__name__)

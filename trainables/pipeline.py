@@ -2,77 +2,91 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from trainables.candidates import CandidateStore, Entry, admit
 from trainables.evaluation.report import evaluate
 from trainables.masks import MaskedNet, Masks
-from trainables.stage import Context, Run, State, derived_seed, settings_dict
+from trainables.shared_stage import SharedStage, stage_key, stage_seed
+from trainables.stage import Context, Run, State, derived_seed, seeded
 
 if TYPE_CHECKING:
     from torch import nn
 
     from trainables.evaluation.counts import Counts, ScoreCounts
     from trainables.spec import Spec, StageSpec
+    from trainables.stage_results import Part, StageStore
     from trainables.world import World
 
 Report = dict[str, Any]  # JSON-able; its keys are listed in `Pipeline.step`
 
 
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's global stream (dropout) restarted from `seed`, and put back afterwards."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
-        yield
-
-
 class Pipeline:
     """Runs `spec` in `world`. On CPU the same spec and seed give identical reports, also when the
-    state was saved and loaded half-way."""
+    state was saved and loaded half-way, or a stage's result was there already in `stages`."""
 
-    def __init__(self, spec: Spec, world: World, store: CandidateStore | None = None) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        world: World,
+        store: CandidateStore | None = None,
+        stages: StageStore | None = None,
+    ) -> None:
+        """`store` takes candidates; `stages` the results of stages that the spec calls shared."""
         self.spec = spec
         self.world = world
         self.store = store
+        self.stages = stages
         self.position = 0  # of the current stage
         self.epoch = 0  # finished epochs, all stages together
         self.stage_epoch = 0  # finished epochs of the current stage
-        self.charged = 0  # samples processed by the stages so far
+        self.charged = 0  # samples that the stages so far take
+        self.spent = 0  # samples that this trial has processed: less where a result was there
         self.left: list[MaskedNet] = []  # what finished stages left
         self.archive: list[Entry] = []
         self._run: Run | None = None
+        self._run_epoch = 0  # finished epochs of `_run`
+        self._shared: SharedStage | None = None  # the current stage, if it is one
 
     @property
     def done(self) -> bool:
         return self.position == len(self.spec.stages)
 
+    def ready(self, patience: float = math.inf) -> bool:
+        """Whether `step` can begin at once; False where another worker still computes what it
+        needs after `patience` seconds."""
+        if self._shared is None and not self.done:
+            self._shared = self._sharing()
+        return self._shared is None or self._shared.ready(patience)
+
+    def close(self) -> None:
+        """Leaves a shared stage that is not finished to other trials."""
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+
     def step(self) -> Report:
-        """One epoch of the current stage and its report.
+        """One epoch of the current stage and its report; waits until it is `ready`.
 
         Raises FloatingPointError where a loss is not finite, RuntimeError when already done.
         """
         if self.done:
             raise RuntimeError(f"trial {self.spec.trial}: all of its stages are done")
         begin = time.perf_counter()
-        run = self._run or self._start()
+        self.ready()
         stage = self.spec.stages[self.position]
-        context = self._context()
-        with seeded(derived_seed(context.seed, "epoch", self.stage_epoch), self.world.device):
-            losses = run.epoch(context.generator("epoch", self.stage_epoch))
         self.stage_epoch += 1
         self.epoch += 1
-        if stage.settings.learns_from != "nothing":
-            self.charged += len(self.world.prepared.parts[stage.settings.learns_from].labels)
-        last_of_stage = self.stage_epoch == run.epochs
-        final = self.position == len(self.spec.stages) - 1
+        self.charged += self._samples()
+        if self._shared is not None and self._shared.result is not None:
+            part = self._shared.result.reports[self.stage_epoch - 1]
+        else:
+            part = self._compute()
+        last_of_stage = self.stage_epoch == part["stage_epochs"]
+        final = self._final
         report = {
             "trial": self.spec.trial,
             "epoch": self.epoch,
@@ -80,15 +94,14 @@ class Pipeline:
             "role": stage.role,
             "name": stage.name,
             "stage_epoch": self.stage_epoch,
-            "stage_epochs": run.epochs,
             "final_stage": final,
             "last": final and last_of_stage,
-            "losses": losses,
             "charged": self.charged,
-            **self._evaluate(run.result(), candidate=final or run.yields_candidates),
+            "spent": self.spent,
+            **part,
         }
         if last_of_stage:
-            self._finish_stage(run)
+            self._finish_stage()
         report["seconds"] = round(time.perf_counter() - begin, 4)
         return report
 
@@ -98,12 +111,15 @@ class Pipeline:
             "epoch": self.epoch,
             "stage_epoch": self.stage_epoch,
             "charged": self.charged,
+            "spent": self.spent,
             "archive": [asdict(entry) for entry in self.archive],
             "left": [
                 {"net": left.net.state_dict(), "masks": left.masks.state_dict()}
                 for left in self.left
             ],
             "run": None if self._run is None else self._run.state_dict(),
+            "run_epoch": self._run_epoch,
+            "shared": None if self._shared is None else self._shared.state_dict(),
         }
 
     def load_state_dict(self, state: State) -> None:
@@ -111,11 +127,17 @@ class Pipeline:
         self.epoch = state["epoch"]
         self.stage_epoch = state["stage_epoch"]
         self.charged = state["charged"]
+        self.spent = state["spent"]
         self.archive = [Entry(**entry) for entry in state["archive"]]
         self.left = [self._net_from(left) for left in state["left"]]
+        self.close()
         self._run = None
         if state["run"] is not None:
             self._start().load_state_dict(state["run"])
+        self._run_epoch = state["run_epoch"]
+        if state["shared"] is not None and (shared := self._sharing()) is not None:
+            shared.load_state_dict(state["shared"])
+            self._shared = shared
 
     def _net_from(self, state: State) -> MaskedNet:
         base = MaskedNet(self.world.dense, Masks.keep_all(self.world.dense)).clone()
@@ -124,7 +146,6 @@ class Pipeline:
 
     def _context(self) -> Context:
         stage = self.spec.stages[self.position]
-        settings = sorted(settings_dict(stage.settings).items())
         return Context(
             untrained=self._untrained(stage),
             dense=self.world.dense,
@@ -132,8 +153,49 @@ class Pipeline:
             data=self.world.data,
             objective=self.world.objective,
             device=self.world.device,
-            seed=derived_seed(self.spec.seed, self.position, stage.name, settings),
+            seed=stage_seed(self.spec, self.position),
         )
+
+    @property
+    def _final(self) -> bool:
+        return self.position == len(self.spec.stages) - 1
+
+    def _sharing(self) -> SharedStage | None:
+        """The current stage as a shared one, if it is; a last stage leaves candidates, never."""
+        role = self.spec.stages[self.position].role
+        if self.stages is None or self._final or role not in self.spec.shared:
+            return None
+        key = stage_key(self.spec, self.position, self.world, self.left)
+        return SharedStage(self.stages, key)
+
+    def _samples(self) -> int:
+        """What an epoch of the current stage learns from, in rows."""
+        split = self.spec.stages[self.position].settings.learns_from
+        return 0 if split == "nothing" else len(self.world.prepared.parts[split].labels)
+
+    def _compute(self) -> Part:
+        """Runs the stage up to the epoch that is due, and returns that one's part of the report.
+
+        That is one epoch, unless this trial replayed the epochs before from a result that is gone.
+        """
+        run = self._run or self._start()
+        candidate = self._final or run.yields_candidates
+        if self._shared is not None and candidate:
+            raise RuntimeError(
+                f"{self.spec.trial}: a stage that leaves candidates is never shared"
+            )
+        part: Part = {}
+        while self._run_epoch < self.stage_epoch:
+            context = self._context()
+            with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.world.device):
+                losses = run.epoch(context.generator("epoch", self._run_epoch))
+            self._run_epoch += 1
+            self.spent += self._samples()
+            evaluation = self._evaluate(run.result(), candidate=candidate)
+            part = {"stage_epochs": run.epochs, "losses": losses, **evaluation}
+            if self._shared is not None:
+                self._shared.computed.append(part)
+        return part
 
     def _untrained(self, stage: StageSpec) -> nn.Module:
         """Only a dense stage looks at it; a world of trials without one need not have it."""
@@ -150,11 +212,21 @@ class Pipeline:
         context = self._context()
         with seeded(derived_seed(context.seed, "start"), self.world.device):
             self._run = self.spec.stages[self.position].settings.start(context)
+        self._run_epoch = 0
         return self._run
 
-    def _finish_stage(self, run: Run) -> None:
-        self.left.append(run.result().clone())
+    def _finish_stage(self) -> None:
+        shared = self._shared
+        if shared is not None and shared.result is not None:
+            net, masks = dict(shared.result.net), dict(shared.result.masks)
+            self.left.append(self._net_from({"net": net, "masks": masks}))
+        elif self._run is not None:
+            self.left.append(self._run.result().clone())
+            if shared is not None:
+                shared.finish(self.left[-1])
+        self.close()
         self._run = None
+        self._run_epoch = 0
         self.position += 1
         self.stage_epoch = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trainables.corrections import CORRECTIONS
@@ -40,13 +40,16 @@ class Spec:
     stages: tuple[StageSpec, ...]
     correction: Any  # frozen settings out of CORRECTIONS
     correction_name: str
+    # Roles whose result other trials of the search need too -> its place in their pool. Such a
+    # stage draws its seed from the trial's seed and its settings, whatever its position.
+    shared: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Spec:
         """Reads `{"trial", "method", "seed", "settings": {role: {...}}, "correction": {...}}`.
 
         Stages of the same role have the same settings; `correction` is the method's own where it
-        has one (see `correction_of`).
+        has one (see `correction_of`). `"shared": {role: index}` may be left out.
 
         Raises ValueError where a name is unknown or a setting is out of range.
         """
@@ -70,16 +73,19 @@ class Spec:
             stages=stages,
             correction=CORRECTIONS[name](**correction),
             correction_name=name,
+            shared=_shared(config, roles),
         )
 
     def to_config(self) -> dict[str, Any]:
         """The plain form, with every setting written out; the inverse of `from_config`."""
+        shared = {"shared": dict(self.shared)} if self.shared else {}
         return {
             "trial": self.trial,
             "method": self.method,
             "seed": self.seed,
             "settings": {stage.role: settings_dict(stage.settings) for stage in self.stages},
             "correction": {"name": self.correction_name, **settings_dict(self.correction)},
+            **shared,
         }
 
     @property
@@ -93,6 +99,15 @@ def correction_of(method: str, correction: Mapping[str, Any]) -> dict[str, Any]:
     """The method's own correction, or the search's: `{"name": ..., settings}`."""
     own = METHODS[method].correction
     return dict(correction) if own is None else {"name": own}
+
+
+def _shared(config: Mapping[str, Any], roles: list[str]) -> dict[str, int]:
+    shared = dict(config.get("shared", {}))
+    if unknown := shared.keys() - set(roles):
+        raise ValueError(
+            f"{config['method']}: shared must name some of {roles}, got {sorted(unknown)}"
+        )
+    return shared
 
 
 def _known(kind: str, name: str, registry: Mapping[str, Any]) -> str:

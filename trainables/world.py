@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from trainables.batches import TrialData, scores_of
 from trainables.evaluation.counts import Counts, ScoreCounts, count
+from trainables.stage_results import digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,6 +58,11 @@ class World:
             recording,
             None if untrained is None else untrained.to(place).eval(),
         )
+
+    @cached_property
+    def dense_digest(self) -> str:
+        """sha256 of the dense net's weights and buffers."""
+        return digest(self.dense.state_dict())
 
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
         """Counts of one split at the finest crossing of the attributes.
