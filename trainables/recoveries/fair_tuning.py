@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from trainables.batch_norm import batch_statistics
@@ -24,6 +24,7 @@ from trainables.stage import Context, Run, State, finite
 from trainables.training import MaskedOptimizer, adam, schedule_factor, snapshot
 
 StepLoss = Callable[[Batch], Tensor]  # the loss () that a step goes down
+AfterStep = Callable[[float], None]  # called with the step's learning rate, gradients at hand
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -63,6 +64,18 @@ class FairTuning:
         return self
 
 
+def fair_loss(settings: FairTuning, context: Context, net: nn.Module) -> FairLoss:
+    """The loss of fair tuning for `net`, with a critic of its own where there is one."""
+    return FairLoss(
+        context,
+        net,
+        bias_from=settings.bias_from,
+        slope=settings.slope,
+        delta=settings.delta,
+        critic_lr=settings.critic_lr,
+    )
+
+
 class FairTrainer:
     """Trains the kept weights of one network, in place, a pass over debias at a time.
 
@@ -75,14 +88,7 @@ class FairTrainer:
         self.optimizer = MaskedOptimizer(net, masked.masks, adam(net, settings.lr))
         self._settings = settings
         self._data = context.data
-        self._loss = FairLoss(
-            context,
-            net,
-            bias_from=settings.bias_from,
-            slope=settings.slope,
-            delta=settings.delta,
-            critic_lr=settings.critic_lr,
-        )
+        self._loss = fair_loss(settings, context, net)
         self._warmup = settings.critic_warmup if settings.bias_from == "critic" else 0  # epochs
         rows = len(context.data.part("debias"))
         self._batches = max(1, rows // settings.batch_size)  # of an epoch
@@ -99,21 +105,27 @@ class FairTrainer:
         return self._done >= self._warmup
 
     def pass_over(
-        self, generator: torch.Generator, step_loss: StepLoss | None = None
+        self,
+        generator: torch.Generator,
+        step_loss: StepLoss | None = None,
+        after_step: AfterStep | None = None,
     ) -> dict[str, float]:
         """One pass over debias; the means of what `loss` saw meanwhile, by name.
 
         `step_loss` computes what a step goes down, from as many calls of `loss` as it likes;
-        without one it is one call. Normalisations use batch statistics, the running ones rest.
+        without one it is one call. `after_step` trains what else took part, by the gradients of
+        the same step. Normalisations use batch statistics, the running ones rest.
         Raises FloatingPointError where a mean is not finite.
         """
         net = self.masked.net
         with batch_statistics(net), self._loss.watching(net):
-            self._steps(generator, step_loss or self.loss)
+            self._steps(generator, step_loss or self.loss, after_step)
         self._done += 1
         return finite(self._settings.name, self._loss.means())
 
-    def _steps(self, generator: torch.Generator, step_loss: StepLoss) -> None:
+    def _steps(
+        self, generator: torch.Generator, step_loss: StepLoss, after_step: AfterStep | None
+    ) -> None:
         settings, learning = self._settings, self.learning
         steps = self._batches * (settings.epochs - self._warmup)
         step = self._batches * (self._done - self._warmup)
@@ -127,24 +139,32 @@ class FairTrainer:
         ):
             loss = step_loss(batch)
             if learning:
-                factor = schedule_factor(settings.schedule, step / steps, warmup)
-                self.optimizer.set_lr(settings.lr * factor)
+                lr = settings.lr * schedule_factor(settings.schedule, step / steps, warmup)
+                self.optimizer.set_lr(lr)
                 self.optimizer.step(loss)
+                if after_step is not None:
+                    after_step(lr)
                 step += 1
 
-    def loss(self, batch: Batch, weights: Mapping[str, Tensor] | None = None) -> Tensor:
+    def loss(
+        self,
+        batch: Batch,
+        replaced: Mapping[str, Tensor] | None = None,
+        fair: FairLoss | None = None,
+    ) -> Tensor:
         """Forward pass and fair loss () of a batch, within `pass_over` only.
 
-        `weights` replace parameters of the network by name in this forward pass, with gradients
-        through them. The critic takes its step on what it sees.
+        `replaced` stands in for parameters and buffers of the network by name in this forward
+        pass, with gradients through it; such a network has a loss `fair` of its own, whose user
+        watches. The critic takes its step on what it sees.
         """
         net = self.masked.net
         with torch.set_grad_enabled(self.learning):
-            if weights is None:
+            if replaced is None:
                 logits = net(batch.inputs)
             else:
-                logits = functional_call(net, dict(weights), (batch.inputs,))
-        return self._loss(logits, batch)
+                logits = functional_call(net, dict(replaced), (batch.inputs,))
+        return (fair or self._loss)(logits, batch)
 
     def recalibrate(self, generator: torch.Generator) -> None:
         """Estimates the running statistics of the network's normalisations anew."""
