@@ -59,6 +59,11 @@ RECOVERIES: dict[str, Space] = {
         published=FULL_TUNING_PUBLISHED  # Meng et al., CVPR 2020, code; ZH: layer by layer
         | {"exchange_range": 0.4, "exchange_slope": 500.0, "scope": "layer"},
     ),
+    "netaug": Space(
+        FULL_TUNING | {"alpha": Float(0.1, 2.0), "diversity": Float(0.01, 0.5, log=True)},
+        # ZH section 4: scaling parameter, diversity factor
+        published=FULL_TUNING_PUBLISHED | {"alpha": 1.0, "diversity": 0.05},
+    ),
     "random_perturbation": Space(
         {"stddev": Float(0.01, 0.3, log=True), "tries": Int(51, 201)},
         published={"stddev": 0.1, "tries": 101},  # SAV section 4.1

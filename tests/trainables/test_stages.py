@@ -56,6 +56,10 @@ SMALLEST = {
         {"epochs": 3, "batch_size": 20},
         {"epochs": 3, "batch_size": 20, "bias_from": "soft", "scope": "rootstock"},
     ],
+    ("recovery", "netaug"): [
+        {"epochs": 4, "batch_size": 20, "diversity": 0.2},
+        {"epochs": 3, "batch_size": 20, "bias_from": "soft", "redraw": "step"},
+    ],
     ("recovery", "random_perturbation"): [{"tries": 23, "stddev": 0.3}],
     ("recovery", "layerwise"): [
         {"tensors": 3, "calls": 4},

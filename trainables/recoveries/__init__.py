@@ -6,6 +6,7 @@ from trainables.recoveries.distillation import Distillation
 from trainables.recoveries.external_graft import ExternalGraft
 from trainables.recoveries.internal_graft import InternalGraft
 from trainables.recoveries.layerwise import Layerwise
+from trainables.recoveries.netaug import NetAug
 from trainables.recoveries.noise_graft import NoiseGraft
 from trainables.recoveries.random_perturbation import RandomPerturbation
 from trainables.recoveries.retrain import Retrain
@@ -18,6 +19,7 @@ RECOVERIES: dict[str, type[Settings]] = {
     "noise_graft": NoiseGraft,
     "internal_graft": InternalGraft,
     "external_graft": ExternalGraft,
+    "netaug": NetAug,
     "random_perturbation": RandomPerturbation,
     "layerwise": Layerwise,
     "distillation": Distillation,
