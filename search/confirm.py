@@ -19,7 +19,6 @@ from search.problem import Build, Problem, open_problem
 from search.run_folder import RunFolder
 from search.seeds import Listener, seed_rows
 from trainables.candidates import CandidateStore
-from trainables.corrections.decision import Decision
 from trainables.corrections.kinds import decision_from_dict
 from trainables.data import FairData
 from trainables.world import World
@@ -109,15 +108,9 @@ def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) 
     store, of_seeds = folder.candidates, folder.seeds.candidates
     points = [_confirmed(store, point, world, view, level) for point in front["points"]]
     seeds = [_confirmed(of_seeds, row, world, view, level) for row in rows]
-    counts = world.count(world.dense, "test")
-    decisions = decisions_of_references(folder.dense_event(), facts, view)
-
-    def of_dense(decision: Decision) -> dict[str, Any]:
-        return values_of(counts, decision, view, sparsity=0.0, level=level)
-
+    of_dense = dense_on_test(folder, world, view, level)
     references = [
-        {**reference, "test": of_dense(decisions[reference["label"]])}
-        for reference in front["references"]
+        {**reference, "test": of_dense[reference["label"]]} for reference in front["references"]
     ]
     dense_row = {**front["dense"], "test": references[0]["test"]}
     confirmed = {**front, "dense": dense_row, "references": references, "points": points}
@@ -133,9 +126,34 @@ def _confirmed(
     """
     if point["candidate"] is None:
         return {**point, "kept_promise": False}
-    masked = store.load(point["candidate"], deepcopy(world.dense))
-    decision = decision_from_dict(store.facts(point["candidate"])["decision"])
-    counts = world.count(masked.net, "test")
-    test = values_of(counts, decision, view, sparsity=point["tune"]["sparsity"], level=level)
+    sparsity = point["tune"]["sparsity"]
+    test = candidate_on_test(store, point["candidate"], world, view, sparsity, level)
     kept = test["bias"] is not None and test["bias"] < view.objective.tolerance
     return {**point, "test": test, "kept_promise": bool(kept and point["feasible"])}
+
+
+def candidate_on_test(
+    store: CandidateStore,
+    candidate: str,
+    world: World,
+    view: View,
+    sparsity: float,
+    level: float = LEVEL,
+) -> dict[str, Any]:
+    """A stored candidate's values on test, by the decision that it was stored with."""
+    masked = store.load(candidate, deepcopy(world.dense))
+    decision = decision_from_dict(store.facts(candidate)["decision"])
+    counts = world.count(masked.net, "test")
+    return values_of(counts, decision, view, sparsity=sparsity, level=level)
+
+
+def dense_on_test(
+    folder: RunFolder, world: World, view: View, level: float = LEVEL
+) -> dict[str, dict[str, Any]]:
+    """The values of a run's reference lines on test, by label."""
+    counts = world.count(world.dense, "test")
+    decisions = decisions_of_references(folder.dense_event(), folder.facts(), view)
+    return {
+        label: values_of(counts, decision, view, sparsity=0.0, level=level)
+        for label, decision in decisions.items()
+    }
