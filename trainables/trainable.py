@@ -20,6 +20,7 @@ from trainables.data.mapped import PackedData
 from trainables.objective import Objective
 from trainables.pipeline import Pipeline
 from trainables.spec import Spec
+from trainables.stage_results import StageStore
 from trainables.world import World
 
 
@@ -89,10 +90,12 @@ class FairPruning(tune.Trainable):
     """
 
     checkpoint_seconds = 10.0
+    patience_seconds = 1.0  # of a step that waits for another worker's result
 
     def setup(self, config: dict[str, Any], supplies: Supplies) -> None:
         self.supplies = supplies
         self.world: World | None = None
+        self.pipeline: Pipeline | None = None
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -100,22 +103,36 @@ class FairPruning(tune.Trainable):
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
+        self._leave()
         self.trial_config = config
-        self.pipeline: Pipeline | None = None
         self._since_checkpoint = 0.0
 
+    def _leave(self) -> None:
+        """Lets other trials compute what this one has not finished."""
+        if self.pipeline is not None:
+            self.pipeline.close()
+            self.pipeline = None
+
+    def cleanup(self) -> None:
+        self._leave()
+
     def step(self) -> dict[str, Any]:
+        """One report; or, so that a search can end meanwhile, that the trial is waiting."""
         trial = self.trial_config["trial"]
         try:
             pipeline = self.pipeline or self._open_pipeline()
             if self._since_checkpoint >= self.checkpoint_seconds:
                 self._checkpoint(pipeline)
-            report = pipeline.step()
+            if pipeline.ready(self.patience_seconds):
+                report = pipeline.step()
+            else:
+                report = {"trial": trial, "waiting": True}
         except UnfitWorker as error:
             report = {"trial": trial, "unfit": str(error)}
         except Exception as error:
             # Whatever went wrong belongs to this trial alone; its reason is shown to the user.
             report = {"trial": trial, "failure": f"{type(error).__name__}: {error}"}
+            self._leave()
         self._since_checkpoint += report.get("seconds", 0.0)
         return {"report": json.dumps(report)}
 
@@ -123,7 +140,8 @@ class FairPruning(tune.Trainable):
         self.world = self.world or self.supplies.open()
         folder = self.supplies.folder
         store = CandidateStore(folder / "candidates")
-        self.pipeline = Pipeline(Spec.from_config(self.trial_config), self.world, store)
+        stages = StageStore(folder / "stages")
+        self.pipeline = Pipeline(Spec.from_config(self.trial_config), self.world, store, stages)
         path = checkpoint_path(folder, self.trial_config["trial"])
         if path.exists():
             state = torch.load(path, weights_only=True, map_location=self.world.device)

@@ -51,6 +51,8 @@ class JournalingScheduler(FIFOScheduler):
             raise UserError(self.unfit)
         if "failure" in report:
             return self._end(known, "failed", report["failure"])
+        if "waiting" in report:
+            return self._going_on()
         self._record.report(report)
         if self._forgiving is not None:
             self._forgiving.reported(trial)
@@ -60,7 +62,10 @@ class JournalingScheduler(FIFOScheduler):
         verdict = None if self._policy is None else self._policy.decide(known)
         if verdict is not None:
             return self._end(known, verdict.status, verdict.reason)
-        # At a limit the trial is left unfinished, not ended: `resume` goes on with it.
+        return self._going_on()
+
+    def _going_on(self) -> str:
+        """At a limit a trial is left unfinished, not ended: `resume` goes on with it."""
         return STOP if self._limits is not None and self._limits.reached else CONTINUE
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
