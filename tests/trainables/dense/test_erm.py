@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
+from tests.trainables.test_stages import run_to_end
 from trainables.batches import loss_of, scores_of
 from trainables.dense.erm import Erm
 from trainables.dense.given import Given
@@ -86,7 +87,7 @@ def rates(run, context, epochs):
     used = []
     for epoch in range(epochs):
         run.epoch(context.generator("epoch", epoch))
-        used.append(run._optimizer.optimizer.param_groups[0]["lr"])
+        used.append(run.learner.optimizer.optimizer.param_groups[0]["lr"])
     return used
 
 
@@ -121,7 +122,7 @@ def test_training_images_are_augmented_only_where_the_data_say_so(monkeypatch):
 
 def test_sgd_has_momentum_and_weight_decay():
     run, context = training(max_epochs=2, optimizer="sgd", weight_decay=0.1)
-    group = run._optimizer.optimizer.param_groups[0]
+    group = run.learner.optimizer.optimizer.param_groups[0]
 
     assert (group["momentum"], group["weight_decay"]) == (0.9, 0.1)
     to_end(run, context)
@@ -147,3 +148,25 @@ def test_a_given_network_is_taken_as_it_is():
     assert run.result().masks.sparsity == 0.0
     assert run.result().net is not net
     assert all(torch.equal(before[k], v) for k, v in run.result().net.state_dict().items())
+
+
+# training and early-stopping loss of the last epoch, recorded when Erm was a training of its own
+RECORDED = [
+    ({"max_epochs": 6, "check_every": 2, "lr": 0.05, "weight_decay": 1e-3}, 0.285961, 0.363567),
+    (
+        {"max_epochs": 6, "check_every": 1, "optimizer": "sgd", "lr": 0.1, "patience": 2},
+        0.308744,
+        0.328195,
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "loss", "early_stop"), RECORDED)
+def test_training_gives_the_recorded_losses(settings, loss, early_stop):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = [nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8), nn.Linear(8, 1)]
+    context = made_context(nn.Sequential(*layers), made_data())
+    history = run_to_end(Erm(**settings), context)
+
+    assert history[-1][0] == pytest.approx({"loss": loss, "early_stop": early_stop}, rel=1e-4)
