@@ -55,6 +55,12 @@ def chosen_point(front: Front) -> Point | None:
     return next((point for point in front["points"] if point["chosen"]), None)
 
 
+def method_label(front: Front, method: str) -> str:
+    """The method, and whether its points use the group."""
+    uses = any(p["needs_group"] for p in front["points"] if p["method"] == method)
+    return f"{method} (uses the group)" if uses else method
+
+
 def is_confirmed(front: Front) -> bool:
     return any(point["test"] is not None for point in front["points"])
 

@@ -5,12 +5,15 @@ from typing import Any
 
 from analysis.front_table import Front, Point, chosen_point, known
 from analysis.palette import bias_words, number, performance_words
+from analysis.without_group import unbeaten_reference
 
 
 def headline(front: Front) -> str:
     """The finding in one sentence: nothing feasible, chosen on tune, kept or broken on test."""
     point = chosen_point(front)
     tolerance = f"{front['objective']['tolerance']:g}"
+    if point is None and any(p["feasible"] for p in front["points"]):
+        return f"Only networks that need the group at prediction time keep {tolerance} on tune."
     if point is None:
         return f"No network kept the tolerance of {tolerance}."
     if point["test"] is None:
@@ -27,8 +30,10 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
     """The sentences under the headline. `opening` is how many times the test rows have been
     opened, this time included."""
     point = chosen_point(front)
+    if point is None and any(p["feasible"] for p in front["points"]):
+        return [*_only_with_the_group(front), *_dense(front)]
     if point is None:
-        return _nothing_feasible(front)
+        return [*_nothing_feasible(front), *_group_line(front)]
     sentences = [_identity(point), _values(front, point, "tune")]
     if point["test"] is None and front.get("changed"):
         sentences.append(
@@ -41,7 +46,21 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
         sentences += [_values(front, point, "test"), _certainty(front, point)]
         if opening is not None:
             sentences.append(_opening(opening))
-    return [*sentences, *_dense(front)]
+    return [*sentences, *_dense(front), *_group_line(front)]
+
+
+def _group_line(front: Front) -> list[str]:
+    said = unbeaten_reference(front)
+    return [] if said is None else [said]
+
+
+def _only_with_the_group(front: Front) -> list[str]:
+    kept = sum(bool(point["feasible"]) for point in front["points"])
+    return [
+        f"Feasible points: {kept}. All of them need the group at prediction time, so none is "
+        f"chosen without objective.group_at_prediction = true.",
+        "The test split stays sealed.",
+    ]
 
 
 def _nothing_feasible(front: Front) -> list[str]:

@@ -13,6 +13,7 @@ from analysis.front_table import (
     chosen_point,
     drawable,
     known,
+    method_label,
     reference_marks,
 )
 from analysis.headline import chosen_label
@@ -119,7 +120,7 @@ def _legend(front: Front) -> list[go.Scatter]:
     """Entries in one colour: plotly draws those of points coloured by sparsity in black."""
     points = drawable(front)
     entries = [
-        (escape(method), escape(method), MARKERS[place % len(MARKERS)][1])
+        (escape(method_label(front, method)), escape(method), MARKERS[place % len(MARKERS)][1])
         for method, place in method_order(point["method"] for point in points).items()
     ]
     if not all(point["feasible"] for point in points):

@@ -18,6 +18,7 @@ from analysis.front_table import (
     drawable,
     is_confirmed,
     known,
+    method_label,
     reference_marks,
 )
 from analysis.palette import (
@@ -199,7 +200,11 @@ def _title(axes: Axes, front: Front) -> None:
 def _legend(figure: Figure, front: Front, marks: Sequence[Mapping[str, Any]]) -> None:
     points = drawable(front)
     handles = [
-        _handle(method, marker=MARKERS[place % len(MARKERS)][0], markerfacecolor=MUTED)
+        _handle(
+            method_label(front, method),
+            marker=MARKERS[place % len(MARKERS)][0],
+            markerfacecolor=MUTED,
+        )
         for method, place in method_order(point["method"] for point in points).items()
     ]
     if not all(point["feasible"] for point in points):

@@ -38,10 +38,13 @@ def show(front: Front) -> None:
     """The front as a table, what its marks mean, what was chosen and how it fared."""
     from rich.console import Console
 
+    from analysis.without_group import unbeaten_reference
     from search.summary import front_table, legend, verdict
 
     Console().print(front_table(front))
     typer.echo(f"{legend(front)}\n{verdict(front)}")
+    if (said := unbeaten_reference(front)) is not None:
+        typer.echo(said)
 
 
 def show_end(result: RunResult, left: int, *, recording: bool) -> None:

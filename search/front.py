@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.front import constrained_front
-from analysis.hypervolume import hypervolume
-from analysis.select import choose, closest
 from search.errors import UserError
 from search.journal import Event
+from search.selection import group_at_prediction, select
 from trainables.corrections import CORRECTIONS
 from trainables.corrections.argmax import Argmax
 from trainables.corrections.decision import Correction, Decision
@@ -41,6 +38,7 @@ class View:
     group_names: tuple[str, ...]
     crossing_priors: NDArray[np.float64]  # (crossings, labels), shares of train
     reference: tuple[float, ...] | None  # of the hypervolume; None: from the trivial performance
+    group_allowed: bool  # whether a point that needs the group may be chosen
     changed: bool = False  # differs from what the search was run with: decisions are fitted anew
 
     @property
@@ -84,6 +82,7 @@ def view_of(facts: Event, group: str | None = None) -> View:
         group_names=tuple(names),
         crossing_priors=np.asarray(facts["crossing_priors"], dtype=np.float64),
         reference=None if changed else tuple(facts["reference"]),
+        group_allowed=group_at_prediction(facts),
         changed=changed,
     )
 
@@ -104,10 +103,16 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
     reports = kept.reports()
     # A report says what its counts say as the search saw them: no need to count thousands again.
     as_searched = not view.changed and view.objective == Objective(**facts["objective"])
-    rows = reports if as_searched else [_judged(facts, report, view)[1] for report in reports]
+    starts = [kept.specs[report["trial"]] for report in reports]
+    rows = [
+        _row(start, report, None if as_searched else view)
+        for start, report in zip(starts, reports, strict=True)
+    ]
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
-    places, chosen, volume = _front_of(rows, view, reference)
-    points = [_point(facts, kept.specs[reports[i]["trial"]], reports[i], view) for i in places]
+    places, chosen, volume = select(
+        rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed
+    )
+    points = [_point(starts[i], reports[i], view) for i in places]
     if chosen is not None:
         points[places.index(chosen)]["chosen"] = True
     return {
@@ -121,6 +126,7 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
             "group": view.group,
             "groups": list(view.group_names),
             "reference": list(reference),
+            "group_at_prediction": view.group_allowed,
         },
         "hypervolume": volume,
         "opening": None,
@@ -157,11 +163,10 @@ class _Kept:
         return [report for of_trial in self._reports.values() for report in of_trial.values()]
 
 
-def _fitted(facts: Event, report: Event, view: View, correction: Any) -> Decision:
+def _fitted(report: Event, view: View, correction: Correction, seed: int) -> Decision:
     """The correction fitted on debias' held-back part."""
     held_back = counts_from_dict(report["counts"]["held_back"]).regroup(view.crossing_to_group)
-    fitted: Decision = correction.fit(held_back, view.objective, view.priors, facts["seed"])
-    return fitted
+    return correction.fit(held_back, view.objective, view.priors, seed)
 
 
 def values_of(
@@ -182,8 +187,9 @@ def _tune_values(report: Event, decision: Decision, view: View) -> dict[str, Any
     return values_of(counts, decision, view, sparsity=report["sparsity"])
 
 
-def _correction(facts: Event) -> Any:
-    settings = dict(facts["correction"])
+def _correction(spec: Mapping[str, Any]) -> Correction:
+    """A trial's own, which its method may bring along."""
+    settings = dict(spec["correction"])
     return CORRECTIONS[settings.pop("name")](**settings)
 
 
@@ -197,7 +203,8 @@ def decisions_of_references(dense: Event, facts: Event, view: View) -> dict[str,
             "dense net": Threshold(choose="balanced_accuracy"),
             "dense net, group thresholds": GroupThresholds(),
         }
-    return {label: _fitted(facts, dense, view, one) for label, one in corrections.items()}
+    seed = facts["seed"]
+    return {label: _fitted(dense, view, one, seed) for label, one in corrections.items()}
 
 
 def _references(dense: Event, facts: Event, view: View) -> list[dict[str, Any]]:
@@ -224,17 +231,26 @@ def marks_of_references(front: Front) -> list[dict[str, Any]]:
     ]
 
 
-def _judged(facts: Event, report: Event, view: View) -> tuple[Decision, dict[str, Any]]:
+def _judged(start: Event, report: Event, view: View) -> tuple[Decision, dict[str, Any]]:
     """How a candidate decides and what its counts on tune then say."""
     if view.changed:
-        decision = _fitted(facts, report, view, _correction(facts))
+        spec = start["spec"]
+        decision = _fitted(report, view, _correction(spec), spec["seed"])
     else:
         decision = decision_from_dict(report["decision"])
     return decision, _tune_values(report, decision, view)
 
 
-def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, Any]:
-    decision, values = _judged(facts, report, view)
+def _row(start: Event, report: Event, view: View | None) -> dict[str, Any]:
+    """What a candidate is selected by: as `view` sees it, or as its own report said."""
+    if view is None:
+        return {**report, "needs_group": decision_from_dict(report["decision"]).needs_group}
+    decision, values = _judged(start, report, view)
+    return {**values, "needs_group": decision.needs_group}
+
+
+def _point(start: Event, report: Event, view: View) -> dict[str, Any]:
+    decision, values = _judged(start, report, view)
     return {
         "candidate": report["candidate"],
         "trial": report["trial"],
@@ -250,37 +266,3 @@ def _point(facts: Event, start: Event, report: Event, view: View) -> dict[str, A
         "chosen": False,
         "kept_promise": None,
     }
-
-
-def _front_of(
-    rows: Sequence[Mapping[str, Any]], view: View, reference: tuple[float, ...]
-) -> tuple[list[int], int | None, float]:
-    """Which rows are on the front, best performance first, which is chosen, its hypervolume.
-
-    Without a feasible candidate: the closest ones, none chosen, and 0.
-    """
-    if not rows:
-        return [], None, 0.0
-    performance = _column(rows, "performance")
-    bias, sparsity = _column(rows, "bias"), _column(rows, "sparsity")
-    eligible = np.array([row["beats_trivial"] for row in rows], dtype=bool)
-    feasible = eligible & np.array([row["feasible"] for row in rows], dtype=bool)
-    values = np.column_stack([performance, bias, sparsity][: 2 + view.sparsity])
-    if not feasible.any():
-        return closest(performance, bias, eligible).tolist(), None, 0.0
-    on_front = constrained_front(values, [True, False, True][: values.shape[1]], feasible)
-    size = values.shape[1]
-    volume = hypervolume(values[on_front], reference[:size], [1.0, 0.0, 1.0][:size])
-    chosen = choose(
-        performance,
-        _column(rows, "performance_se"),
-        bias,
-        sparsity if view.sparsity else None,
-        feasible & on_front,
-    )
-    order = sorted(np.flatnonzero(on_front).tolist(), key=lambda i: -performance[i])
-    return order, chosen, volume
-
-
-def _column(rows: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:
-    return np.array([math.nan if row[key] is None else row[key] for row in rows])

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from analysis.front import non_dominated
 from analysis.hypervolume import GrowingHypervolume
-from analysis.select import choose
 from search.front import Front
 from search.journal import Event
+from search.selection import axes_of, chosen_of, group_at_prediction
 from trainables.corrections.kinds import decision_from_dict
 
 _OF_TUNE = (
@@ -40,7 +40,12 @@ class GrowingFront:
     def __init__(self, facts: Event) -> None:
         """`facts` is the `experiment` event."""
         self.version = 0  # rises whenever the front changes
-        self._objective = {**facts["objective"], "sparsity": facts["sparsity"]}
+        self._group_allowed = group_at_prediction(facts)
+        self._objective = {
+            **facts["objective"],
+            "sparsity": facts["sparsity"],
+            "group_at_prediction": self._group_allowed,
+        }
         self._reference = list(facts["reference"])
         self._facts = {key: facts[key] for key in ("name", "group", "group_names")}
         axes = 2 + facts["sparsity"]
@@ -73,14 +78,11 @@ class GrowingFront:
     def as_front(self) -> Front:
         """What front.json holds, as far as it is known; best performance first."""
         points = sorted(self._points, key=lambda point: -point["tune"]["performance"])
-        values = {name: self._column(points, name) for name in _OF_CHOICE}
-        sparsity = values["sparsity"] if len(self._axes) == 3 else None
-        chosen = choose(
-            values["performance"],
-            values["performance_se"],
-            values["bias"],
-            sparsity,
+        chosen = chosen_of(
+            [{**point["tune"], "needs_group": point["needs_group"]} for point in points],
             np.ones(len(points), dtype=bool),
+            sparsity=len(self._axes) == 3,
+            group_allowed=self._group_allowed,
         )
         return {
             "name": self._facts["name"],
@@ -119,7 +121,8 @@ class GrowingFront:
             self._volume.add([point["tune"][name] for name in self._axes])
         together = [*self._points, *points]
         values = np.column_stack([self._column(together, name) for name in self._axes])
-        kept = non_dominated(values, (True, False, True)[: len(self._axes)])
+        needs_group = np.array([point["needs_group"] for point in together], dtype=bool)
+        kept = non_dominated(*axes_of(values, needs_group, group_allowed=self._group_allowed))
         if kept[len(self._points) :].any():
             self._points = [point for point, stays in zip(together, kept, strict=True) if stays]
             self.version += 1
@@ -127,6 +130,3 @@ class GrowingFront:
     @staticmethod
     def _column(points: list[dict[str, Any]], name: str) -> NDArray[np.float64]:
         return np.array([point["tune"][name] for point in points], dtype=np.float64)
-
-
-_OF_CHOICE = ("performance", "performance_se", "bias", "sparsity")

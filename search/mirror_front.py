@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.front_table import front_frame
+from analysis.without_group import unbeaten_reference
 from search.front import Front
 from search.mirror import numbers
 from search.summary import one_per_trial, verdict
@@ -108,6 +109,7 @@ def note_of_search(front: Front, ended: int) -> str:
     parts = [
         f"{aim}. {ended} trials ended; hypervolume {front['hypervolume']:.4f}.",
         f"**{verdict(front)}**" if rows else "Nothing feasible so far.",
+        *([said] if (said := unbeaten_reference(front)) is not None else []),
         *([table + (more if len(rows) > ROWS_OF_A_NOTE else "")] if rows else []),
         FILTERS,
     ]
@@ -150,6 +152,7 @@ def _table(front: Front, points: Sequence[Point]) -> str:
             text for part in parts for text in (_number(part, "performance"), _with_interval(part))
         ]
         name = f"**{one['trial']}** (chosen)" if one.get("chosen") else one["trial"]
+        name += " (uses the group)" if one["needs_group"] else ""
         first = [name, one["method"], _number(one["tune"], "sparsity")]
         lines.append("| " + " | ".join([*first, *cells]) + " |")
     return "\n".join(lines)

@@ -20,7 +20,8 @@ def price_of_fairness(
     bias: str | None = None,
     group: str | None = None,
 ) -> pd.DataFrame:
-    """One row per tolerance: the best feasible candidate under it (`analysis.price`).
+    """One row per tolerance: the best feasible candidate under it (`analysis.price`), of those
+    that could be chosen.
 
     Decisions are fitted anew for each tolerance, measure and grouping, as `fairfront report` does;
     nothing is retrained. Values are those on tune.
@@ -41,7 +42,9 @@ def _needed(event: Event) -> bool:
 
 
 def _row(front: Front) -> dict[str, object]:
-    best = next((point for point in front["points"] if point["feasible"]), None)  # sorted so
+    allowed = front["objective"]["group_at_prediction"]
+    could = [p for p in front["points"] if p["feasible"] and (allowed or not p["needs_group"])]
+    best = could[0] if could else None  # the front is sorted so
     values = {} if best is None else best["tune"]
     return {
         "tolerance": front["objective"]["tolerance"],

@@ -137,6 +137,7 @@ class Problem:
             "sparsity": self.config.objective.sparsity,
             "reference": self.config.objective.reference,
             "correction": self.correction,
+            "group_at_prediction": self.config.objective.group_at_prediction,
             "notes": list(prepared.notes),
             "smallest_tolerance": prepared.smallest_tolerance,
             "hashes": dict(prepared.hashes),

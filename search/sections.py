@@ -154,6 +154,9 @@ class ObjectiveConfig(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     sparsity: bool = True  # a third objective
+    # Whether a network that needs the group at prediction time may be chosen. Such networks are
+    # shown in any case, and may be chosen where [correction] itself names what needs the group.
+    group_at_prediction: bool = False
     # what samplers push, of performance, bias and sparsity; None: all of them. The tolerance must
     # be kept in any case.
     optimise: Names | None = None

@@ -30,7 +30,8 @@ def front_table(front: Front) -> Table:
     for reference in front["references"]:
         label = reference["label"].removeprefix("dense net, ")
         place = ("dense net", "") if label == reference["label"] else ("", label)
-        table.add_row("", *place, *_cells(reference, splits), "0.000")
+        mark = "g" if reference["needs_group"] else ""
+        table.add_row(mark, *place, *_cells(reference, splits), "0.000")
     for point in shown_points(front):
         cells = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
@@ -66,7 +67,7 @@ def legend(front: Front) -> str:
     objective = front["objective"]
     said = (
         f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
-        "* chosen, x infeasible"
+        "* chosen, x infeasible, g needs the group"
     )
     more = len(front["points"]) - len(shown_points(front))
     return f"{said}; {more} further points: front.csv" if more else said
@@ -76,6 +77,12 @@ def verdict(front: Front) -> str:
     """One sentence: what was chosen and whether it kept its promise on test."""
     chosen = next((point for point in front["points"] if point["chosen"]), None)
     tolerance = front["objective"]["tolerance"]
+    if chosen is None and any(point["feasible"] for point in front["points"]):
+        return (
+            f"Nothing is chosen: all that keeps {front['objective']['bias']} below {tolerance:g} "
+            f"needs the group at prediction time (objective.group_at_prediction = true would "
+            f"allow it)."
+        )
     if chosen is None:
         return (
             f"Nothing was feasible: no candidate is seen to keep {front['objective']['bias']} "
@@ -97,6 +104,5 @@ def _cells(point: dict[str, Any], splits: tuple[str, ...]) -> list[str]:
 
 
 def _mark(point: dict[str, Any]) -> str:
-    if point["chosen"]:
-        return "*"
-    return "" if point["feasible"] else "x"
+    mark = "*" if point["chosen"] else "" if point["feasible"] else "x"
+    return mark + ("g" if point["needs_group"] else "")

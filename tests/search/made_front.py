@@ -14,6 +14,7 @@ def point(name: str, method: str, **changes: Any) -> dict[str, Any]:
         "method": method,
         "tune": values,
         "test": None,
+        "needs_group": False,
         "feasible": True,
         "chosen": False,
         "kept_promise": None,
@@ -27,6 +28,6 @@ def front(*points: dict[str, Any]) -> dict[str, Any]:
         "name": "made",
         "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.05},
         "dense": {"tune": dense, "test": None},
-        "references": [{"label": "dense net", "tune": dense, "test": None}],
+        "references": [{"label": "dense net", "needs_group": False, "tune": dense, "test": None}],
         "points": list(points),
     }

@@ -19,6 +19,7 @@ EXPERIMENT = {
     **{"name": "adult-sex", "run": "0123abcd", "sparsity": False, "reference": [0.5, 0.05, 0.0]},
     **{"group": "sex", "group_names": ["Female", "Male"]},
     "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.05, "margin": 0.02},
+    "correction": {"name": "threshold"},
 }
 
 

@@ -57,7 +57,11 @@ def report(trial, net, sparsity, candidate="c", dropped=(), epoch=1):
 
 
 def trial(name, *reports, status="finished"):
-    spec = {"settings": {"pruner": {"sparsity": 0.5}}}
+    spec = {
+        "settings": {"pruner": {"sparsity": 0.5}},
+        "seed": 0,
+        "correction": {"name": "threshold"},
+    }
     start = {"event": "trial_start", "trial": name, "method": "adv_ft", "spec": spec}
     end = {"event": "trial_end", "trial": name, "status": status, "reason": None}
     return [{**start, "learns_from": "debias"}, *reports, *([end] if status != "running" else [])]
@@ -242,6 +246,16 @@ def test_a_bias_that_can_not_be_estimated_is_never_feasible():
 
     assert found["points"] == []
     assert found["candidates"] == 1
+
+
+def test_a_method_s_own_correction_is_fitted_anew_for_another_tolerance():
+    start, *rest = trial("t1", report("t1", FAIR, 0.5))
+    own = {**start, "spec": {**start["spec"], "correction": {"name": "group_thresholds"}}}
+    wide = view_of(FACTS).with_bias(None, 0.5)
+
+    (point,) = front([own, *rest], view=wide)["points"]
+
+    assert (point["needs_group"], point["feasible"], point["chosen"]) == (True, True, False)
 
 
 def test_a_group_that_names_an_unknown_attribute_is_an_error_with_the_known_ones():

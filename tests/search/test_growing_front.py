@@ -8,6 +8,7 @@ from search.growing_front import GrowingFront
 FACTS = {
     **{"event": "experiment", "name": "adult-sex", "group": "sex", "group_names": ["F", "M"]},
     "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.1, "margin": 0.02},
+    "correction": {"name": "threshold"},
 }
 
 
@@ -123,3 +124,23 @@ def test_hypervolume_over_time_is_what_the_analysis_finds_in_the_whole_journal(s
     )["hypervolume"]
     assert curve == pytest.approx(expected.tolist())
     assert 0 < curve[0] + curve[20] < curve[-1] * 2  # it grew meanwhile
+
+
+def test_what_needs_the_group_hides_nothing_and_is_not_chosen_unless_the_run_allows_it():
+    by_group = {"kind": "group_thresholds", "indices": [5, 6], "trivial": False}
+    events = [
+        *[start("t0"), report("t0", 1, performance=0.8), end("t0")],
+        *[start("t1"), report("t1", 1, performance=0.9, decision=by_group), end("t1")],
+        *[start("t2"), report("t2", 1, performance=0.7), end("t2")],
+    ]
+
+    points = grown(events).as_front()["points"]
+    assert [(p["trial"], p["needs_group"], p["chosen"]) for p in points] == [
+        ("t1", True, False),
+        ("t0", False, True),
+    ]
+
+    allowed = GrowingFront({**facts(sparsity=False), "group_at_prediction": True})
+    for event in events:
+        allowed.take(event)
+    assert [(p["trial"], p["chosen"]) for p in allowed.as_front()["points"]] == [("t1", True)]

@@ -144,6 +144,14 @@ def test_a_confirmed_front_shows_test_values_and_whether_the_promise_was_kept(ke
     assert f"on test {said} tolerance of 0.05" in text
 
 
+def test_points_that_need_the_group_are_marked_and_where_all_do_the_verdict_says_how_to_choose():
+    text = rendered(front(point("cccccccc", "reject_option", needs_group=True)))
+
+    assert "g  cccccccc" in text
+    assert "needs the group at prediction time" in text
+    assert "objective.group_at_prediction = true" in text
+
+
 def test_of_several_points_of_a_trial_the_chosen_or_else_the_best_is_shown():
     def at(name: str, trial: str, performance: float, **changes: Any) -> dict[str, Any]:
         values = {"performance": performance, "bias": 0.01, "sparsity": 0.5, "measures": {}}

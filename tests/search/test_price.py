@@ -33,3 +33,14 @@ def test_another_measure_and_grouping_have_prices_of_their_own(tmp_path):
 
     assert by_race["candidate"].tolist() == ["t3c"]  # unfair by sex alone
     assert worst["candidate"].tolist() == ["t1c", "t2c"]  # true or false positives: 0, .2, .3
+
+
+def test_what_could_not_be_chosen_is_no_price(tmp_path):
+    (start, *others), *rest = TRIALS
+    own = {**start, "spec": {**start["spec"], "correction": {"name": "group_thresholds"}}}
+    folder = make(tmp_path / "run", [[own, *others], *rest])
+
+    price = price_of_fairness(folder, [0.05, 0.3])
+
+    assert price["performance"].isna().tolist() == [True, False]  # t1 needs the group
+    assert price["candidate"][1] == "t2c"
