@@ -1,4 +1,4 @@
-"""What may be searched: ranges by name, pure values on Optuna's distributions."""
+"""What may be searched: ranges by name, what is fixed, what is tried first."""
 
 from __future__ import annotations
 
@@ -9,123 +9,13 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 
-Value = float | int | str | bool
+from spaces.ranges import Choice, Float, Int, Range, Value, is_number
+
+__all__ = ["Choice", "Float", "Int", "Nested", "Range", "Space", "Value"]
+
 Nested = dict[str, dict[str, Any]]  # {"pruner": {"sparsity": 0.9}, "recovery": {}}
-
-
-@dataclass(frozen=True)
-class Float:
-    """Real numbers from `low` to `high`, both included; `log` draws evenly in the exponent."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        _check_ends("Float", self.low, self.high, self.log)
-
-    def distribution(self) -> BaseDistribution:
-        return FloatDistribution(self.low, self.high, log=self.log)
-
-    def contains(self, value: Value) -> bool:
-        return _is_number(value) and self.low <= float(value) <= self.high
-
-    def extremes(self) -> tuple[Value, ...]:
-        return (self.low, self.high)
-
-    def between(self, low: float, high: float) -> Float:
-        """The same kind of range with other ends."""
-        return Float(float(low), float(high), self.log)
-
-    def nearest(self, value: Value) -> Value:
-        return min(max(float(value), self.low), self.high)
-
-    def at(self, share: float) -> Value:
-        """The value at `share`, in [0, 1), of the way from `low` to `high`, on its scale."""
-        return self.nearest(_along(self.low, self.high, share, self.log))
-
-    def __str__(self) -> str:
-        return f"{self.low:g} .. {self.high:g}" + (" (log)" if self.log else "")
-
-
-@dataclass(frozen=True)
-class Int:
-    """Whole numbers from `low` to `high`, both included; `log` draws evenly in the exponent."""
-
-    low: int
-    high: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        for end in (self.low, self.high):
-            if isinstance(end, bool) or not isinstance(end, int):
-                raise ValueError(f"Int: ends must be whole numbers, got {end!r}")
-        _check_ends("Int", self.low, self.high, self.log)
-
-    def distribution(self) -> BaseDistribution:
-        return IntDistribution(self.low, self.high, log=self.log)
-
-    def contains(self, value: Value) -> bool:
-        return _is_number(value) and isinstance(value, int) and self.low <= value <= self.high
-
-    def extremes(self) -> tuple[Value, ...]:
-        return (self.low, self.high)
-
-    def between(self, low: int, high: int) -> Int:
-        """The same kind of range with other ends."""
-        return Int(low, high, self.log)
-
-    def nearest(self, value: Value) -> Value:
-        return min(max(int(value), self.low), self.high)
-
-    def at(self, share: float) -> Value:
-        """The number at `share`, in [0, 1); each gets the same share, with `log` of the scale."""
-        return self.nearest(round(_along(self.low - 0.5, self.high + 0.5, share, self.log)))
-
-    def __str__(self) -> str:
-        return f"{self.low} .. {self.high} (whole{', log' if self.log else ''})"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of a few values; the order says nothing."""
-
-    options: tuple[Value, ...]
-
-    def __post_init__(self) -> None:
-        if not self.options:
-            raise ValueError("Choice: at least one option is needed, got ()")
-        if len(set(self.options)) < len(self.options):
-            raise ValueError(f"Choice: options must differ, got {self.options}")
-
-    def distribution(self) -> BaseDistribution:
-        return CategoricalDistribution(self.options)
-
-    def contains(self, value: Value) -> bool:
-        return any(value == option and type(value) is type(option) for option in self.options)
-
-    def extremes(self) -> tuple[Value, ...]:
-        return self.options
-
-    def nearest(self, value: Value) -> Value:
-        return value if self.contains(value) else self.options[0]
-
-    def at(self, share: float) -> Value:
-        """The option at `share`, in [0, 1); each gets the same share."""
-        return self.options[int(share * len(self.options))]
-
-    def __str__(self) -> str:
-        return " | ".join(str(option) for option in self.options)
-
-
-Range = Float | Int | Choice
 
 
 @dataclass(frozen=True)
@@ -200,6 +90,29 @@ class Space:
             nested.setdefault(role, {})[name] = value
         return nested
 
+    def dotted(self, nested: Nested) -> dict[str, Value]:
+        """Settings by role as values by dotted name: the inverse of `nest`."""
+        return {f"{role}.{key}": one for role, part in nested.items() for key, one in part.items()}
+
+    def searched(self, nested: Nested) -> dict[str, Value]:
+        """Those that are searched, by dotted name; KeyError where one is missing."""
+        dotted = self.dotted(nested)
+        return {name: dotted[name] for name in self.ranges}
+
+    def holds(self, nested: Nested) -> bool:
+        """Whether these settings could be proposed."""
+        dotted = self.dotted(nested)
+        if dotted.keys() != self.ranges.keys() | self.fixed.keys():
+            return False
+        fixed = all(dotted[name] == value for name, value in self.fixed.items())
+        return fixed and all(one.contains(dotted[name]) for name, one in self.ranges.items())
+
+    @property
+    def size(self) -> float:
+        """How many different settings there are: 1 where nothing is searched, else at least 2,
+        infinity where a real number is searched."""
+        return math.prod(one.size for one in self.ranges.values())
+
     def published_nested(self) -> Nested:
         """The published settings (with the fixed ones) by role; may leave out some settings."""
         return self.nest(self.published)
@@ -255,7 +168,7 @@ def _choices(name: str, options: Any) -> Choice:
 
 
 def _between(name: str, ends: list[Any], before: Range | None) -> Range:
-    if len(ends) != 2 or not all(_is_number(end) for end in ends):
+    if len(ends) != 2 or not all(is_number(end) for end in ends):
         raise ValueError(
             f"{name}: a range must be [low, high] with two numbers, got {ends}; "
             "several values are {choices = [...]}"
@@ -272,20 +185,3 @@ def _between(name: str, ends: list[Any], before: Range | None) -> Range:
                 return Int(low, high) if whole else Float(float(low), float(high))
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-def _along(low: float, high: float, share: float, log: bool) -> float:
-    if log:
-        return math.exp(_along(math.log(low), math.log(high), share, log=False))
-    return low + share * (high - low)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool)
-
-
-def _check_ends(kind: str, low: float, high: float, log: bool) -> None:
-    if not low < high:
-        raise ValueError(f"{kind}: low must be less than high, got {low} and {high}")
-    if log and low <= 0:
-        raise ValueError(f"{kind}: a log range must start above 0, got {low}")

@@ -1,0 +1,72 @@
+"""A space in which the settings of one stage are chosen as a whole, from a few sets of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from spaces.ranges import Choice, Value
+from spaces.space import Nested, Space
+
+_T = TypeVar("_T")
+
+INDEX = "pool"  # what the place among the sets is called: "pruner.pool"
+
+
+@dataclass(frozen=True)
+class Pooled(Space):
+    """`role`'s settings are one of `entries`; what is searched is the entry's index.
+
+    Proposed settings hold the entry itself, as if each of them had been searched.
+    """
+
+    role: str = ""
+    entries: tuple[Mapping[str, Value], ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Read-only views do not pickle; plain dicts do."""
+        views = (dict(self.ranges), dict(self.published), dict(self.fixed))
+        return (Pooled, (*views, self.role, self.entries))
+
+    @classmethod
+    def of(cls, space: Space, role: str, entries: Sequence[Mapping[str, Value]]) -> Pooled:
+        """`space` with the role's settings, searched and fixed ones, replaced by an index.
+
+        A single entry leaves nothing to choose; the first one is what is tried first.
+        """
+        if not entries:
+            raise ValueError(f"Pooled: a pool of {role} needs at least one entry, got none")
+        index = f"{role}.{INDEX}"
+        ranges, published = _others(space.ranges, role), _others(space.published, role)
+        fixed = _others(space.fixed, role)
+        if len(entries) == 1:
+            return cls(ranges, published, {**fixed, index: 0}, role, tuple(entries))
+        choice = Choice(tuple(range(len(entries))))
+        first = {index: 0, **published}
+        return cls({index: choice, **ranges}, first, fixed, role, tuple(entries))
+
+    def nest(self, searched: Mapping[str, Value]) -> Nested:
+        nested = super().nest(searched)
+        if INDEX in nested.get(self.role, {}):
+            nested[self.role] = dict(self.entries[nested[self.role][INDEX]])
+        return nested
+
+    def dotted(self, nested: Nested) -> dict[str, Value]:
+        """KeyError where the role's settings are no entry."""
+        index = self.index(nested)
+        if index is None:
+            raise KeyError(f"{self.role}: {nested.get(self.role)} is no entry of the pool")
+        return super().dotted({**nested, self.role: {INDEX: index}})
+
+    def holds(self, nested: Nested) -> bool:
+        return self.index(nested) is not None and super().holds(nested)
+
+    def index(self, nested: Nested) -> int | None:
+        """Which entry the role's settings are; None where they are none."""
+        part = dict(nested.get(self.role, {}))
+        return next((i for i, entry in enumerate(self.entries) if dict(entry) == part), None)
+
+
+def _others(part: Mapping[str, _T], role: str) -> dict[str, _T]:
+    return {name: one for name, one in part.items() if not name.startswith(f"{role}.")}
