@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from trainables.data.registry import DataSet
 
 app = typer.Typer(help="Data sets on this machine.", no_args_is_help=True)
 
@@ -20,7 +23,15 @@ def get(
     """Downloads a data set into FAIRFRONT_DATA; goes on where an earlier download stopped."""
     from trainables.data.download import REMOTES, DownloadError
     from trainables.data.download import get as download
+    from trainables.data.folder import data_folder
+    from trainables.data.registry import DATASETS
 
+    if name in DATASETS and DATASETS[name].by_hand:
+        wanted = ", ".join(DATASETS[name].missing(data_folder())) or "nothing any more"
+        raise UserError(
+            f"data get: {name} cannot be downloaded by a program, fetch it by hand from "
+            f"{DATASETS[name].source}; {data_folder()} needs {wanted}"
+        )
     if name not in REMOTES:
         raise UserError(unknown("data set to download", name, REMOTES))
     try:
@@ -42,12 +53,12 @@ def list_sets() -> None:
     folder = data_folder()
     typer.echo(f"folder: {folder}")
     for name, one in DATASETS.items():
-        typer.echo(f"{name}: {_state(folder, one.files)} ({one.summary})")
+        typer.echo(f"{name}: {_state(one, folder)} ({one.summary})")
 
 
-def _state(folder: Path, files: tuple[str, ...]) -> str:
-    missing = [file for file in files if not (folder / file).is_file()]
-    if not files:
+def _state(one: DataSet, folder: Path) -> str:
+    missing = one.missing(folder)
+    if not one.files:
         return "needs no files"
     return f"missing {', '.join(missing)}" if missing else "ready"
 

@@ -15,11 +15,7 @@ from trainables.data.registry import DATASETS
 @pytest.mark.parametrize("name", sorted(presets()))
 def test_a_preset_opens_and_its_network_takes_its_data(name):
     config = Config.load(name)
-    missing = [
-        file
-        for file in DATASETS[str(config.data.name)].files
-        if not (data_folder() / file).is_file()
-    ]
+    missing = DATASETS[str(config.data.name)].missing(data_folder())
     if missing:
         pytest.skip(f"{missing[0]} is not in {data_folder()}")
 

@@ -160,7 +160,9 @@ def check_inputs(who: str, inputs: NDArray[Any] | pd.DataFrame, *, missing_allow
             f"{who}: inputs must be numbers with at least 2 dimensions, "
             f"got dtype {inputs.dtype} and shape {inputs.shape}"
         )
-    bad = np.zeros(inputs.shape, bool) if inputs.dtype.kind != "f" else ~np.isfinite(inputs)
+    if inputs.dtype.kind != "f":
+        return
+    bad = ~np.isfinite(inputs)
     if bad.any():
         place = f"column {int(np.argwhere(bad)[0][1])}" if inputs.ndim == 2 else "the images"
         raise ValueError(f"{who}: inputs must be finite, got {bad.sum()} NaN or inf, in {place}")

@@ -23,16 +23,20 @@ def data_folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "fairfront" / "data"
 
 
-def find_file(name: str, relative: str, source: str, folder: Path | None = None) -> Path:
+def find_file(
+    name: str, relative: str, source: str, folder: Path | None = None, *, download: bool = True
+) -> Path:
     """The file `relative` of the data set `name`; `source` is the page that it comes from.
 
-    Raises MissingDataError saying which file, where to put it, and how to get it.
+    `download` says whether `fairfront data get` can fetch it. Raises MissingDataError saying which
+    file, where to put it, and how to get it.
     """
     path = (folder or data_folder()) / relative
     if not path.is_file():
+        get = f"run `fairfront data get {name}`, or " if download else ""
         raise MissingDataError(
-            f"{name}: needs the file {path}, which is missing; run `fairfront data get {name}`, "
-            f"or put it there from {source} (the folder is set by {VARIABLE})"
+            f"{name}: needs the file {path}, which is missing; {get}put it there from {source} "
+            f"(the folder is set by {VARIABLE})"
         )
     return path
 

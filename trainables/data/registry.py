@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from trainables.data import adult, cifar10s, compas, digits
+from trainables.data import adult, celeba, cifar10s, compas, digits
 from trainables.data.fair_data import FairData
 from trainables.data.naming import nearest
 
@@ -23,6 +24,15 @@ class DataSet:
     source: str  # the official page
     files: tuple[str, ...] = ()  # needed, inside the data folder
     groups: tuple[str, ...] = ()  # names of its attributes
+    either: tuple[str, ...] = ()  # one of these files or folders is needed too
+    by_hand: bool = False  # its page gives the files to people only
+
+    def missing(self, folder: Path) -> tuple[str, ...]:
+        """What is still to be put into the data folder."""
+        absent = [file for file in self.files if not (folder / file).is_file()]
+        if self.either and not any((folder / path).exists() for path in self.either):
+            absent.append(" or ".join(self.either))
+        return tuple(absent)
 
 
 DATASETS: dict[str, DataSet] = {
@@ -52,6 +62,15 @@ DATASETS: dict[str, DataSet] = {
         cifar10s.SOURCE,
         files=tuple(cifar10s.CHECKSUMS),
         groups=("domain",),
+    ),
+    "celeba": DataSet(
+        celeba.load,
+        "202,599 photos of faces with 40 attributes: one to predict, others as groups",
+        celeba.SOURCE,
+        files=(celeba.ATTRIBUTES, celeba.PARTITION),
+        groups=("Male", "skin"),
+        either=celeba.IMAGES,
+        by_hand=True,
     ),
 }
 
