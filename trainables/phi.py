@@ -19,6 +19,7 @@ def held_back_phi(
     objective: Objective,
     seed: int,
     limit: float | None = None,
+    resamples: int = RESAMPLES,
 ) -> float:
     """The performance if bias < limit, else 0 (Zhang, Gao, Huang, ECCV 2022, eq. 1).
 
@@ -38,8 +39,8 @@ def held_back_phi(
         performance = objective.performance_measure.compute(counts.table)
         bias = objective.bias_measure.bias(counts.table)
         return float(np.where(bias < limit, np.nan_to_num(performance), 0.0))
-    drawn = resample(counts.histogram, RESAMPLES, np.random.default_rng(seed))
+    drawn = resample(counts.histogram, resamples, np.random.default_rng(seed))
     priors = data.priors.double().cpu().numpy()
     performance, bias = objective.judge(tables_at_all_thresholds(drawn), priors)
-    phi = np.where(bias < limit, np.nan_to_num(performance), 0.0)  # (10, 1001)
+    phi = np.where(bias < limit, np.nan_to_num(performance), 0.0)  # (resamples, 1001)
     return float(phi.mean(axis=0).max())
