@@ -20,6 +20,7 @@ from search import (
     cli_data,
     cli_gc,
     cli_replay,
+    cli_reproduce,
     cli_ui,
 )
 from search.cli_folder import JOURNAL, Folder, check_run, show_end
@@ -64,6 +65,7 @@ app.command("audit")(cli_audit.audit)
 app.command("confirm")(cli_confirm.confirm)
 app.command("compare")(cli_compare.compare)
 app.command("gc")(cli_gc.gc)
+app.command("reproduce")(cli_reproduce.reproduce)
 app.command("ui")(cli_ui.ui)
 
 

@@ -1,0 +1,133 @@
+"""Opens the test split for a whole table at once, after all of its training has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from search.confirm import candidate_on_test, dense_on_test
+from search.errors import UserError
+from search.front import view_of
+from search.ledger import record_opening
+from search.problem import Problem, open_problem
+from search.reproduce.choose import Chosen, chosen_trials
+from search.reproduce.plan import Kind, Plan
+from search.reproduce.runner import is_complete
+from search.reproduce.tables import Column
+from search.run_folder import RunFolder, write_json
+from trainables.world import World
+
+COLUMNS_OF: tuple[Kind, ...] = ("published", "tuned")
+_KEPT = ("performance", "bias", "sparsity", "measures", "prediction_shares")
+
+Entry = dict[str, Any]  # of one row, one kind of settings and one seed
+Entries = dict[str, dict[str, list[Entry]]]  # kind -> row -> entries by seed
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A search that has ended, and what stands for each of its methods."""
+
+    kind: Kind
+    seed: int
+    folder: RunFolder
+    chosen: list[Chosen]
+
+
+def evaluated(plan: Plan, kinds: tuple[Kind, ...], table_id: str) -> dict[str, dict[str, Any]]:
+    """Column -> its opening (the how-manieth of these test rows), objective, tuning and entries.
+
+    Everything that will be looked at is written to `chosen.json` before test is opened.
+    Raises UserError where a search has not ended or its data have changed.
+    """
+    runs = {column.name: list(_runs(plan, column, kinds)) for column in plan.table.columns}
+    write_json(
+        plan.out / "chosen.json",
+        {
+            name: [
+                {"kind": run.kind, "seed": run.seed, "chosen": [asdict(one) for one in run.chosen]}
+                for run in of_column
+            ]
+            for name, of_column in runs.items()
+        },
+    )
+    return {
+        column.name: _column(plan, column, runs[column.name], table_id)
+        for column in plan.table.columns
+    }
+
+
+def _runs(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> Iterator[_Run]:
+    for kind in COLUMNS_OF:
+        for seed in plan.seeds if kind in kinds else ():
+            folder = plan.folder(kind, column, seed)
+            if kind == "tuned" and not folder.exists():
+                continue  # no method had better settings than the published ones
+            if not is_complete(folder):
+                raise UserError(f"reproduce: {folder} has not ended; the same command goes on")
+            run = RunFolder(folder)
+            yield _Run(kind, seed, run, chosen_trials(run))
+
+
+def _column(plan: Plan, column: Column, runs: list[_Run], table_id: str) -> dict[str, Any]:
+    problem = open_problem(runs[0].folder.config())
+    facts = runs[0].folder.facts()
+    for run in runs:
+        if run.folder.facts()["hashes"] != problem.prepared.hashes:
+            raise UserError(f"reproduce: the data of {run.folder.path} have changed since it ran")
+    opening = record_opening(facts["hashes"]["test"], table_id, plan.table.name)
+    entries: Entries = {}
+    for run in runs:
+        _add(plan, run, problem, entries)
+    return {
+        "opening": opening,
+        "data": facts["data"],
+        "groups": facts["group_names"],
+        "objective": facts["objective"],
+        "rows_of_splits": facts["rows"],
+        "entries": entries,
+    }
+
+
+def _add(plan: Plan, run: _Run, problem: Problem, entries: Entries) -> None:
+    """The values of one run's networks on test."""
+    view = view_of(run.folder.facts())
+    dense = run.folder.dense(problem.untrained())
+    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
+    by_method = {one.method: one for one in run.chosen}
+    of_dense = dense_on_test(run.folder, world, view)
+    needs_group = {one["label"]: one["needs_group"] for one in run.folder.front()["references"]}
+    tolerance = view.objective.tolerance
+    for row in plan.table.rows:
+        into = entries.setdefault((row.reference and "published") or run.kind, {})
+        of_row = into.setdefault(row.name, [])
+        if row.reference is not None:
+            if row.reference in of_dense and run.seed not in {one["seed"] for one in of_row}:
+                entry = _of_test(of_dense[row.reference], tolerance)
+                of_row.append(
+                    {
+                        **{"seed": run.seed, "learns_from": "nothing", "settings": {}},
+                        "needs_group": needs_group[row.reference],
+                        **entry,
+                    }
+                )
+        elif row.method in by_method:
+            chosen = by_method[row.method]
+            of_row.append({"seed": run.seed, **_of_chosen(chosen, run, world, view, tolerance)})
+
+
+def _of_chosen(
+    chosen: Chosen, run: _Run, world: World, view: Any, tolerance: float
+) -> Mapping[str, Any]:
+    facts = {key: value for key, value in asdict(chosen).items() if key != "method"}
+    if chosen.candidate is None or chosen.sparsity is None:
+        return {**facts, "test": None, "kept": False}
+    store = run.folder.candidates
+    test = candidate_on_test(store, chosen.candidate, world, view, chosen.sparsity)
+    return {**facts, **_of_test(test, tolerance)}
+
+
+def _of_test(test: Mapping[str, Any], tolerance: float) -> dict[str, Any]:
+    kept = test["bias"] is not None and test["bias"] < tolerance
+    return {"test": {key: test[key] for key in _KEPT}, "kept": kept}

@@ -1,0 +1,100 @@
+"""A table as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from search.reproduce.wording import (
+    PAPER_WORD,
+    Text,
+    access,
+    difference,
+    facts,
+    footnotes,
+    headings,
+    measured,
+    printed,
+    seeds_kept,
+    shown_kinds,
+)
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def page(results: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
+    """The whole document; `figures` holds the PNG of each column."""
+    title = escape(results["title"])
+    numbers = footnotes(results)
+    style = files("analysis").joinpath("report.css").read_text("utf-8")
+    body = [f"<h1>{title}</h1>"]
+    for column in results["columns"]:
+        picture = base64.b64encode(figures[column]).decode()
+        body.append(f"<h2>{escape(column)}</h2>{_table(results, column, numbers)}")
+        body.append(
+            f'<p><img alt="Accuracy over bias, {escape(column)}" style="max-width:100%" '
+            f'src="data:image/png;base64,{picture}"></p>'
+        )
+    notes = "".join(
+        f"<li>{escape(row['name'])}: {escape(note)}</li>"
+        for row in results["rows"]
+        for note in row["notes"]
+    )
+    body.append(f"<ol>{notes}</ol>" if notes else "")
+    said = [escape(note) for note in results["notes"]] + [_inline(one) for one in facts(results)]
+    body.append("<ul>" + "".join(f"<li>{one}</li>" for one in said) + "</ul>")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{style}</style></head>"
+        f"<body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
+def _table(results: Mapping[str, Any], column: str, numbers: Mapping[str, list[int]]) -> str:
+    words, kinds = headings(results, column), shown_kinds(results)
+    first = escape(results["rows"][0]["name"])
+    groups = f'<th></th><th colspan="{len(words)}">paper</th>' + "".join(
+        f'<th colspan="{len(words) + 2}">ours, {kind}</th>' for kind in kinds
+    )
+    head = ["row", *(PAPER_WORD[quantity] for quantity in words)]
+    for _ in kinds:
+        head += [*words.values(), "kept", f"bias less {first}'s"]
+    head += ["learns from", "needs group"]
+    tolerance = results["columns"][column]["objective"]["tolerance"]
+    lines = []
+    for row in results["rows"]:
+        cell = row["cells"][column]
+        marks = "".join(f"<sup>{number}</sup>" for number in numbers[row["name"]])
+        ours = "" if row["in_paper"] else ' <span class="muted">(ours)</span>'
+        line = [f"{escape(row['name'])}{ours}{marks}"]
+        line += [_set(printed(cell, PAPER_WORD[quantity])) for quantity in words]
+        for kind in kinds:
+            line += [_set(measured(cell, kind, quantity, tolerance)) for quantity in words]
+            line += [escape(seeds_kept(cell, kind)), escape(difference(cell, kind))]
+        lines.append([*line, escape(access(row)), "yes" if row["needs_group"] else "no"])
+    rows = "".join("<tr>" + "".join(f"<td>{one}</td>" for one in line) + "</tr>" for line in lines)
+    heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
+    return (
+        f'<div class="scroll"><table><thead><tr class="groups">{groups}<th></th><th></th></tr>'
+        f"<tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _set(cell: Text) -> str:
+    text = escape(cell.text)
+    if cell.bold:
+        return f"<b>{text}</b>"
+    return f"<del>{text}</del>" if cell.struck else text
+
+
+def _inline(sentence: str) -> str:
+    """The little Markdown that the sentences below a table use."""
+    html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(sentence))
+    html = re.sub(r"~~(.+?)~~", r"<del>\1</del>", html)
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", html)

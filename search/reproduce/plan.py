@@ -1,0 +1,182 @@
+"""Which searches a table consists of, and the config of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from search.config import Config
+from search.problem import method_spaces
+from search.reproduce.tables import Column, Table
+from spaces.space import Nested
+from trainables.methods import METHODS
+from trainables.spec import STAGES, Spec, correction_of
+from trainables.stage import settings_dict
+
+Kind = Literal["published", "tuning", "tuned"]
+TUNING_SEED = 1000  # apart from those that the settings are then tried with
+QUICK_EPOCHS = 4  # of a stage
+QUICK_TRIALS = 2  # per method
+QUICK_SEEDS = 2
+_LENGTHS = {"epochs": QUICK_EPOCHS, "max_epochs": 10 * QUICK_EPOCHS}  # of fine-tuning, of training
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a table is run; what the table's own file says stands where nothing is given."""
+
+    seeds: int
+    trials: int  # per method
+    rows: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()  # of every column's experiment
+    quick: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        table: Table,
+        *,
+        seeds: int | None = None,
+        trials: int | None = None,
+        rows: Sequence[str] = (),
+        changes: Sequence[str] = (),
+        quick: bool = False,
+    ) -> Options:
+        return cls(
+            seeds or (QUICK_SEEDS if quick else table.seeds),
+            trials or (QUICK_TRIALS if quick else table.trials),
+            tuple(rows),
+            (*(table.quick if quick else ()), *changes),
+            quick,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The searches of a table: for each column one per seed at published settings, one that
+    tunes, and one per seed with what it found."""
+
+    table: Table  # with the rows that are to be run
+    options: Options
+    out: Path
+
+    @property
+    def seeds(self) -> range:
+        return range(self.options.seeds)
+
+    def folder(self, kind: Kind, column: Column, seed: int | None = None) -> Path:
+        end = "" if seed is None else f"-seed{seed}"
+        return self.out / "runs" / f"{kind}-{column.name.replace('%', '')}{end}"
+
+    def experiment(self, column: Column) -> Config:
+        """The column's experiment with all methods of the table and the options' changes."""
+        changes = [
+            *self.options.changes,
+            "tracking.enabled=false",
+            f"search.methods={self._methods}",
+        ]
+        config = self.table.config(column, changes)
+        return _shortened(config) if self.options.quick else config
+
+    def published(self, column: Column) -> dict[str, Nested]:
+        """Every method's published settings in this column, written out."""
+        config = self.experiment(column)
+        return {method: _published(config, method) for method in self._methods}
+
+    def tunable(self, column: Column) -> list[str]:
+        """The methods with something to search."""
+        spaces = method_spaces(self.experiment(column))
+        return [method for method in self._methods if spaces[method].ranges]
+
+    def fixed(self, column: Column, seed: int, settings: Mapping[str, Nested]) -> Config:
+        """One trial of each method of `settings` with exactly these settings."""
+        methods = _long_ones_first(list(settings))
+        return _changed(
+            self.experiment(column),
+            seed=seed,
+            space=dict(settings),
+            search={
+                **{"methods": methods, "trials": len(methods)},
+                **{"sampler": "random", "scheduler": "none"},
+            },
+        )
+
+    def tuning(self, column: Column) -> Config:
+        """The search for better settings; every method gets the same number of trials.
+
+        No trial is stopped: eight per method are too few for a scheduler to learn from, and what
+        is compared is what the settings reach, not what a scheduler leaves of them.
+        """
+        methods = _long_ones_first(self.tunable(column))
+        return _changed(
+            self.experiment(column),
+            seed=TUNING_SEED,
+            search={
+                **{"methods": methods, "trials": self.options.trials * len(methods)},
+                **{"sampler": "tpe", "scheduler": "none"},
+            },
+        )
+
+    @property
+    def _methods(self) -> list[str]:
+        return self.table.methods
+
+
+def _published(config: Config, method: str) -> Nested:
+    """The space's published values where it has some, the settings' own defaults elsewhere; what
+    is neither searched nor changed is left out."""
+    space = method_spaces(config)[method]
+    spec = Spec.from_config(
+        {
+            **{"trial": "published", "method": method, "seed": 0},
+            "settings": space.published_nested(),
+            "correction": correction_of(method, {"name": "threshold"}),
+        }
+    )
+    said = {*space.ranges, *space.fixed}
+    return {
+        stage.role: {
+            name: value
+            for name, value in settings_dict(stage.settings).items()
+            if f"{stage.role}.{name}" in said
+        }
+        for stage in spec.stages
+    }
+
+
+def _shortened(config: Config) -> Config:
+    """Every stage of the config's methods cut down to a few epochs."""
+    space: dict[str, dict[str, dict[str, Any]]] = {
+        role: {name: dict(part) for name, part in parts.items()}
+        for role, parts in config.space.items()
+    }
+    stages = {stage for method in config.search.methods for stage in METHODS[method].stages}
+    for role, name in sorted(stages):
+        known = {one.name for one in fields(STAGES[role][name])}
+        for length in known & _LENGTHS.keys():
+            space.setdefault(role, {}).setdefault(name, {})[length] = _LENGTHS[length]
+    return _changed(config, space=space)
+
+
+def _changed(config: Config, *, search: Mapping[str, Any] | None = None, **values: Any) -> Config:
+    """`config` with other values, checked like a file."""
+    plain = config.model_dump(mode="json", exclude_none=True)
+    return Config.model_validate(
+        {**plain, **values, "search": {**plain["search"], **(search or {})}}
+    )
+
+
+def _long_ones_first(methods: Sequence[str]) -> list[str]:
+    """Those with many stages first, every other place for one that trains from scratch or prunes
+    nothing: two that start with the same discovery would wait for each other."""
+    by_length = sorted(methods, key=lambda method: -len(METHODS[method].stages))
+    pruning = [m for m in by_length if len(METHODS[m].stages) > 1]
+    single = sorted(
+        (m for m in by_length if len(METHODS[m].stages) == 1),
+        key=lambda method: METHODS[method].stages[0][0] != "dense",
+    )
+    mixed = [one for pair in zip(pruning, single, strict=False) for one in pair]
+    rest = max(pruning, single, key=len)[min(len(pruning), len(single)) :]
+    return [*mixed, *rest]

@@ -1,0 +1,170 @@
+"""Runs the searches of a table one after the other, so that it can be stopped anywhere."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from search.cluster import check_cluster, connected
+from search.config import Config
+from search.errors import UserError
+from search.experiment import resume, run
+from search.journal import Event, read_events
+from search.machines import local_cpus
+from search.problem import open_problem
+from search.reproduce.choose import best_by_method, chosen_trials
+from search.reproduce.plan import Kind, Plan
+from search.reproduce.tables import Column
+from search.run_folder import RunFolder
+from spaces.space import Nested
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One search of the table, about to start or to go on."""
+
+    kind: Kind
+    column: Column
+    seed: int
+    folder: Path
+    config: Config
+
+
+def train(plan: Plan, kinds: tuple[Kind, ...], tell: Listener) -> None:
+    """Runs whatever is missing of the plan's searches; what has ended stays.
+
+    `tell` hears every event of every search, and `step` events before and `step_end` after each.
+    Raises KeyboardInterrupt on Ctrl-C: called again, it goes on.
+    """
+    first = plan.experiment(plan.table.columns[0])
+    gpu = first.resources.gpu
+    check_cluster(gpu, None)
+    with connected(None, cpus=local_cpus(first), gpus=gpu > 0):
+        for column in plan.table.columns:
+            if gpu == 0:
+                _train_dense(plan, column, kinds, tell)
+            for step in _steps(plan, column, kinds):
+                _take(step, tell)
+
+
+def searches(plan: Plan, kinds: tuple[Kind, ...]) -> int:
+    """How many searches a table has at most."""
+    per_column = plan.options.seeds * ("published" in kinds) + ("tuned" in kinds) * (
+        1 + plan.options.seeds
+    )
+    return len(plan.table.columns) * per_column
+
+
+def _steps(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> Iterator[Step]:
+    if "published" in kinds:
+        settings = plan.published(column)
+        for seed in plan.seeds:
+            folder = plan.folder("published", column, seed)
+            yield Step("published", column, seed, folder, plan.fixed(column, seed, settings))
+    if "tuned" in kinds and plan.tunable(column):
+        config = plan.tuning(column)
+        yield Step("tuning", column, config.seed, plan.folder("tuning", column), config)
+        settings = tuned_settings(plan, column, kinds)
+        for seed in plan.seeds if settings else ():
+            folder = plan.folder("tuned", column, seed)
+            yield Step("tuned", column, seed, folder, plan.fixed(column, seed, settings))
+
+
+def tuned_settings(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> dict[str, Nested]:
+    """The best settings that the column's tuning search has found for each method; without those
+    whose best were the published ones, where these are run anyway."""
+    best = best_by_method(chosen_trials(RunFolder(plan.folder("tuning", column))))
+    if "published" not in kinds:
+        return {method: trial.settings for method, trial in best.items()}
+    published = plan.published(column)
+    return {
+        method: trial.settings
+        for method, trial in best.items()
+        if flat(trial.settings) != flat(published[method])
+    }
+
+
+def flat(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Nested settings by dotted names; roles without any say nothing."""
+    return {f"{role}.{name}": one for role, part in settings.items() for name, one in part.items()}
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a search has run all of its trials and written its front."""
+    if not (folder / "front.json").exists():
+        return False
+    ends = [
+        event for event in read_events(folder / "journal.jsonl") if event["event"] == "search_end"
+    ]
+    return bool(ends) and ends[-1]["left"] == 0
+
+
+def _take(step: Step, tell: Listener) -> None:
+    done = is_complete(step.folder)
+    facts = {"kind": step.kind, "column": step.column.name, "seed": step.seed}
+    trials = step.config.search.trials
+    tell({"event": "step", **facts, "trials": trials, "done": done})
+    if done:
+        return
+    begin = time.monotonic()
+    try:
+        _run_or_resume(step, tell)
+    except UserError as error:
+        raise UserError(f"{step.kind}, {step.column.name}, seed {step.seed}: {error}") from error
+    tell({"event": "step_end", **facts, "seconds": time.monotonic() - begin})
+
+
+def _run_or_resume(step: Step, tell: Listener) -> None:
+    if _has_begun(step.folder):
+        resume(step.folder, on_event=tell)
+        return
+    shutil.rmtree(step.folder, ignore_errors=True)  # cut off before its first trial
+    run(step.config, out=step.folder, on_event=tell)
+
+
+def _has_begun(folder: Path) -> bool:
+    with suppress(UserError):  # no journal, or none with a dense net
+        RunFolder(folder).dense_event()
+        return True
+    return False
+
+
+def _train_dense(plan: Plan, column: Column, kinds: tuple[Kind, ...], tell: Listener) -> None:
+    """Fills the cache with the dense nets of a column, as many at once as there are CPUs: the
+    searches would train them one by one, each with its workers idle."""
+    configs = [
+        plan.fixed(column, seed, plan.published(column))
+        for seed in plan.seeds
+        if not _has_begun(plan.folder(kinds[0], column, seed))
+    ]
+    if "tuned" in kinds and not _has_begun(plan.folder("tuning", column)):
+        configs.append(plan.tuning(column))
+    if not configs:
+        return
+    tell({"event": "dense_start", "column": column.name, "nets": len(configs)})
+    begin = time.monotonic()
+    task = ray.remote(num_cpus=configs[0].resources.cpu)(_dense_to_cache)
+    running = [task.remote(config) for config in configs]
+    while running:
+        done, running = ray.wait(running)
+        try:
+            ray.get(done)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+        tell({"event": "dense_net", "left": len(running)})
+    tell({"event": "dense_end", "seconds": time.monotonic() - begin})
+
+
+def _dense_to_cache(config: Config) -> None:
+    """Runs in a worker."""
+    problem = open_problem(config)
+    problem.dense(problem.untrained())
