@@ -50,4 +50,80 @@ METHODS: dict[str, Method] = {
         "mask discovery, then adversarial fine-tuning of the fair sub-network",
         "Zhang, Gao, Huang, ECCV 2022, section 3.3 (Prune + AdvFt)",
     ),
+    "noise_graft": Method(
+        (("pruner", "mask_discovery"), ("recovery", "noise_graft")),
+        "mask discovery, then noise in place of the corrupted weights and fair tuning of all",
+        "Zhang, Gao, Huang, ECCV 2022, section 3.3 (NoiseGraft)",
+    ),
+    "internal_graft": Method(
+        (("pruner", "mask_discovery"), ("recovery", "internal_graft")),
+        "mask discovery, then the strongest kept weights in place of the corrupted ones",
+        "Zhang, Gao, Huang, ECCV 2022, section 3.3 (InterGraft)",
+    ),
+    "external_graft": Method(
+        (
+            ("pruner", "mask_discovery"),
+            ("pruner", "mask_discovery"),
+            ("recovery", "external_graft"),
+        ),
+        "two mask discoveries, trained side by side, that exchange their weights",
+        "Zhang, Gao, Huang, ECCV 2022, section 3.3 (ExtGraft)",
+    ),
+    "netaug": Method(
+        (("pruner", "mask_discovery"), ("recovery", "netaug")),
+        "mask discovery, then the fair sub-network trained inside larger ones",
+        "Zhang, Gao, Huang, ECCV 2022, section 3.3 (NetAug)",
+    ),
+    "distil_advft": Method(
+        (("recovery", "adversarial"), ("distillation", "distillation")),
+        "a mask over the dense net that imitates its adversarially fine-tuned copy",
+        "Zhang, Gao, Huang, ECCV 2022, section 4.4 (teacher Adv.Ft)",
+    ),
+    "distil_extgraft": Method(
+        (
+            ("pruner", "mask_discovery"),
+            ("pruner", "mask_discovery"),
+            ("recovery", "external_graft"),
+            ("distillation", "distillation"),
+        ),
+        "a mask over the dense net that imitates the grafted network",
+        "Zhang, Gao, Huang, ECCV 2022, section 4.4 (teacher ExtGraft)",
+    ),
+    "distil_netaug": Method(
+        (
+            ("pruner", "mask_discovery"),
+            ("recovery", "netaug"),
+            ("distillation", "distillation"),
+        ),
+        "a mask over the dense net that imitates the augmented sub-network",
+        "Zhang, Gao, Huang, ECCV 2022, section 4.4 (teacher NetAug)",
+    ),
+    "random_perturbation": Method(
+        (("recovery", "random_perturbation"),),
+        "the best of many randomly perturbed copies of the dense net",
+        "Savani, White, Govindarajulu, NeurIPS 2020, algorithm 1",
+    ),
+    "layerwise": Method(
+        (("recovery", "layerwise"),),
+        "one of the dense net's last layers, optimised without gradients",
+        "Savani, White, Govindarajulu, NeurIPS 2020, section 4.2",
+    ),
+    "reject_option": Method(
+        (("pruner", "keep_all"), ("recovery", "as_is")),
+        "the dense net as it is; uncertain decisions go to the disadvantaged group's favour",
+        "Kamiran, Karim, Zhang, ICDM 2012 (ROC)",
+        correction="reject_option",
+    ),
+    "equalized_odds": Method(
+        (("pruner", "keep_all"), ("recovery", "as_is")),
+        "the dense net as it is; decisions are flipped at random until the groups' rates agree",
+        "Hardt, Price, Srebro, NIPS 2016 (EqOdds)",
+        correction="equalized_odds",
+    ),
+    "calibrated_odds": Method(
+        (("pruner", "keep_all"), ("recovery", "as_is")),
+        "the dense net as it is; one group's scores are withheld at random",
+        "Pleiss et al., NIPS 2017 (CalibEqOdds)",
+        correction="calibrated_odds",
+    ),
 }

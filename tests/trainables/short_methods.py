@@ -5,6 +5,8 @@ DISCOVERY = {
     **{"beta": 0.5, "logit_init": 1.0},
 }
 ADVERSARIAL = {"epochs": 4, "lr": 0.1, "batch_size": 20}
+GRAFT = {"epochs": 3, "lr": 0.05, "batch_size": 20}
+DISTILLATION = {"epochs": 3, "lr": 0.2, "logit_init": 1.0, "batch_size": 20}
 
 SHORT = {
     "dense_threshold": {},
@@ -16,6 +18,18 @@ SHORT = {
     "adv_ft": {"recovery": ADVERSARIAL},
     "prune_as_is": {"pruner": DISCOVERY},
     "prune_advft": {"pruner": DISCOVERY, "recovery": {**ADVERSARIAL, "bias_from": "soft"}},
+    "noise_graft": {"pruner": DISCOVERY, "recovery": {**GRAFT, "decay": 0.9}},
+    "internal_graft": {"pruner": DISCOVERY, "recovery": GRAFT},
+    "external_graft": {"pruner": DISCOVERY, "recovery": GRAFT},
+    "netaug": {"pruner": DISCOVERY, "recovery": {**GRAFT, "diversity": 0.2}},
+    "distil_advft": {"recovery": ADVERSARIAL, "distillation": DISTILLATION},
+    "distil_extgraft": {"pruner": DISCOVERY, "recovery": GRAFT, "distillation": DISTILLATION},
+    "distil_netaug": {"pruner": DISCOVERY, "recovery": GRAFT, "distillation": DISTILLATION},
+    "random_perturbation": {"recovery": {"tries": 21}},
+    "layerwise": {"recovery": {"tensors": 2, "calls": 4}},
+    "reject_option": {},
+    "equalized_odds": {},
+    "calibrated_odds": {},
 }
 EPOCHS = {
     "dense_threshold": 1 + 1,
@@ -24,4 +38,16 @@ EPOCHS = {
     "adv_ft": 4,
     "prune_as_is": 3 + 1,
     "prune_advft": 3 + 4,
+    "noise_graft": 3 + 3,
+    "internal_graft": 3 + 3,
+    "external_graft": 3 + 3 + 3,
+    "netaug": 3 + 3,
+    "distil_advft": 4 + 3,
+    "distil_extgraft": 3 + 3 + 3 + 3,
+    "distil_netaug": 3 + 3 + 3,
+    "random_perturbation": 3,
+    "layerwise": 2,
+    "reject_option": 1 + 1,
+    "equalized_odds": 1 + 1,
+    "calibrated_odds": 1 + 1,
 }
