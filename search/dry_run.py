@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from search.config import Config
 from search.problem import Problem, open_problem
+from search.shared_pruners import pools_of
 from search.warm_start import earlier_runs
+from spaces.space import Value
 from trainables.data import Prepared
 
 
@@ -26,6 +28,7 @@ def describe(config: Config) -> Iterator[str]:
     yield from _data(problem.prepared, config)
     yield from (f"note: {note}" for note in problem.notes())
     yield from (f"note: {one.note()}" for one in earlier)
+    yield from _pools(problem)
     for method, space in problem.spaces.items():
         yield f"method {method}: {_share(problem, method)}"
         for name, one in space.ranges.items():
@@ -48,11 +51,24 @@ def _data(prepared: Prepared, config: Config) -> Iterator[str]:
 
 
 def _share(problem: Problem, method: str) -> str:
-    """How many trials it gets; a method with nothing to search takes one."""
+    """How many trials it gets: methods take turns, and none has more than different settings."""
     spaces = problem.spaces
     if not spaces[method].ranges:
         return "1 trial, nothing to search"
-    free = [name for name, space in spaces.items() if space.ranges]
-    left = problem.config.search.trials - (len(spaces) - len(free))
-    share, rest = divmod(max(0, left), len(free))
-    return f"{share + (free.index(method) < rest)} trials"
+    taken = dict.fromkeys(spaces, 0)
+    for _ in range(problem.config.search.trials):
+        left = [name for name, space in spaces.items() if taken[name] < space.size]
+        if left:
+            taken[min(left, key=taken.__getitem__)] += 1
+    return f"{taken[method]} trials"
+
+
+def _pools(problem: Problem) -> Iterator[str]:
+    for pool in pools_of(problem.spaces):
+        yield f"pool of {pool['stage']} for {', '.join(pool['methods'])}:"
+        for index, entry in enumerate(pool["entries"]):
+            yield f"  {index}: {', '.join(f'{name} {_short(one)}' for name, one in entry.items())}"
+
+
+def _short(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from search.samplers import Sampling
 from search.schedulers import SCHEDULERS, Policy
 from search.schedulers.journaling import JournalingScheduler
 from search.searchers import MethodSearcher
+from search.shared_pruners import with_pools
 from search.shipping import ship_by_value
 from search.studies import MethodStudy, Target
 from search.warm_start import earlier_runs
@@ -160,6 +161,7 @@ def reopened(
         raise UserError(
             f"{who}: the data of {folder.path} have changed since the search was started"
         )
+    problem = replace(problem, spaces=with_pools(problem.spaces, facts))
     return problem, folder.dense(problem.untrained())
 
 

@@ -16,6 +16,7 @@ from search.config import Config
 from search.dense_net import Trainer, dense_net
 from search.errors import UserError
 from search.schedulers.policy import Stopping
+from search.shared_pruners import notes_on, pooled, pools_of
 from spaces.compose import compose
 from spaces.space import Space
 from trainables.corrections import CORRECTIONS
@@ -91,6 +92,7 @@ class Problem:
             enough = f", more than the {tolerance:g} asked for: a promise may break on test"
         return [
             *self.prepared.notes,
+            *notes_on(self.spaces, self.config.search.shared_pruners),
             f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
             f"is {smallest:.3f} at worst, for decisions that are right half the time{enough}",
         ]
@@ -142,6 +144,7 @@ class Problem:
             "smallest_tolerance": prepared.smallest_tolerance,
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
+            "pools": pools_of(self.spaces),
         }
 
 
@@ -211,13 +214,14 @@ def _folder(config: Config) -> Path | None:
 
 
 def method_spaces(config: Config) -> dict[str, Space]:
-    """The space of each method of the config, with what [space] says of its stages, then of it."""
+    """The space of each method of the config, with what [space] says of its stages, then of it;
+    with shared pruners, an index stands for the pruner's settings."""
     spaces = {}
     for name in config.search.methods:
         stages = METHODS[name].stages
         of_stages = {role: config.space.get(role, {}).get(stage, {}) for role, stage in stages}
         spaces[name] = compose(stages).narrow(of_stages).narrow(config.space.get(name, {}))
-    return spaces
+    return pooled(spaces, config.search.shared_pruners, config.seed)
 
 
 def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:

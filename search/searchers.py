@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 
 from search.budget import Limits
 from search.record import Record
+from search.shared_pruners import shared_of
 from search.studies import MethodStudy
 from trainables.spec import Spec, correction_of
 
@@ -16,8 +17,9 @@ from trainables.spec import Spec, correction_of
 class MethodSearcher(Searcher):
     """Proposes trial configs; the methods take turns, so that budgets are equal.
 
-    A method with nothing to search takes one trial, and its share goes to the others. Trials that
-    a resumed search has left unfinished are proposed again before anything new.
+    A method with few different settings takes a trial for each, and the rest of its share goes to
+    the others. Trials that a resumed search has left unfinished are proposed again before anything
+    new.
     """
 
     def __init__(
@@ -50,10 +52,8 @@ class MethodSearcher(Searcher):
     @property
     def left(self) -> int:
         """How many trials are still to be proposed."""
-        open_methods = [m for m in self._studies if self._quota(m) > 0]
-        new = max(0, self._trials - len(self._record.trials)) if open_methods else 0
-        if all(not self._studies[m].space.ranges for m in open_methods):
-            new = min(new, len(open_methods))
+        quotas = sum(max(0, self._quota(method)) for method in self._studies)
+        new = min(quotas, max(0, self._trials - len(self._record.trials)))
         return len(self._again) + new
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
@@ -68,10 +68,12 @@ class MethodSearcher(Searcher):
             return str(Searcher.FINISHED)
         name = self._record.next_name()
         self._names[trial_id] = name
-        settings = self._studies[method].ask(name)
+        study = self._studies[method]
+        settings = study.ask(name)
         spec = {
             **{"trial": name, "method": method, "settings": settings, "seed": self._seed},
             "correction": correction_of(method, self._correction),
+            **shared_of(study.space, settings),
         }
         learns_from = Spec.from_config(spec).learns_from
         self._record.add(
@@ -101,12 +103,10 @@ class MethodSearcher(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: see `save`."""
 
-    def _quota(self, method: str) -> float:
-        """How far the method is from its share; at most 0 where it must not get more."""
-        done = self._record.started(method)
-        if not self._studies[method].space.ranges:
-            return 1 - done
-        return self._trials - done
+    def _quota(self, method: str) -> int:
+        """How many more trials the method may get: never more than it has different settings."""
+        most = min(self._trials, self._studies[method].space.size)
+        return int(most) - self._record.started(method)
 
     def _next_method(self) -> str | None:
         """The method with the fewest trials so far, in the order in which they were listed."""

@@ -200,6 +200,9 @@ class SearchConfig(Section):
     time_limit: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None  # seconds
     # Seconds of GPUs, or of CPU cores where a trial has no GPU, over all sessions and trials.
     budget: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None
+    # Pruners that learn choose their settings from so many sets, and methods share what each set
+    # leads to; None or 0: every trial has settings and a discovery of its own.
+    shared_pruners: Annotated[int, Field(ge=0)] | None = None
     warm_start: Names = ()  # folders of earlier runs on the same task, to learn from
     # Counts every candidate on the test split too: full-length trials for `fairfront replay`, to
     # tell what stopping them would have saved and lost. Such a run has no honest front.

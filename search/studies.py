@@ -110,7 +110,7 @@ class MethodStudy:
 
     def adopt(self, trial: str, settings: Nested) -> None:
         """Takes `trial` as asked with these settings: how a journal is replayed."""
-        self._study.enqueue_trial(self._searched(settings))
+        self._study.enqueue_trial(dict(self.space.searched(settings)))
         self._study.sampler = _none()
         asked = self._study.ask()
         self.space.ask(asked)
@@ -135,7 +135,7 @@ class MethodStudy:
         violation = self._target.violation(report, stopped=record.status == "stopped")
         self._study.add_trial(
             create_trial(
-                params=self._searched(record.spec["settings"]),
+                params=self.space.searched(record.spec["settings"]),
                 distributions=self.space.distributions(),
                 values=self._target.values(report),
                 constraints={"bias": violation},
@@ -157,10 +157,6 @@ class MethodStudy:
         seed = derived_seed(self._sampling.seed, "redrawn", self._proposed, attempt) % 2**32
         self._study.sampler = RandomSampler(seed=seed)
         return self._study.ask()
-
-    def _searched(self, settings: Nested) -> dict[str, Value]:
-        dotted = {f"{role}.{key}": v for role, part in settings.items() for key, v in part.items()}
-        return {name: dotted[name] for name in self.space.ranges}
 
 
 def _none() -> RandomSampler:

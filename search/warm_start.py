@@ -19,7 +19,7 @@ from search.problem import Problem
 from search.record import Record, TrialRecord
 from search.run_folder import RunFolder
 from search.studies import telling_report
-from spaces.space import Nested, Space
+from spaces.space import Space
 from trainables.objective import Objective
 
 _TOLD = ("performance", "bias", "sparsity", "feasible", "beats_trivial")
@@ -113,17 +113,8 @@ def _useless(trial: TrialRecord, spaces: Mapping[str, Space]) -> str | None:
         return "of methods with nothing to search"
     if trial.status == "running" or telling_report(trial) is None:
         return "failed or unfinished"
-    settings, space = trial.spec["settings"], spaces[trial.method]
-    return None if _inside(settings, space) else "with settings outside the ranges"
-
-
-def _inside(settings: Nested, space: Space) -> bool:
-    """Whether this search could propose these settings."""
-    dotted = {f"{role}.{key}": v for role, part in settings.items() for key, v in part.items()}
-    if dotted.keys() != space.ranges.keys() | space.fixed.keys():
-        return False
-    fixed = all(dotted[name] == value for name, value in space.fixed.items())
-    return fixed and all(one.contains(dotted[name]) for name, one in space.ranges.items())
+    inside = spaces[trial.method].holds(trial.spec["settings"])
+    return None if inside else "with settings outside the ranges"
 
 
 def _told(trial: TrialRecord, objective: Objective) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from search.journal import Event
 from search.replay.header import Ended, Header
 from search.replay.table import Table
-from spaces.space import Choice, Nested, Space, Value
+from spaces.space import Choice, Space, Value
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +87,6 @@ def coordinates(space: Space, settings: Mapping[str, Value]) -> list[float]:
             low, high, number = np.log(low), np.log(high), np.log(number)
         place.append((number - low) / (high - low))
     return place
-
-
-def searched(space: Space, nested: Nested) -> dict[str, Value]:
-    """The searched settings by dotted name, of settings by role."""
-    dotted = {f"{role}.{key}": v for role, part in nested.items() for key, v in part.items()}
-    return {name: dotted[name] for name in space.ranges}
 
 
 def _recorded(table: Table, row: int, values: Mapping[str, NDArray[np.float64]]) -> Recorded:

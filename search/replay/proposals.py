@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
 from search.record import TrialRecord
-from search.replay.pool import Pool, Recorded, coordinates, searched
+from search.replay.pool import Pool, Recorded, coordinates
 from search.samplers import Sampling
 from search.studies import MethodStudy, Target
 from spaces.space import Range
@@ -120,7 +120,7 @@ class NearestRecorded:
         self._asked += 1
         name = f"proposal {self._asked}"
         settings = self._study.ask(name)
-        place = coordinates(self._pool.space, searched(self._pool.space, settings))
+        place = coordinates(self._pool.space, self._pool.space.searched(settings))
         self._study.tell(TrialRecord(name, self._pool.method, {}, status="failed"))
         one = self._unused.nearest(np.array(place))
         if one is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,8 @@ from search.journal import Event, read_events
 from search.problem import method_spaces
 from search.replay.header import Ended, Header, TrialFacts
 from search.replay.table import COLUMNS, COUNTS, Table
+from search.shared_pruners import with_pools
+from spaces.space import Space
 from trainables.corrections.kinds import decision_from_dict
 from trainables.evaluation.counts import Counts, counts_from_dict
 
@@ -126,7 +128,7 @@ class _Gathered:
         facts, view = self.facts, self._view
         if facts is None or view is None:
             raise ValueError("replay: the journal does not say what the experiment is")
-        spaces = method_spaces(config)
+        spaces = with_pools(method_spaces(config), facts)
         return Header(
             name=facts["name"],
             data=facts["data"],
@@ -143,14 +145,9 @@ class _Gathered:
             trials=tuple(self._trial(trial, spaces) for trial in self._order()),
         )
 
-    def _trial(self, trial: str, spaces: dict[str, Any]) -> TrialFacts:
+    def _trial(self, trial: str, spaces: Mapping[str, Space]) -> TrialFacts:
         start = self._starts[trial]
-        dotted = {
-            f"{role}.{key}": value
-            for role, part in start["spec"]["settings"].items()
-            for key, value in part.items()
-        }
-        searched = {name: dotted[name] for name in spaces[start["method"]].ranges}
+        searched = spaces[start["method"]].searched(start["spec"]["settings"])
         return TrialFacts(trial, start["method"], searched, self.ended[trial])
 
     def _stages(self, method: str) -> tuple[tuple[str, str], ...]:
