@@ -57,6 +57,10 @@ class MaskedOptimizer:
         """One step down the gradient of `loss`."""
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.follow()
+
+    def follow(self) -> None:
+        """One step down the gradients that the weights hold."""
         with torch.no_grad():
             for weight, mask in self._masked:
                 if weight.grad is not None:

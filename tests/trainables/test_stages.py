@@ -32,6 +32,24 @@ SMALLEST = {
     ],
     ("dense", "given"): [{}],
     ("dense", "untrained"): [{}],
+    ("dense", "adversarial_debiasing"): [
+        {"max_epochs": 3, "batch_size": 40, "check_every": 1},
+        {"max_epochs": 4, "main_every": 2, "adversary_sees": "logits", "projection": "network"},
+        # the first epoch's weights are kept: steps are far too long
+        {"max_epochs": 5, "check_every": 1, "keep": "best", "patience": 2, "lr": 3.0},
+    ],
+    ("dense", "uniform_confusion"): [
+        {"max_epochs": 4, "batch_size": 40, "lr": 0.01, "head_lr": 0.01},
+        {"max_epochs": 3, "batch_size": 40, "main_every": 1, "keep": "best", "check_every": 1},
+    ],
+    ("dense", "domain_discriminative"): [
+        {"max_epochs": 4, "check_every": 1, "lr": 0.05},
+        {"max_epochs": 3, "check_every": 2, "prior_shift": False, "over": "max"},
+    ],
+    ("dense", "domain_independent"): [
+        {"max_epochs": 4, "check_every": 1, "lr": 0.05},
+        {"max_epochs": 8, "check_every": 2, "optimizer": "sgd", "schedule": "quarters"},
+    ],
     ("pruner", "keep_all"): [{}],
     ("pruner", "magnitude"): [{"scope": "layer"}, {"scope": "global", "sparsity": 0.5}],
     ("pruner", "mask_discovery"): [

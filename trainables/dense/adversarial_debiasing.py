@@ -1,0 +1,151 @@
+"""Adversarial debiasing: the network learns its task and to tell an adversary nothing of groups.
+
+B. H. Zhang, Lemoine, Mitchell, "Mitigating Unwanted Biases with Adversarial Learning", AIES 2018,
+arXiv:1801.07593; defaults of AIF360's implementation (which also lets the learning rate decay by
+4 % per 1,000 steps). For images Wang et al., "Towards Fairness in Visual Recognition", CVPR 2020,
+arXiv:1911.11834 ("gradient projection"): a linear adversary on the logits (adversary_sees
+"logits"), alpha 1, Adam 1e-4 with weight decay 3e-4 for both, main_every 3, 500 epochs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainables.batches import logits_of
+from trainables.dense.early_stopping import FromScratch, Learner, Training
+from trainables.dense.group_adversary import GroupAdversary, Sees, uncertainty
+from trainables.stage import Context, Run, State
+from trainables.training import MeanLoss, adam, snapshot
+
+_TINY = torch.finfo(torch.float32).tiny
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class AdversarialDebiasing(FromScratch):
+    """Steps along the task's gradient, without what would help the adversary, and against it.
+
+    The adversary sees the score (its group should not show: demographic parity), the score and
+    the label (equalised odds), or the logits. It learns in every step, the network only in every
+    `main_every`-th epoch. With `projection` "tensor" each parameter tensor is projected by itself,
+    as in AIF360, with "network" all of them as one vector. The early-stopping loss is the task's
+    plus alpha times what the adversary finds out, in nats; all epochs are done unless `keep` is
+    "best".
+    """
+
+    lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    max_epochs: Annotated[int, Field(ge=1)] = 50
+    schedule: Literal["plateau", "cosine", "quarters", "constant"] = "constant"
+    keep: Literal["best", "last"] = "last"
+    alpha: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.1
+    adversary_sees: Sees = "score_and_label"
+    adversary_lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
+    main_every: Annotated[int, Field(ge=1)] = 1  # epochs
+    projection: Literal["tensor", "network"] = "tensor"
+
+    name: ClassVar[str] = "adversarial_debiasing"
+
+    def start(self, context: Context) -> Run:
+        return Training(self, _Projected(self, context))
+
+
+def debiased(
+    task: Sequence[Tensor], adversary: Sequence[Tensor], alpha: float, *, whole: bool
+) -> list[Tensor]:
+    """The gradients to go down (Zhang et al. eq. 1), tensor by tensor or as one vector.
+
+    g_task - proj_{g_adversary} g_task - alpha * g_adversary, where `task` and `adversary` hold
+    the gradients of either loss in the same tensors.
+    """
+    norms = torch.stack([one.norm() for one in adversary]) + _TINY
+    if whole:
+        norms = norms.norm().expand_as(norms)
+    units = [one / norm for one, norm in zip(adversary, norms, strict=True)]
+    along = torch.stack([(t * u).sum() for t, u in zip(task, units, strict=True)])
+    if whole:
+        along = along.sum().expand_as(along)
+    parts = zip(task, adversary, units, along, strict=True)
+    return [t - part * u - alpha * a for t, a, u, part in parts]
+
+
+class _Projected(Learner):
+    def __init__(self, settings: AdversarialDebiasing, context: Context) -> None:
+        super().__init__(settings, context, copy.deepcopy(context.untrained))
+        self._settings = settings
+        data = context.data
+        self._adversary = GroupAdversary(
+            settings.adversary_sees,
+            data.n_classes,
+            data.n_groups,
+            data.head.outputs,
+            context.generator("adversary"),
+        ).to(context.device)
+        self._adversary_optimizer = adam(
+            self._adversary, settings.adversary_lr, settings.weight_decay
+        )
+
+    def pass_over(self, done: int, generator: torch.Generator) -> dict[str, float]:
+        learns = done % self._settings.main_every == 0
+        self.net.train()
+        losses, guesses = MeanLoss(), MeanLoss()
+        for batch in self.batches(generator):
+            with torch.set_grad_enabled(learns):
+                logits = self.net(batch.inputs)
+                loss = self.data.head.loss(logits, batch.labels, batch.weights)
+            guess = self._guess_loss(logits, batch.labels, batch.groups)
+            self._step(loss if learns else None, guess)
+            losses.add(loss, len(batch))
+            guesses.add(guess, len(batch))
+        return {"loss": losses.value(), "adversary": guesses.value()}
+
+    def _guess_loss(self, logits: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
+        return F.cross_entropy(self._adversary(logits, labels), groups)
+
+    def _step(self, loss: Tensor | None, guess: Tensor) -> None:
+        """Both step from the same weights; without `loss` only the adversary does."""
+        adversary = list(self._adversary.parameters())
+        if loss is None:
+            gradients = torch.autograd.grad(guess, adversary)
+        else:
+            net = [one for one in self.net.parameters() if one.requires_grad]
+            task = torch.autograd.grad(loss, net, retain_graph=True, materialize_grads=True)
+            found = torch.autograd.grad(guess, [*net, *adversary], materialize_grads=True)
+            of_net, gradients = found[: len(net)], found[len(net) :]
+            whole = self._settings.projection == "network"
+            follow = debiased(task, of_net, self._settings.alpha, whole=whole)
+            for parameter, gradient in zip(net, follow, strict=True):
+                parameter.grad = gradient
+            self.optimizer.follow()
+        for parameter, gradient in zip(adversary, gradients, strict=True):
+            parameter.grad = gradient
+        self._adversary_optimizer.step()
+
+    @torch.no_grad()
+    def early_stop_loss(self) -> float:
+        part = self.data.part("early_stop")
+        logits = logits_of(self.net, self.data, "early_stop")
+        task = self.data.head.loss(logits, part.labels, part.weights)
+        guess = self._guess_loss(logits, part.labels, part.groups)
+        labels = part.labels if self._settings.adversary_sees == "score_and_label" else None
+        found_out = max(0.0, uncertainty(part.groups, labels) - float(guess))
+        return float(task) + self._settings.alpha * found_out
+
+    def state_dict(self) -> State:
+        return {
+            **super().state_dict(),
+            "adversary": snapshot(self._adversary.state_dict()),
+            "adversary_optimizer": snapshot(self._adversary_optimizer.state_dict()),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        super().load_state_dict(state)
+        self._adversary.load_state_dict(state["adversary"])
+        self._adversary_optimizer.load_state_dict(snapshot(state["adversary_optimizer"]))

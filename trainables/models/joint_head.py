@@ -1,0 +1,106 @@
+"""A last layer over (class, group) pairs that answers for the classes alone; nets that have one.
+
+Inference with prior shift of domain-discriminative training: Wang et al., "Towards Fairness in
+Visual Recognition: Effective Strategies for Bias Mitigation", CVPR 2020, arXiv:1911.11834.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from trainables.live import Readout
+from trainables.models.last_layer import with_layer
+
+Over = Literal["sum", "max"]  # how the pairs of a class become one score
+
+
+class JointReadout(Readout):
+    """(n, classes * groups) joint logits, pair (y, d) in column y * groups + d, to class logits.
+
+    The logit of class y is log sum_d p(y, d | x) / P(y, d), or that of the largest term with
+    "max", up to a constant. Softmax over them gives p(y | x) for data where every pair is equally
+    frequent. P, the buffer `log_prior`, is that of the training rows; all zeros for no shift. Two
+    classes have one logit: that of class 1 minus that of class 0.
+    """
+
+    log_prior: Tensor  # (classes * groups,)
+
+    def __init__(self, classes: int, groups: int, over: Over) -> None:
+        super().__init__()
+        self.classes, self.groups, self.over = classes, groups, over
+        self.register_buffer("log_prior", torch.zeros(classes * groups))
+
+    def forward(self, joint: Tensor) -> Tensor:
+        pairs: Tensor = (joint - self.log_prior).unflatten(-1, (self.classes, self.groups))
+        logits: Tensor = pairs.logsumexp(-1) if self.over == "sum" else pairs.amax(-1)
+        return logits[..., 1:] - logits[..., :1] if self.classes == 2 else logits
+
+
+class JointHead(nn.Sequential):
+    """A Linear over the pairs, then their readout."""
+
+    def __init__(self, joint: nn.Linear, readout: JointReadout) -> None:
+        super().__init__()
+        self.joint = joint
+        self.readout = readout
+
+
+def described(net: nn.Module) -> dict[str, Any] | None:
+    """What `rebuilt` must know to give another copy of the architecture this net's last layer.
+
+    JSON-able; None for a network without a JointHead.
+    """
+    for name, module in net.named_modules():
+        if isinstance(module, JointHead):
+            return {
+                "joint_head": name,
+                "classes": module.readout.classes,
+                "groups": module.readout.groups,
+                "over": module.readout.over,
+            }
+    return None
+
+
+def rebuilt(net: nn.Module, description: dict[str, Any] | None) -> nn.Module:
+    """A network to load weights into that were saved beside `description`.
+
+    `net` itself where it has that last layer, otherwise a copy with another one, whose weights
+    mean nothing yet.
+    """
+    own = described(net)
+    if own == description:
+        return net
+    net = copy.deepcopy(net)
+    if own is not None:
+        net = with_layer(net, own["joint_head"], _plain(net.get_submodule(own["joint_head"])))
+    if description is None:
+        return net
+    name, classes, groups = (description[key] for key in ("joint_head", "classes", "groups"))
+    layer = net.get_submodule(name)
+    if not isinstance(layer, nn.Linear):
+        kind = type(layer).__name__
+        raise ValueError(f"joint head: {name} must be a Linear layer of the network, got {kind}")
+    joint = _like(layer, classes * groups)
+    readout = JointReadout(classes, groups, description["over"]).to(layer.weight.device)
+    return with_layer(net, name, JointHead(joint, readout))
+
+
+def _plain(head: nn.Module) -> nn.Linear:
+    if not isinstance(head, JointHead):
+        raise TypeError(f"joint head: expected a JointHead, got {type(head).__name__}")
+    classes = head.readout.classes
+    return _like(head.joint, 1 if classes == 2 else classes)
+
+
+def _like(layer: nn.Linear, outputs: int) -> nn.Linear:
+    """Zeros: a layer that waits for its weights draws none from any stream."""
+    fresh = nn.Linear(layer.in_features, outputs, bias=layer.bias is not None, device="meta")
+    fresh = fresh.to_empty(device=layer.weight.device).to(layer.weight.dtype)
+    with torch.no_grad():
+        for parameter in fresh.parameters():
+            parameter.zero_()
+    return fresh
