@@ -66,7 +66,7 @@ RECOVERIES: dict[str, Space] = {
     ),
     "random_perturbation": Space(
         {"stddev": Float(0.01, 0.3, log=True), "tries": Int(51, 201)},
-        published={"stddev": 0.1, "tries": 101},  # SAV section 4.1
+        published={"stddev": 0.1, "tries": 101},  # SAV
     ),
     "layerwise": Space(
         {

@@ -124,6 +124,7 @@ def test_presets_are_the_ones_that_are_documented():
         "adult_race_spd",
         "compas_sex_eod",
         "cifar10s_small",
+        "celeba_young",
     }
 
 

@@ -1,7 +1,7 @@
 """Optimises single late parameter tensors for the best fair threshold and keeps the best one.
 
 Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
-2020, arXiv:2006.08564, section 4.2 (layer-wise optimization). The unchanged network is among the
+2020, arXiv:2006.08564, layer-wise optimization. The unchanged network is among the
 tries, and a tensor's box is never narrower than .001 to either side: that of a single bias has
 no width at all as published.
 """

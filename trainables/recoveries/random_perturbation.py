@@ -1,7 +1,7 @@
 """Tries randomly perturbed copies of the network and keeps the one with the best fair threshold.
 
 Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
-2020, arXiv:2006.08564, algorithm 1. The unperturbed network is among the tries.
+2020, arXiv:2006.08564, random perturbation. The unperturbed network is among the tries.
 """
 
 from __future__ import annotations
