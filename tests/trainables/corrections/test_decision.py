@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.corrections.calibrated_odds import WithheldScores
 from trainables.corrections.common_threshold import CommonThreshold
+from trainables.corrections.equalized_odds import DerivedPredictor
 from trainables.corrections.kinds import decision_from_dict
 from trainables.corrections.largest_score import LargestScore
+from trainables.corrections.reject_option import RejectBand
 from trainables.corrections.threshold_per_group import ThresholdPerGroup
 from trainables.evaluation.counts import count, count_predictions
 
@@ -69,14 +72,23 @@ def test_argmax_decides_counts_and_rows_alike(rows):
 
 @pytest.mark.parametrize(
     "decision",
-    [CommonThreshold(437), ThresholdPerGroup((0, 1000, 3), trivial=True), LargestScore()],
+    [
+        CommonThreshold(437),
+        ThresholdPerGroup((0, 1000, 3), trivial=True),
+        LargestScore(),
+        RejectBand((120, 640)),
+        DerivedPredictor(500, ((0.1, 0.0), (0.0, 1 / 3)), seed=7),
+        WithheldScores(500, ((0.0, 0.25), (0.0, 0.0)), seed=3, trivial=True),
+    ],
 )
 def test_decisions_survive_json(decision):
     assert decision_from_dict(json.loads(json.dumps(decision.to_dict()))) == decision
 
 
-def test_only_thresholds_per_group_need_the_group():
+def test_what_decides_by_group_needs_the_group():
     assert ThresholdPerGroup((1, 2)).needs_group
+    assert RejectBand((1, 2)).needs_group
+    assert DerivedPredictor(500, ((0, 0), (0, 0)), seed=0).needs_group
     assert not CommonThreshold(1).needs_group
     assert not LargestScore().needs_group
 
@@ -103,3 +115,8 @@ def test_only_thresholds_per_group_need_the_group():
 def test_what_a_decision_cannot_decide_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_band_is_not_taken_for_thresholds_per_group():
+    assert RejectBand((120, 640)) != ThresholdPerGroup((120, 640))
+    assert RejectBand((120, 640)).to_dict()["kind"] == "reject_option"
