@@ -40,9 +40,8 @@ class CalibratedOdds:
     the two by how often they occur.
 
     The scores are counted in 1000 bins; their middles are at most .0005 from the scores, and so
-    are the means. `fnr` and `fpr` are equal rates as in the paper. AIF360 multiplies both by the
-    share of their label in the group, which comes to the same where the base rates are equal;
-    its `weighted` is ours.
+    are the means. `fnr` and `fpr` are also what AIF360 equalises; its `weighted` gives both rates
+    the weight of label 0.
     """
 
     needs_group: ClassVar[bool] = True

@@ -37,7 +37,7 @@ def published(scores, labels, groups, measure):
     for threshold in np.linspace(0.01, 0.99, 100):
         for margin in np.linspace(0, min(threshold, 1 - threshold), 50):
             predictions = (scores > threshold).astype(int)
-            unsure = np.abs(scores - threshold) <= margin
+            unsure = (scores <= threshold + margin) & (scores > threshold - margin)
             predictions[unsure & (groups == 0)] = 1
             predictions[unsure & (groups == 1)] = 0
             found.append(judged(predictions, labels, groups, measure))
