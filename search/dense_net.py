@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from search.errors import UserError
@@ -25,6 +24,7 @@ from trainables.data import Prepared
 from trainables.dense import DENSE
 from trainables.evaluation.report import evaluate
 from trainables.masks import unprunable
+from trainables.models.net_file import load_net, save_net
 from trainables.objective import Objective
 from trainables.stage import Context, derived_seed, seeded
 from trainables.world import World
@@ -61,11 +61,6 @@ def weights_hash(net: nn.Module) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
-    """A network's state with tied weights written out: a safetensors file shares no memory."""
-    return {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}
 
 
 @contextmanager
@@ -106,12 +101,11 @@ def dense_net(
     path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
     if path.exists():
         log.info("dense net: taken from %s", path)
-        start.load_state_dict(load_file(path))
-        return start.eval()
+        return load_net(path, start).eval()
     net = (train or train_dense)(recipe, start, prepared, objective, threads)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".partial-{os.getpid()}")
-    save_file(separate_tensors(net), partial)
+    save_net(net, partial)
     partial.replace(path)
     return net
 

@@ -12,13 +12,11 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from analysis.front_table import front_frame
 from analysis.trials import reports_frame, trials_frame
 from search.config import Config
-from search.dense_net import separate_tensors
 from search.errors import UserError
 from search.front import Front, build_front, view_of
 from search.journal import Event, read_events
@@ -27,6 +25,7 @@ from search.record import TrialRecord
 from search.repair import repair as repaired
 from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
+from trainables.models.net_file import load_net, save_net
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ class RunFolder:
         self._refuse_run()  # again: training the dense net took its time
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
-        save_file(separate_tensors(dense), self.path / "dense.safetensors")
+        save_net(dense, self.path / "dense.safetensors")
         shape = list(prepared.input_shape)
         encoding = {"input_shape": shape, "encoder": prepared.encoder.to_dict()}
         write_json(self.path / "encoder.json", encoding)
@@ -129,9 +128,8 @@ class RunFolder:
         return dict(json.loads((self.path / "encoder.json").read_text(encoding="utf-8")))
 
     def dense(self, net: nn.Module) -> nn.Module:
-        """The dense net's weights in `net`."""
-        net.load_state_dict(load_file(self.path / "dense.safetensors"))
-        return net.eval()
+        """The dense net, loaded into `net`, an untrained one of its architecture."""
+        return load_net(self.path / "dense.safetensors", net).eval()
 
     def front(self) -> Front:
         """front.json as written last. Raises UserError where the search has not got so far."""

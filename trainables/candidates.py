@@ -14,11 +14,13 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from trainables.masks import MaskedNet, Masks
+from trainables.models.joint_head import described, rebuilt
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _WEIGHT, _MASK = "weight:", "mask:"
+_STRUCTURE = "structure"  # among the facts, where training has replaced the last layer
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class CandidateStore:
         tensors = {_WEIGHT + k: v for k, v in masked.net.state_dict().items()}
         tensors |= {_MASK + k: v.to(torch.uint8) for k, v in masked.masks.items()}
         content = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        if (structure := described(masked.net)) is not None:
+            facts = {**facts, _STRUCTURE: structure}
         # One metadata entry only: the order of several is not fixed, and would change the hash.
         data = save(content, metadata={"candidate": json.dumps(facts, sort_keys=True)})
         name = hashlib.sha256(data).hexdigest()[:16]
@@ -66,7 +70,12 @@ class CandidateStore:
             return dict(json.loads(file.metadata()["candidate"]))
 
     def load(self, candidate: str, net: nn.Module) -> MaskedNet:
-        """The candidate's weights in `net` (changed in place) with its masks."""
+        """The candidate's weights in `net` with its masks.
+
+        `net` is of the architecture that the candidate was trained from, and is changed in place
+        unless one of them has another last layer than the other.
+        """
+        net = rebuilt(net, self.facts(candidate).get(_STRUCTURE))
         with safe_open(self._existing(candidate), framework="pt") as file:
             tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         weights = {k.removeprefix(_WEIGHT): v for k, v in tensors.items() if k.startswith(_WEIGHT)}

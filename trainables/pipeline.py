@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trainables.candidates import CandidateStore, Entry, admit
 from trainables.evaluation.report import evaluate
 from trainables.masks import MaskedNet, Masks
+from trainables.models.joint_head import described, rebuilt
 from trainables.shared_stage import SharedStage, stage_key, stage_seed
 from trainables.stage import Context, Run, State, derived_seed, seeded
 
@@ -75,8 +76,9 @@ class Pipeline:
         """
         if self.done:
             raise RuntimeError(f"trial {self.spec.trial}: all of its stages are done")
-        begin = time.perf_counter()
         self.ready()
+        waited = 0.0 if self._shared is None else self._shared.take_waited()
+        begin = time.perf_counter() - waited
         stage = self.spec.stages[self.position]
         self.stage_epoch += 1
         self.epoch += 1
@@ -114,7 +116,11 @@ class Pipeline:
             "spent": self.spent,
             "archive": [asdict(entry) for entry in self.archive],
             "left": [
-                {"net": left.net.state_dict(), "masks": left.masks.state_dict()}
+                {
+                    "net": left.net.state_dict(),
+                    "masks": left.masks.state_dict(),
+                    "structure": described(left.net),
+                }
                 for left in self.left
             ],
             "run": None if self._run is None else self._run.state_dict(),
@@ -141,8 +147,9 @@ class Pipeline:
 
     def _net_from(self, state: State) -> MaskedNet:
         base = MaskedNet(self.world.dense, Masks.keep_all(self.world.dense)).clone()
-        base.net.load_state_dict(state["net"])
-        return MaskedNet(base.net, Masks.from_state_dict(state["masks"]))
+        net = rebuilt(base.net, state["structure"])
+        net.load_state_dict(state["net"])
+        return MaskedNet(net, Masks.from_state_dict(state["masks"]))
 
     def _context(self) -> Context:
         stage = self.spec.stages[self.position]
@@ -219,7 +226,9 @@ class Pipeline:
         shared = self._shared
         if shared is not None and shared.result is not None:
             net, masks = dict(shared.result.net), dict(shared.result.masks)
-            self.left.append(self._net_from({"net": net, "masks": masks}))
+            structure = described(self.world.dense)  # what a pruner works on
+            state = {"net": net, "masks": masks, "structure": structure}
+            self.left.append(self._net_from(state))
         elif self._run is not None:
             self.left.append(self._run.result().clone())
             if shared is not None:

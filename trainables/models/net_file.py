@@ -1,0 +1,41 @@
+"""A network's weights as a safetensors file that also says if its last layer was replaced."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from trainables.models.joint_head import described, rebuilt
+
+_STRUCTURE = "structure"
+
+
+def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
+    """A network's state with tied weights written out: a safetensors file shares no memory."""
+    return {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}
+
+
+def save_net(net: nn.Module, path: Path) -> None:
+    """Writes all of the network's state."""
+    structure = described(net)
+    metadata = None if structure is None else {_STRUCTURE: json.dumps(structure)}
+    save_file(separate_tensors(net), path, metadata)
+
+
+def load_net(path: Path, net: nn.Module) -> nn.Module:
+    """The saved network: `net`, of the architecture it was trained from, with its weights.
+
+    That is another object where training has replaced the last layer.
+    """
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    structure = json.loads(metadata[_STRUCTURE]) if _STRUCTURE in metadata else None
+    net = rebuilt(net, structure)
+    net.load_state_dict(state)
+    return net
