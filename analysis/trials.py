@@ -19,6 +19,7 @@ TRIAL_COLUMNS = (
     "spec",  # dict: everything that defines the trial
     "reports",  # number of epochs reported
     "charged",  # compute charged up to the last report, samples
+    "spent",  # the same, less what other trials had processed already
     "performance",  # at the last report, on tune
     "bias",  # at the last report, on tune; lower is fairer
     "sparsity",  # at the last report, fraction removed
@@ -42,11 +43,12 @@ REPORT_COLUMNS = (
     "beats_trivial",
     "candidate",  # identifier of the kept weights, None if not kept or dropped since
     "charged",  # compute charged so far, samples
+    "spent",  # the same, less what other trials had processed already
     "seconds",  # this epoch took
     "time",  # seconds since the Unix epoch
 )  # and "loss.<name>" for every loss that a stage reported
 FLOATS = [  # None in the journal is NaN in a frame
-    *("reports", "charged", "seconds", "started", "ended", "time"),
+    *("reports", "charged", "spent", "seconds", "started", "ended", "time"),
     *("performance", "performance_se", "bias", "bias_upper", "sparsity", "live"),
 ]
 
@@ -76,7 +78,7 @@ def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
             case "report":
                 row = rows.setdefault(event["trial"], {"trial": event["trial"], "reports": 0})
                 row["reports"] += 1
-                row |= _picked(event, ("charged", "performance", "bias", "sparsity"))
+                row |= _picked(event, ("charged", "spent", "performance", "bias", "sparsity"))
             case "trial_end":
                 row = rows.setdefault(event["trial"], {"trial": event["trial"], "reports": 0})
                 row |= _picked(event, ("status", "reason"))

@@ -62,7 +62,8 @@ def audit(
     ):
         driver.search()
         result = _result(folder.config(), record, driver.record, chosen)
-    shutil.rmtree(home.path / "candidates", ignore_errors=True)  # weights that nothing may use
+    for unused in ("candidates", "stages"):  # weights that nothing may use
+        shutil.rmtree(home.path / unused, ignore_errors=True)
     write_json(folder.path / "audit.json", result)
     return result
 

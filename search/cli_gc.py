@@ -29,6 +29,7 @@ def gc(
         kinds = {
             "candidates": found.candidates,
             "checkpoints": found.checkpoints,
+            "stages": found.stages,
             "leftovers": found.leftovers,
         }
         for what, paths in kinds.items():

@@ -220,7 +220,9 @@ class Driver:
             self._status.expect(searcher.left)
             self._tune(searcher, limits)
             self._folder.tidy(self.record.trials.values())
-        self.record.add("search_end", left=searcher.left, **spending(config, self.record.seconds))
+        charged, spent = self.record.compute
+        hours = spending(config, self.record.seconds)
+        self.record.add("search_end", left=searcher.left, charged=charged, spent=spent, **hours)
 
     def _searcher(self, limits: Limits) -> MethodSearcher:
         config, problem = self._problem.config, self._problem

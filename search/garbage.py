@@ -15,6 +15,7 @@ from search.lock import WriteLock
 from search.record import Record
 from search.run_folder import DATA, TUNE, RunFolder
 from trainables.objective import Objective
+from trainables.stage_results import StageStore
 
 Keep = Literal["front", "any-tolerance"]
 
@@ -28,11 +29,12 @@ class Garbage:
     candidates: tuple[Path, ...]
     judged: int  # how many of them finished trials left: their counts stay, their weights do not
     checkpoints: tuple[Path, ...]
+    stages: tuple[Path, ...]  # results that trials shared
     leftovers: tuple[Path, ...]  # half-written files, Ray Tune's state
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        return (*self.candidates, *self.checkpoints, *self.leftovers)
+        return (*self.candidates, *self.checkpoints, *self.stages, *self.leftovers)
 
 
 @contextmanager
@@ -45,7 +47,8 @@ def garbage(
     its seeds, the fronts of `report --tolerance` and the like), that the front of the journal
     holds, the closest infeasible ones included, and those of trials that `resume` goes on with,
     which keep their checkpoints too. `keep="any-tolerance"` also keeps what would be on the front
-    under another tolerance; `keep_stopped` keeps the checkpoints of stopped trials.
+    under another tolerance; `keep_stopped` keeps the checkpoints of stopped trials. Results that
+    trials shared stay until the search is complete.
     Raises UserError where a search is writing the run.
     """
     folder = RunFolder(Path(path))
@@ -97,15 +100,24 @@ def _found(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
             for path in sorted((folder.path / "checkpoints").glob("*.pt"))
             if path.stem not in going_on
         ),
+        tuple(StageStore(folder.path / "stages").files()) if _complete(folder) else (),
         (*_leftovers(folder), *_leftovers(folder.seeds)),
     )
+
+
+def _complete(folder: RunFolder) -> bool:
+    """Whether the search has run all it was to run."""
+    ended = False
+    for event in read_events(folder.journal):
+        ended = event["event"] == "search_end" and not event.get("left")
+    return ended
 
 
 def _leftovers(folder: RunFolder) -> list[Path]:
     """What was half written when its writer was killed, and what only a running search needs."""
     found = [folder.path / name for name in (TUNE, DATA) if (folder.path / name).exists()]
-    for part in (folder.path, folder.candidates.folder, folder.path / "checkpoints"):
-        found += sorted(part.glob("*.partial*"))
+    for name in ("", "candidates", "checkpoints", "stages"):
+        found += sorted((folder.path / name).glob("*.partial*"))
     return found
 
 

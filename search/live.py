@@ -16,6 +16,7 @@ from rich.text import Text
 from search.budget import spent_text
 from search.duration import clock
 from search.journal import Event
+from search.sizes import compute
 
 ENDS = ("finished", "stopped", "failed")
 FIGURES = ("performance", "bias", "sparsity")
@@ -169,7 +170,8 @@ class Progress:
                 best = self.tally.overall_best
                 said = f"best feasible: {_figures(best)}" if best else "nothing feasible"
                 short = f"; {event['left']} trials were not run" if event.get("left") else ""
-                return f"search ended: {ends}; {said}; {self._summary(over=True)}{short}"
+                took = f"; {compute(event['charged'], event['spent'])}" if "spent" in event else ""
+                return f"search ended: {ends}; {said}; {self._summary(over=True)}{took}{short}"
             case _:
                 return None
 

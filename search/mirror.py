@@ -113,8 +113,8 @@ class Translator:
             return []
         self._epochs[trial] = epoch
         self.running.add(trial)
-        names = ("performance", "bias", "sparsity", "live", "charged", "seconds")
-        metrics = numbers({name: event[name] for name in names})
+        names = ("performance", "bias", "sparsity", "live", "charged", "spent", "seconds")
+        metrics = numbers({name: event[name] for name in names if name in event})
         metrics |= numbers({f"loss/{name}": loss for name, loss in event["losses"].items()})
         return [self._update(trial, end, event, step=epoch, metrics=metrics)]
 

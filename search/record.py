@@ -120,6 +120,13 @@ class Record:
     def count(self, status: Status) -> int:
         return sum(trial.status == status for trial in self.trials.values())
 
+    @property
+    def compute(self) -> tuple[float, float]:
+        """Samples that the trials' epochs take, and those that were processed for them."""
+        last = [trial.reports[-1] for trial in self.trials.values() if trial.reports]
+        charged = sum(report["charged"] for report in last)
+        return charged, sum(report.get("spent", report["charged"]) for report in last)
+
     def unfinished(self) -> dict[str, int]:
         """Trial -> its last epoch on record, of those that are to go on."""
         return {t.trial: t.epoch for t in self.trials.values() if t.status == "running"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import pandas as pd
 
 from analysis.plots import front_figure
 from analysis.report import report_html
@@ -15,6 +16,7 @@ from search.errors import UserError
 from search.front import Front, build_front, marks_of_references, view_of
 from search.journal import Event, read_events
 from search.run_folder import RunFolder
+from search.sizes import compute
 from trainables.methods import METHODS
 from trainables.objective import Objective
 
@@ -66,12 +68,17 @@ def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
     figure = front_figure(front, references)
     figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
     events = folder.outline()
-    text = report_html(
-        front, trials_frame(events), reports_frame(events), references, _facts(front, facts)
-    )
+    trials = trials_frame(events)
+    shown = {**_facts(front, facts), "compute": _compute(trials)}
+    text = report_html(front, trials, reports_frame(events), references, shown)
     target = folder.path / f"report{suffix}.html"
     target.write_text(text, encoding="utf-8")
     return target
+
+
+def _compute(trials: pd.DataFrame) -> str:
+    """Of all trials; reports from before results were shared do not say what was processed."""
+    return compute(trials["charged"].sum(), trials["spent"].fillna(trials["charged"]).sum())
 
 
 def _facts(front: Front, facts: Event) -> dict[str, Any]:

@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from search.errors import UserError
 from search.lock import is_written
-from search.sizes import human
+from search.sizes import human, samples
 
 JOURNAL = "journal.jsonl"
 ENDS = ("finished", "stopped", "failed")
 HEADINGS = (
-    *("run", "state", *ENDS, "performance", "bias", "journal"),
+    *("run", "state", *ENDS, "charged", "spent", "performance", "bias", "journal"),
     *("candidates", "", "checkpoints", "mlflow"),
 )
 
@@ -28,6 +29,7 @@ class RunLine:
     name: str
     state: str  # running, interrupted, complete, confirmed
     ends: Counter[str]  # how trials ended
+    compute: tuple[float, float] | None  # samples charged and processed, when its search ended
     chosen: tuple[float, float] | None  # performance and bias: on test once confirmed, else tune
     journal: int
     candidates: tuple[int, int]  # files, bytes
@@ -37,8 +39,9 @@ class RunLine:
     def cells(self) -> tuple[str, ...]:
         performance, bias = (f"{x:.3f}" for x in self.chosen) if self.chosen else ("-", "-")
         number, size = self.candidates
+        took = [samples(count) for count in self.compute] if self.compute else ["-", "-"]
         return (
-            *(self.name, self.state, *(str(self.ends[end]) for end in ENDS)),
+            *(self.name, self.state, *(str(self.ends[end]) for end in ENDS), *took),
             *(performance, bias, human(self.journal), str(number), human(size)),
             *(human(self.checkpoints), human(self.mlflow)),
         )
@@ -68,15 +71,16 @@ def run_lines(folder: Path) -> list[str]:
 
 
 def run_line(folder: Path) -> RunLine:
-    ends, complete = _ends(folder / JOURNAL)
+    ends, last_end = _ends(folder / JOURNAL)
     confirmed = folder / "confirmed.json"
     front = confirmed if confirmed.exists() else folder / "front.json"
     mlflow = _bytes(folder / "mlartifacts") + _size(folder / "mlflow.db")
     candidates = [p.stat().st_size for p in folder.glob("candidates/*.safetensors")]
     return RunLine(
         name=folder.resolve().name,
-        state=_state(folder, complete=complete),
+        state=_state(folder, complete=last_end is not None and not last_end.get("left")),
         ends=ends,
+        compute=None if not last_end or "spent" not in last_end else _compute(last_end),
         chosen=_chosen(front),
         journal=_size(folder / JOURNAL),
         candidates=(len(candidates), sum(candidates)),
@@ -93,16 +97,20 @@ def _state(folder: Path, *, complete: bool) -> str:
     return "complete" if complete else "interrupted"
 
 
-def _ends(journal: Path) -> tuple[Counter[str], bool]:
-    """How trials ended, and whether the search did: the last of its ends is the last of all."""
+def _compute(end: dict[str, Any]) -> tuple[float, float]:
+    return end["charged"], end["spent"]
+
+
+def _ends(journal: Path) -> tuple[Counter[str], dict[str, Any] | None]:
+    """How trials ended, and the end of the search if it has: that is the last of all ends."""
     ends: Counter[str] = Counter()
-    complete = False
+    last: dict[str, Any] | None = None
     for line in _lines_of_ends(journal):
         event = json.loads(line)
         if event["event"] == "trial_end":
             ends[event["status"]] += 1
-        complete = event["event"] == "search_end" and not event.get("left")
-    return ends, complete
+        last = event if event["event"] == "search_end" else None
+    return ends, last
 
 
 def _lines_of_ends(journal: Path) -> Iterator[bytes]:

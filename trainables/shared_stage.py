@@ -31,19 +31,26 @@ class SharedStage:
     def __init__(self, store: StageStore, key: str) -> None:
         self._store, self._key = store, key
         self._claim: Claim | None = None
+        self._waited = 0.0
         self.result: StageResult | None = None  # that is replayed
         self.computed: list[Part] = []  # by this trial: of each epoch's report
 
     def ready(self, patience: float = math.inf) -> bool:
         """Whether the stage can go on; False where another worker still computes the result after
         `patience` seconds."""
-        deadline = time.monotonic() + patience
-        while not self._found():
-            left = deadline - time.monotonic()
+        begin = time.monotonic()
+        while not (found := self._found()):
+            left = begin + patience - time.monotonic()
             if left <= 0:
-                return False
+                break
             time.sleep(min(_POLL, left))
-        return True
+        self._waited += time.monotonic() - begin
+        return found
+
+    def take_waited(self) -> float:
+        """The seconds spent in `ready` since this was last asked: the trial held its device."""
+        waited, self._waited = self._waited, 0.0
+        return waited
 
     def _found(self) -> bool:
         if self._claim is None and self.result is None:

@@ -60,7 +60,8 @@ class StageStore:
 
     def files(self) -> list[Path]:
         """All results and locks, sorted by name."""
-        return sorted(self.folder.glob("*"))
+        found = (*self.folder.glob("*.safetensors"), *self.folder.glob("*.lock"))
+        return sorted(found)
 
     def get(self, key: str) -> StageResult | None:
         """The result, or None where there is none; a damaged one is removed and counts as none."""
