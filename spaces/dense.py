@@ -51,7 +51,13 @@ DENSE: dict[str, Space] = {
             "prior_shift": Choice((True, False)),
             "over": Choice(("sum", "max")),
         },
-        published={"weight_decay": 5e-4, "max_epochs": 200, "prior_shift": True, "over": "sum"},
+        published={  # DBM, but for lr: theirs is .1 of sgd, which images should be given
+            "lr": 1e-3,
+            "weight_decay": 5e-4,
+            "max_epochs": 200,
+            "prior_shift": True,
+            "over": "sum",
+        },
     ),
     "domain_independent": Space(
         {
@@ -59,6 +65,6 @@ DENSE: dict[str, Space] = {
             "weight_decay": Float(1e-6, 1e-2, log=True),
             "max_epochs": Int(20, 200, log=True),
         },
-        published={"weight_decay": 5e-4, "max_epochs": 200},  # DBM; its lr is that of sgd
+        published={"lr": 1e-3, "weight_decay": 5e-4, "max_epochs": 200},  # as the one above
     ),
 }

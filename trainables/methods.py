@@ -108,6 +108,26 @@ METHODS: dict[str, Method] = {
         "one of the dense net's last layers, optimised without gradients",
         "Savani, White, Govindarajulu, NeurIPS 2020, section 4.2",
     ),
+    "adversarial_debiasing": Method(
+        (("dense", "adversarial_debiasing"),),
+        "trained from scratch against an adversary that guesses the group",
+        "Zhang, Lemoine, Mitchell, AIES 2018; Wang et al., CVPR 2020 (gradient projection)",
+    ),
+    "uniform_confusion": Method(
+        (("dense", "uniform_confusion"),),
+        "trained from scratch to features that give every group equal odds",
+        "Alvi, Zisserman, Nellaker, ECCV Workshops 2018; Wang et al., CVPR 2020",
+    ),
+    "domain_discriminative": Method(
+        (("dense", "domain_discriminative"),),
+        "trained from scratch on (class, group) pairs, scored without the training priors",
+        "Wang et al., CVPR 2020 (ND-way classifier with prior shift)",
+    ),
+    "domain_independent": Method(
+        (("dense", "domain_independent"),),
+        "trained from scratch with a classifier per group, added up at inference",
+        "Wang et al., CVPR 2020 (domain-independent classifiers)",
+    ),
     "reject_option": Method(
         (("pruner", "keep_all"), ("recovery", "as_is")),
         "the dense net as it is; uncertain decisions go to the disadvantaged group's favour",
