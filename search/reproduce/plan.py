@@ -20,7 +20,10 @@ TUNING_SEED = 1000  # apart from those that the settings are then tried with
 QUICK_EPOCHS = 4  # of a stage
 QUICK_TRIALS = 2  # per method
 QUICK_SEEDS = 2
-_LENGTHS = {"epochs": QUICK_EPOCHS, "max_epochs": 10 * QUICK_EPOCHS}  # of fine-tuning, of training
+_LENGTHS = {  # settings that say how long a stage takes, and what --quick cuts them to
+    **{"epochs": QUICK_EPOCHS, "max_epochs": 5 * QUICK_EPOCHS},
+    **{"tries": 5 * QUICK_EPOCHS, "calls": QUICK_EPOCHS},
+}
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,20 @@ class Plan:
     def published(self, column: Column) -> dict[str, Nested]:
         """Every method's published settings in this column, written out."""
         config = self.experiment(column)
-        return {method: _published(config, method) for method in self._methods}
+        other = self.table.published
+        return {
+            method: _published(config, method, other.get(method, {})) for method in self._methods
+        }
 
-    def tunable(self, column: Column) -> list[str]:
+    def searchable(self, column: Column) -> list[str]:
         """The methods with something to search."""
         spaces = method_spaces(self.experiment(column))
         return [method for method in self._methods if spaces[method].ranges]
+
+    def tunable(self, column: Column) -> list[str]:
+        """Those of them that the table tunes."""
+        asked = self.table.tuned_methods
+        return [method for method in self.searchable(column) if method in asked]
 
     def fixed(self, column: Column, seed: int, settings: Mapping[str, Nested]) -> Config:
         """One trial of each method of `settings` with exactly these settings."""
@@ -99,12 +110,13 @@ class Plan:
             space=dict(settings),
             search={
                 **{"methods": methods, "trials": len(methods)},
-                **{"sampler": "random", "scheduler": "none"},
+                **{"sampler": "random", "scheduler": "none", "shared_pruners": 1},
             },
         )
 
     def tuning(self, column: Column) -> Config:
-        """The search for better settings; every method gets the same number of trials.
+        """The search for better settings; every method gets the same number of trials, and as many
+        discoveries are shared by all.
 
         No trial is stopped: eight per method are too few for a scheduler to learn from, and what
         is compared is what the settings reach, not what a scheduler leaves of them.
@@ -116,6 +128,7 @@ class Plan:
             search={
                 **{"methods": methods, "trials": self.options.trials * len(methods)},
                 **{"sampler": "tpe", "scheduler": "none"},
+                "shared_pruners": self.options.trials,
             },
         )
 
@@ -124,18 +137,25 @@ class Plan:
         return self.table.methods
 
 
-def _published(config: Config, method: str) -> Nested:
-    """The space's published values where it has some, the settings' own defaults elsewhere; what
-    is neither searched nor changed is left out."""
+def _published(config: Config, method: str, other: Mapping[str, Mapping[str, Any]]) -> Nested:
+    """`other` where it says something, else the space's published values, else the settings' own
+    defaults; what is neither searched nor changed is left out."""
     space = method_spaces(config)[method]
+    settings = {role: dict(part) for role, part in space.published_nested().items()}
+    for role, part in other.items():
+        settings.setdefault(role, {}).update(part)
     spec = Spec.from_config(
         {
             **{"trial": "published", "method": method, "seed": 0},
-            "settings": space.published_nested(),
+            "settings": settings,
             "correction": correction_of(method, {"name": "threshold"}),
         }
     )
-    said = {*space.ranges, *space.fixed}
+    said = {
+        *space.ranges,
+        *space.fixed,
+        *(f"{r}.{one}" for r, part in other.items() for one in part),
+    }
     return {
         stage.role: {
             name: value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,33 @@ QUANTITIES = ("performance", "bias", "sparsity")
 Cell = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """Which methods of a column have something to search, and which were tuned."""
+
+    searchable: frozenset[str]
+    tuned: frozenset[str]
+
+    def of(self, method: str | None, *, found_better: bool) -> str:
+        """What the table says about a row's tuning."""
+        if method not in self.searchable:
+            return "nothing to tune"
+        if method not in self.tuned:
+            return "not tuned"
+        return "better found" if found_better else "published are best"
+
+
 def table_rows(
     table: Table,
     printed: PaperTable | None,
     columns: Mapping[str, Mapping[str, Any]],
-    tunable: Mapping[str, Sequence[str]],
+    tuning: Mapping[str, Tuning],
 ) -> list[dict[str, Any]]:
     """One entry per row: what the paper prints and what was measured, by column.
 
-    `columns` is what `evaluated` returns, `tunable` the methods with something to search that
-    were tuned, by column.
+    `columns` is what `evaluated` returns; both mappings are by column.
     """
-    return [_row(table, row, printed, columns, tunable) for row in table.rows]
+    return [_row(table, row, printed, columns, tuning) for row in table.rows]
 
 
 def _row(
@@ -37,7 +53,7 @@ def _row(
     row: Row,
     printed: PaperTable | None,
     columns: Mapping[str, Mapping[str, Any]],
-    tunable: Mapping[str, Sequence[str]],
+    tuning: Mapping[str, Tuning],
 ) -> dict[str, Any]:
     cells = {}
     for name, column in columns.items():
@@ -45,12 +61,12 @@ def _row(
         base = entries.get("published", {}).get(table.rows[0].name, [])
         published = entries.get("published", {}).get(row.name, [])
         own = entries.get("tuned", {}).get(row.name, [])
-        was_tuned = row.method is not None and row.method in tunable.get(name, ())
+        was_tuned = row.method in tuning[name].tuned
         cells[name] = {
             "paper": _paper_cell(printed, row.name, name),
             "published": summary(published, base) if published else None,
             "tuned": summary(own or published, base) if was_tuned and (own or published) else None,
-            "tuning": "none" if not was_tuned else ("better" if own else "published were best"),
+            "tuning": tuning[name].of(row.method, found_better=bool(own)),
         }
     entries_of_row = [
         one

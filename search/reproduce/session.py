@@ -18,7 +18,7 @@ from search.journal import Event
 from search.reproduce.evaluate import evaluated
 from search.reproduce.paper import paper_table
 from search.reproduce.plan import TUNING_SEED, Kind, Options, Plan
-from search.reproduce.results import table_rows
+from search.reproduce.results import Tuning, table_rows
 from search.reproduce.runner import searches, train
 from search.reproduce.tables import Table
 from search.reproduce.write import write_table
@@ -59,8 +59,11 @@ def reproduce(
     tell({"event": "evaluation"})
     columns = evaluated(plan, kinds, state.id)
     paper = None if table.paper is None else paper_table(table.paper)
-    tunable = {
-        column.name: plan.tunable(column) if "tuned" in kinds else []
+    tuning = {
+        column.name: Tuning(
+            frozenset(plan.searchable(column)),
+            frozenset(plan.tunable(column) if "tuned" in kinds else ()),
+        )
         for column in plan.table.columns
     }
     results = {
@@ -77,7 +80,7 @@ def reproduce(
             name: {key: value for key, value in column.items() if key != "entries"}
             for name, column in columns.items()
         },
-        "rows": table_rows(plan.table, paper, columns, tunable),
+        "rows": table_rows(plan.table, paper, columns, tuning),
     }
     write_table(results, out)
     return results

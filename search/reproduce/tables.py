@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -56,11 +56,13 @@ class Table(Section):
     paper: int | None = None  # number among the paper's tables
     seeds: Annotated[int, Field(ge=1)]  # repetitions, each with its own dense net
     trials: Annotated[int, Field(ge=1)]  # per method, to tune it with
-    hours: float | None = None  # what it took on two cores
     columns: Annotated[tuple[Column, ...], Field(strict=False, min_length=1)]
     rows: Annotated[tuple[Row, ...], Field(strict=False, min_length=1)]
+    tuned: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows to tune; none: all
     quick: Annotated[tuple[str, ...], Field(strict=False)] = ()  # further changes under --quick
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    # method -> role -> setting: instead of the space's published values
+    published: Mapping[str, Mapping[str, Mapping[str, Any]]] = Field(default_factory=dict)
     folder: str = str(FOLDER)
 
     @model_validator(mode="after")
@@ -72,12 +74,21 @@ class Table(Section):
         ):
             if len(set(names)) < len(names):
                 raise ValueError(f"{kind} must each be named once, got {', '.join(names)}")
+        unknown_rows = set(self.tuned) - {row.name for row in self.rows}
+        if unknown_rows:
+            raise ValueError(f"tuned must name rows of the table, got {sorted(unknown_rows)}")
         return self
 
     @property
     def methods(self) -> list[str]:
         """Those of the rows, without the reference lines."""
         return [row.method for row in self.rows if row.method is not None]
+
+    @property
+    def tuned_methods(self) -> list[str]:
+        """Those that are to be tuned, if there is something to search."""
+        rows = [row for row in self.rows if not self.tuned or row.name in self.tuned]
+        return [row.method for row in rows if row.method is not None]
 
     def config(self, column: Column, changes: Sequence[str]) -> Config:
         """The column's experiment with `changes` on top; its methods stand in the rows."""
@@ -104,7 +115,8 @@ class Table(Section):
             or row.name in chosen
             or (not names and not row.optional)
         ]
-        table = self.model_copy(update={"rows": tuple(kept)})
+        tuned = tuple(row.name for row in kept if row.name in self.tuned)
+        table = self.model_copy(update={"rows": tuple(kept), "tuned": tuned})
         try:
             for method in table.methods:
                 check_name("method", method)

@@ -35,7 +35,7 @@ def measured(cell: Mapping[str, Any], kind: str, quantity: str, tolerance: float
     the tolerance."""
     found = cell[kind]
     if found is None:
-        return Text("nothing to tune" if cell["tuning"] == "none" and kind == "tuned" else DASH)
+        return Text(cell["tuning"] if kind == "tuned" else DASH)
     spread = found[quantity]
     if spread is None:
         return Text(DASH)
@@ -50,9 +50,9 @@ def seeds_kept(cell: Mapping[str, Any], kind: str) -> str:
     if found is None:
         return DASH
     missing = found["of"] - found["measured"]
-    return f"{found['kept']}/{found['of']}" + (
-        f" ({missing} without a network)" if missing else ""
-    )
+    same = kind == "tuned" and cell["tuning"] == "published are best"
+    marks = [f"{missing} without a network"] * bool(missing) + ["as published"] * same
+    return f"{found['kept']}/{found['of']}" + (f" ({', '.join(marks)})" if marks else "")
 
 
 def difference(cell: Mapping[str, Any], kind: str) -> str:

@@ -1,0 +1,90 @@
+"""Made-up results of a table: one row of the paper, one of ours, two seeds."""
+
+from search.reproduce.paper import Figure, PaperTable
+from search.reproduce.results import Tuning, table_rows
+from search.reproduce.tables import Column, Row, Table
+
+PAPER = PaperTable(
+    "A made table",
+    ("AOD-sex",),
+    {
+        ("Baseline", "AOD-sex"): {
+            "accuracy": Figure.parse("~~0.86~~"),
+            "bias": Figure.parse("0.175 ± 0.016"),
+        },
+        ("Prune", "AOD-sex"): {
+            "accuracy": Figure.parse("0.77"),
+            "bias": Figure.parse("< 0.05"),
+        },
+    },
+    footnotes={"Baseline": "not <plausible>"},
+)
+TABLE = Table(
+    name="made",
+    title="A made table",
+    seeds=2,
+    trials=8,
+    columns=(Column(name="AOD-sex", experiment="quick"),),
+    rows=(
+        Row(name="Baseline", reference="dense net"),
+        Row(name="Prune", method="prune_advft"),
+        Row(name="Thresholds", method="dense_threshold", note="ours"),
+    ),
+)
+TUNING = {
+    "AOD-sex": Tuning(
+        frozenset({"prune_advft"}),
+        frozenset({"prune_advft"}),
+    )
+}
+
+
+def entry(seed, performance, bias, **facts):
+    """One seed's network on test; without `performance` there is none."""
+    none = performance is None
+    test = {"performance": performance, "bias": bias, "sparsity": 0.5, "measures": {}}
+    return {
+        **{"seed": seed, "test": None if none else test, "kept": not none and bias < 0.05},
+        **{"learns_from": "debias", "needs_group": False, "settings": {}, "seconds": 3.0},
+        **facts,
+    }
+
+
+def made_columns():
+    return {
+        "AOD-sex": {
+            "opening": 1,
+            "data": "adult",
+            "groups": ["Female", "Male"],
+            "objective": {
+                **{"performance": "balanced_accuracy", "bias": "aod"},
+                **{"tolerance": 0.05, "margin": 0.02},
+            },
+            "entries": {
+                "published": {
+                    "Baseline": [
+                        entry(0, 0.80, 0.20, learns_from="nothing"),
+                        entry(1, 0.82, 0.24, learns_from="nothing"),
+                    ],
+                    "Prune": [entry(0, 0.70, 0.06), entry(1, 0.74, 0.08)],
+                    "Thresholds": [entry(0, 0.75, 0.03), entry(1, None, None)],
+                },
+                "tuned": {"Prune": [entry(0, 0.76, 0.02), entry(1, 0.78, 0.04)]},
+            },
+        }
+    }
+
+
+def made_results():
+    columns = made_columns()
+    return {
+        **{"table": "made", "title": "A made <table>", "command": "fairfront reproduce made"},
+        **{"quick": False, "only": None, "changes": [], "seeds": [0, 1], "trials": 8},
+        **{"tuning_seed": 1000, "seconds": 75.0, "versions": {"torch": "2"}, "machine": "m"},
+        **{"caption": PAPER.caption, "notes": ["odd"]},
+        "columns": {
+            name: {key: value for key, value in column.items() if key != "entries"}
+            for name, column in columns.items()
+        },
+        "rows": table_rows(TABLE, PAPER, columns, TUNING),
+    }

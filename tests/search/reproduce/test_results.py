@@ -1,0 +1,120 @@
+"""What a table's entries add up to, and how they are shown."""
+
+import pytest
+
+from search.reproduce.figure import figure_png, place_of
+from search.reproduce.markdown import markdown
+from search.reproduce.page import page
+from search.reproduce.results import Tuning, paired, summary
+from tests.search.reproduce.made_results import entry, made_results
+
+FIGURES = {"AOD-sex": "figure.png"}
+
+
+def line_of(name):
+    lines = markdown(made_results(), FIGURES).splitlines()
+    (found,) = [line for line in lines if line.startswith(f"| {name}")]
+    return [cell.strip() for cell in found.strip("| ").replace(r"\|", "").split(" | ")]
+
+
+def test_mean_and_sample_standard_deviation_over_seeds():
+    found = summary([entry(0, 0.70, 0.02), entry(1, 0.74, 0.08)], [])
+
+    assert found["performance"] == {
+        "mean": pytest.approx(0.72),
+        "sd": pytest.approx(0.0282843, abs=1e-6),
+    }
+    assert found["bias"]["mean"] == pytest.approx(0.05)
+    assert (found["kept"], found["of"], found["measured"]) == (1, 2, 2)
+
+
+def test_a_seed_without_a_network_has_no_values_but_counts_as_not_kept():
+    found = summary([entry(0, 0.70, 0.02), entry(1, None, None)], [])
+
+    assert found["performance"] == {"mean": 0.70, "sd": None}
+    assert (found["kept"], found["of"], found["measured"]) == (1, 2, 1)
+
+
+def test_differences_are_paired_by_seed_and_not_by_place():
+    base = [entry(1, 0.8, 0.30), entry(0, 0.8, 0.20), entry(2, 0.8, 0.25)]
+    own = [entry(0, 0.7, 0.10), entry(1, 0.7, 0.18), entry(2, 0.7, 0.14), entry(9, 0.7, 0.9)]
+
+    found = paired(own, base)
+
+    # differences -.10, -.12, -.11: sd .01, t(.975, 2) = 4.3027
+    assert found["mean"] == pytest.approx(-0.11)
+    assert found["interval"] == pytest.approx([-0.11 - 0.0248418, -0.11 + 0.0248418], abs=1e-6)
+    assert found["pairs"] == 3
+
+
+def test_without_pairs_there_is_no_difference_and_with_one_no_interval():
+    assert paired([entry(0, 0.7, 0.1)], [entry(1, 0.7, 0.1)]) is None
+    assert paired([entry(0, 0.7, 0.1)], [entry(0, 0.7, 0.2)])["interval"] is None
+
+
+def test_a_row_stands_beside_the_paper_s_bold_where_the_mean_bias_is_below_the_tolerance():
+    row = line_of("Prune")
+
+    assert row[:3] == ["Prune", "0.77", "< 0.05"]
+    assert row[3:6] == ["~~0.720 ± 0.028~~", "~~0.070 ± 0.014~~", "0/2"]
+    assert row[7:10] == ["**0.770 ± 0.014**", "**0.030 ± 0.014**", "2/2"]
+    assert row[11:] == ["debias", "no"]
+
+
+def test_what_the_paper_strikes_out_is_struck_out_and_its_odd_values_have_a_footnote():
+    row = line_of("Baseline")
+
+    assert row[0] == "Baseline<sup>1</sup>"
+    assert row[1] == "~~0.86~~"
+    assert "1. Baseline: not <plausible>" in markdown(made_results(), FIGURES)
+
+
+def test_rows_that_the_paper_lacks_are_marked_and_their_missing_networks_counted():
+    row = line_of("*Thresholds*")
+
+    assert row[0] == "*Thresholds* (ours)<sup>2</sup>"
+    assert row[5] == "1/2 (1 without a network)"
+    assert row[7] == "nothing to tune"
+
+
+@pytest.mark.parametrize(
+    ("method", "better", "said"),
+    [
+        ("adv_ft", True, "better found"),
+        ("adv_ft", False, "published are best"),
+        ("prune_advft", False, "not tuned"),
+        (None, False, "nothing to tune"),
+    ],
+)
+def test_a_row_says_what_became_of_its_tuning(method, better, said):
+    tuning = Tuning(frozenset({"adv_ft", "prune_advft"}), frozenset({"adv_ft"}))
+
+    assert tuning.of(method, found_better=better) == said
+
+
+def test_the_page_is_one_file_with_everything_from_outside_escaped():
+    html = page(made_results(), {"AOD-sex": b"picture"})
+
+    assert "A made &lt;table&gt;" in html and "<table>A" not in html
+    assert "not &lt;plausible&gt;" in html
+    assert "<del>0.86</del>" in html and "<b>0.770 ± 0.014</b>" in html
+    assert "data:image/png;base64,cGljdHVyZQ==" in html
+    assert "http" not in html.replace("http-equiv", "")
+
+
+def test_a_quick_look_says_so():
+    results = {**made_results(), "quick": True}
+
+    assert "A quick look" in markdown(results, FIGURES)
+    assert "A quick look" in page(results, {"AOD-sex": b""})
+    assert "A quick look" not in markdown(made_results(), FIGURES)
+
+
+def test_the_picture_shows_what_has_a_place_and_leaves_out_what_has_none():
+    cells = {row["name"]: row["cells"]["AOD-sex"] for row in made_results()["rows"]}
+
+    assert place_of(cells["Baseline"], "paper") == (0.175, 0.86, 0.016, 0.0)
+    assert place_of(cells["Prune"], "paper") is None  # only "< 0.05"
+    assert place_of(cells["Prune"], "tuned")[:2] == pytest.approx((0.03, 0.77))
+    assert place_of(cells["Thresholds"], "tuned") is None
+    assert figure_png(made_results(), "AOD-sex").startswith(b"\x89PNG")

@@ -1,0 +1,128 @@
+"""Definitions of tables: what is run, at which settings."""
+
+from pathlib import Path
+
+import pytest
+
+from search.errors import UserError
+from search.problem import method_spaces
+from search.reproduce.paper import paper_table
+from search.reproduce.plan import QUICK_EPOCHS, TUNING_SEED, Options, Plan
+from search.reproduce.tables import load_table, table_names
+
+NAMES = [f"zhang2022-table{number}" for number in range(1, 7)]
+
+
+def plan_of(name, **options):
+    table = load_table(name)
+    asked = Options.of(table, **options)
+    return Plan(table.with_rows(asked.rows), asked, Path("out"))
+
+
+def test_all_six_tables_are_there():
+    assert table_names() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_and_column_of_the_paper_is_run_by_a_known_method(name):
+    table = load_table(name).with_rows(["all"])  # raises where a method is not registered
+    printed = paper_table(table.paper)
+
+    assert [column.name for column in table.columns] == list(printed.columns)
+    assert set(printed.rows) <= {row.name for row in table.rows}
+    assert table.rows[0].reference == "dense net"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_method_gets_one_trial_at_published_settings_and_leaves_nothing_to_chance(name):
+    plan = plan_of(name)
+    for column in plan.table.columns:
+        config = plan.fixed(column, 3, plan.published(column))
+
+        assert config.seed == 3
+        assert sorted(config.search.methods) == sorted(plan.table.methods)
+        assert config.search.trials == len(plan.table.methods)
+        assert config.search.scheduler == "none" and not config.tracking.enabled
+        for method, space in method_spaces(config).items():
+            searched = {key for key, one in space.ranges.items() if len(one.extremes()) > 1}
+            assert searched == set(), method
+
+
+def test_published_settings_are_those_of_the_paper():
+    plan = plan_of("zhang2022-table4")
+    settings = plan.published(plan.table.columns[0])["prune_advft"]
+
+    assert settings["pruner"]["keep_target"] == 0.1
+    assert settings["pruner"]["beta"] == 5.0
+    assert settings["pruner"]["epochs"] == 80
+    assert settings["recovery"]["lr"] == 0.01
+    assert settings["pruner"]["batch_size"] == 128 and settings["pruner"]["floor"] is True
+
+
+def test_a_table_may_say_other_published_settings_for_a_method():
+    plan = plan_of("zhang2022-table1")
+    settings = plan.published(plan.table.columns[0])
+
+    assert settings["adversarial_debiasing"]["dense"]["alpha"] == 1.0
+    assert settings["domain_independent"]["dense"]["lr"] == 0.003
+
+
+def test_tuning_gives_equal_budgets_to_what_can_be_tuned():
+    plan = plan_of("zhang2022-table4", trials=5)
+    column = plan.table.columns[0]
+    config = plan.tuning(column)
+
+    assert config.seed == TUNING_SEED
+    assert "equalized_odds" not in config.search.methods
+    assert "prune_advft" in config.search.methods
+    assert config.search.trials == 5 * len(config.search.methods)
+
+
+def test_only_the_rows_that_a_table_names_are_tuned():
+    plan = plan_of("zhang2022-table1")
+    column = plan.table.columns[0]
+
+    assert "netaug" in plan.tunable(column)
+    assert "random_perturbation" in set(plan.searchable(column)) - set(plan.tunable(column))
+
+
+def test_quick_cuts_every_stage_down_and_keeps_the_rest():
+    full, quick = plan_of("zhang2022-table4"), plan_of("zhang2022-table4", quick=True)
+    column = full.table.columns[0]
+    long, short = full.published(column)["prune_advft"], quick.published(column)["prune_advft"]
+
+    assert short["pruner"]["epochs"] == short["recovery"]["epochs"] == QUICK_EPOCHS
+    assert short["pruner"]["beta"] == long["pruner"]["beta"]
+    assert len(quick.seeds) == 2 < len(full.seeds)
+
+
+def test_rows_are_chosen_by_name_or_method_and_the_first_one_stays():
+    table = load_table("zhang2022-table4")
+
+    chosen = table.with_rows(["Adv.Ft", "prune_advft"])
+
+    assert [row.name for row in chosen.rows] == ["Baseline", "Adv.Ft", "Prune + AdvFt"]
+    assert "InterGraft" not in {row.name for row in table.with_rows([]).rows}
+    assert "InterGraft" in {row.name for row in table.with_rows(["all"]).rows}
+
+
+def test_bad_names_are_answered_with_the_nearest_known_one(tmp_path):
+    with pytest.raises(UserError, match="did you mean 'zhang2022-table4'"):
+        load_table("zhang2022-tabel4")
+    with pytest.raises(
+        UserError, match="--rows: unknown row 'NetAugg'; did you mean '(NetAug|netaug)'"
+    ):
+        load_table("zhang2022-table4").with_rows(["NetAugg"])
+    with pytest.raises(UserError, match="there is no file"):
+        load_table(str(tmp_path / "mine.toml"))
+
+
+def test_a_definition_that_does_not_fit_together_says_where(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "t"\nseeds = 1\ntrials = 1\n[[columns]]\nname = "a"\nexperiment = "quick"\n'
+        '[[rows]]\nname = "both"\nmethod = "adv_ft"\nreference = "dense net"\n'
+    )
+
+    with pytest.raises(UserError, match=r"rows.0: row 'both' must have a method or a reference"):
+        load_table(str(path))
