@@ -247,8 +247,21 @@ def _check_settings(problem: Problem) -> None:
             "correction": correction_of(method, problem.correction),
         }
         try:
-            Spec.from_config(config)
+            spec = Spec.from_config(config)
         except (ValueError, TypeError) as error:
             raise UserError(f"[space.{method}] {error}") from error
+        _check_correction(method, spec, problem.prepared)
     if problem.correction["name"] not in CORRECTIONS:
         raise UserError(f"[correction] unknown name {problem.correction['name']!r}")
+
+
+def _check_correction(method: str, spec: Spec, prepared: Prepared) -> None:
+    """A correction that is not defined for these classes or groups would fail in every trial."""
+    own = METHODS[method].correction is not None
+    who = f"[search] methods: {method}" if own else f"[correction] {spec.correction_name}"
+    groups = prepared.group_names
+    if spec.correction.binary != prepared.binary:
+        needed = "two classes" if spec.correction.binary else "more than two classes"
+        raise UserError(f"{who} needs {needed}, got {len(prepared.classes)}")
+    if spec.correction.two_groups and len(groups) != 2:
+        raise UserError(f"{who} is defined for two groups, got {len(groups)}: {', '.join(groups)}")

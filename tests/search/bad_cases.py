@@ -138,6 +138,29 @@ OWN_DATA = {
         ),
         people=LOAD.format("table['hired'] = np.arange(len(table)) % 3"),
     ),
+    "correction of a method that does not suit the task": Bad(
+        ("methods: equalized_odds", "two classes", "got 3"),
+        overrides=(
+            'search.methods=["equalized_odds"]',
+            "objective.bias=bias_amplification",
+            "objective.performance=accuracy",
+        ),
+        people=LOAD.format("table['hired'] = np.arange(len(table)) % 3"),
+    ),
+    "argmax for two classes": Bad(
+        ("[correction] argmax", "more than two classes", "got 2"),
+        overrides=("correction.name=argmax",),
+    ),
+    "correction for two groups and more of them": Bad(
+        ("[correction] reject_option", "two groups", "got 3: a, b, c"),
+        overrides=("correction.name=reject_option",),
+        people=LOAD.format("table['sex'] = np.resize(['a', 'b', 'c'], len(table))"),
+    ),
+    "method for two groups and more of them": Bad(
+        ("methods: calibrated_odds", "two groups", "got 3: a, b, c"),
+        overrides=('search.methods=["calibrated_odds"]',),
+        people=LOAD.format("table['sex'] = np.resize(['a', 'b', 'c'], len(table))"),
+    ),
 }
 
 OWN_NETWORK = {
