@@ -32,7 +32,8 @@ class Distillation:
     The teacher is the newest result of the trial, `before` the student itself at the end of the
     epoch before (there is none in the first), H the cross-entropy at temperature 1. Labels enter
     by nothing but the weights that balance debias, and no density is aimed at: the sparsity is
-    the one that training ends with.
+    the one that training ends with. It grows with epochs * batches per epoch * lr: on a few
+    hundred rows the defaults remove about a twentieth, on two thousand a fifth.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 80
