@@ -189,14 +189,24 @@ def _changed(config: Config, *, search: Mapping[str, Any] | None = None, **value
 
 
 def _long_ones_first(methods: Sequence[str]) -> list[str]:
-    """Those with many stages first, every other place for one that trains from scratch or prunes
-    nothing: two that start with the same discovery would wait for each other."""
-    by_length = sorted(methods, key=lambda method: -len(METHODS[method].stages))
-    pruning = [m for m in by_length if len(METHODS[m].stages) > 1]
-    single = sorted(
-        (m for m in by_length if len(METHODS[m].stages) == 1),
-        key=lambda method: METHODS[method].stages[0][0] != "dense",
+    """Those that learn in many stages first, every other place for one that discovers nothing
+    (first what trains from scratch): two that start with one discovery would wait for each other.
+    """
+    learning = {method: _learning_stages(method) for method in methods}
+    by_length = sorted(methods, key=lambda method: -len(learning[method]))
+    discovering = [method for method in by_length if "pruner" in learning[method]]
+    others = sorted(
+        (method for method in by_length if method not in discovering),
+        key=lambda method: "dense" not in learning[method],
     )
-    mixed = [one for pair in zip(pruning, single, strict=False) for one in pair]
-    rest = max(pruning, single, key=len)[min(len(pruning), len(single)) :]
-    return [*mixed, *rest]
+    mixed = [one for pair in zip(discovering, others, strict=False) for one in pair]
+    return [*mixed, *(one for one in [*discovering, *others] if one not in mixed)]
+
+
+def _learning_stages(method: str) -> list[str]:
+    """The roles of a method's stages that learn from data, one entry for each stage."""
+    return [
+        role
+        for role, name in METHODS[method].stages
+        if STAGES[role][name]().learns_from != "nothing"
+    ]

@@ -110,9 +110,9 @@ def test_bad_names_are_answered_with_the_nearest_known_one(tmp_path):
     with pytest.raises(UserError, match="did you mean 'zhang2022-table4'"):
         load_table("zhang2022-tabel4")
     with pytest.raises(
-        UserError, match="--rows: unknown row 'NetAugg'; did you mean '(NetAug|netaug)'"
+        UserError, match="--rows: unknown row 'ExtGraftt'; did you mean 'ExtGraft'"
     ):
-        load_table("zhang2022-table4").with_rows(["NetAugg"])
+        load_table("zhang2022-table4").with_rows(["ExtGraftt"])
     with pytest.raises(UserError, match="there is no file"):
         load_table(str(tmp_path / "mine.toml"))
 
@@ -126,3 +126,12 @@ def test_a_definition_that_does_not_fit_together_says_where(tmp_path):
 
     with pytest.raises(UserError, match=r"rows.0: row 'both' must have a method or a reference"):
         load_table(str(path))
+
+
+def test_long_trials_start_first_and_two_with_the_same_discovery_not_together():
+    plan = plan_of("zhang2022-table4")
+    column = plan.table.columns[0]
+    methods = plan.fixed(column, 0, plan.published(column)).search.methods
+
+    assert methods[:3] == ("external_graft", "adversarial_debiasing", "prune_advft")
+    assert set(methods[-4:]) >= {"reject_option", "equalized_odds", "calibrated_odds"}
