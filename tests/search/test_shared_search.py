@@ -1,0 +1,73 @@
+"""A search whose workers share discoveries, while one of them is stopped in the middle of one."""
+
+import shutil
+
+import pytest
+
+from search.config import Config
+from search.experiment import resume, run
+from search.journal import read_events
+from search.schedulers import SCHEDULERS
+from search.schedulers.policy import Verdict
+
+EPOCHS = 30  # long enough for the second worker to come while the first still computes
+CONFIG = Config.load(
+    "quick",
+    [
+        *["data.args={target='odd'}", "dense.max_epochs=2", "dense.check_every=1"],
+        *["objective.performance='balanced_accuracy'", "objective.bias='aod'"],
+        *["objective.tolerance=0.6", "tracking.enabled=false", "search.time_limit='300s'"],
+        *["search.methods=['prune_as_is', 'prune_advft']", "search.shared_pruners=1"],
+        *["search.trials=4", "search.concurrent=2", "space={}"],
+        f"space.pruner.mask_discovery.epochs={EPOCHS}",
+        "space.recovery.adversarial.epochs=2",
+    ],
+)
+
+
+class StopsTheFirst:
+    """Stops the first trial after its third report."""
+
+    def saw(self, trial):
+        """Remembers nothing."""
+
+    def decide(self, trial):
+        first = trial.trial == "t0001" and trial.epoch == 3
+        return Verdict("to see who goes on") if first else None
+
+
+def of_kind(folder, kind):
+    return [event for event in read_events(folder / "journal.jsonl") if event["event"] == kind]
+
+
+def last_reports(folder):
+    return {event["trial"]: event for event in of_kind(folder, "report")}
+
+
+@pytest.mark.slow
+def test_a_discovery_whose_trial_is_stopped_is_taken_over_and_shared(tmp_path, monkeypatch):
+    monkeypatch.setitem(SCHEDULERS, "bias_tolerance", lambda stopping: StopsTheFirst())
+
+    run(CONFIG, out=tmp_path / "run")
+
+    ends = {end["trial"]: end["status"] for end in of_kind(tmp_path / "run", "trial_end")}
+    assert ends["t0001"] == "stopped"
+    assert {status for trial, status in ends.items() if trial != "t0001"} == {"finished"}
+    (end,) = of_kind(tmp_path / "run", "search_end")
+    last = last_reports(tmp_path / "run")
+    rows = last["t0001"]["charged"] // 3
+    recovered = sum(report["name"] == "adversarial" for report in last.values())
+    assert recovered == 3  # a single entry leaves prune_as_is nothing to search
+    # The stopped trial's three epochs, one whole discovery, and the recoveries.
+    assert end["spent"] == rows * (3 + EPOCHS + 2 * recovered)
+    assert end["charged"] == sum(report["charged"] for report in last.values()) > end["spent"]
+    losses = {}
+    for report in of_kind(tmp_path / "run", "report"):
+        if report["stage"] == 0:
+            losses.setdefault(report["stage_epoch"], []).append(report["losses"])
+    assert all(one == told[0] for told in losses.values() for one in told)
+
+    shutil.rmtree(tmp_path / "run" / "stages")  # a resumed search computes anew what is gone
+    resume(tmp_path / "run", trials=5)
+    added = last_reports(tmp_path / "run")["t0005"]
+    assert added["spent"] == added["charged"]
