@@ -31,6 +31,7 @@ FACTS = {
         **{"tolerance": 0.05, "margin": 0.02},
     },
     "reference": [0.5, 0.05, 0.0],
+    "correction": {"name": "threshold"},
 }
 # Rows of label 0 and of label 1 that are predicted positive, of 10 each, by crossing.
 TUNE, TEST = [(2, 8), (4, 9), (0, 9)], [(1, 7), (3, 6), (5, 5)]
