@@ -104,6 +104,15 @@ def test_trials_have_one_row_each_with_the_last_report(events):
     assert trials.loc["t0001", "spec"] == {"pruner": {"keep_target": 0.1}}
 
 
+def test_samples_processed_are_told_apart_from_those_charged_where_the_journal_does():
+    events = [start("t1", 1), {**report("t1", 1), "spent": 40}, start("t2", 1), report("t2", 1)]
+
+    spent = trials_frame(events).set_index("trial")["spent"]
+    assert spent["t1"] == 40
+    assert math.isnan(spent["t2"])
+    assert reports_frame(events)["spent"].tolist()[0] == 40
+
+
 def test_reports_carry_method_and_losses(events):
     reports = reports_frame(events)
     assert reports["method"].tolist() == ["prune_advft", "prune_advft", "adv_ft"]

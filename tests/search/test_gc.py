@@ -118,6 +118,23 @@ def test_of_confirmed_seeds_only_the_chosen_candidates_stay(tmp_path):
     assert left(folder / "seeds", "candidates") == ["chosen"]
 
 
+@pytest.mark.parametrize(("ended", "stay"), [({}, 3), ({"left": 2}, 3), ({"left": 0}, 0)])
+def test_results_that_trials_shared_stay_until_the_search_is_complete(tmp_path, ended, stay):
+    folder = make(tmp_path / "run")
+    (folder / "stages").mkdir()
+    for name in ("a.safetensors", "a.lock", "b.lock", "c.partial-77"):
+        (folder / "stages" / name).write_bytes(bytes(10))
+    if ended:
+        journal = Journal(folder)
+        journal.append("search_end", **ended)
+        journal.close()
+
+    found = collect(folder)
+
+    assert len(found.stages) == 3 - stay
+    assert len(list((folder / "stages").iterdir())) == stay  # half-written files always go
+
+
 def test_a_run_that_is_being_written_is_left_alone(tmp_path):
     folder = make(tmp_path / "run")
     journal = Journal(folder)

@@ -46,6 +46,16 @@ def test_a_report_is_written_down_and_the_trial_goes_on(record, tmp_path):
     assert [e["event"] for e in read_events(tmp_path / "journal.jsonl")][1:] == ["report"] * 2
 
 
+def test_a_trial_that_waits_for_another_goes_on_and_nothing_is_written(record, tmp_path):
+    waiting = {"report": json.dumps({"trial": "t0001", "waiting": True})}
+    late = Limits(record, deadline=time.time() - 1)
+
+    assert decide(JournalingScheduler(record, policy()), waiting) == [CONTINUE]
+    assert decide(JournalingScheduler(record, policy(), late), waiting) == [STOP]
+    assert [e["event"] for e in read_events(tmp_path / "journal.jsonl")] == ["trial_start"]
+    assert record.trials["t0001"].status == "running"
+
+
 def test_the_last_report_finishes_the_trial(record):
     assert decide(JournalingScheduler(record, policy()), result(1, last=True)) == [STOP]
     assert record.trials["t0001"].status == "finished"

@@ -165,3 +165,13 @@ def test_trials_are_counted_by_status_and_method(record):
 def test_a_record_without_a_journal_can_not_be_added_to():
     with pytest.raises(RuntimeError, match="no journal"):
         Record().add("experiment")
+
+
+def test_compute_adds_up_the_last_reports_and_old_ones_processed_what_they_were_charged(record):
+    for trial in ("t0001", "t0002", "t0003"):
+        start(record, trial)
+    record.report(report("t0001", 1, charged=10, spent=0))
+    record.report(report("t0001", 2, charged=20, spent=5))
+    record.report(report("t0002", 1, charged=7))
+
+    assert record.compute == (27, 12)

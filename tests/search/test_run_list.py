@@ -10,7 +10,7 @@ from search.cli import app
 from search.errors import UserError
 from search.journal import Journal
 from search.run_list import run_line, run_lines
-from search.sizes import human
+from search.sizes import human, samples
 from tests.search.made_front import front, point
 from tests.search.made_journal import begin, write_trial
 
@@ -44,6 +44,17 @@ def test_a_run_is_running_while_it_is_written_and_complete_when_its_search_ended
     journal.close()
 
     assert run_line(interrupted).state == "complete"
+
+
+def test_what_trials_took_and_what_was_processed_is_known_once_the_search_has_ended(interrupted):
+    assert run_line(interrupted).compute is None
+    assert run_line(interrupted).cells()[5:7] == ("-", "-")
+    journal = Journal(interrupted)
+    journal.append("search_end", left=0, charged=1_234_567, spent=420)
+    journal.close()
+
+    assert run_line(interrupted).compute == (1_234_567, 420)
+    assert run_line(interrupted).cells()[5:7] == ("1.2M", "420")
 
 
 def test_a_search_that_was_resumed_and_interrupted_again_is_not_complete(interrupted):
@@ -113,6 +124,14 @@ def test_a_journal_of_200_megabytes_takes_less_than_a_second(tmp_path):
     assert line.ends == {"finished": 1}
     assert line.journal > 200_000_000
     assert spent < 1.0
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12k"), (9_960_000, "10M")],
+)
+def test_samples_are_said_as_people_read_them(count, said):
+    assert samples(count) == said
 
 
 @pytest.mark.parametrize(
