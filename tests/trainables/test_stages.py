@@ -95,9 +95,9 @@ CASES = [(stage, i) for stage in STAGES for i in range(len(SMALLEST.get(stage, [
 
 def made_net(outputs=1):
     """Dropout and batch normalisation: both global randomness and buffers have to be kept."""
-    layers = [nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8)]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        layers = [nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8)]
         return nn.Sequential(*layers, nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, outputs)).eval()
 
 

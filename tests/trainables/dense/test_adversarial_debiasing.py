@@ -1,0 +1,166 @@
+"""The projected step against a case by hand and its invariants; who sees what; what it changes."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from tests.trainables.dense.skewed_data import skewed_data
+from tests.trainables.made_data import made_context, made_data
+from tests.trainables.test_stages import made_net, run_to_end, start
+from trainables.batches import scores_of
+from trainables.dense.adversarial_debiasing import AdversarialDebiasing, debiased
+from trainables.dense.erm import Erm
+from trainables.dense.group_adversary import GroupAdversary, uncertainty
+
+
+def tensors(*values):
+    return [torch.tensor(value) for value in values]
+
+
+def test_a_step_in_two_dimensions_by_hand():
+    # along (3, 4) / 5 the task's gradient (2, 1) is 10 / 5 = 2: its projection is (1.2, 1.6)
+    found = debiased(tensors([2.0, 1.0]), tensors([3.0, 4.0]), 0.5, whole=False)[0]
+
+    assert found.tolist() == pytest.approx([2.0 - 1.2 - 1.5, 1.0 - 1.6 - 2.0])
+
+
+def test_each_tensor_is_projected_by_itself_or_all_of_them_as_one():
+    task, adversary = tensors([1.0], [1.0]), tensors([1.0], [-1.0])
+
+    apart = debiased(task, adversary, 0.0, whole=False)
+    together = debiased(task, adversary, 0.0, whole=True)
+
+    assert [float(one) for one in apart] == pytest.approx([0.0, 0.0])
+    assert [float(one) for one in together] == pytest.approx([1.0, 1.0])  # at right angles
+
+
+def random_gradients(seed, scale=1.0):
+    draw = torch.Generator().manual_seed(seed)
+    shapes = [(4, 3), (4,), (2, 4), ()]
+    return [[scale * torch.randn(s, generator=draw) for s in shapes] for scale in (1.0, scale)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("whole", [False, True])
+def test_without_alpha_a_step_has_no_part_along_the_adversarys_gradient(seed, whole):
+    task, adversary = random_gradients(seed)
+    found = debiased(task, adversary, 0.0, whole=whole)
+    along = [float((a * b).sum()) for a, b in zip(found, adversary, strict=True)]
+
+    assert abs(sum(along)) < 1e-5
+    assert whole or max(map(abs, along)) < 1e-5
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_step_never_helps_the_adversary(seed, whole):
+    task, adversary = random_gradients(seed)
+    found = debiased(task, adversary, 0.3, whole=whole)
+    # going down `found` changes the adversary's loss by minus this
+    slope = sum(float((a * b).sum()) for a, b in zip(found, adversary, strict=True))
+    squared = sum(float((b * b).sum()) for b in adversary)
+
+    assert slope == pytest.approx(-0.3 * squared, rel=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-30])
+def test_an_adversary_without_a_gradient_changes_nothing_that_is_not_finite(scale):
+    task, adversary = random_gradients(0, scale)
+    found = debiased(task, adversary, 1.0, whole=False)
+
+    assert all(bool(one.isfinite().all()) for one in found)
+    if scale == 0.0:
+        assert all(torch.equal(a, b) for a, b in zip(found, task, strict=True))
+
+
+def test_a_sharp_score_and_its_label_are_what_the_adversary_sees():
+    adversary = GroupAdversary("score_and_label", 2, 2, 1, torch.Generator().manual_seed(0))
+    logits, labels = torch.tensor([[0.5], [-1.0]]), torch.tensor([1, 0])
+    weight, bias = adversary.guess.weight[0].tolist(), float(adversary.guess.bias[0].detach())
+    expected = []
+    for logit, y in ((0.5, 1.0), (-1.0, 0.0)):
+        s = 1 / (1 + math.exp(-2.0 * logit))  # c starts at 1
+        seen = (s, s * (1 - y), s * y)
+        expected.append(bias + sum(w * x for w, x in zip(weight, seen, strict=True)))
+
+    found = adversary(logits, labels)
+
+    assert found[:, 0].tolist() == [0.0, 0.0]
+    assert found[:, 1].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("sees", "outputs", "width"),
+    [
+        ("score", 1, 1),
+        ("score_and_label", 1, 3),
+        ("logits", 1, 1),
+        ("score", 4, 4),
+        ("score_and_label", 4, 20),
+        ("logits", 4, 4),
+    ],
+)
+def test_the_adversary_works_on_any_number_of_classes_and_groups(sees, outputs, width):
+    classes = max(2, outputs)
+    adversary = GroupAdversary(sees, classes, 5, outputs, torch.Generator().manual_seed(0))
+
+    assert adversary.guess.in_features == width
+    assert adversary(torch.randn(7, outputs), torch.arange(7) % classes).shape == (7, 5)
+
+
+def test_uncertainty_is_the_loss_of_an_adversary_that_knows_shares_alone():
+    groups = torch.tensor([0, 0, 0, 1, 1, 2])
+    labels = torch.tensor([0, 0, 1, 1, 1, 0])
+    shares = torch.tensor([3, 2, 1]) / 6
+    of_label = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))  # of either label
+
+    assert uncertainty(groups) == pytest.approx(
+        float(F.cross_entropy(shares.log().expand(6, -1), groups))
+    )
+    assert uncertainty(groups, labels) == pytest.approx(of_label)
+
+
+def leaning(settings):
+    """How much the mean scores of the groups differ after training with these settings."""
+    data = skewed_data()
+    context = made_context(made_net(), data)
+    run = start(settings, context)
+    run_to_end(settings, context, run)
+    scores, groups = scores_of(run.result().net, data, "tune"), data.part("tune").groups.numpy()
+    return abs(scores[groups == 0].mean() - scores[groups == 1].mean())
+
+
+@pytest.mark.parametrize("sees", ["score", "logits"])
+def test_scores_tell_less_of_the_group_than_after_ordinary_training(sees):
+    settings = {"max_epochs": 30, "lr": 0.005, "batch_size": 50, "keep": "last"}
+    unfair = leaning(Erm(**settings))
+    fair = leaning(
+        AdversarialDebiasing(alpha=1.0, adversary_sees=sees, adversary_lr=0.01, **settings)
+    )
+
+    assert unfair > 0.2
+    assert fair < unfair / 2
+
+
+def test_the_network_rests_in_the_epochs_between():
+    context = made_context(made_net(), made_data())
+    seen = run_to_end(AdversarialDebiasing(max_epochs=5, main_every=3), context)
+    first = [state["net"]["0.weight"] for _, state in seen]
+    moved = [not torch.equal(a, b) for a, b in pairwise(first)]
+
+    assert moved == [False, False, True, False]
+    assert seen[1][0]["adversary"] != seen[2][0]["adversary"]
+
+
+def test_the_early_stopping_loss_is_the_tasks_and_what_the_adversary_finds_out():
+    context = made_context(made_net(), made_data())
+    settings = {"max_epochs": 1, "check_every": 1}
+    plain, weighed = (
+        run_to_end(AdversarialDebiasing(alpha=alpha, **settings), context)[0][0]["early_stop"]
+        for alpha in (0.0, 1e-9)
+    )
+
+    assert weighed == pytest.approx(plain, abs=1e-6)
