@@ -125,7 +125,7 @@ class NamedSettings(BaseModel):
 
 
 class DenseConfig(NamedSettings):
-    """[dense]: where the dense net comes from: erm (trained here), given, untrained."""
+    """[dense]: where the dense net comes from: erm (trained here), given, untrained, or trained to be fair."""
 
     name: str = "erm"
 
