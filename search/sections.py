@@ -125,7 +125,7 @@ class NamedSettings(BaseModel):
 
 
 class DenseConfig(NamedSettings):
-    """[dense]: where the dense net comes from: erm (trained here), given, untrained, or trained to be fair."""
+    """[dense]: where the dense net comes from: erm or a fairer training, given, untrained."""
 
     name: str = "erm"
 
