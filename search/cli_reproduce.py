@@ -49,7 +49,7 @@ def reproduce(
     asked = load_table(table)
     folder = out or Path("runs") / (f"{asked.name}-quick" if quick else asked.name)
     options = _options(asked, folder, seeds, trials, rows, overrides or [], quick)
-    _watched(asked, options, folder, only)
+    _watched(asked, options, folder, only, table)
 
 
 def _options(
@@ -74,7 +74,7 @@ def _options(
     return Options.of(table, seeds=seeds, trials=trials, rows=named, changes=changes, quick=quick)
 
 
-def _watched(table: Table, options: Options, folder: Path, only: str | None) -> None:
+def _watched(table: Table, options: Options, folder: Path, only: str | None, given: str) -> None:
     import optuna
 
     from search.interrupt import Interruptible
@@ -92,7 +92,7 @@ def _watched(table: Table, options: Options, folder: Path, only: str | None) -> 
 
             run_table(table, options, folder, only=only, tell=tell)
     except KeyboardInterrupt as error:
-        again = f"fairfront reproduce {table.name} --out {folder}"
+        again = f"fairfront reproduce {given} --out {folder}"
         typer.echo(f"\nInterrupted. Go on with: {again}", err=True)
         raise typer.Exit(INTERRUPTED) from error
     typer.echo((folder / "table.md").read_text("utf-8"))
