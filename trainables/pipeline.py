@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from trainables.candidates import CandidateStore, Entry, admit
-from trainables.evaluation.report import evaluate
+from trainables.candidates import CandidateStore, Entry
+from trainables.judge import Judge
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
 from trainables.shared_stage import SharedStage, stage_key, stage_seed
@@ -17,7 +16,6 @@ from trainables.stage import Context, Run, State, derived_seed, seeded
 if TYPE_CHECKING:
     from torch import nn
 
-    from trainables.evaluation.counts import Counts, ScoreCounts
     from trainables.spec import Spec, StageSpec
     from trainables.stage_results import Part, StageStore
     from trainables.world import World
@@ -47,10 +45,15 @@ class Pipeline:
         self.charged = 0  # samples that the stages so far take
         self.spent = 0  # samples that this trial has processed: less where a result was there
         self.left: list[MaskedNet] = []  # what finished stages left
-        self.archive: list[Entry] = []
+        self._judge = Judge(spec, world, store)
         self._run: Run | None = None
         self._run_epoch = 0  # finished epochs of `_run`
         self._shared: SharedStage | None = None  # the current stage, if it is one
+
+    @property
+    def archive(self) -> list[Entry]:
+        """The candidates of this trial that none of its others makes superfluous."""
+        return self._judge.archive
 
     @property
     def done(self) -> bool:
@@ -82,11 +85,11 @@ class Pipeline:
         stage = self.spec.stages[self.position]
         self.stage_epoch += 1
         self.epoch += 1
-        self.charged += self._samples()
         if self._shared is not None and self._shared.result is not None:
             part = self._shared.result.reports[self.stage_epoch - 1]
         else:
             part = self._compute()
+        self.charged += part["samples"]
         last_of_stage = self.stage_epoch == part["stage_epochs"]
         final = self._final
         report = {
@@ -114,7 +117,7 @@ class Pipeline:
             "stage_epoch": self.stage_epoch,
             "charged": self.charged,
             "spent": self.spent,
-            "archive": [asdict(entry) for entry in self.archive],
+            "archive": self._judge.state_dict(),
             "left": [
                 {
                     "net": left.net.state_dict(),
@@ -134,7 +137,7 @@ class Pipeline:
         self.stage_epoch = state["stage_epoch"]
         self.charged = state["charged"]
         self.spent = state["spent"]
-        self.archive = [Entry(**entry) for entry in state["archive"]]
+        self._judge.load_state_dict(state["archive"])
         self.left = [self._net_from(left) for left in state["left"]]
         self.close()
         self._run = None
@@ -175,10 +178,10 @@ class Pipeline:
         key = stage_key(self.spec, self.position, self.world, self.left)
         return SharedStage(self.stages, key)
 
-    def _samples(self) -> int:
-        """What an epoch of the current stage learns from, in rows."""
+    def _samples(self, run: Run) -> int:
+        """What an epoch of the current stage learns from, in rows, once for every network."""
         split = self.spec.stages[self.position].settings.learns_from
-        return 0 if split == "nothing" else len(self.world.prepared.parts[split].labels)
+        return 0 if split == "nothing" else run.passes * len(self.world.data.part(split))
 
     def _compute(self) -> Part:
         """Runs the stage up to the epoch that is due, and returns that one's part of the report.
@@ -197,9 +200,11 @@ class Pipeline:
             with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.world.device):
                 losses = run.epoch(context.generator("epoch", self._run_epoch))
             self._run_epoch += 1
-            self.spent += self._samples()
-            evaluation = self._evaluate(run.result(), candidate=candidate)
-            part = {"stage_epochs": run.epochs, "losses": losses, **evaluation}
+            samples = self._samples(run)
+            self.spent += samples
+            evaluation = self._judge.report(run.result(), self.epoch, candidate=candidate)
+            part = {"stage_epochs": run.epochs, "samples": samples, "losses": losses}
+            part |= evaluation
             if self._shared is not None:
                 self._shared.computed.append(part)
         return part
@@ -238,62 +243,3 @@ class Pipeline:
         self._run_epoch = 0
         self.position += 1
         self.stage_epoch = 0
-
-    def _evaluate(self, masked: MaskedNet, *, candidate: bool) -> Report:
-        """Counts, decision and measures of the network as it stands, offered as a candidate.
-
-        Counts are whole (histograms of scores) where a candidate is left, else as decided. In a
-        recording those of a candidate are taken on test too.
-        """
-        world = self.world
-        counts: dict[str, Counts | ScoreCounts] = {
-            split: world.count(masked.net, split) for split in ("tune", "held_back")
-        }
-        decision = self.spec.correction.fit(
-            world.by_group(counts["held_back"]),
-            world.objective,
-            world.prepared.priors,
-            self.spec.seed,
-        )
-        judged = decision.decide_by_group(counts["tune"], world.crossing_to_group)
-        found = evaluate(judged, world.objective)
-        report: Report = {
-            "sparsity": masked.masks.sparsity,
-            "live": masked.live_share(world.data.input_shape),
-            "decision": decision.to_dict(),
-            **found,
-            "candidate": None,
-            "dropped": [],
-        }
-        if candidate and found["beats_trivial"] and found["bias"] is not None:
-            report |= self._offer(masked, report)
-        if report["candidate"] is None:
-            # Never judged again by another tolerance, measure or group: decided counts will do,
-            # and every measure follows from them. A decision by lot draws here as it did above.
-            groups = world.crossing_to_group
-            counts = {split: decision.decide(one, groups) for split, one in counts.items()}
-            del report["measures"]
-        elif world.recording:
-            counts["test"] = world.count(masked.net, "test")
-        return {**report, "counts": {split: one.to_dict() for split, one in counts.items()}}
-
-    def _offer(self, masked: MaskedNet, report: Report) -> Report:
-        """Keeps the network if nothing in this trial makes it superfluous."""
-        places = ("performance", "bias", "sparsity", "feasible")
-        new = Entry("", **{key: report[key] for key in places})
-        stay = admit(self.archive, new, sparsity=self.world.sparsity)
-        if self.store is None or stay is None:
-            return {}
-        facts = {
-            "trial": self.spec.trial,
-            "epoch": self.epoch,
-            "spec": self.spec.to_config(),
-            "decision": report["decision"],
-            "sparsity": report["sparsity"],
-        }
-        name = self.store.put(masked, facts)
-        dropped = [old.candidate for old in self.archive if old not in stay]
-        for superfluous in dropped:
-            self.store.drop(superfluous)
-        self.archive = [*stay, replace(new, candidate=name)]
-        return {"candidate": name, "dropped": dropped}

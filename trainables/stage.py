@@ -75,6 +75,7 @@ class Run(ABC):
 
     epochs: int  # how many epochs the stage takes; at least 1
     yields_candidates: bool = False  # True: epochs before the stage's last may enter the front
+    passes: int = 1  # networks that each row goes through in an epoch: what it is charged
 
     @abstractmethod
     def epoch(self, generator: torch.Generator) -> dict[str, float]:

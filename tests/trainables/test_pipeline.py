@@ -155,6 +155,13 @@ def test_reports_are_json_without_nan(world):
         json.dumps(report, allow_nan=False)
 
 
+def test_a_stage_that_trains_two_networks_is_charged_for_both(world):
+    reports = undisturbed(Pipeline(spec_of("netaug", world), world))
+
+    assert [report["samples"] for report in reports] == [60, 60, 60, 120, 120, 120]
+    assert [report["charged"] for report in reports] == [60, 120, 180, 300, 420, 540]
+
+
 def test_a_stage_that_learns_from_nothing_is_charged_nothing(world):
     reports = undisturbed(Pipeline(spec_of("magnitude_retrain", world), world))
 

@@ -58,6 +58,8 @@ class ExternalGraft(FairTuning):
 
 
 class _Exchanging(Run):
+    passes = 2
+
     def __init__(self, settings: ExternalGraft, context: Context) -> None:
         self.epochs = settings.epochs
         self._settings = settings

@@ -48,6 +48,8 @@ class NetAug(FairTuning):
 
 
 class _Augmenting(Run):
+    passes = 2
+
     def __init__(self, settings: NetAug, context: Context) -> None:
         self.epochs = settings.epochs
         self._settings = settings
