@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from search.ends import is_complete
 from search.front import build_front, view_of
 from search.journal import read_events
 from search.lock import WriteLock
@@ -100,17 +101,9 @@ def _found(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
             for path in sorted((folder.path / "checkpoints").glob("*.pt"))
             if path.stem not in going_on
         ),
-        tuple(StageStore(folder.path / "stages").files()) if _complete(folder) else (),
+        tuple(StageStore(folder.path / "stages").files()) if is_complete(folder.path) else (),
         (*_leftovers(folder), *_leftovers(folder.seeds)),
     )
-
-
-def _complete(folder: RunFolder) -> bool:
-    """Whether the search has run all it was to run."""
-    ended = False
-    for event in read_events(folder.journal):
-        ended = event["event"] == "search_end" and not event.get("left")
-    return ended
 
 
 def _leftovers(folder: RunFolder) -> list[Path]:

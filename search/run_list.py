@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import mmap
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search.ends import JOURNAL, ends_of
 from search.errors import UserError
 from search.lock import is_written
 from search.sizes import human, samples
 
-JOURNAL = "journal.jsonl"
 ENDS = ("finished", "stopped", "failed")
 HEADINGS = (
     *("run", "state", *ENDS, "charged", "spent", "performance", "bias", "journal"),
-    *("candidates", "", "checkpoints", "mlflow"),
+    *("candidates", "", "checkpoints", "shared", "mlflow"),
 )
 
 
@@ -34,6 +32,7 @@ class RunLine:
     journal: int
     candidates: tuple[int, int]  # files, bytes
     checkpoints: int
+    shared: int  # results of stages that trials share
     mlflow: int
 
     def cells(self) -> tuple[str, ...]:
@@ -43,7 +42,7 @@ class RunLine:
         return (
             *(self.name, self.state, *(str(self.ends[end]) for end in ENDS), *took),
             *(performance, bias, human(self.journal), str(number), human(size)),
-            *(human(self.checkpoints), human(self.mlflow)),
+            *(human(self.checkpoints), human(self.shared), human(self.mlflow)),
         )
 
 
@@ -71,20 +70,21 @@ def run_lines(folder: Path) -> list[str]:
 
 
 def run_line(folder: Path) -> RunLine:
-    ends, last_end = _ends(folder / JOURNAL)
+    ends = ends_of(folder / JOURNAL)
     confirmed = folder / "confirmed.json"
     front = confirmed if confirmed.exists() else folder / "front.json"
     mlflow = _bytes(folder / "mlartifacts") + _size(folder / "mlflow.db")
     candidates = [p.stat().st_size for p in folder.glob("candidates/*.safetensors")]
     return RunLine(
         name=folder.resolve().name,
-        state=_state(folder, complete=last_end is not None and not last_end.get("left")),
-        ends=ends,
-        compute=None if not last_end or "spent" not in last_end else _compute(last_end),
+        state=_state(folder, complete=ends.complete),
+        ends=ends.trials,
+        compute=_compute(ends.search),
         chosen=_chosen(front),
         journal=_size(folder / JOURNAL),
         candidates=(len(candidates), sum(candidates)),
         checkpoints=_bytes(folder / "checkpoints"),
+        shared=_bytes(folder / "stages"),
         mlflow=mlflow,
     )
 
@@ -97,39 +97,8 @@ def _state(folder: Path, *, complete: bool) -> str:
     return "complete" if complete else "interrupted"
 
 
-def _compute(end: dict[str, Any]) -> tuple[float, float]:
-    return end["charged"], end["spent"]
-
-
-def _ends(journal: Path) -> tuple[Counter[str], dict[str, Any] | None]:
-    """How trials ended, and the end of the search if it has: that is the last of all ends."""
-    ends: Counter[str] = Counter()
-    last: dict[str, Any] | None = None
-    for line in _lines_of_ends(journal):
-        event = json.loads(line)
-        if event["event"] == "trial_end":
-            ends[event["status"]] += 1
-        last = event if event["event"] == "search_end" else None
-    return ends, last
-
-
-def _lines_of_ends(journal: Path) -> Iterator[bytes]:
-    """The lines of trial_start, trial_end and search_end alone, found in the bytes of the file:
-    reports, which are nearly all of it, are passed over."""
-    if not journal.stat().st_size:
-        return
-    with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        begin = 0
-        while (end := text.find(b"\n", begin)) >= 0:
-            if text[begin : begin + len(_REPORT)] != _REPORT:
-                line = text[begin:end]
-                if line.startswith(_ENDS):
-                    yield line
-            begin = end + 1
-
-
-_REPORT = b'{"event":"report"'
-_ENDS = (b'{"event":"trial_start"', b'{"event":"trial_end"', b'{"event":"search_end"')
+def _compute(end: dict[str, Any] | None) -> tuple[float, float] | None:
+    return None if end is None or "spent" not in end else (end["charged"], end["spent"])
 
 
 def _chosen(front: Path) -> tuple[float, float] | None:

@@ -12,11 +12,12 @@ from typing import Any
 
 import ray
 
+from search import ends
 from search.cluster import check_cluster, connected
 from search.config import Config
 from search.errors import UserError
 from search.experiment import resume, run
-from search.journal import Event, read_events
+from search.journal import Event
 from search.machines import local_cpus
 from search.problem import open_problem
 from search.reproduce.choose import best_by_method, chosen_trials
@@ -100,12 +101,7 @@ def flat(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def is_complete(folder: Path) -> bool:
     """Whether a search has run all of its trials and written its front."""
-    if not (folder / "front.json").exists():
-        return False
-    ends = [
-        event for event in read_events(folder / "journal.jsonl") if event["event"] == "search_end"
-    ]
-    return bool(ends) and ends[-1]["left"] == 0
+    return (folder / "front.json").exists() and ends.is_complete(folder)
 
 
 def _take(step: Step, tell: Listener) -> None:

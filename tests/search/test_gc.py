@@ -118,16 +118,25 @@ def test_of_confirmed_seeds_only_the_chosen_candidates_stay(tmp_path):
     assert left(folder / "seeds", "candidates") == ["chosen"]
 
 
-@pytest.mark.parametrize(("ended", "stay"), [({}, 3), ({"left": 2}, 3), ({"left": 0}, 0)])
+@pytest.mark.parametrize(
+    ("ended", "stay"),
+    [
+        ([], 3),
+        ([("search_end", {"left": 2})], 3),
+        ([("search_end", {"left": 0})], 0),
+        ([("search_end", {"left": 0}), ("confirm_start", {}), ("confirm", {})], 0),
+        ([("search_end", {"left": 0}), ("trial_start", {"trial": "t9"})], 3),  # it was extended
+    ],
+)
 def test_results_that_trials_shared_stay_until_the_search_is_complete(tmp_path, ended, stay):
     folder = make(tmp_path / "run")
     (folder / "stages").mkdir()
     for name in ("a.safetensors", "a.lock", "b.lock", "c.partial-77"):
         (folder / "stages" / name).write_bytes(bytes(10))
-    if ended:
-        journal = Journal(folder)
-        journal.append("search_end", **ended)
-        journal.close()
+    journal = Journal(folder)
+    for kind, facts in ended:
+        journal.append(kind, **{"method": "adv_ft", "spec": {}, **facts})
+    journal.close()
 
     found = collect(folder)
 

@@ -81,6 +81,7 @@ def test_a_confirmed_run_shows_what_was_chosen_as_test_saw_it(interrupted):
 def test_sizes_are_those_of_the_files(interrupted):
     sizes = {"candidates/aa.safetensors": 700, "candidates/bb.safetensors": 500}
     sizes |= {"checkpoints/t5.pt": 30, "mlflow.db": 40, "mlartifacts/1/front.png": 2}
+    sizes |= {"stages/ab.safetensors": 60}
     for name, size in sizes.items():
         (interrupted / name).parent.mkdir(parents=True, exist_ok=True)
         (interrupted / name).write_bytes(bytes(size))
@@ -88,7 +89,7 @@ def test_sizes_are_those_of_the_files(interrupted):
     line = run_line(interrupted)
 
     assert line.candidates == (2, 1200)
-    assert (line.checkpoints, line.mlflow) == (30, 42)
+    assert (line.checkpoints, line.shared, line.mlflow) == (30, 60, 42)
 
 
 def test_the_command_prints_one_line_for_each_run(interrupted):
@@ -103,6 +104,14 @@ def test_the_command_prints_one_line_for_each_run(interrupted):
 def test_a_folder_without_runs_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no runs"):
         run_lines(tmp_path)
+
+
+def test_a_damaged_end_of_a_trial_is_an_error_that_says_how_to_mend_it(interrupted):
+    journal = interrupted / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"stopped"', b'"stOpped"'))
+
+    with pytest.raises(UserError, match=r"journal.jsonl: .*checksum; .*--repair"):
+        run_lines(interrupted)
 
 
 def test_a_journal_of_200_megabytes_takes_less_than_a_second(tmp_path):

@@ -1,0 +1,83 @@
+"""How a search and its trials ended, told from a few lines of its journal."""
+
+from __future__ import annotations
+
+import mmap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.events import DamagedJournal, event_of
+from search.errors import UserError
+from search.journal import Event
+
+JOURNAL = "journal.jsonl"
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How many trials ended how, and the end of the search where nothing came after it."""
+
+    trials: Counter[str]
+    search: Event | None
+
+    @property
+    def complete(self) -> bool:
+        return self.search is not None and not self.search.get("left")
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the search of a run has run all of its trials: what came after it, a confirmation
+    or a comparison, changes nothing. False where there is no journal.
+
+    Raises UserError where one of the lines that say so is damaged.
+    """
+    return (folder / JOURNAL).is_file() and ends_of(folder / JOURNAL).complete
+
+
+def ends_of(journal: Path) -> Ends:
+    """What the trial_start, trial_end and search_end lines of a journal say; reports, which are
+    nearly all of it, are not parsed.
+
+    Raises UserError where one of these lines is damaged.
+    """
+    trials: Counter[str] = Counter()
+    last: Event | None = None
+    for line in _lines(journal):
+        event = _parsed(journal, line)
+        if event["event"] == "trial_end":
+            trials[event["status"]] += 1
+        last = event if event["event"] == "search_end" else None
+    return Ends(trials, last)
+
+
+def _parsed(journal: Path, line: bytes) -> Event:
+    try:
+        event = event_of(line)
+    except DamagedJournal as error:
+        raise UserError(
+            f"{journal}: a line {error}; `fairfront resume {journal.parent} --repair` sets aside "
+            f"what is damaged"
+        ) from error
+    if event is None:
+        raise ValueError("ends: a line that begins an event must not be blank")
+    return event
+
+
+def _lines(journal: Path) -> Iterator[bytes]:
+    """The whole lines of trial_start, trial_end and search_end, found in the bytes of the file."""
+    if not journal.stat().st_size:
+        return
+    with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        begin = 0
+        while (end := text.find(b"\n", begin)) >= 0:
+            if text[begin : begin + len(_REPORT)] != _REPORT:
+                line = text[begin:end]
+                if line.startswith(_ENDS):
+                    yield line
+            begin = end + 1
+
+
+_REPORT = b'{"event":"report"'
+_ENDS = (b'{"event":"trial_start"', b'{"event":"trial_end"', b'{"event":"search_end"')
