@@ -20,6 +20,7 @@ from search.ledger import record_opening
 from search.mirror import flat
 from search.problem import open_problem
 from search.run_folder import RunFolder, write_json
+from search.selection import group_at_prediction, needs_group
 from trainables.corrections.kinds import decision_from_dict
 from trainables.world import World
 
@@ -56,8 +57,8 @@ class _Growing:
         self.points = {names[i]: tuple(values[i].tolist()) for i in np.flatnonzero(kept)}
 
 
-def steps(events: Iterable[Event], *, sparsity: bool) -> list[Step]:
-    """The front after each ended trial, in the order of the journal.
+def steps(events: Iterable[Event], *, sparsity: bool, group_allowed: bool) -> list[Step]:
+    """The front after each ended trial, in the order of the journal, of what could be chosen.
 
     Compute is charged by every report, of stopped and failed trials too; only what finished trials
     leave enters the front, as in the run's own.
@@ -73,7 +74,8 @@ def steps(events: Iterable[Event], *, sparsity: bool) -> list[Step]:
             of_trial = kept.setdefault(trial, {})
             for name in event["dropped"]:
                 of_trial.pop(name, None)
-            if event["candidate"] and event["feasible"] and event["beats_trivial"]:
+            could = event["candidate"] and event["feasible"] and event["beats_trivial"]
+            if could and (group_allowed or not needs_group(event)):
                 of_trial[event["candidate"]] = event
         elif event["event"] == "trial_end":
             reports = kept.pop(event["trial"], {})
@@ -158,7 +160,11 @@ def _progress(folder: RunFolder, label: str) -> Progress:
     facts = folder.facts()
     reference = tuple(facts["reference"])[: 2 + facts["sparsity"]]
     ideal = (1.0, 0.0, 1.0)[: len(reference)]
-    taken = steps(read_events(folder.journal), sparsity=facts["sparsity"])
+    taken = steps(
+        read_events(folder.journal),
+        sparsity=facts["sparsity"],
+        group_allowed=group_at_prediction(facts),
+    )
     if not taken:
         raise UserError(f"compare: no trial of {folder.path} has ended")
     test = _test_points(folder, facts, {name for step in taken for name in step.front})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from search.errors import UserError
 from search.journal import Event
-from search.selection import group_at_prediction, select
+from search.selection import group_at_prediction, needs_group, select
 from trainables.corrections import CORRECTIONS
 from trainables.corrections.argmax import Argmax
 from trainables.corrections.decision import Correction, Decision
@@ -109,12 +109,10 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
         for start, report in zip(starts, reports, strict=True)
     ]
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
-    places, chosen, volume = select(
-        rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed
-    )
-    points = [_point(starts[i], reports[i], view) for i in places]
-    if chosen is not None:
-        points[places.index(chosen)]["chosen"] = True
+    found = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+    points = [_point(starts[i], reports[i], view) for i in found.places]
+    if found.chosen is not None:
+        points[found.places.index(found.chosen)]["chosen"] = True
     return {
         "name": facts["name"],
         "objective": {
@@ -128,7 +126,8 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
             "reference": list(reference),
             "group_at_prediction": view.group_allowed,
         },
-        "hypervolume": volume,
+        "hypervolume": found.volume,
+        "hypervolume_with_group": found.volume_with_group,  # of points not to be chosen as well
         "opening": None,
         "changed": view.changed,
         "candidates": len(reports),
@@ -244,7 +243,7 @@ def _judged(start: Event, report: Event, view: View) -> tuple[Decision, dict[str
 def _row(start: Event, report: Event, view: View | None) -> dict[str, Any]:
     """What a candidate is selected by: as `view` sees it, or as its own report said."""
     if view is None:
-        return {**report, "needs_group": decision_from_dict(report["decision"]).needs_group}
+        return {**report, "needs_group": needs_group(report)}
     decision, values = _judged(start, report, view)
     return {**values, "needs_group": decision.needs_group}
 

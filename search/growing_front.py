@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.front import non_dominated
 from analysis.hypervolume import GrowingHypervolume
 from search.front import Front
 from search.journal import Event
-from search.selection import axes_of, chosen_of, group_at_prediction
-from trainables.corrections.kinds import decision_from_dict
+from search.selection import (
+    chosen_of,
+    flags,
+    group_at_prediction,
+    needs_group,
+    non_dominated_of,
+)
 
 _OF_TUNE = (
     *("performance", "performance_se", "performance_interval", "bias", "bias_interval"),
@@ -32,7 +36,7 @@ class _Trial:
 
 class GrowingFront:
     """Front and hypervolume of the trials that have finished; each event costs the size of the
-    front at most, not that of the journal.
+    front at most, not that of the journal. The hypervolume is that of what could be chosen.
 
     A point is what front.json says of it (values from the trial's own report, on tune).
     """
@@ -109,7 +113,7 @@ class GrowingFront:
             trial.candidates[event["candidate"]] = {
                 **{name: event[name] for name in _OF_POINT},
                 **trial.start,
-                "needs_group": bool(decision_from_dict(event["decision"]).needs_group),
+                "needs_group": needs_group(event),
                 "tune": {name: event[name] for name in _OF_TUNE},
                 "test": None,
                 "feasible": True,
@@ -118,11 +122,12 @@ class GrowingFront:
 
     def _add(self, points: list[dict[str, Any]]) -> None:
         for point in points:
-            self._volume.add([point["tune"][name] for name in self._axes])
+            if self._group_allowed or not point["needs_group"]:
+                self._volume.add([point["tune"][name] for name in self._axes])
         together = [*self._points, *points]
         values = np.column_stack([self._column(together, name) for name in self._axes])
-        needs_group = np.array([point["needs_group"] for point in together], dtype=bool)
-        kept = non_dominated(*axes_of(values, needs_group, group_allowed=self._group_allowed))
+        by_group = flags(together, "needs_group")
+        kept = non_dominated_of(values, by_group, group_allowed=self._group_allowed)
         if kept[len(self._points) :].any():
             self._points = [point for point, stays in zip(together, kept, strict=True) if stays]
             self.version += 1

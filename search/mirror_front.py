@@ -21,8 +21,8 @@ FIRST_COLUMNS = (
 )
 # What every front holds; whatever else `confirm` found out is told as it stands.
 KNOWN = (
-    *("name", "objective", "hypervolume", "opening", "changed", "candidates"),
-    *("dense", "references", "points"),
+    *("name", "objective", "hypervolume", "hypervolume_with_group", "opening", "changed"),
+    *("candidates", "left_out", "without_group", "dense", "references", "points"),
 )
 ROWS_OF_A_NOTE = 12
 FILTERS = """Filters for the list of runs:

@@ -16,6 +16,7 @@ from search.config import Config
 from search.dense_net import Trainer, dense_net
 from search.errors import UserError
 from search.schedulers.policy import Stopping
+from search.selection import group_at_prediction
 from search.shared_pruners import notes_on, pooled, pools_of
 from spaces.compose import compose
 from spaces.space import Space
@@ -115,7 +116,18 @@ class Problem:
             error_rate=search.error_rate,
             seed=self.config.seed,
             reference=section.reference or (0.0, section.tolerance, 0.0),
+            not_to_be_chosen=frozenset(m for m in self.spaces if not self._may_choose(m)),
         )
+
+    @property
+    def group_allowed(self) -> bool:
+        """Whether a network that needs the group at prediction time may be chosen."""
+        asked = self.config.objective.group_at_prediction
+        return group_at_prediction({"correction": self.correction, "group_at_prediction": asked})
+
+    def _may_choose(self, method: str) -> bool:
+        correction = correction_of(method, self.correction)
+        return self.group_allowed or not CORRECTIONS[correction["name"]].needs_group
 
     def facts(self) -> dict[str, Any]:
         """What the journal has to know of the data, so that counts can be judged without them."""

@@ -1,4 +1,5 @@
-"""What is told while a search runs: how many trials, the best feasible point, the hypervolume."""
+"""What is told while a search runs: how many trials, the best point that could be chosen, and the
+hypervolume of such points."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from analysis.hypervolume import GrowingHypervolume
 from search.budget import spending
 from search.journal import Event
 from search.problem import Problem
+from search.selection import needs_group
 
 
 class Status:
@@ -79,8 +81,12 @@ class Status:
             self._tally[event["status"]] += 1
         elif kind == "dense":
             self._volume = self._empty_volume()
-        elif kind == "report" and event["candidate"] and event["feasible"]:
+        elif kind == "report" and self._could_be_chosen(event):
             self._point(event)
+
+    def _could_be_chosen(self, report: Event) -> bool:
+        kept = report["candidate"] and report["feasible"]
+        return bool(kept and (self._problem.group_allowed or not needs_group(report)))
 
     def _empty_volume(self) -> GrowingHypervolume:
         section = self._problem.config.objective

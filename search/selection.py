@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.front import constrained_front
+from analysis.front import constrained_front, non_dominated
 from analysis.hypervolume import hypervolume
 from analysis.select import choose, closest
 from trainables.corrections import CORRECTIONS
+from trainables.corrections.kinds import KINDS
 
 Row = Mapping[str, Any]  # values on tune and `needs_group`
 Flags = NDArray[np.bool_]
@@ -27,46 +29,78 @@ def group_at_prediction(facts: Mapping[str, Any]) -> bool:
     return bool(named or facts.get("group_at_prediction", False))  # unknown to older journals
 
 
-def axes_of(
-    values: NDArray[np.float64], needs_group: Flags, *, group_allowed: bool
-) -> tuple[NDArray[np.float64], list[bool]]:
-    """`values` (n, 2 or 3: performance, bias, sparsity) and which of them are maximised.
+def needs_group(report: Mapping[str, Any]) -> bool:
+    """Whether the decision of a report needs the group of whoever it is about."""
+    return bool(KINDS[report["decision"]["kind"]].needs_group)
 
-    To need the group is a cost of its own where it is not allowed: such a point dominates only its
-    like, so that it never hides one that could be chosen.
+
+def non_dominated_of(
+    values: NDArray[np.float64], by_group: Flags, *, group_allowed: bool
+) -> Flags:
+    """(n,) which of `values` (n, 2 or 3: performance, bias, sparsity) are on a front; `by_group`
+    says which need the group.
+
+    To need the group is a cost of its own where it is not allowed: such a point hides only its
+    like, never one that could be chosen.
     """
     maximise = [True, False, True][: values.shape[1]]
-    if group_allowed or needs_group.all() or not needs_group.any():
-        return values, maximise
-    return np.column_stack([values, needs_group]), [*maximise, False]
+    if group_allowed:
+        return non_dominated(values, maximise)
+    without = np.flatnonzero(constrained_front(values, maximise, ~by_group))
+    needing = np.flatnonzero(constrained_front(values, maximise, by_group))
+    kept = np.zeros(len(values), dtype=bool)
+    kept[without] = True
+    # None of `needing` hides another of them, and of equal points the first one stays: what is
+    # missing of them behind `without` is hidden by a point that does not need the group.
+    together = np.concatenate([without, needing])
+    kept[needing] = non_dominated(values[together], maximise)[len(without) :]
+    return kept
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What rows come to; by their numbers."""
+
+    places: list[int]  # on the front, best performance first
+    chosen: int | None
+    volume: float  # hypervolume of those on the front that could be chosen
+    volume_with_group: float  # of all that are on the front
 
 
 def select(
     rows: Sequence[Row], reference: tuple[float, ...], *, sparsity: bool, group_allowed: bool
-) -> tuple[list[int], int | None, float]:
-    """Which rows are on the front, best performance first, which is chosen, its hypervolume.
+) -> Selection:
+    """The front of `rows`, which of it is chosen, and its hypervolume.
 
-    Rows that need the group are chosen only where it is allowed; the hypervolume counts them in
-    any case. Without a feasible candidate: the closest ones, none chosen, and 0.
+    Rows that need the group are shown; only where it is allowed are they chosen, and only there
+    the hypervolume counts them. Without a feasible row: the closest ones, none chosen, and 0.
     """
     if not rows:
-        return [], None, 0.0
+        return Selection([], None, 0.0, 0.0)
     performance = column(rows, "performance")
     bias, removed = column(rows, "bias"), column(rows, "sparsity")
     eligible = flags(rows, "beats_trivial")
     feasible = eligible & flags(rows, "feasible")
     if not feasible.any():
-        return closest(performance, bias, eligible).tolist(), None, 0.0
-    needs_group = flags(rows, "needs_group")
+        return Selection(closest(performance, bias, eligible).tolist(), None, 0.0, 0.0)
+    by_group = flags(rows, "needs_group")
     size = 2 + sparsity
     values = np.column_stack([performance, bias, removed][:size])
-    on_front = constrained_front(
-        *axes_of(values, needs_group, group_allowed=group_allowed), feasible
+    on_front = np.zeros(len(rows), dtype=bool)
+    on_front[feasible] = non_dominated_of(
+        values[feasible], by_group[feasible], group_allowed=group_allowed
     )
-    volume = hypervolume(values[on_front], reference[:size], [1.0, 0.0, 1.0][:size])
-    chosen = chosen_of(rows, feasible & on_front, sparsity=sparsity, group_allowed=group_allowed)
-    order = sorted(np.flatnonzero(on_front).tolist(), key=lambda i: -performance[i])
-    return order, chosen, volume
+    could = on_front & (group_allowed | ~by_group)
+    box = reference[:size], [1.0, 0.0, 1.0][:size]
+    volume = hypervolume(values[could], *box)
+    return Selection(
+        places=sorted(np.flatnonzero(on_front).tolist(), key=lambda i: -performance[i]),
+        chosen=chosen_of(rows, on_front, sparsity=sparsity, group_allowed=group_allowed),
+        volume=volume,
+        volume_with_group=(
+            volume if could.sum() == on_front.sum() else hypervolume(values[on_front], *box)
+        ),
+    )
 
 
 def chosen_of(

@@ -40,7 +40,8 @@ class BiasForecast(Watching):
     """Ends trials that promise less hypervolume for the rest of their cost than a new trial.
 
     One with a feasible candidate finishes early and keeps it; one without is stopped, with
-    caution: what it could have become is lost.
+    caution: what it could have become is lost. Networks that may not be chosen, since they need
+    the group, cover nothing; their trials, which are shown beside the others, run to their end.
     """
 
     SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of each stage
@@ -53,6 +54,7 @@ class BiasForecast(Watching):
         super().__init__()
         self._limit, self._seed = stopping.limit, stopping.seed
         self._trivial = stopping.reference[0]
+        self._shown_only = stopping.not_to_be_chosen
         self._columns = 2 + stopping.sparsity
         self._feasible = FeasiblePoints(self._columns)
         self._volume = SampledVolume(stopping)
@@ -73,6 +75,8 @@ class BiasForecast(Watching):
         course.place = place
         level = self._level(course.window)
         course.levels[place] = (level, len(course.points), course.charged)
+        if trial.method in self._shown_only:
+            return None
         return self._verdict(trial, course, level, report)
 
     def _take_point(self, trial: TrialRecord, course: _Course, report: Report) -> None:
@@ -82,7 +86,8 @@ class BiasForecast(Watching):
         course.points.append(point)
         if feasible_candidate(report):
             self._feasible.add(trial.trial, point)
-            self._volume.add(trial.trial, point)
+            if trial.method not in self._shown_only:
+                self._volume.add(trial.trial, point)
 
     def _place(self, report: Report) -> Place:
         reached = sum(stage_share(report) >= share for share in self.SHARES)

@@ -18,6 +18,7 @@ class Stopping:
     error_rate: float = 0.05  # share of trials that would become feasible, yet may be stopped
     seed: int = 0
     reference: tuple[float, float, float] = (0.0, 1.0, 0.0)  # performance, bias, sparsity
+    not_to_be_chosen: frozenset[str] = frozenset()  # methods whose networks need the group
 
     def __post_init__(self) -> None:
         if not 0 < self.limit <= self.tolerance < 1:

@@ -28,6 +28,7 @@ def report(trial: str, epoch: int, values: tuple[float, float, float], **other: 
         "dropped": [],
         "feasible": True,
         "beats_trivial": True,
+        "decision": {"kind": "threshold"},
     } | other
 
 
@@ -45,7 +46,7 @@ def test_the_front_grows_with_finished_trials_and_compute_counts_all_of_them() -
         report("c", 1, (0.8, 0.01, 0.6)),  # dominates what a left
         end("c"),
     ]
-    found = steps(events, sparsity=True)
+    found = steps(events, sparsity=True, group_allowed=False)
     assert [step.compute for step in found] == [30, 30, 40]
     assert [dict(step.front) for step in found] == [
         {},
@@ -56,8 +57,8 @@ def test_the_front_grows_with_finished_trials_and_compute_counts_all_of_them() -
 
 def test_without_a_sparsity_objective_a_denser_point_may_dominate() -> None:
     events = [report("a", 1, (0.7, 0.02, 0.9)), report("a", 2, (0.8, 0.01, 0.1)), end("a")]
-    assert list(steps(events, sparsity=False)[-1].front) == ["a-2"]
-    assert sorted(steps(events, sparsity=True)[-1].front) == ["a-1", "a-2"]
+    assert list(steps(events, sparsity=False, group_allowed=False)[-1].front) == ["a-2"]
+    assert sorted(steps(events, sparsity=True, group_allowed=False)[-1].front) == ["a-1", "a-2"]
 
 
 def test_infeasible_and_trivial_candidates_are_on_no_front() -> None:
@@ -66,7 +67,19 @@ def test_infeasible_and_trivial_candidates_are_on_no_front() -> None:
         report("a", 2, (0.5, 0.0, 0.5), beats_trivial=False),
         end("a"),
     ]
-    assert not steps(events, sparsity=True)[-1].front
+    assert not steps(events, sparsity=True, group_allowed=False)[-1].front
+
+
+def test_what_needs_the_group_hides_nothing_unless_it_may_be_chosen() -> None:
+    by_group = {"kind": "group_thresholds"}
+    events = [
+        report("a", 1, (0.7, 0.02, 0.5)),
+        end("a"),
+        report("b", 1, (0.9, 0.01, 0.9), decision=by_group),
+        end("b"),
+    ]
+    assert list(steps(events, sparsity=True, group_allowed=False)[-1].front) == ["a-1"]
+    assert list(steps(events, sparsity=True, group_allowed=True)[-1].front) == ["b-1"]
 
 
 def test_one_run_is_nothing_to_compare(tmp_path: Path) -> None:

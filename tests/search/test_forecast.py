@@ -1,5 +1,7 @@
 """What may still become of a trial, the volume it would add, and the policy that weighs both."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -137,3 +139,15 @@ def test_a_trial_that_finished_early_teaches_nothing_about_later_epochs():
         policy.saw(TrialRecord(HURRIED[index], "prune_advft", {}, list(early), "finished"))
 
     assert stopped_after(policy, HURRIED[100], flat(0.45)) is None
+
+
+def test_networks_that_may_not_be_chosen_cover_nothing_and_their_trials_are_left_alone():
+    asked = replace(STOPPING, not_to_be_chosen=frozenset({"prune_advft"}))
+    policy, usual = BiasForecast(asked), BiasForecast(STOPPING)
+    for index in range(20):
+        shown = TrialRecord(HURRIED[index], "prune_advft", {}, flat(0.01), "finished")
+        policy.saw(shown)
+        usual.saw(shown)
+
+    assert policy._volume.covered() == 0 < usual._volume.covered()
+    assert stopped_after(policy, HURRIED[100], flat(0.01)) is None

@@ -134,6 +134,7 @@ def test_what_needs_the_group_hides_nothing_and_is_not_chosen_unless_the_run_all
         *[start("t2"), report("t2", 1, performance=0.7), end("t2")],
     ]
 
+    assert grown(events).hypervolume == pytest.approx(0.6 * 0.5)  # of t0 alone
     points = grown(events).as_front()["points"]
     assert [(p["trial"], p["needs_group"], p["chosen"]) for p in points] == [
         ("t1", True, False),
@@ -144,3 +145,4 @@ def test_what_needs_the_group_hides_nothing_and_is_not_chosen_unless_the_run_all
     for event in events:
         allowed.take(event)
     assert [(p["trial"], p["chosen"]) for p in allowed.as_front()["points"]] == [("t1", True)]
+    assert allowed.hypervolume == pytest.approx(0.8 * 0.5)

@@ -10,8 +10,9 @@ from search.progress import Status
 DENSE = {"event": "dense"}
 
 
-def problem(sparsity=True):
+def problem(sparsity=True, group_allowed=False):
     return SimpleNamespace(
+        group_allowed=group_allowed,
         config=SimpleNamespace(
             objective=SimpleNamespace(sparsity=sparsity, reference=(0.5, 0.1, 0.0)),
             resources=SimpleNamespace(cpu=1, gpu=0.25),
@@ -28,10 +29,11 @@ def end(trial, status="finished"):
     return {"event": "trial_end", "trial": trial, "status": status}
 
 
-def report(trial, performance, bias, sparsity, candidate="c", feasible=True):
+def report(trial, performance, bias, sparsity, candidate="c", feasible=True, kind="threshold"):
     values = {"performance": performance, "bias": bias, "sparsity": sparsity}
     facts = {"event": "report", "trial": trial, "epoch": 3, "dropped": []}
-    return {**facts, **values, "candidate": candidate, "feasible": feasible}
+    decided = {"candidate": candidate, "feasible": feasible, "decision": {"kind": kind}}
+    return {**facts, **values, **decided}
 
 
 def followed(*events, sparsity=True):
@@ -69,6 +71,23 @@ def test_the_best_feasible_candidate_is_the_one_of_highest_performance():
         **{"trial": "t2", "epoch": 3},
         **{"performance": 0.8, "bias": 0.06, "sparsity": 0.4},
     }
+
+
+@pytest.mark.parametrize(("allowed", "best", "volume"), [(False, "t1", 0.2), (True, "t2", 0.4)])
+def test_what_needs_the_group_is_neither_best_nor_counted_unless_it_may_be_chosen(
+    allowed, best, volume
+):
+    status = Status(problem(sparsity=False, group_allowed=allowed), None)
+    for event in (
+        DENSE,
+        report("t1", 0.7, 0.05, 0.0),
+        report("t2", 0.9, 0.05, 0.0, kind="group_thresholds"),
+    ):
+        status.take(event)
+
+    told = status.status()
+    assert told["best"]["trial"] == best
+    assert told["hypervolume"] == pytest.approx(volume)  # in the box (.5, .1) to (1, 0)
 
 
 @pytest.mark.parametrize(
