@@ -14,31 +14,43 @@ from analysis.palette import METHOD_COLOURS, bias_words, method_order, performan
 
 ENDS = ("finished", "stopped", "failed")
 METHOD_COLUMNS = (
-    *("method", "trials", *ENDS, "charged", "candidates", "feasible"),
+    *("method", "needs_group", "trials", *ENDS, "charged", "candidates", "feasible"),
     *("hypervolume", "adds", "on_front", "best_performance", "its_bias", "its_sparsity"),
 )
 
 
-def candidates_of(trials: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
+def candidates_of(
+    trials: pd.DataFrame, reports: pd.DataFrame, *, group_allowed: bool = True
+) -> pd.DataFrame:
     """The reports of candidates that may enter a front: kept, better than the trivial classifier,
-    of trials that neither were stopped nor failed (see `trials_frame`, `reports_frame`)."""
+    of trials that neither were stopped nor failed (see `trials_frame`, `reports_frame`); without
+    those that need the group unless it is allowed."""
     out = trials.loc[trials["status"].isin(["stopped", "failed"]), "trial"]
     kept = reports["candidate"].notna() & reports["beats_trivial"].eq(True)
+    kept &= group_allowed | ~reports["needs_group"].eq(True)
     return reports[kept & ~reports["trial"].isin(out)]
 
 
 def methods_compared(
-    trials: pd.DataFrame, reports: pd.DataFrame, reference: ArrayLike, ideal: ArrayLike
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    reference: ArrayLike,
+    ideal: ArrayLike,
+    *,
+    group_allowed: bool = False,
 ) -> pd.DataFrame:
     """One row per method with METHOD_COLUMNS, the one that covers most first.
 
     `charged` is compute in samples; `feasible` counts candidates; `hypervolume` is what a method's
     feasible candidates cover alone, `adds` what the front of all methods would lose without them,
-    `on_front` its points there; the last three are those of its best feasible candidate.
+    `on_front` its points there, all three without candidates that need the group unless it is
+    allowed; the last three are those of its best feasible candidate, whatever that needs.
+    `needs_group` says whether some candidate of the method does.
     """
     axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
     candidates = candidates_of(trials, reports)
-    good = candidates[candidates["feasible"].eq(True)]
+    feasible = candidates[candidates["feasible"].eq(True)]
+    good = feasible[group_allowed | ~feasible["needs_group"].eq(True)]
     larger = [
         low < high for low, high in zip(np.asarray(reference), np.asarray(ideal), strict=True)
     ]
@@ -47,18 +59,21 @@ def methods_compared(
     rows = []
     for method, tried in trials.groupby("method"):
         own, others = good[good["method"] == method], good[good["method"] != method]
-        best = own.sort_values("performance").iloc[-1:]
+        of_method = candidates["method"] == method
+        kept = feasible[feasible["method"] == method]
+        best = kept.sort_values("performance").iloc[-1:]
         rows.append(
             {
                 "method": method,
+                "needs_group": bool(candidates.loc[of_method, "needs_group"].eq(True).any()),
                 "trials": len(tried),
                 **{
                     end: (tried["status"] == end).sum()
                     for end in ("finished", "stopped", "failed")
                 },
                 "charged": tried["charged"].sum(),
-                "candidates": (candidates["method"] == method).sum(),
-                "feasible": len(own),
+                "candidates": of_method.sum(),
+                "feasible": len(kept),
                 "hypervolume": hypervolume(own[axes].to_numpy(), reference, ideal),
                 "adds": together - hypervolume(others[axes].to_numpy(), reference, ideal),
                 "on_front": (on_front["method"] == method).sum(),
@@ -100,8 +115,10 @@ def attained_by(
 def attainment_figure(
     trials: pd.DataFrame, reports: pd.DataFrame, objective: Mapping[str, object]
 ) -> go.Figure:
-    """Per method a staircase: the best performance that it reaches at each bias or below."""
-    candidates = candidates_of(trials, reports)
+    """Per method a staircase: the best performance that it reaches at each bias or below, with
+    networks that could be chosen."""
+    allowed = bool(objective.get("group_at_prediction", False))
+    candidates = candidates_of(trials, reports, group_allowed=allowed)
     figure = go.Figure()
     for method, place in method_order(candidates["method"]).items():
         own = candidates[candidates["method"] == method]

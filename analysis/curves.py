@@ -163,10 +163,15 @@ def _usual(reports: pd.DataFrame) -> list[float] | None:
 
 
 def hypervolume_figure(
-    trials: pd.DataFrame, reports: pd.DataFrame, reference: Sequence[float], ideal: Sequence[float]
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    reference: Sequence[float],
+    ideal: Sequence[float],
+    *,
+    group_allowed: bool = False,
 ) -> go.Figure:
-    """Hypervolume after each ended trial, as a staircase."""
-    curve = hypervolume_by_trial(trials, reports, reference, ideal)
+    """Hypervolume of what could be chosen after each ended trial, as a staircase."""
+    curve = hypervolume_by_trial(trials, reports, reference, ideal, group_allowed=group_allowed)
     figure = go.Figure(
         go.Scatter(
             x=list(range(1, len(curve) + 1)),

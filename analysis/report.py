@@ -127,7 +127,9 @@ def _sections(
         parts.append(_section("Trials", CURVES_CAPTION, _figure("curves", figure)))
     # The journal's biases are those of the search: no curve for a front judged by another.
     if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
-        figure = hypervolume_figure(trials, curves, box["reference"], box["ideal"])
+        allowed = bool(front["objective"].get("group_at_prediction", False))
+        ends = box["reference"], box["ideal"]
+        figure = hypervolume_figure(trials, curves, *ends, group_allowed=allowed)
         parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
         parts += _afterwards(front, trials, curves, box)
     parts += [
@@ -142,7 +144,8 @@ def _afterwards(front: Front, trials: pd.DataFrame, curves: pd.DataFrame, box: B
     """What the reports say beyond the front: the price of fairness, the settings that mattered."""
     objective, parts = front["objective"], []
     tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
-    candidates = candidates_of(trials, curves)
+    allowed = bool(objective.get("group_at_prediction", False))
+    candidates = candidates_of(trials, curves, group_allowed=allowed)
     if not candidates.empty:
         price = price_of_fairness(candidates, tolerances_around(tolerance), margin / tolerance)
         dense = (front.get("dense") or {}).get("tune") or {}
@@ -200,9 +203,9 @@ CURVES_CAPTION = (
     "Click a method to hide it, double-click to see it alone."
 )
 PRICE_CAPTION = (
-    "Best performance on tune of a candidate that is feasible under another tolerance, the margin "
-    "in proportion, with the thresholds that the search fitted. After report --tolerance they are "
-    "fitted anew."
+    "Best performance on tune of a candidate that could be chosen under another tolerance, the "
+    "margin in proportion, with the thresholds that the search fitted. After report --tolerance "
+    "they are fitted anew."
 )
 IMPORTANCE_CAPTION = (
     "How far the settings of the best quarter of a method's trials, by the hypervolume that each "
@@ -211,5 +214,6 @@ IMPORTANCE_CAPTION = (
 )
 HYPERVOLUME_CAPTION = (
     "Share of the box between the reference point (trivial performance, tolerance, nothing "
-    "removed) and the ideal that the feasible candidates cover, after each ended trial."
+    "removed) and the ideal that the feasible candidates cover, of those that could be chosen, "
+    "after each ended trial."
 )

@@ -41,6 +41,7 @@ REPORT_COLUMNS = (
     "live",  # share of units with a live path
     "feasible",
     "beats_trivial",
+    "needs_group",  # at prediction time; NaN where the events do not say so
     "candidate",  # identifier of the kept weights, None if not kept or dropped since
     "charged",  # compute charged so far, samples
     "spent",  # the same, less what other trials had processed already
@@ -105,18 +106,25 @@ def reports_frame(events: Iterable[Event]) -> pd.DataFrame:
 
 
 def hypervolume_by_trial(
-    trials: pd.DataFrame, reports: pd.DataFrame, reference: ArrayLike, ideal: ArrayLike
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    reference: ArrayLike,
+    ideal: ArrayLike,
+    *,
+    group_allowed: bool = False,
 ) -> pd.DataFrame:
     """Hypervolume after each ended trial: columns trial, method, ended, hypervolume.
 
     Counted are the feasible candidates, clearly better than the trivial classifier, of trials that
-    ran to their end: a stopped trial never enters a front. Two-entry boxes leave sparsity out.
+    ran to their end: a stopped trial never enters a front. Those that need the group count only
+    where it is allowed. Two-entry boxes leave sparsity out.
     """
     axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
     ended = trials[trials["status"] != "running"].sort_values("ended", kind="stable")
     counts = (reports["feasible"].eq(True) & reports["beats_trivial"].eq(True)) & reports[
         "candidate"
     ].notna()
+    counts &= group_allowed | ~reports["needs_group"].eq(True)
     points = {trial: part[axes].to_numpy() for trial, part in reports[counts].groupby("trial")}
     growing = GrowingHypervolume(reference, ideal)
     values = []

@@ -23,6 +23,7 @@ from search.journal import Event, read_events
 from search.lock import refuse_if_written
 from search.record import TrialRecord
 from search.repair import repair as repaired
+from search.selection import needs_group
 from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
 from trainables.models.net_file import load_net, save_net
@@ -187,11 +188,9 @@ class RunFolder:
         return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
 
     def outline(self) -> list[Event]:
-        """All events of the journal without what makes most of it: counts and measures."""
-        return [
-            {key: value for key, value in event.items() if key not in COUNTED}
-            for event in read_events(self.journal)
-        ]
+        """All events of the journal without what makes most of it, counts and measures; of each
+        decision stays whether it needs the group."""
+        return [_outlined(event) for event in read_events(self.journal)]
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The front's points, the trials and the reports as frames."""
@@ -201,6 +200,11 @@ class RunFolder:
             "trials": trials_frame(events),
             "reports": reports_frame(events),
         }
+
+
+def _outlined(event: Event) -> Event:
+    shown = {key: value for key, value in event.items() if key not in COUNTED}
+    return {**shown, "needs_group": needs_group(event)} if "decision" in event else shown
 
 
 def _epoch_of(checkpoint: Path) -> float:

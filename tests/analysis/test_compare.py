@@ -38,6 +38,7 @@ def frames():
     table = pd.DataFrame(ROWS, columns=COLUMNS)
     trials = table[["trial", "method", "status"]].assign(charged=100)
     reports = table.drop(columns="status").assign(candidate=table["trial"], beats_trivial=True)
+    reports["needs_group"] = False
     return trials, reports.assign(bias_upper=reports["bias"] + 0.02)
 
 
@@ -52,6 +53,36 @@ def test_each_method_is_shown_with_what_it_covers_and_what_it_adds():
     assert np.isnan(table.loc["c", "best_performance"])
     assert table.loc["b", ["candidates", "feasible"]].tolist() == [2, 1]
     assert table["stopped"].tolist() == [0, 0, 1]
+
+
+def test_what_needs_the_group_covers_nothing_unless_it_may_be_chosen():
+    trials, reports = frames()
+    reports.loc[reports["method"] == "a", "needs_group"] = True
+
+    table = methods_compared(trials, reports, **BOX).set_index("method")
+    allowed = methods_compared(trials, reports, **BOX, group_allowed=True).set_index("method")
+
+    assert table.index[0] == "b"
+    assert table.loc["a", ["hypervolume", "adds", "on_front"]].tolist() == [0, 0, 0]
+    assert table.loc["a", ["needs_group", "feasible", "best_performance"]].tolist() == [
+        True,
+        2,
+        0.75,
+    ]
+    assert table.loc["b", "adds"] == pytest.approx(0.08)
+    assert allowed.loc["a", "hypervolume"] == pytest.approx(0.15)
+    assert candidates_of(trials, reports, group_allowed=False)["trial"].tolist() == ["t3", "t4"]
+
+
+def test_what_is_attained_is_shown_of_networks_that_could_be_chosen():
+    trials, reports = frames()
+    reports.loc[reports["method"] == "a", "needs_group"] = True
+
+    shown = attainment_figure(trials, reports, OBJECTIVE)
+    allowed = attainment_figure(trials, reports, {**OBJECTIVE, "group_at_prediction": True})
+
+    assert [trace.name for trace in shown.data] == ["b"]
+    assert sorted(trace.name for trace in allowed.data) == ["a", "b"]
 
 
 def test_without_a_sparsity_objective_the_box_has_two_dimensions():

@@ -1,5 +1,7 @@
 """What the report says beyond the front: other seeds, the price of fairness, importances."""
 
+import json
+
 import pytest
 
 from analysis.curves import curves_figure
@@ -76,6 +78,25 @@ def test_the_report_has_a_section_for_each_where_there_is_something_to_say():
     for title in ("Other seeds", "Price of fairness", "Settings that mattered"):
         assert f"<h2>{title}</h2>" in full
         assert f"<h2>{title}</h2>" not in bare
+
+
+def test_the_price_and_the_hypervolume_are_those_of_networks_that_could_be_chosen():
+    events = made_events(trials=60)
+    frames = trials_frame(events), reports_frame(events)
+    frames[1]["needs_group"] = frames[1]["method"] != "adv_ft"
+    front = made_front(confirmed=True)
+    allowing = {**front, "objective": {**front["objective"], "group_at_prediction": True}}
+
+    shown = [_prices(report_html(one, *frames, [], made_facts())) for one in (front, allowing)]
+
+    assert shown[0] == {"adv_ft"}
+    assert len(shown[1]) > 1
+
+
+def _prices(source):
+    """The methods that the figure of the price of fairness names."""
+    data = source.split('data-figure="price">')[1].split("</script>")[0]
+    return {method for *_, method in json.loads(data)["data"][0]["customdata"] if method != "None"}
 
 
 def test_the_chosen_epoch_is_ringed_in_both_curves():

@@ -164,6 +164,21 @@ def test_hypervolume_counts_feasible_candidates_of_finished_trials_only():
     assert curve["hypervolume"].tolist() == pytest.approx([0.1875] * 5)
 
 
+def test_hypervolume_counts_what_needs_the_group_only_where_it_is_allowed():
+    events = [
+        *(start("t1", 1), {**report("t1", 1, performance=0.75, bias=0.025), "needs_group": True}),
+        *(end("t1", 2.0), start("t2", 3), report("t2", 1, performance=0.6, bias=0.025)),
+        end("t2", 4.0),
+    ]
+    frames, box = (trials_frame(events), reports_frame(events)), ((0.5, 0.05), (1.0, 0.0))
+
+    curve = hypervolume_by_trial(*frames, *box)
+    allowed = hypervolume_by_trial(*frames, *box, group_allowed=True)
+
+    assert curve["hypervolume"].tolist() == pytest.approx([0.0, 0.1])
+    assert allowed["hypervolume"].tolist() == pytest.approx([0.25, 0.25])
+
+
 def test_hypervolume_without_sparsity_uses_two_axes(events):
     curve = hypervolume_by_trial(trials_frame(events), reports_frame(events), (0.5, 0.05), (1, 0))
     assert curve["hypervolume"].tolist() == pytest.approx([0.6 * 0.6, 0.36])
