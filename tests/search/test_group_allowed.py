@@ -1,28 +1,37 @@
 """Whether points that need the group may be chosen: what schedulers and tables are told of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from search.config import Config
 from search.problem import open_problem
 from search.run_folder import RunFolder
+from spaces.space import Space
 from tests.search.made_journal import begin, report
 
-METHODS = "search.methods=['adv_ft', 'group_thresholds', 'reject_option']"
+METHODS = ("adv_ft", "group_thresholds", "reject_option")
 
 
 @pytest.mark.parametrize(
-    ("said", "shown_only"),
+    ("allowed", "correction", "shown_only"),
     [
-        ([], {"group_thresholds", "reject_option"}),
-        (["objective.group_at_prediction=true"], set()),
-        (["correction.name='group_thresholds'"], set()),
+        (False, "threshold", {"group_thresholds", "reject_option"}),
+        (True, "threshold", set()),
+        (False, "equalized_odds", set()),
     ],
 )
-def test_a_scheduler_is_told_which_methods_networks_may_not_be_chosen(said, shown_only):
-    problem = open_problem(Config.load("quick", [METHODS, *said]))
+def test_a_scheduler_is_told_which_methods_networks_may_not_be_chosen(
+    allowed, correction, shown_only
+):
+    config = Config.load("quick", [f"objective.group_at_prediction={str(allowed).lower()}"])
+    ten_classes = open_problem(config)
+    problem = replace(
+        ten_classes, spaces=dict.fromkeys(METHODS, Space({}, {})), correction={"name": correction}
+    )
 
     assert problem.stopping().not_to_be_chosen == shown_only
-    assert problem.group_allowed == bool(said)
+    assert problem.group_allowed == (not shown_only)
 
 
 def test_tables_of_a_run_say_which_reports_need_the_group(tmp_path):
