@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +64,7 @@ def _options(
 ) -> Options:
     """What was asked for; what was not stays as the folder was begun."""
     from search.reproduce.plan import Options
-    from search.reproduce.session import stored_options
+    from search.reproduce.table_state import stored_options
 
     stored = stored_options(folder, table)
     if stored is not None and not (trials or rows or changes or quick):
@@ -78,22 +79,23 @@ def _watched(table: Table, options: Options, folder: Path, only: str | None, giv
     import optuna
 
     from search.interrupt import Interruptible
-    from search.reproduce.session import reproduce as run_table
-    from search.reproduce.shown import Shown
+    from search.reproduce.progress_lines import ProgressLines
+    from search.reproduce.reproduction import reproduce as run_table
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    shown = Shown(typer.echo)
+    lines = ProgressLines(typer.echo)
     try:
         with Interruptible() as interruption:
 
             def tell(event: Event) -> None:
-                shown.take(event)
+                lines.take(event)
                 interruption.check()
 
             run_table(table, options, folder, only=only, tell=tell)
     except KeyboardInterrupt as error:
-        again = f"fairfront reproduce {given} --out {folder}"
-        typer.echo(f"\nInterrupted. Go on with: {again}", err=True)
+        again = ["fairfront", "reproduce", given, "--out", str(folder)]
+        again += [] if only is None else ["--only", only]
+        typer.echo(f"\nInterrupted. Go on with: {shlex.join(again)}", err=True)
         raise typer.Exit(INTERRUPTED) from error
     typer.echo((folder / "table.md").read_text("utf-8"))
     typer.echo(f"Table: {folder / 'table.md'}, file://{os.path.abspath(folder / 'table.html')}")

@@ -14,8 +14,9 @@ from search.problem import Problem, open_problem
 from search.reproduce.choose import Chosen, chosen_trials
 from search.reproduce.plan import Kind, Plan
 from search.reproduce.runner import is_complete
+from search.reproduce.table_state import TableState
 from search.reproduce.tables import Column
-from search.run_folder import RunFolder, write_json
+from search.run_folder import RunFolder
 from trainables.world import World
 
 COLUMNS_OF: tuple[Kind, ...] = ("published", "tuned")
@@ -35,25 +36,28 @@ class _Run:
     chosen: list[Chosen]
 
 
-def evaluated(plan: Plan, kinds: tuple[Kind, ...], table_id: str) -> dict[str, dict[str, Any]]:
-    """Column -> its opening (the how-manieth of these test rows), objective, tuning and entries.
+def evaluated(plan: Plan, kinds: tuple[Kind, ...], state: TableState) -> dict[str, dict[str, Any]]:
+    """Column -> its openings (the how-manieth of these test rows), objective, the performance of a
+    constant prediction, and entries.
 
-    Everything that will be looked at is written to `chosen.json` before test is opened.
-    Raises UserError where a search has not ended or its data have changed.
+    Everything that will be looked at is written down before test is opened (`state.announce`).
+    Raises UserError where a search has not ended, found nothing, or its data have changed.
     """
     runs = {column.name: list(_runs(plan, column, kinds)) for column in plan.table.columns}
-    write_json(
-        plan.out / "chosen.json",
+    for name, of_column in runs.items():
+        if not of_column:
+            raise UserError(f"reproduce: the search that tunes {name} has found no network")
+    state.announce(
         {
             name: [
                 {"kind": run.kind, "seed": run.seed, "chosen": [asdict(one) for one in run.chosen]}
                 for run in of_column
             ]
             for name, of_column in runs.items()
-        },
+        }
     )
     return {
-        column.name: _column(plan, column, runs[column.name], table_id)
+        column.name: _column(plan, column, runs[column.name], state)
         for column in plan.table.columns
     }
 
@@ -70,24 +74,35 @@ def _runs(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> Iterator[_Run]
             yield _Run(kind, seed, run, chosen_trials(run))
 
 
-def _column(plan: Plan, column: Column, runs: list[_Run], table_id: str) -> dict[str, Any]:
+def _column(plan: Plan, column: Column, runs: list[_Run], state: TableState) -> dict[str, Any]:
     problem = open_problem(runs[0].folder.config())
     facts = runs[0].folder.facts()
     for run in runs:
         if run.folder.facts()["hashes"] != problem.prepared.hashes:
             raise UserError(f"reproduce: the data of {run.folder.path} have changed since it ran")
-    opening = record_opening(facts["hashes"]["test"], table_id, plan.table.name)
+    names = _openings(state, column)
+    counted = [record_opening(facts["hashes"]["test"], one, plan.table.name) for one in names]
     entries: Entries = {}
     for run in runs:
         _add(plan, run, problem, entries)
     return {
-        "opening": opening,
+        "openings": counted,
         "data": facts["data"],
         "groups": facts["group_names"],
         "objective": facts["objective"],
+        "trivial": facts["reference"][0],
         "rows_of_splits": facts["rows"],
         "entries": entries,
     }
+
+
+def _openings(state: TableState, column: Column) -> list[str]:
+    """A name in the ledger for each time that networks of the column were first looked at."""
+    return [
+        state.id if number == 1 else f"{state.id}-{number}"
+        for number, opening in enumerate(state.openings, start=1)
+        if column.name in opening["looked_at"]
+    ]
 
 
 def _add(plan: Plan, run: _Run, problem: Problem, entries: Entries) -> None:

@@ -1,4 +1,4 @@
-"""A column of a table as a picture: accuracy over bias, the paper's beside ours."""
+"""A column of a table as a picture: bias and performance of each row, the paper's beside ours."""
 
 from __future__ import annotations
 
@@ -19,98 +19,108 @@ from analysis.palette import (
     bias_words,
     performance_words,
 )
-from search.reproduce.wording import shown_kinds
+from search.reproduce.results import NOTHING
+from search.reproduce.wording import PAPER_WORD, kind_words
 
-MARKERS = {"paper": "x", "published": "o", "tuned": "s"}
-WORDS = {"paper": "the paper", "published": "ours, published", "tuned": "ours, tuned"}
+_LOOKS = {"paper": ("x", MUTED), "published": ("o", METHOD_COLOURS[0]), "tuned": ("s", "#D55E00")}
+_OFFSET = 0.22  # between the kinds of one row, in rows
 
-Place = tuple[float, float, float, float]  # bias, performance and their standard deviations
+Value = tuple[float, float]  # mean and standard deviation (0 where none is known)
 
 
 def figure_png(results: Mapping[str, Any], column: str) -> bytes:
-    """The picture as PNG. Error bars are standard deviations over seeds; the paper's figures that
-    only say `< 0.05`, and those without a bias, are left out."""
-    figure = Figure(figsize=(10.5, 5.6), layout="constrained")
+    """The picture as PNG: a line per row, a mark per kind, bars of one standard deviation over
+    seeds. Left out is what has no single value, such as the paper's `< 0.05`, and what would
+    repeat the mark above it. A mark is hollow where some seed has no network."""
+    rows = results["rows"]
+    kinds = {"paper": "the paper"} | {k: f"ours, {w}" for k, w in kind_words(results).items()}
+    figure = Figure(figsize=(10.5, 1.6 + 0.36 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    left, right = figure.subplots(1, 2, sharey=True)
     objective = results["columns"][column]["objective"]
-    _draw_tolerance(axes, objective["tolerance"])
-    kinds = ("paper", *shown_kinds(results))
-    used = {
-        (row["name"], kind): place
-        for row in results["rows"]
-        for kind in kinds
-        if (place := place_of(row["cells"][column], kind)) is not None
-    }
-    names = list(dict.fromkeys(name for name, _ in used))
-    for (name, kind), place in used.items():
-        _draw(axes, place, kind, names.index(name))
-    _legends(figure, axes, names, [kind for kind in kinds if any(k == kind for _, k in used)])
-    axes.set_xlabel(f"{bias_words(objective)} on test")
-    axes.set_ylabel(f"{performance_words(objective)} on test")
-    axes.set_title(f"{results['title']}, {column}", loc="left", color=INK, fontsize=11)
-    axes.set_xlim(left=0.0)
+    _draw_tolerance(left, objective["tolerance"])
+    right.axvline(results["columns"][column]["trivial"], color=MUTED, ls=":", lw=1.0)
+    for axes, quantity in ((left, "bias"), (right, "performance")):
+        _frame(axes, [row["name"] for row in rows])
+        for place, row in enumerate(rows):
+            cell = row["cells"][column]
+            for number, kind in enumerate(kinds):
+                if not (kind == "tuned" and cell["tuning"] == NOTHING and "published" in kinds):
+                    _draw(axes, cell, kind, quantity, place + (number - 1) * _OFFSET)
+    left.set_xlim(left=0.0)
+    left.set_xlabel(f"{bias_words(objective)} on test")
+    right.set_xlabel(f"{performance_words(objective)} on test")
+    quick = " (a quick look: means nothing)" if results["quick"] else ""
+    figure.suptitle(f"{results['title']}, {column}{quick}", color=INK, fontsize=11)
+    _legend(figure, kinds)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
 
 
-def place_of(cell: Mapping[str, Any], kind: str) -> Place | None:
-    """Where a cell lies in the picture, or None where it has no place there."""
+def value_of(cell: Mapping[str, Any], kind: str, quantity: str) -> Value | None:
+    """What is drawn of a cell, or None where it has no place in the picture."""
     if kind == "paper":
-        accuracy, bias = cell["paper"].get("accuracy"), cell["paper"].get("bias")
-        if accuracy is None or bias is None or bias["bound"] is not None:
+        printed = cell["paper"].get(PAPER_WORD[quantity])
+        if printed is None or printed["bound"] is not None:
             return None
-        return (bias["value"], accuracy["value"], bias["std"] or 0.0, accuracy["std"] or 0.0)
+        return (printed["value"], printed["std"] or 0.0)
     found = cell[kind]
-    if found is None or found["bias"] is None or found["performance"] is None:
+    if found is None or found[quantity] is None:
         return None
-    bias, performance = found["bias"], found["performance"]
-    return (bias["mean"], performance["mean"], bias["sd"] or 0.0, performance["sd"] or 0.0)
+    return (found[quantity]["mean"], found[quantity]["sd"] or 0.0)
+
+
+def _draw(axes: Any, cell: Mapping[str, Any], kind: str, quantity: str, height: float) -> None:
+    value = value_of(cell, kind, quantity)
+    if value is None:
+        return
+    marker, colour = _LOOKS[kind]
+    whole = kind == "paper" or cell[kind]["measured"] == cell[kind]["of"]
+    axes.errorbar(
+        value[0],
+        height,
+        xerr=value[1],
+        marker=marker,
+        color=colour,
+        markerfacecolor=colour if whole else "white",
+        markersize=5.5,
+        lw=1.0,
+    )
+
+
+def _frame(axes: Any, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)  # the first row on top
+    axes.grid(axis="x", color=GRID, lw=0.6)
+    for place in range(1, len(names)):
+        axes.axhline(place - 0.5, color=GRID, lw=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED)
+    axes.tick_params(axis="y", labelcolor=INK, length=0)
 
 
 def _draw_tolerance(axes: Any, tolerance: float) -> None:
     axes.axvspan(0.0, tolerance, color=ALLOWED, alpha=0.07, lw=0)
     axes.axvline(tolerance, color=TOLERANCE, ls="--", lw=1.0)
-    axes.grid(color=GRID, lw=0.6)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=MUTED)
 
 
-def _draw(axes: Any, place: Place, kind: str, number: int) -> None:
-    bias, performance, bias_sd, performance_sd = place
-    colour = METHOD_COLOURS[number % len(METHOD_COLOURS)]
-    second_round = number >= len(METHOD_COLOURS)  # colours repeat: hollow marks from there on
-    axes.errorbar(
-        bias,
-        performance,
-        xerr=bias_sd,
-        yerr=performance_sd,
-        marker=MARKERS[kind],
-        color=colour,
-        markerfacecolor="white" if second_round else colour,
-        markersize=7,
-        lw=0.8,
-        alpha=0.6 if kind == "paper" else 0.95,
-    )
-
-
-def _legends(figure: Any, axes: Any, names: list[str], kinds: list[str]) -> None:
+def _legend(figure: Any, kinds: Mapping[str, str]) -> None:
     from matplotlib.lines import Line2D
 
-    rows = [
-        Line2D(
-            [],
-            [],
-            marker="o",
-            ls="",
-            color=METHOD_COLOURS[place % len(METHOD_COLOURS)],
-            markerfacecolor="white"
-            if place >= len(METHOD_COLOURS)
-            else METHOD_COLOURS[place % len(METHOD_COLOURS)],
-            label=name,
-        )
-        for place, name in enumerate(names)
+    marks = [
+        Line2D([], [], marker=_LOOKS[kind][0], ls="", color=_LOOKS[kind][1], label=word)
+        for kind, word in kinds.items()
     ]
-    marks = [Line2D([], [], marker=MARKERS[k], ls="", color=INK, label=WORDS[k]) for k in kinds]
-    figure.legend(handles=[*marks, *rows], loc="outside right upper", frameon=False, fontsize=9)
+    lines = [
+        Line2D([], [], lw=1.0, color=INK, label="± one SD over seeds"),
+        Line2D([], [], ls="--", lw=1.0, color=TOLERANCE, label="tolerance"),
+        Line2D([], [], ls=":", lw=1.0, color=MUTED, label="constant prediction"),
+    ]
+    figure.legend(
+        handles=[*marks, *lines],
+        loc="outside lower center",
+        ncols=len(marks) + len(lines),
+        frameon=False,
+        fontsize=9,
+    )

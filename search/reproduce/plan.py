@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from search.config import Config
+from search.errors import UserError
 from search.problem import method_spaces
-from search.reproduce.tables import Column, Table
+from search.reproduce.tables import Column, Table, told
 from spaces.space import Nested
 from trainables.methods import METHODS
 from trainables.spec import STAGES, Spec, correction_of
@@ -181,11 +184,13 @@ def _shortened(config: Config) -> Config:
 
 
 def _changed(config: Config, *, search: Mapping[str, Any] | None = None, **values: Any) -> Config:
-    """`config` with other values, checked like a file."""
+    """`config` with other values, checked like a file: UserError where they do not fit."""
     plain = config.model_dump(mode="json", exclude_none=True)
-    return Config.model_validate(
-        {**plain, **values, "search": {**plain["search"], **(search or {})}}
-    )
+    changed = {**plain, **values, "search": {**plain["search"], **(search or {})}}
+    try:
+        return Config.model_validate(changed)
+    except ValidationError as error:
+        raise UserError(f"{config.name}: {told(error)}") from error
 
 
 def _long_ones_first(methods: Sequence[str]) -> list[str]:

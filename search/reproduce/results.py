@@ -15,6 +15,7 @@ from search.reproduce.tables import Row, Table
 
 LEVEL = 0.95
 QUANTITIES = ("performance", "bias", "sparsity")
+NOTHING = "nothing to tune"
 
 Cell = dict[str, Any]
 
@@ -29,7 +30,7 @@ class Tuning:
     def of(self, method: str | None, *, found_better: bool) -> str:
         """What the table says about a row's tuning."""
         if method not in self.searchable:
-            return "nothing to tune"
+            return NOTHING
         if method not in self.tuned:
             return "not tuned"
         return "better found" if found_better else "published are best"
@@ -40,12 +41,19 @@ def table_rows(
     printed: PaperTable | None,
     columns: Mapping[str, Mapping[str, Any]],
     tuning: Mapping[str, Tuning],
+    departures: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
 ) -> list[dict[str, Any]]:
     """One entry per row: what the paper prints and what was measured, by column.
 
-    `columns` is what `evaluated` returns; both mappings are by column.
+    `columns` is what `evaluated` returns; all mappings are by column, `departures` then by row.
     """
-    return [_row(table, row, printed, columns, tuning) for row in table.rows]
+    return [
+        {
+            **_row(table, row, printed, columns, tuning),
+            "departures": {name: list(found[row.name]) for name, found in departures.items()},
+        }
+        for row in table.rows
+    ]
 
 
 def _row(
@@ -57,16 +65,19 @@ def _row(
 ) -> dict[str, Any]:
     cells = {}
     for name, column in columns.items():
-        entries = column["entries"]
-        base = entries.get("published", {}).get(table.rows[0].name, [])
-        published = entries.get("published", {}).get(row.name, [])
-        own = entries.get("tuned", {}).get(row.name, [])
-        was_tuned = row.method in tuning[name].tuned
+        published, own = (column["entries"].get(kind, {}) for kind in ("published", "tuned"))
+        first = None if row is table.rows[0] else table.rows[0].name  # not compared with itself
+        base = published.get(first, [])
+        at_published = published.get(row.name, [])
+        of_tuned = own.get(row.name, [])
+        better = bool(of_tuned) and not _same_settings(of_tuned, at_published)
+        said = tuning[name].of(row.method, found_better=better)
+        tuned = [] if said == "not tuned" else of_tuned or at_published
         cells[name] = {
             "paper": _paper_cell(printed, row.name, name),
-            "published": summary(published, base) if published else None,
-            "tuned": summary(own or published, base) if was_tuned and (own or published) else None,
-            "tuning": tuning[name].of(row.method, found_better=bool(own)),
+            "published": summary(at_published, base) if at_published else None,
+            "tuned": summary(tuned, own.get(first) or base) if tuned else None,
+            "tuning": said,
         }
     entries_of_row = [
         one
@@ -85,6 +96,13 @@ def _row(
         ],
         "cells": cells,
     }
+
+
+def _same_settings(
+    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
+) -> bool:
+    """Whether both ran; a table of tuned settings alone runs published ones that are best too."""
+    return bool(first and second) and first[0]["settings"] == second[0]["settings"]
 
 
 def summary(entries: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> Cell:
@@ -115,7 +133,9 @@ def paired(
     pairs = [
         (one["test"]["bias"], of_base[one["seed"]]["test"]["bias"])
         for one in entries
-        if one["test"] is not None and one["seed"] in of_base
+        if one["test"] is not None
+        and one["seed"] in of_base
+        and of_base[one["seed"]]["test"] is not None
     ]
     differences = np.array([a - b for a, b in pairs if a is not None and b is not None])
     if not differences.size:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from search.cluster import check_cluster, connected
 from search.config import Config
 from search.errors import UserError
 from search.experiment import resume, run
-from search.journal import Event
+from search.journal import Event, read_events
 from search.machines import local_cpus
 from search.problem import open_problem
 from search.reproduce.choose import best_by_method, chosen_trials
@@ -30,7 +28,7 @@ Listener = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
-class Step:
+class TableSearch:
     """One search of the table, about to start or to go on."""
 
     kind: Kind
@@ -65,28 +63,36 @@ def searches(plan: Plan, kinds: tuple[Kind, ...]) -> int:
     return len(plan.table.columns) * per_column
 
 
-def _steps(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> Iterator[Step]:
+def _steps(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> Iterator[TableSearch]:
     if "published" in kinds:
         settings = plan.published(column)
         for seed in plan.seeds:
             folder = plan.folder("published", column, seed)
-            yield Step("published", column, seed, folder, plan.fixed(column, seed, settings))
+            yield TableSearch(
+                "published", column, seed, folder, plan.fixed(column, seed, settings)
+            )
     if "tuned" in kinds and plan.tunable(column):
         config = plan.tuning(column)
-        yield Step("tuning", column, config.seed, plan.folder("tuning", column), config)
+        yield TableSearch("tuning", column, config.seed, plan.folder("tuning", column), config)
         settings = tuned_settings(plan, column, kinds)
         for seed in plan.seeds if settings else ():
             folder = plan.folder("tuned", column, seed)
-            yield Step("tuned", column, seed, folder, plan.fixed(column, seed, settings))
+            yield TableSearch("tuned", column, seed, folder, plan.fixed(column, seed, settings))
 
 
 def tuned_settings(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> dict[str, Nested]:
-    """The best settings that the column's tuning search has found for each method; without those
-    whose best were the published ones, where these are run anyway."""
+    """The best settings that the column's tuning search has found for each method.
+
+    Where the published ones are run anyway, without those whose best they were; else with the
+    methods that have nothing to tune, so that their rows have figures too.
+    """
     best = best_by_method(chosen_trials(RunFolder(plan.folder("tuning", column))))
-    if "published" not in kinds:
-        return {method: trial.settings for method, trial in best.items()}
     published = plan.published(column)
+    if "published" not in kinds:
+        fixed = published.keys() - set(plan.searchable(column))
+        return {method: published[method] for method in published if method in fixed} | {
+            method: trial.settings for method, trial in best.items()
+        }
     return {
         method: trial.settings
         for method, trial in best.items()
@@ -104,7 +110,7 @@ def is_complete(folder: Path) -> bool:
     return (folder / "front.json").exists() and ends.is_complete(folder)
 
 
-def _take(step: Step, tell: Listener) -> None:
+def _take(step: TableSearch, tell: Listener) -> None:
     done = is_complete(step.folder)
     facts = {"kind": step.kind, "column": step.column.name, "seed": step.seed}
     trials = step.config.search.trials
@@ -119,19 +125,28 @@ def _take(step: Step, tell: Listener) -> None:
     tell({"event": "step_end", **facts, "seconds": time.monotonic() - begin})
 
 
-def _run_or_resume(step: Step, tell: Listener) -> None:
+def _run_or_resume(step: TableSearch, tell: Listener) -> None:
     if _has_begun(step.folder):
         resume(step.folder, on_event=tell)
         return
-    shutil.rmtree(step.folder, ignore_errors=True)  # cut off before its first trial
+    _set_aside(step.folder)  # if there: cut off before its first trial
     run(step.config, out=step.folder, on_event=tell)
 
 
 def _has_begun(folder: Path) -> bool:
-    with suppress(UserError):  # no journal, or none with a dense net
-        RunFolder(folder).dense_event()
-        return True
-    return False
+    """Whether there is anything to go on with. Raises UserError where the journal is damaged."""
+    journal = RunFolder(folder).journal
+    return journal.exists() and any(one["event"] == "dense" for one in read_events(journal))
+
+
+def _set_aside(folder: Path) -> None:
+    """`run` wants a new folder; what a search has left that never had a dense net stays."""
+    number = 1
+    while folder.exists():
+        aside = folder.with_name(f"{folder.name}.cut-off-{number}")
+        if not aside.exists():
+            folder.rename(aside)
+        number += 1
 
 
 def _train_dense(plan: Plan, column: Column, kinds: tuple[Kind, ...], tell: Listener) -> None:
@@ -142,7 +157,8 @@ def _train_dense(plan: Plan, column: Column, kinds: tuple[Kind, ...], tell: List
         for seed in plan.seeds
         if not _has_begun(plan.folder(kinds[0], column, seed))
     ]
-    if "tuned" in kinds and not _has_begun(plan.folder("tuning", column)):
+    tuning = "tuned" in kinds and bool(plan.tunable(column))
+    if tuning and not _has_begun(plan.folder("tuning", column)):
         configs.append(plan.tuning(column))
     if not configs:
         return

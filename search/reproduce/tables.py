@@ -147,8 +147,12 @@ def load_table(name: str) -> Table:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: is not valid TOML: {error}") from error
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors()
-        )
-        raise UserError(f"{path}: {told}") from error
+        raise UserError(f"{path}: {told(error)}") from error
+
+
+def told(error: ValidationError) -> str:
+    """Where what does not fit, in one line."""
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors()
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from analysis.palette import bias_words, number, performance_words
 from search.duration import clock
+from search.reproduce.footnotes import departs
+from search.reproduce.results import NOTHING
 
 DASH = "\N{EN DASH}"
+SAME = {NOTHING: NOTHING, "published are best": "as published"}
 ACCESS = {"nothing": "debias (decision only)"}  # a threshold or correction is fitted there
 
 
@@ -32,7 +35,7 @@ def printed(cell: Mapping[str, Any], quantity: str) -> Text:
 
 def measured(cell: Mapping[str, Any], kind: str, quantity: str, tolerance: float) -> Text:
     """Mean and standard deviation over seeds; bold or struck out by whether the mean bias is below
-    the tolerance."""
+    the tolerance, but never bold where a seed has no network: its bias is not in the mean."""
     found = cell[kind]
     if found is None:
         return Text(cell["tuning"] if kind == "tuned" else DASH)
@@ -40,8 +43,9 @@ def measured(cell: Mapping[str, Any], kind: str, quantity: str, tolerance: float
     if spread is None:
         return Text(DASH)
     sd = "" if spread["sd"] is None else f" ± {number(spread['sd'])}"
-    kept = found["bias"] is not None and found["bias"]["mean"] < tolerance
-    return Text(f"{number(spread['mean'])}{sd}", bold=kept, struck=not kept)
+    below = found["bias"] is not None and found["bias"]["mean"] < tolerance
+    whole = found["measured"] == found["of"]
+    return Text(f"{number(spread['mean'])}{sd}", bold=below and whole, struck=not below)
 
 
 def seeds_kept(cell: Mapping[str, Any], kind: str) -> str:
@@ -50,8 +54,8 @@ def seeds_kept(cell: Mapping[str, Any], kind: str) -> str:
     if found is None:
         return DASH
     missing = found["of"] - found["measured"]
-    same = kind == "tuned" and cell["tuning"] == "published are best"
-    marks = [f"{missing} without a network"] * bool(missing) + ["as published"] * same
+    same = kind == "tuned" and SAME.get(cell["tuning"])
+    marks = [f"{missing} without a network"] * bool(missing) + ([same] if same else [])
     return f"{found['kept']}/{found['of']}" + (f" ({', '.join(marks)})" if marks else "")
 
 
@@ -96,44 +100,95 @@ def shown_kinds(results: Mapping[str, Any]) -> tuple[str, ...]:
     return ("published", "tuned") if results["only"] is None else (results["only"],)
 
 
+def kind_words(results: Mapping[str, Any]) -> dict[str, str]:
+    """Kind of settings -> its heading; a dagger where rows depart from what is published."""
+    dagger = "\N{DAGGER}" if departs(results) else ""
+    words = {"published": f"published{dagger}", "tuned": "tuned"}
+    return {kind: words[kind] for kind in shown_kinds(results)}
+
+
 def facts(results: Mapping[str, Any]) -> list[str]:
     """Sentences below the table: how it was made, and what its marks mean."""
-    seeds, trials = results["seeds"], results["trials"]
     said = [
         f"Made by `{results['command']}` in {clock(results['seconds'])} (all searches; "
         f"{results['machine']}).",
-        f"Published: the settings that the papers give, seeds {seeds[0]} to {seeds[-1]}, each "
-        f"with its own dense net. Tuned: the best of {trials} trials per method on tune in one "
-        f"search (seed {results['tuning_seed']}), then run with the same seeds.",
+        *_settings(results),
         "Each network was chosen on tune, the best feasible epoch of its trial or else the least "
-        "biased; figures are means and sample standard deviations over seeds on test, which was "
-        "opened once for the whole table. **Bold**: the mean bias is below the tolerance; "
-        "~~struck out~~: it is not. Kept: seeds whose own bias is.",
-        "Bias less the first row's: paired by seed, mean and 95 % t-interval over seeds.",
+        "biased; figures are means ± sample standard deviations over seeds on test.",
+        _openings(results["openings"]),
+        "**Bold**: the mean bias is below the tolerance; ~~struck out~~: it is not; neither: it "
+        "is, but some seed has no network. Kept: seeds whose own bias is below it.",
+        f"Less {results['rows'][0]['name']}'s: the difference in bias, paired by seed, mean and "
+        "95 % t-interval over seeds. All seeds share one split and its test rows, so spreads and "
+        "intervals cover the chance in training alone, not that of the data. Rows of one seed "
+        "share its dense net, and those that discover masks its first discovery: they err "
+        "together.",
+        "Learns from: the split that a row's method is fitted on. All but those that learn from "
+        "train start from the dense net, which does.",
         "Versions: " + ", ".join(f"{name} {one}" for name, one in results["versions"].items()),
     ]
     if results["quick"]:
         said.insert(0, "**A quick look: few seeds, few epochs. No figure here means anything.**")
     if results["changes"]:
         said.append("Changed: " + ", ".join(f"`{one}`" for one in results["changes"]))
-    for name, column in results["columns"].items():
-        objective = column["objective"]
+    return said + [_column(name, column) for name, column in results["columns"].items()]
+
+
+def _settings(results: Mapping[str, Any]) -> list[str]:
+    """What the settings of each kind are."""
+    seeds, trials = results["seeds"], results["trials"]
+    kinds = shown_kinds(results)
+    said = []
+    if "published" in kinds:
         said.append(
-            f"{name}: {column['data']}, {' against '.join(column['groups'])}, "
-            f"tolerance {objective['tolerance']:g}; opening {column['opening']} of these test "
-            f"rows."
+            f"Published: the settings that the methods' papers give, and our defaults where these "
+            f"give none; {_range(seeds)}, each with its own dense net."
+        )
+    if departs(results):
+        said.append(
+            "\N{DAGGER} Not so in every row: its footnote names the settings that differ, with "
+            "the published value, or our default, in brackets."
+        )
+    if "tuned" in kinds:
+        said.append(
+            f"Tuned: the best of {trials} trials per method on tune in one search (seed "
+            f"{results['tuning_seed']}), then run with {_range(seeds)}. A row with nothing to "
+            f"tune repeats its figures."
         )
     return said
 
 
-def footnotes(results: Mapping[str, Any]) -> dict[str, list[int]]:
-    """Row name -> numbers of its footnotes, counted from 1 through the table."""
-    numbers: dict[str, list[int]] = {}
-    count = 0
-    for row in results["rows"]:
-        numbers[row["name"]] = list(range(count + 1, count + 1 + len(row["notes"])))
-        count += len(row["notes"])
-    return numbers
+def _openings(openings: Sequence[Mapping[str, Any]]) -> str:
+    """Whether all was trained before test was seen."""
+    if len(openings) == 1:
+        return "Test was opened once, after all of the table had been trained and chosen."
+    later = [
+        f"{column} {kind}, {_range(seeds)}"
+        for opening in openings[1:]
+        for column, kinds in opening["looked_at"].items()
+        for kind, seeds in kinds.items()
+    ]
+    return (
+        f"**Test was opened {len(openings)} times.** Trained or chosen after the first of these, "
+        f"with test already seen: {'; '.join(later)}."
+    )
+
+
+def _column(name: str, column: Mapping[str, Any]) -> str:
+    objective, openings = column["objective"], column["openings"]
+    numbers = " and ".join(map(str, openings))
+    return (
+        f"{name}: {column['data']}, {' against '.join(column['groups'])}, tolerance "
+        f"{objective['tolerance']:g}; a constant prediction has {performance_words(objective)} "
+        f"{number(column['trivial'])}; opening{'s' * (len(openings) > 1)} {numbers} of these test "
+        f"rows."
+    )
+
+
+def _range(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return f"seeds {seeds[0]} to {seeds[-1]}"
 
 
 def _signed(value: float) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from search.reproduce.figure import figure_png
-from search.reproduce.markdown import markdown
-from search.reproduce.page import page
+from search.reproduce.table_html import page
+from search.reproduce.table_markdown import markdown
 from search.run_folder import write_json
 
 

@@ -39,6 +39,18 @@ TUNING = {
 }
 
 
+DEPARTURES = {
+    "AOD-sex": {
+        "Baseline": [],
+        "Prune": [
+            {"setting": "recovery.epochs", "used": 15, "published": 90},
+            {"setting": "pruner.floor", "used": True, "published": False},
+        ],
+        "Thresholds": [],
+    }
+}
+
+
 def entry(seed, performance, bias, **facts):
     """One seed's network on test; without `performance` there is none."""
     none = performance is None
@@ -53,7 +65,8 @@ def entry(seed, performance, bias, **facts):
 def made_columns():
     return {
         "AOD-sex": {
-            "opening": 1,
+            "openings": [1],
+            "trivial": 0.5,
             "data": "adult",
             "groups": ["Female", "Male"],
             "objective": {
@@ -69,14 +82,19 @@ def made_columns():
                     "Prune": [entry(0, 0.70, 0.06), entry(1, 0.74, 0.08)],
                     "Thresholds": [entry(0, 0.75, 0.03), entry(1, None, None)],
                 },
-                "tuned": {"Prune": [entry(0, 0.76, 0.02), entry(1, 0.78, 0.04)]},
+                "tuned": {
+                    "Prune": [
+                        entry(0, 0.76, 0.02, settings={"recovery": {"lr": 0.1}}),
+                        entry(1, 0.78, 0.04, settings={"recovery": {"lr": 0.1}}),
+                    ]
+                },
             },
         }
     }
 
 
-def made_results():
-    columns = made_columns()
+def made_results(columns=None):
+    columns = columns or made_columns()
     return {
         **{"table": "made", "title": "A made <table>", "command": "fairfront reproduce made"},
         **{"quick": False, "only": None, "changes": [], "seeds": [0, 1], "trials": 8},
@@ -86,5 +104,6 @@ def made_results():
             name: {key: value for key, value in column.items() if key != "entries"}
             for name, column in columns.items()
         },
-        "rows": table_rows(TABLE, PAPER, columns, TUNING),
+        "openings": [{"time": 1.0, "file": "chosen.json", "looked_at": {}}],
+        "rows": table_rows(TABLE, PAPER, columns, TUNING, DEPARTURES),
     }

@@ -2,11 +2,12 @@
 
 import pytest
 
-from search.reproduce.figure import figure_png, place_of
-from search.reproduce.markdown import markdown
-from search.reproduce.page import page
+from search.reproduce.figure import figure_png, value_of
 from search.reproduce.results import Tuning, paired, summary
-from tests.search.reproduce.made_results import entry, made_results
+from search.reproduce.table_html import page
+from search.reproduce.table_markdown import markdown
+from search.reproduce.wording import facts, measured
+from tests.search.reproduce.made_results import entry, made_columns, made_results
 
 FIGURES = {"AOD-sex": "figure.png"}
 
@@ -52,10 +53,18 @@ def test_without_pairs_there_is_no_difference_and_with_one_no_interval():
     assert paired([entry(0, 0.7, 0.1)], [entry(0, 0.7, 0.2)])["interval"] is None
 
 
+def test_a_first_row_s_seed_without_a_network_pairs_with_none():
+    found = paired(
+        [entry(0, 0.7, 0.1), entry(1, 0.7, 0.1)], [entry(0, None, None), entry(1, 0.7, 0.3)]
+    )
+
+    assert found == {"mean": pytest.approx(-0.2), "interval": None, "pairs": 1}
+
+
 def test_a_row_stands_beside_the_paper_s_bold_where_the_mean_bias_is_below_the_tolerance():
     row = line_of("Prune")
 
-    assert row[:3] == ["Prune", "0.77", "< 0.05"]
+    assert row[:3] == ["Prune<sup>2</sup>", "0.77", "< 0.05"]
     assert row[3:6] == ["~~0.720 ± 0.028~~", "~~0.070 ± 0.014~~", "0/2"]
     assert row[7:10] == ["**0.770 ± 0.014**", "**0.030 ± 0.014**", "2/2"]
     assert row[11:] == ["debias", "no"]
@@ -72,9 +81,76 @@ def test_what_the_paper_strikes_out_is_struck_out_and_its_odd_values_have_a_foot
 def test_rows_that_the_paper_lacks_are_marked_and_their_missing_networks_counted():
     row = line_of("*Thresholds*")
 
-    assert row[0] == "*Thresholds* (ours)<sup>2</sup>"
+    assert row[0] == "*Thresholds* (ours)<sup>3</sup>"
     assert row[5] == "1/2 (1 without a network)"
-    assert row[7] == "nothing to tune"
+
+
+def test_a_row_with_nothing_to_tune_repeats_its_figures_and_says_so():
+    row = line_of("Baseline")
+
+    assert row[7:9] == row[3:5]
+    assert row[9] == "0/2 (nothing to tune)"
+
+
+def test_a_mean_below_the_tolerance_is_neither_bold_nor_struck_where_a_seed_has_no_network():
+    row = line_of("*Thresholds*")
+
+    assert row[3:5] == ["0.750", "0.030"]
+
+
+def test_a_mean_above_the_tolerance_is_struck_out_with_or_without_all_networks():
+    found = summary([entry(0, 0.7, 0.2), entry(1, None, None)], [])
+    text = measured({"published": found}, "published", "bias", 0.05)
+
+    assert text.struck and not text.bold
+
+
+def test_the_first_row_is_not_compared_with_itself():
+    assert line_of("Baseline")[6] == line_of("Baseline")[10] == "\N{EN DASH}"
+
+
+def test_what_departs_from_the_published_settings_is_named_beside_the_published_value():
+    text = markdown(made_results(), FIGURES)
+
+    assert "2. Prune: \N{DAGGER} recovery.epochs 15 (90), pruner.floor True (False)." in text
+    assert "| published\N{DAGGER}: balanced accuracy |" in text
+    assert "\N{DAGGER} Not so in every row" in text
+
+
+def test_without_departures_there_is_no_dagger():
+    results = made_results()
+    for row in results["rows"]:
+        row["departures"] = {"AOD-sex": []}
+
+    assert "\N{DAGGER}" not in markdown(results, FIGURES)
+
+
+def test_rows_with_the_same_footnote_share_it():
+    results = made_results()
+    for row in results["rows"]:
+        row["notes"] = ["the same"]
+
+    assert "1. Baseline, Prune, Thresholds: the same" in markdown(results, FIGURES)
+
+
+def test_tuned_settings_that_are_the_published_ones_are_not_called_better():
+    columns = made_columns()
+    columns["AOD-sex"]["entries"]["tuned"]["Prune"] = [entry(0, 0.7, 0.06), entry(1, 0.7, 0.08)]
+    (prune,) = [row for row in made_results(columns)["rows"] if row["name"] == "Prune"]
+
+    assert prune["cells"]["AOD-sex"]["tuning"] == "published are best"
+
+
+def test_a_second_opening_and_what_was_trained_after_the_first_are_told():
+    results = made_results()
+    later = {"time": 2.0, "file": "chosen-2.json", "looked_at": {"AOD-sex": {"tuned": [2, 3]}}}
+
+    assert any("Test was opened once" in fact for fact in facts(results))
+    results["openings"].append(later)
+    assert any(
+        "opened 2 times" in fact and "AOD-sex tuned, seeds 2 to 3" in fact
+        for fact in facts(results)
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,8 +189,8 @@ def test_a_quick_look_says_so():
 def test_the_picture_shows_what_has_a_place_and_leaves_out_what_has_none():
     cells = {row["name"]: row["cells"]["AOD-sex"] for row in made_results()["rows"]}
 
-    assert place_of(cells["Baseline"], "paper") == (0.175, 0.86, 0.016, 0.0)
-    assert place_of(cells["Prune"], "paper") is None  # only "< 0.05"
-    assert place_of(cells["Prune"], "tuned")[:2] == pytest.approx((0.03, 0.77))
-    assert place_of(cells["Thresholds"], "tuned") is None
+    assert value_of(cells["Baseline"], "paper", "bias") == (0.175, 0.016)
+    assert value_of(cells["Prune"], "paper", "bias") is None  # only "< 0.05"
+    assert value_of(cells["Prune"], "paper", "performance") == (0.77, 0.0)
+    assert value_of(cells["Prune"], "tuned", "bias")[0] == pytest.approx(0.03)
     assert figure_png(made_results(), "AOD-sex").startswith(b"\x89PNG")

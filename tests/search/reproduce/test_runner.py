@@ -1,6 +1,7 @@
 """A tiny table on digits from its definition to its files, and what happens when it is cut off."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +12,9 @@ from search.journal import read_events
 from search.ledger import ledger_path
 from search.reproduce import runner as running
 from search.reproduce.plan import Options, Plan
+from search.reproduce.reproduction import reproduce
 from search.reproduce.runner import is_complete
-from search.reproduce.session import reproduce, stored_options
+from search.reproduce.table_state import stored_options
 from search.reproduce.tables import load_table
 
 DEFINITION = """
@@ -92,11 +94,12 @@ def test_every_cell_holds_each_seed_s_network_as_it_is_on_test(made):
     rows = {row["name"]: row["cells"]["odd"] for row in made.results["rows"]}
     seeds = [one["seed"] for one in rows["Adv.Ft"]["published"]["entries"]]
 
-    assert column["opening"] == 1
+    assert column["openings"] == [1]
     assert seeds == [0]
-    assert rows["Baseline"]["published"]["against_first_row"]["mean"] == 0.0
+    assert rows["Baseline"]["published"]["against_first_row"] is None
+    assert rows["Adv.Ft"]["published"]["against_first_row"]["pairs"] == 1
     assert 0.5 < rows["Baseline"]["published"]["performance"]["mean"] <= 1.0
-    assert rows["Fair threshold"]["tuned"] is None
+    assert rows["Fair threshold"]["tuned"] == rows["Fair threshold"]["published"]
     assert rows["Adv.Ft"]["tuned"] is not None
 
 
@@ -158,10 +161,26 @@ def test_a_search_that_was_cut_off_before_its_dense_net_starts_anew(tmp_path, mo
     (folder / "config.toml").write_text("half a fi")
     monkeypatch.setattr(running, "run", lambda config, *, out, on_event: started.append(out))
 
-    running._run_or_resume(running.Step("tuning", None, 0, folder, None), print)
+    running._run_or_resume(running.TableSearch("tuning", None, 0, folder, None), print)
 
     assert started == [folder]
     assert not folder.exists()  # `run` refuses a folder that holds anything
+    assert (tmp_path / "run.cut-off-1" / "config.toml").read_text() == "half a fi"
+
+
+def test_a_search_whose_journal_is_damaged_is_left_as_it_is(made, tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    shutil.copytree(made.out / "runs" / SEARCHES[0], folder)
+    lines = (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "journal.jsonl").write_bytes(
+        lines[0][:40] + b"?" + lines[0][41:] + b"".join(lines[1:])
+    )
+    monkeypatch.setattr(running, "run", lambda *_, **__: pytest.fail("started anew"))
+
+    with pytest.raises(UserError, match=r"resume .* --repair"):
+        running._run_or_resume(running.TableSearch("tuning", None, 0, folder, None), print)
+
+    assert (folder / "front.json").exists()
 
 
 def test_folders_are_named_by_kind_column_and_seed(table, tmp_path):

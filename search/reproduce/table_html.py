@@ -9,74 +9,70 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+from search.reproduce.footnotes import Footnote, footnotes, marks
 from search.reproduce.wording import (
     PAPER_WORD,
     Text,
     access,
     difference,
     facts,
-    footnotes,
     headings,
+    kind_words,
     measured,
     printed,
     seeds_kept,
-    shown_kinds,
 )
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+WIDE = "main { max-width: 1480px; }"
 
 
 def page(results: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
     """The whole document; `figures` holds the PNG of each column."""
     title = escape(results["title"])
-    numbers = footnotes(results)
+    notes = footnotes(results)
     style = files("analysis").joinpath("report.css").read_text("utf-8")
     body = [f"<h1>{title}</h1>"]
     for column in results["columns"]:
         picture = base64.b64encode(figures[column]).decode()
-        body.append(f"<h2>{escape(column)}</h2>{_table(results, column, numbers)}")
+        body.append(f"<h2>{escape(column)}</h2>{_table(results, column, notes)}")
         body.append(
-            f'<p><img alt="Accuracy over bias, {escape(column)}" style="max-width:100%" '
+            f'<p><img alt="Bias and performance, {escape(column)}" style="max-width:100%" '
             f'src="data:image/png;base64,{picture}"></p>'
         )
-    notes = "".join(
-        f"<li>{escape(row['name'])}: {escape(note)}</li>"
-        for row in results["rows"]
-        for note in row["notes"]
-    )
-    body.append(f"<ol>{notes}</ol>" if notes else "")
+    lines = "".join(f"<li>{escape(note.line)}</li>" for note in notes)
+    body.append(f"<ol>{lines}</ol>" if lines else "")
     said = [escape(note) for note in results["notes"]] + [_inline(one) for one in facts(results)]
     body.append("<ul>" + "".join(f"<li>{one}</li>" for one in said) + "</ul>")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{style}</style></head>"
+        f"<title>{title}</title><style>{style}{WIDE}</style></head>"
         f"<body><main>{''.join(body)}</main></body></html>\n"
     )
 
 
-def _table(results: Mapping[str, Any], column: str, numbers: Mapping[str, list[int]]) -> str:
-    words, kinds = headings(results, column), shown_kinds(results)
+def _table(results: Mapping[str, Any], column: str, notes: list[Footnote]) -> str:
+    words, kinds = headings(results, column), kind_words(results)
     first = escape(results["rows"][0]["name"])
     groups = f'<th></th><th colspan="{len(words)}">paper</th>' + "".join(
-        f'<th colspan="{len(words) + 2}">ours, {kind}</th>' for kind in kinds
+        f'<th colspan="{len(words) + 2}">ours, {kind}</th>' for kind in kinds.values()
     )
     head = ["row", *(PAPER_WORD[quantity] for quantity in words)]
     for _ in kinds:
-        head += [*words.values(), "kept", f"bias less {first}'s"]
+        head += [*words.values(), "kept", f"less {first}'s"]
     head += ["learns from", "needs group"]
     tolerance = results["columns"][column]["objective"]["tolerance"]
     lines = []
     for row in results["rows"]:
         cell = row["cells"][column]
-        marks = "".join(f"<sup>{number}</sup>" for number in numbers[row["name"]])
         ours = "" if row["in_paper"] else ' <span class="muted">(ours)</span>'
-        line = [f"{escape(row['name'])}{ours}{marks}"]
+        line = [f"{escape(row['name'])}{ours}{marks(notes, row['name'])}"]
         line += [_set(printed(cell, PAPER_WORD[quantity])) for quantity in words]
         for kind in kinds:
             line += [_set(measured(cell, kind, quantity, tolerance)) for quantity in words]
-            line += [escape(seeds_kept(cell, kind)), escape(difference(cell, kind))]
+            line += [_in_two(seeds_kept(cell, kind)), _in_two(difference(cell, kind))]
         lines.append([*line, escape(access(row)), "yes" if row["needs_group"] else "no"])
     rows = "".join("<tr>" + "".join(f"<td>{one}</td>" for one in line) + "</tr>" for line in lines)
     heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
@@ -84,6 +80,12 @@ def _table(results: Mapping[str, Any], column: str, numbers: Mapping[str, list[i
         f'<div class="scroll"><table><thead><tr class="groups">{groups}<th></th><th></th></tr>'
         f"<tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _in_two(text: str) -> str:
+    """What follows a figure in brackets, on a line of its own: the table stays narrow."""
+    figure, space, rest = escape(text).partition(" ")
+    return figure + (f'<span class="interval">{rest}</span>' if space else "")
 
 
 def _set(cell: Text) -> str:

@@ -9,7 +9,7 @@ from search.duration import clock
 from search.journal import Event
 
 
-class Shown:
+class ProgressLines:
     """Turns the events of `reproduce` into lines; `left` counts from what this session has run."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

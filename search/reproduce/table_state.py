@@ -1,0 +1,191 @@
+"""`table.json`: what a table's folder was begun with, its time, and when its test was opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from search.errors import UserError
+from search.lock import LOCK
+from search.reproduce.plan import Options, Plan
+from search.reproduce.tables import Table
+from search.run_folder import write_json
+
+FILE = "table.json"
+UNCHECKED = (
+    "Begun before this command kept the definition of its tables: that all of it was run by the "
+    "present one is not checked."
+)
+_OF_THE_MACHINE = {"folder", "resources", "tracking"}  # sections that change no figure
+
+Runs = list[dict[str, Any]]  # kind, seed, chosen: what stands for each method
+
+
+class TableState:
+    """The file, read once and written whenever something of it changes."""
+
+    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
+        self._path, self._facts = path, facts
+
+    @classmethod
+    def open(cls, plan: Plan) -> TableState:
+        """Begins a folder or goes on with it.
+
+        Raises UserError where it was begun with other options or by another definition; more
+        seeds may be asked for, all else would mix what is not comparable.
+        """
+        path = plan.out / FILE
+        asked = _plain({"table": plan.table.name, **asdict(plan.options)})
+        defined = definition(plan)
+        facts = _stored(path) if path.exists() else _new(plan)
+        if path.exists():
+            before = facts["asked"]
+            allowed = {**before, "seeds": max(before["seeds"], asked["seeds"])}
+            _refuse_other(plan.out, allowed, asked)
+            _refuse_other(plan.out, _flat(facts.get("definition", defined)), _flat(defined))
+        state = cls(path, {**facts, "asked": asked, "definition": defined})
+        state.save(facts["seconds"])
+        return state
+
+    @property
+    def id(self) -> str:
+        return str(self._facts["id"])
+
+    @property
+    def seconds(self) -> float:
+        return float(self._facts["seconds"])
+
+    @property
+    def notes(self) -> list[str]:
+        return list(self._facts["notes"])
+
+    @property
+    def openings(self) -> list[dict[str, Any]]:
+        """Oldest first: time (None where it was not kept), the file that names what was looked
+        at, and what had been named by none before, as column -> kind -> seeds."""
+        return list(self._facts["openings"])
+
+    def save(self, seconds: float) -> None:
+        self._facts["seconds"] = round(seconds, 1)
+        write_json(self._path, self._facts)
+
+    def announce(self, chosen: Mapping[str, Runs]) -> None:
+        """Writes down what will be looked at, by column, before test is opened.
+
+        What an earlier file names already is no new opening. Each file stays as it is.
+        """
+        out, openings = self._path.parent, self._facts["openings"]
+        known: dict[tuple[str, str, int], Any] = {}
+        for opening in openings:
+            known |= dict(_networks(_read(out / opening["file"])))
+        new: dict[str, dict[str, list[int]]] = {}
+        for (column, kind, seed), networks in _networks(_plain(chosen)):
+            if known.get((column, kind, seed)) != networks:
+                new.setdefault(column, {}).setdefault(kind, []).append(seed)
+        if not new:
+            return
+        file = f"chosen-{len(openings) + 1}.json" if openings else "chosen.json"
+        write_json(out / file, chosen)
+        openings.append({"time": time.time(), "file": file, "looked_at": new})
+        self.save(self.seconds)
+
+
+def definition(plan: Plan) -> dict[str, Any]:
+    """What decides a table's figures besides its options: rows, and each column's experiment and
+    published settings written out. Words, and what depends on the machine, are left out."""
+    columns = {}
+    for column in plan.table.columns:
+        config = plan.experiment(column).model_dump(mode="json", exclude_none=True)
+        kept = {name: part for name, part in config.items() if name not in _OF_THE_MACHINE}
+        kept["search"] = {k: v for k, v in kept["search"].items() if k != "concurrent"}
+        columns[column.name] = {"experiment": kept, "published": plan.published(column)}
+    rows = {row.name: row.method or row.reference for row in plan.table.rows}
+    tuned = list(plan.table.tuned_methods)
+    found: dict[str, Any] = _plain({"rows": rows, "tuned": tuned, "columns": columns})
+    return found
+
+
+def refuse_foreign(out: Path) -> None:
+    """Raises UserError where `out` holds something else than a table."""
+    if (out / FILE).exists() or not out.exists():
+        return
+    if any(one.name != LOCK for one in out.iterdir()):
+        raise UserError(f"--out: must be a new folder or one of this command, got {out}")
+
+
+def stored_options(out: Path, table: Table) -> Options | None:
+    """What `out` was begun with, or None where it was not begun.
+
+    Raises UserError where it holds another table.
+    """
+    path = out / FILE
+    if not path.exists():
+        return None
+    asked = _read(path)["asked"]
+    if asked.pop("table") != table.name:
+        raise UserError(f"--out: {out} holds another table than {table.name}")
+    return replace(Options(**asked), rows=tuple(asked["rows"]), changes=tuple(asked["changes"]))
+
+
+def _new(plan: Plan) -> dict[str, Any]:
+    begun = time.time()
+    said = f"{plan.table.name}{plan.out.resolve()}{begun}"
+    identity = hashlib.sha256(said.encode()).hexdigest()[:32]
+    return {"id": identity, "begun": begun, "seconds": 0.0, "notes": [], "openings": []}
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """The file's facts, with what one lacks that was begun before definitions and openings were
+    kept: a note, and the opening that its chosen.json tells of."""
+    facts: dict[str, Any] = _read(path)
+    if "definition" in facts:
+        return facts
+    openings = []
+    first = path.parent / "chosen.json"
+    if first.exists():
+        looked_at: dict[str, dict[str, list[int]]] = {}
+        for (column, kind, seed), _ in _networks(_read(first)):
+            looked_at.setdefault(column, {}).setdefault(kind, []).append(seed)
+        openings.append({"time": None, "file": first.name, "looked_at": looked_at})
+    return {**facts, "notes": [UNCHECKED], "openings": openings}
+
+
+def _networks(chosen: Mapping[str, Runs]) -> Iterator[tuple[tuple[str, str, int], Any]]:
+    """(column, kind, seed) and each method's network there, by its name and values on tune."""
+    for column, runs in chosen.items():
+        for run in runs:
+            networks = {one["method"]: (one["candidate"], one["tune"]) for one in run["chosen"]}
+            yield (column, run["kind"], run["seed"]), networks
+
+
+def _refuse_other(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    for key in dict.fromkeys((*old, *new)):
+        before, now = old.get(key), new.get(key)
+        if before != now:
+            raise UserError(
+                f"--out: {out} was begun with {key} = {before}, got {now}; another --out starts a "
+                f"new table"
+            )
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables by dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        inner = isinstance(value, dict) and value
+        flat |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
+    return flat
+
+
+def _plain(values: Any) -> Any:
+    """As it comes back from a file."""
+    return json.loads(json.dumps(values))
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
