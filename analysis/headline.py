@@ -31,9 +31,9 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
     opened, this time included."""
     point = chosen_point(front)
     if point is None and any(p["feasible"] for p in front["points"]):
-        return [*_only_with_the_group(front), *_dense(front)]
+        return [*_only_with_the_group(front), *_dense(front), *_beside(front)]
     if point is None:
-        return [*_nothing_feasible(front), *_group_line(front)]
+        return [*_nothing_feasible(front), *_beside(front)]
     sentences = [_identity(point), _values(front, point, "tune")]
     if point["test"] is None and front.get("changed"):
         sentences.append(
@@ -46,12 +46,17 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
         sentences += [_values(front, point, "test"), _certainty(front, point)]
         if opening is not None:
             sentences.append(_opening(opening))
-    return [*sentences, *_dense(front), *_group_line(front)]
+    return [*sentences, *_dense(front), *_beside(front)]
 
 
-def _group_line(front: Front) -> list[str]:
+def _beside(front: Front) -> list[str]:
+    """What doing without the group costs, and which candidates could not be judged."""
     said = unbeaten_reference(front)
-    return [] if said is None else [said]
+    left_out = [
+        f"Left out: {one['candidates']} candidates of {one['method']}, since {one['why']}."
+        for one in front.get("left_out", ())
+    ]
+    return [*([] if said is None else [said]), *left_out]
 
 
 def _only_with_the_group(front: Front) -> list[str]:

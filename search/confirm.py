@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from analysis.seed_spread import spread
 from search import tracking
 from search.errors import UserError
 from search.front import Front, View, decisions_of_references, values_of, view_of
+from search.front_notes import hidden, named_in
 from search.journal import Event, Journal
 from search.ledger import record_opening
 from search.problem import Build, Problem, open_problem
@@ -80,10 +82,9 @@ def confirm(
 
 def _announce(folder: RunFolder, front: Front, facts: Event) -> int:
     """Writes down what will be looked at, then the opening itself, before anything is opened."""
-    names = [point["candidate"] for point in front["points"]]
     chosen = next(point["candidate"] for point in front["points"] if point["chosen"])
     seeds = [row["candidate"] for row in front.get("seeds", [])]
-    _append(folder, "confirm_start", front=names, chosen=chosen, seeds=seeds)
+    _append(folder, "confirm_start", front=named_in(front), chosen=chosen, seeds=seeds)
     return record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
 
 
@@ -103,17 +104,24 @@ def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) 
     dense = folder.dense(problem.untrained())
     world = World.open(problem.prepared, dense, problem.objective)
     rows = front.get("seeds", [])
+    behind = hidden(front)
     together = len(front["points"]) + len(rows) + 1 + len(front["references"])
+    together += behind is not None
     level = 1 - (1 - LEVEL) / together  # Bonferroni: all intervals hold at once
     store, of_seeds = folder.candidates, folder.seeds.candidates
-    points = [_confirmed(store, point, world, view, level) for point in front["points"]]
-    seeds = [_confirmed(of_seeds, row, world, view, level) for row in rows]
+    judged = partial(_confirmed, world=world, view=view, level=level)
+    points = [judged(store, point) for point in front["points"]]
+    seeds = [judged(of_seeds, row) for row in rows]
     of_dense = dense_on_test(folder, world, view, level)
     references = [
         {**reference, "test": of_dense[reference["label"]]} for reference in front["references"]
     ]
     dense_row = {**front["dense"], "test": references[0]["test"]}
     confirmed = {**front, "dense": dense_row, "references": references, "points": points}
+    if best := front.get("without_group"):
+        tested = [*points, *([] if behind is None else [judged(store, behind)])]
+        by_name = {point["candidate"]: point["test"] for point in tested}
+        confirmed["without_group"] = {**best, "test": by_name.get(best["candidate"])}
     return {**confirmed, "seeds": seeds} if seeds else confirmed
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import UserError
+from search.front_notes import is_defined, left_out, without_group
 from search.journal import Event
 from search.selection import group_at_prediction, needs_group, select
 from trainables.corrections import CORRECTIONS
@@ -100,7 +101,9 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
     references = _references(dense, facts, view)
     tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
     trivial = trivial_performance(view.objective.performance, tune)
-    reports = kept.reports()
+    groups = int(view.crossing_to_group.max()) + 1
+    every = kept.reports()
+    reports = [one for one in every if is_defined(kept.specs[one["trial"]], groups)]
     # A report says what its counts say as the search saw them: no need to count thousands again.
     as_searched = not view.changed and view.objective == Objective(**facts["objective"])
     starts = [kept.specs[report["trial"]] for report in reports]
@@ -131,6 +134,8 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
         "opening": None,
         "changed": view.changed,
         "candidates": len(reports),
+        "left_out": left_out((kept.specs[one["trial"]] for one in every), groups),
+        "without_group": without_group(rows, reports, kept.specs),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,
         "points": points,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from search.ends import is_complete
 from search.front import build_front, view_of
+from search.front_notes import named_in
 from search.journal import read_events
 from search.lock import WriteLock
 from search.record import Record
@@ -122,7 +123,7 @@ def _needed(folder: RunFolder, record: Record, keep: Keep) -> set[str]:
         for report in trial.candidates()
     }
     for front in (*folder.stored_fronts(), *_fronts(folder, keep)):
-        needed |= {point["candidate"] for point in front["points"]}
+        needed.update(named_in(front))
     return needed
 
 

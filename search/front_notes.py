@@ -1,0 +1,84 @@
+"""What a front says beside its points: the best one without the group, and what was left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from search.journal import Event
+from search.selection import Row
+from trainables.corrections import CORRECTIONS
+
+_VALUES = ("performance", "bias", "sparsity", "feasible", "beats_trivial")
+
+
+def without_group(
+    rows: Sequence[Row], reports: Sequence[Event], starts: Mapping[str, Event]
+) -> dict[str, Any]:
+    """The feasible candidate of best performance on tune that works without the group, be it on
+    the front or hidden by one that needs it; `candidate` is None where there is none.
+
+    `rows` are what `reports` are worth, `starts` the starts of all trials by name; `tried` says
+    whether any of these could have left such a candidate.
+    """
+    could = [
+        place
+        for place, row in enumerate(rows)
+        if row["feasible"] and row["beats_trivial"] and not row["needs_group"]
+    ]
+    best = max(could, key=lambda place: _merit(rows[place]), default=None)
+    tried = any(not CORRECTIONS[_name(start)].needs_group for start in starts.values())
+    if best is None:
+        return {"tried": tried, "candidate": None, "method": None, "tune": None, "test": None}
+    return {
+        "tried": tried,
+        "candidate": reports[best]["candidate"],
+        "method": starts[reports[best]["trial"]]["method"],
+        "tune": {name: rows[best][name] for name in _VALUES},
+        "test": None,
+    }
+
+
+def hidden(front: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The best point without the group where a point that needs it hides it; test is opened for
+    it along with the front. Fronts of earlier versions name none."""
+    best = front.get("without_group")
+    if best is None or best["candidate"] is None:
+        return None
+    on_front = {point["candidate"] for point in front["points"]}
+    return None if best["candidate"] in on_front else {**best, "feasible": True}
+
+
+def named_in(front: Mapping[str, Any]) -> list[str]:
+    """The candidates that a front names."""
+    behind = hidden(front)
+    names = [point["candidate"] for point in front["points"]]
+    return names if behind is None else [*names, behind["candidate"]]
+
+
+def is_defined(start: Event, groups: int) -> bool:
+    """Whether a trial's correction can be fitted for so many groups."""
+    return groups == 2 or not CORRECTIONS[_name(start)].two_groups
+
+
+def left_out(starts: Iterable[Event], groups: int) -> list[dict[str, Any]]:
+    """Whose candidates (one entry of `starts` each) are left out where `groups` are looked at."""
+    found = Counter((one["method"], _name(one)) for one in starts if not is_defined(one, groups))
+    return [
+        {
+            "method": method,
+            "candidates": number,
+            "why": f"{correction} is defined for two groups, got {groups}",
+        }
+        for (method, correction), number in found.items()
+    ]
+
+
+def _merit(row: Row) -> tuple[float, float, float]:
+    """By performance; of equals none that another dominates comes first."""
+    return row["performance"], -row["bias"], row["sparsity"]
+
+
+def _name(start: Event) -> str:
+    return str(start["spec"]["correction"]["name"])
