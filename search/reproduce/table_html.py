@@ -73,7 +73,7 @@ def _table(results: Mapping[str, Any], column: str, notes: list[Footnote]) -> st
         for kind in kinds:
             line += [_set(measured(cell, kind, quantity, tolerance)) for quantity in words]
             line += [_in_two(seeds_kept(cell, kind)), _in_two(difference(cell, kind))]
-        lines.append([*line, escape(access(row)), "yes" if row["needs_group"] else "no"])
+        lines.append([*line, _in_two(access(row)), "yes" if row["needs_group"] else "no"])
     rows = "".join("<tr>" + "".join(f"<td>{one}</td>" for one in line) + "</tr>" for line in lines)
     heads = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
     return (
