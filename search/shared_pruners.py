@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from spaces.pooled import Pooled
@@ -31,7 +32,7 @@ def pooled(spaces: Mapping[str, Space], size: int | None, seed: int) -> dict[str
         if stage is not None and _learns(stage, space):
             entries = _drawn(_part(space), size, derived_seed(seed, "shared pruners", stage))
             found[method] = Pooled.of(space, ROLE, entries)
-    return found
+    return _spread(found)
 
 
 def with_pools(spaces: Mapping[str, Space], facts: Mapping[str, Any]) -> dict[str, Space]:
@@ -41,6 +42,18 @@ def with_pools(spaces: Mapping[str, Space], facts: Mapping[str, Any]) -> dict[st
     for pool in facts.get("pools", ()):
         for method in pool["methods"]:
             found[method] = Pooled.of(spaces[method], pool["role"], pool["entries"])
+    return _spread(found)
+
+
+def _spread(spaces: Mapping[str, Space]) -> dict[str, Space]:
+    """`spaces` whose methods begin with different entries of a pool: since the methods take turns,
+    the first trials would else all wait for one discovery."""
+    found = dict(spaces)
+    for pool in pools_of(spaces):
+        for place, method in enumerate(pool["methods"]):
+            space = spaces[method]
+            if isinstance(space, Pooled):
+                found[method] = replace(space, begin=place % len(space.entries))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Literal
 
 import optuna
@@ -27,6 +28,7 @@ DIRECTIONS: dict[str, Direction] = {
 
 _WORST = {"performance": 0.0, "bias": 1.0}  # where it could not be estimated
 _REDRAWS = 16  # of each setting, before a repeated proposal is accepted
+_FEW = 4096  # settings that are gone through, where there are no more
 _INESTIMABLE = 1.0  # the violation of a bias that could not be estimated
 
 
@@ -78,8 +80,9 @@ class MethodStudy:
     nothing). A failed trial is told as FAIL.
 
     Settings are not proposed twice: with the same seed they would give the same reports. Where a
-    sampler repeats itself (a child like its parent, the best corner of the space again), one
-    setting after the other is drawn anew.
+    sampler repeats itself (a child like its parent, the best corner of the space again), as few
+    settings as need be are drawn anew: one of the nearest that are left where there are few, so
+    that a small space is gone through; else one setting after the other, at random.
     """
 
     def __init__(self, space: Space, sampling: Sampling, target: Target) -> None:
@@ -95,12 +98,13 @@ class MethodStudy:
 
     def ask(self, trial: str) -> Nested:
         """New settings for `trial`, by role; the published ones first."""
-        if not self._proposed and self.space.published:
-            self._study.enqueue_trial(dict(self.space.published))
+        first = self.space.tried_first
+        if self._proposed < len(first):
+            self._study.enqueue_trial(dict(first[self._proposed]))
         self._study.sampler = self._sampling.sampler(self._proposed, self.space.ranges)
         asked = self._study.ask()
         settings = self.space.ask(asked)
-        for attempt in range(_REDRAWS * len(self.space.ranges)):
+        for attempt in range(self._redraws()):
             if tuple(asked.params.items()) not in self._seen:
                 break
             asked = self._redrawn(asked, attempt)
@@ -147,16 +151,33 @@ class MethodStudy:
         self._asked[trial] = asked
         self._seen.add(tuple(asked.params.items()))
 
+    def _redraws(self) -> int:
+        """How often a proposal that repeats an earlier one is drawn anew: once among what is left
+        of a small space, if anything is."""
+        if self.space.size <= _FEW:
+            return int(len(self._seen) < self.space.size)
+        return _REDRAWS * len(self.space.ranges)
+
     def _redrawn(self, repeated: Trial, attempt: int) -> Trial:
-        """`repeated` with one of its settings left open, to be drawn at random."""
-        names = list(self.space.ranges)
-        left_open = names[(self._proposed + attempt) % len(names)]
-        kept = {name: value for name, value in repeated.params.items() if name != left_open}
+        """Another proposal near `repeated`, which is given up."""
+        seed = derived_seed(self._sampling.seed, "redrawn", self._proposed, attempt) % 2**32
+        if self.space.size <= _FEW:
+            kept = self._nearest_left(repeated.params, seed)
+        else:  # one of the settings is left open, to be drawn at random
+            names = list(self.space.ranges)
+            left_open = names[(self._proposed + attempt) % len(names)]
+            kept = {name: value for name, value in repeated.params.items() if name != left_open}
         self._study.tell(repeated, state=TrialState.FAIL)
         self._study.enqueue_trial(kept)
-        seed = derived_seed(self._sampling.seed, "redrawn", self._proposed, attempt) % 2**32
         self._study.sampler = RandomSampler(seed=seed)
         return self._study.ask()
+
+    def _nearest_left(self, params: Mapping[str, Value], seed: int) -> dict[str, Value]:
+        """Of the settings not proposed so far one that differs from `params` in the fewest."""
+        left = [one for one in self.space.every() if tuple(one.items()) not in self._seen]
+        changes = [sum(params[name] != value for name, value in one.items()) for one in left]
+        nearest = [one for one, n in zip(left, changes, strict=True) if n == min(changes)]
+        return Random(seed).choice(nearest)
 
 
 def _none() -> RandomSampler:

@@ -18,16 +18,19 @@ INDEX = "pool"  # what the place among the sets is called: "pruner.pool"
 class Pooled(Space):
     """`role`'s settings are one of `entries`; what is searched is the entry's index.
 
-    Proposed settings hold the entry itself, as if each of them had been searched.
+    Proposed settings hold the entry itself, as if each of them had been searched. `begin` is the
+    entry that is tried first, with published settings of the other roles; the published ones of
+    all roles, with entry 0, come next.
     """
 
     role: str = ""
     entries: tuple[Mapping[str, Value], ...] = ()
+    begin: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Read-only views do not pickle; plain dicts do."""
         views = (dict(self.ranges), dict(self.published), dict(self.fixed))
-        return (Pooled, (*views, self.role, self.entries))
+        return (Pooled, (*views, self.role, self.entries, self.begin))
 
     @classmethod
     def of(cls, space: Space, role: str, entries: Sequence[Mapping[str, Value]]) -> Pooled:
@@ -45,6 +48,13 @@ class Pooled(Space):
         choice = Choice(tuple(range(len(entries))))
         first = {index: 0, **published}
         return cls({index: choice, **ranges}, first, fixed, role, tuple(entries))
+
+    @property
+    def tried_first(self) -> tuple[Mapping[str, Value], ...]:
+        """The entry to begin with, then what is published."""
+        if self.begin == 0:
+            return super().tried_first
+        return ({**self.published, f"{self.role}.{INDEX}": self.begin}, self.published)
 
     def nest(self, searched: Mapping[str, Value]) -> Nested:
         nested = super().nest(searched)

@@ -52,6 +52,10 @@ class Float:
         """How many values there are."""
         return math.inf
 
+    def values(self) -> tuple[Value, ...]:
+        """ValueError: there is no end of them."""
+        raise ValueError(f"Float: has no list of values, got {self}")
+
     def __str__(self) -> str:
         return f"{self.low:g} .. {self.high:g}" + (" (log)" if self.log else "")
 
@@ -90,6 +94,10 @@ class Int:
         """The number at `share`, in [0, 1); each gets the same share, with `log` of the scale."""
         return self.nearest(round(_along(self.low - 0.5, self.high + 0.5, share, self.log)))
 
+    def values(self) -> tuple[Value, ...]:
+        """All whole numbers, rising."""
+        return tuple(range(self.low, self.high + 1))
+
     @property
     def size(self) -> float:
         """How many values there are."""
@@ -126,6 +134,10 @@ class Choice:
     def at(self, share: float) -> Value:
         """The option at `share`, in [0, 1); each gets the same share."""
         return self.options[int(share * len(self.options))]
+
+    def values(self) -> tuple[Value, ...]:
+        """All options."""
+        return self.options
 
     @property
     def size(self) -> float:

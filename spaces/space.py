@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -112,6 +113,17 @@ class Space:
         """How many different settings there are: 1 where nothing is searched, else at least 2,
         infinity where a real number is searched."""
         return math.prod(one.size for one in self.ranges.values())
+
+    def every(self) -> Iterator[dict[str, Value]]:
+        """Each different choice of what is searched, by dotted name; ValueError where a real
+        number is searched."""
+        values = [one.values() for one in self.ranges.values()]
+        return (dict(zip(self.ranges, chosen, strict=True)) for chosen in product(*values))
+
+    @property
+    def tried_first(self) -> tuple[Mapping[str, Value], ...]:
+        """What a search begins with, in this order: the published settings, if there are any."""
+        return (self.published,) if self.published else ()
 
     def published_nested(self) -> Nested:
         """The published settings (with the fixed ones) by role; may leave out some settings."""

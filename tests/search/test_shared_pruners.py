@@ -154,6 +154,20 @@ def test_trials_say_which_entry_they_are_and_a_replayed_journal_goes_on_the_same
     assert record.trials["t0001"].spec["shared"] == {"pruner": 0}
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_methods_begin_with_different_entries_and_then_try_the_published_settings(again, tmp_path):
+    found = with_pools(spaces(seed=2), {"pools": pools_of(spaces())}) if again else spaces()
+    with closing(Journal(tmp_path)) as journal:
+        searching = searcher(Record(journal), found)
+        specs = [searching.suggest(f"ray{number}") for number in range(4)]
+
+    assert [spec["shared"]["pruner"] for spec in specs[:2]] == [0, 1]
+    ours = [s["settings"]["recovery"] for s in specs if s["method"] == "prune_advft"]
+    published = found["prune_advft"].published_nested()
+    assert ours[0] == ours[1] == {**ours[0], **published["recovery"]}
+    assert specs[3]["settings"]["pruner"] == found["prune_advft"].entries[0]
+
+
 def test_a_method_with_nothing_but_a_pool_takes_a_trial_for_each_entry(tmp_path):
     found = spaces(size=3)
     with closing(Journal(tmp_path)) as journal:
@@ -178,3 +192,4 @@ def test_a_dry_run_shows_the_entries():
     assert "pool of mask_discovery for prune_as_is, prune_advft:" in said
     assert "  0: keep_target 0.1, beta 5, " in said
     assert "pruner.pool: 0 | 1, first 0" in said
+    assert "pruner.pool: 0 | 1, first 1" in said

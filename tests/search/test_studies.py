@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 from search.record import TrialRecord
 from search.samplers import Sampling
 from search.studies import MethodStudy, Target, best_report
-from spaces.space import Float, Int, Space
+from spaces.space import Choice, Float, Int, Space
 
 SPACE = Space(
     {"pruner.sparsity": Float(0.0, 1.0), "recovery.epochs": Int(1, 9)},
@@ -176,6 +176,22 @@ def test_settings_are_not_proposed_twice_while_there_are_others():
 
     assert sorted(proposed) == [1, 2, 3, 4]
     assert 1 <= study.ask("t5")["recovery"]["epochs"] <= 4
+
+
+@pytest.mark.parametrize("size", [9, 30])
+def test_a_small_space_is_gone_through_before_anything_is_proposed_again(size):
+    ranges = {
+        "pruner.size": Int(1, size),
+        "recovery.epochs": Int(1, 9),
+        "recovery.on": Choice((True, False)),
+    }
+    study = random_study(Space(ranges, published={"pruner.size": 4}))
+
+    proposed = [study.ask(f"t{n}") for n in range(size * 18)]
+
+    flat = {(p["pruner"]["size"], p["recovery"]["epochs"], p["recovery"]["on"]) for p in proposed}
+    assert len(flat) == size * 18
+    assert study.ask("again") in proposed
 
 
 def test_a_trial_that_was_never_asked_for_is_refused():
