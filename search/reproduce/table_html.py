@@ -24,7 +24,7 @@ from search.reproduce.wording import (
 )
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-WIDE = "main { max-width: 1480px; }"
+WIDE = "main { max-width: 1640px; } th, td { padding: 5px 5px; }"
 
 
 def page(results: Mapping[str, Any], figures: Mapping[str, bytes]) -> str:
