@@ -51,7 +51,7 @@ DENSE: dict[str, Space] = {
             "prior_shift": Choice((True, False)),
             "over": Choice(("sum", "max")),
         },
-        published={  # DBM, but for lr: theirs is .1 of sgd, which images should be given
+        published={  # epochs and decay of DBM; the rest (theirs: sgd .1, quarters) is our erm's
             "lr": 1e-3,
             "weight_decay": 5e-4,
             "max_epochs": 200,
@@ -65,6 +65,6 @@ DENSE: dict[str, Space] = {
             "weight_decay": Float(1e-6, 1e-2, log=True),
             "max_epochs": Int(20, 200, log=True),
         },
-        published={"lr": 1e-3, "weight_decay": 5e-4, "max_epochs": 200},  # as the one above
+        published={"lr": 1e-3, "weight_decay": 5e-4, "max_epochs": 200},  # likewise
     ),
 }

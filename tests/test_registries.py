@@ -14,7 +14,7 @@ import pytest
 from search.listing import KINDS, rows
 from search.registries import Kind, registry
 from spaces.compose import ROLES, stage_space
-from tests.trainables.test_stages import SMALLEST
+from tests.trainables.smallest_settings import SMALLEST
 from trainables.methods import METHODS
 from trainables.spec import STAGES as STAGES_OF
 

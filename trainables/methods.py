@@ -22,7 +22,7 @@ METHODS: dict[str, Method] = {
     "dense_threshold": Method(
         (("pruner", "keep_all"), ("recovery", "as_is")),
         "the dense net as it is; only the decision threshold is chosen",
-        "Savani, White, Govindarajulu, NeurIPS 2020, algorithm 1 (the default model)",
+        "Savani, White, Govindarajulu, NeurIPS 2020 (the default model)",
     ),
     "group_thresholds": Method(
         (("pruner", "keep_all"), ("recovery", "as_is")),
@@ -38,7 +38,7 @@ METHODS: dict[str, Method] = {
     "adv_ft": Method(
         (("recovery", "adversarial"),),
         "adversarial fine-tuning of the whole dense net on the balanced debias split",
-        "Savani, White, Govindarajulu, NeurIPS 2020, section 4.3",
+        "Savani, White, Govindarajulu, NeurIPS 2020 (adversarial fine-tuning)",
     ),
     "prune_as_is": Method(
         (("pruner", "mask_discovery"), ("recovery", "as_is")),
@@ -101,12 +101,12 @@ METHODS: dict[str, Method] = {
     "random_perturbation": Method(
         (("recovery", "random_perturbation"),),
         "the best of many randomly perturbed copies of the dense net",
-        "Savani, White, Govindarajulu, NeurIPS 2020, algorithm 1",
+        "Savani, White, Govindarajulu, NeurIPS 2020 (random perturbation)",
     ),
     "layerwise": Method(
         (("recovery", "layerwise"),),
         "one of the dense net's last layers, optimised without gradients",
-        "Savani, White, Govindarajulu, NeurIPS 2020, section 4.2",
+        "Savani, White, Govindarajulu, NeurIPS 2020 (layer-wise optimization)",
     ),
     "adversarial_debiasing": Method(
         (("dense", "adversarial_debiasing"),),

@@ -63,7 +63,7 @@ class Objective:
                 )
 
     def phi(self, performance: Values, bias: Values) -> Values:
-        """Performance where bias < tolerance - margin, else 0 (Savani et al. 2020, section 3)."""
+        """Performance where bias < tolerance - margin, else 0 (Zhang, Gao, Huang 2022, eq. 1)."""
         return np.asarray(np.where(bias < self.safe_bias, np.nan_to_num(performance), 0.0))
 
     def judge(self, tables: Tables, priors: NDArray[np.float64]) -> tuple[Values, Values]:

@@ -12,24 +12,26 @@ from trainables.stage import Context
 PARTS = {"train": 150, "early_stop": 40, "debias": 60, "held_back": 30, "tune": 50}
 
 
-def made_prepared(*, classes=2, shape=(5,), dtype=np.float32, seed=0, weights=None):
-    """Two groups; the label can be learned from the first input, the group from the second."""
+def made_prepared(*, classes=2, groups=2, shape=(5,), dtype=np.float32, seed=0, weights=None):
+    """The label can be learned from the first input, the group from the second."""
     draw = np.random.default_rng(seed)
+    names = tuple("abcdefgh"[:groups])
     parts = {
-        name: _part(rows, classes, shape, dtype, draw, weights) for name, rows in PARTS.items()
+        name: _part(rows, classes, groups, shape, dtype, draw, weights)
+        for name, rows in PARTS.items()
     }
     channels = shape[0]
     images = dtype == np.uint8
     return Prepared(
         name="made",
         classes=tuple(f"class {i}" for i in range(classes)),
-        group_names=("a", "b"),
+        group_names=names,
         attribute_names=("letter",),
-        crossing_names=(("a",), ("b",)),
-        crossing_to_group=np.arange(2),
+        crossing_names=tuple((name,) for name in names),
+        crossing_to_group=np.arange(groups),
         parts=parts,
-        priors=np.full((2, classes), 1 / (2 * classes)),
-        crossing_priors=np.full((2, classes), 1 / (2 * classes)),
+        priors=np.full((groups, classes), 1 / (groups * classes)),
+        crossing_priors=np.full((groups, classes), 1 / (groups * classes)),
         input_shape=shape,
         encoder=ArrayEncoder(
             np.full(channels, 100 if images else 0, np.float32),
@@ -42,9 +44,9 @@ def made_prepared(*, classes=2, shape=(5,), dtype=np.float32, seed=0, weights=No
     )
 
 
-def _part(rows, classes, shape, dtype, draw, weights):
+def _part(rows, classes, n_groups, shape, dtype, draw, weights):
     labels = draw.integers(0, classes, rows)
-    groups = draw.integers(0, 2, rows)
+    groups = draw.integers(0, n_groups, rows)
     inputs = draw.normal(size=(rows, *shape))
     inputs[:, 0] += 2.0 * labels.reshape(-1, *[1] * (len(shape) - 1))
     if shape[0] > 1:

@@ -37,7 +37,8 @@ class DerivedPredictor(Flips):
 @dataclass(frozen=True)
 class EqualizedOdds:
     """Derived from the predictions at the threshold of the best balanced accuracy, or at .5
-    (`fixed`), never from labels.
+    (`fixed`, as AIF360's users do), never from labels. Where few rows score above .5, a derived
+    predictor can only lower what little TPR there is; hence our default.
 
     `balanced_error` is what AIF360 minimises: where the rates are equal, its sum of FPR - TPR over
     the groups is the number of groups times 1 - 2 balanced accuracy. `error` weights the two kinds

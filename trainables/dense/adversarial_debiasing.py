@@ -4,7 +4,8 @@ B. H. Zhang, Lemoine, Mitchell, "Mitigating Unwanted Biases with Adversarial Lea
 arXiv:1801.07593; defaults of AIF360's implementation (which also lets the learning rate decay by
 4 % per 1,000 steps). For images Wang et al., "Towards Fairness in Visual Recognition", CVPR 2020,
 arXiv:1911.11834 ("gradient projection"): a linear adversary on the logits (adversary_sees
-"logits"), alpha 1, Adam 1e-4 with weight decay 3e-4 for both, main_every 3, 500 epochs.
+"logits"), alpha 1, Adam 1e-4 with weight decay 3e-4 for both, main_every 3, 500 epochs; they
+project each tensor by itself as well.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Domain-discriminative training: one class per (class, group) pair, told apart at inference.
 
-Dwork, Immorlica, Kalai, Leiserson, "Decoupled Classifiers for Group-Fair and Efficient Machine
-Learning", FAT* 2018, in the form of Wang et al., "Towards Fairness in Visual Recognition", CVPR
-2020, arXiv:1911.11834, section 4.3 (ND-way). Theirs on CIFAR-10S: SGD .1 with weight decay 5e-4,
-batches of 128, 200 epochs, schedule "quarters"; the defaults here are those of our erm.
+Wang et al., "Towards Fairness in Visual Recognition: Effective Strategies for Bias Mitigation",
+CVPR 2020, arXiv:1911.11834 (ND-way classifier, prior shift inference). Theirs on CIFAR-10S: SGD .1
+with weight decay 5e-4, batches of 128, 200 epochs, schedule "quarters"; the defaults here are
+those of our erm.
 """
 
 from __future__ import annotations

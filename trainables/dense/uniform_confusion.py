@@ -54,7 +54,7 @@ class UniformConfusion(FromScratch):
 def confusion(logits: Tensor) -> Tensor:
     """Mean cross-entropy () of the uniform distribution against softmax of `logits` (n, groups).
 
-    Smallest, log(groups), where every group is given the same odds. Alvi et al. eq. 4.
+    Smallest, log(groups), where every group is given the same odds. (Alvi et al.)
     """
     return -logits.log_softmax(1).mean()
 

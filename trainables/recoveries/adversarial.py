@@ -1,7 +1,7 @@
 """Fine-tunes the kept weights by cross-entropy that is multiplied while batches are biased.
 
 Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
-2020, arXiv:2006.08564, algorithm 3; as Prune + Adv.Ft in Zhang, Gao, Huang, "Recover Fair Deep
+2020, arXiv:2006.08564; as Prune + Adv.Ft in Zhang, Gao, Huang, "Recover Fair Deep
 Classification Models via Altering Pre-trained Structure", ECCV 2022, section 4.1. Instead of
 blocks of critic and of actor steps, each batch gives one of both, and an epoch is one pass.
 """

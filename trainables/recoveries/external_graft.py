@@ -2,7 +2,7 @@
 
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
 ECCV 2022, section 3.3 (external scions, layer by layer), with the entropy-weighted exchange of
-Meng et al., "Filter Grafting for Deep Neural Networks", CVPR 2020, eqs. 6-8. We do not round the
+Meng et al., "Filter Grafting for Deep Neural Networks", CVPR 2020. We do not round the
 shares, as their code does, and take entropies over the weights that the discovery kept, since
 the zeros of the others would fill one bin of the histogram.
 """
@@ -117,7 +117,7 @@ def entropy(values: Tensor) -> float:
 
 
 def share(first: float, second: float, spread: float, slope: float) -> float:
-    """alpha of the network of entropy `first` beside one of `second` (Meng et al., eq. 8).
+    """alpha of the network of entropy `first` beside one of `second` (Meng et al., code).
 
     (A / pi) arctan(c (H1 - H2)) + 1/2, between (1 - A) / 2 and (1 + A) / 2.
     """

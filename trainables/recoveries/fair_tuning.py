@@ -1,8 +1,8 @@
 """What every recovery that trains weights for fairness shares: settings, a trainer, a run.
 
 Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
-2020, arXiv:2006.08564, algorithm 3. Instead of blocks of critic and of actor steps, each batch
-gives one of both, and an epoch is one pass.
+2020, arXiv:2006.08564 (adversarial fine-tuning). Instead of blocks of critic and of actor steps,
+each batch gives one of both, and an epoch is one pass.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class FairTuning:
 
     The bias in the multiplier is the critic's prediction for the batch or, with "soft", the soft
     bias itself. During the first `critic_warmup` of the `epochs` only the critic learns ("soft"
-    has none of those). The learning rate rises over `warmup_steps` steps and then falls along a
-    cosine, or stays. The bias of a small batch is mostly sampling noise, which the multiplier
-    punishes too: where cells are small or rates mix labels (spd), batches of 256 keep the
-    accuracy that 64 lose.
+    has none of those). The learning rate rises from 0 over `warmup_steps` steps and then falls
+    along a cosine, or stays. The bias of a small batch is mostly sampling noise, which the
+    multiplier punishes too: where cells are small or rates mix labels (spd), batches of 256 keep
+    the accuracy that 64 lose.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 90

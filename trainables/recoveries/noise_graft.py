@@ -26,15 +26,16 @@ class NoiseGraft(FairTuning):
     """Removed weights of the newest result become noise; then fair tuning of every weight.
 
     A layer's noise is N(0, sigma^2) with an expected l1 norm of `noise_ratio` times that of the
-    dense network's weights in the same places. With decay = 1 that happens once, at the start;
-    below, each further epoch t of the network's begins with more noise, of sigma * decay^t, on
-    top of what those weights have become. No weight is removed any more: sparsity ends at 0.
+    dense network's weights in the same places. Each further epoch t of the network's begins with
+    more noise, of sigma * decay^t, on top of what those weights have become; with decay = 0 there
+    is noise only once, at the start. A decay so near 1 that the last epochs still add noise leaves
+    it in the result. No weight is removed any more: sparsity ends at 0.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
     lr: Annotated[float, Field(gt=0.0)] = 1e-3
     noise_ratio: Annotated[float, Field(ge=1.0)] = 1.5  # above 1: louder than the corrupted
-    decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # per epoch; 1: noise only once
+    decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # per epoch; 0: noise only once
 
     name: ClassVar[str] = "noise_graft"
     inputs: ClassVar[int] = 1
@@ -54,7 +55,7 @@ class _NoiseRun(TuningRun):
         self.trainer.recalibrate(context.generator("recalibrate"))
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        if self._decay < 1.0 and self.trainer.epochs_learned:
+        if self._decay > 0.0 and self.trainer.epochs_learned:
             self._add_noise(self._decay**self.trainer.epochs_learned, generator)
         return super().epoch(generator)
 

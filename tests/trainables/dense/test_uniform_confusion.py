@@ -27,7 +27,24 @@ def test_confusion_is_least_where_all_groups_have_the_same_odds():
     even = float(confusion(torch.full((4, 3), 2.0)))
 
     assert even == pytest.approx(math.log(3))
-    assert all(float(confusion(torch.randn(4, 3))) > even for _ in range(5))
+    others = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
+    assert all(float(confusion(other)) > even for other in others)
+
+
+def test_the_early_stopping_loss_is_the_task_s_and_alpha_times_the_confusion():
+    data = made_data()
+    context = made_context(made_net(), data)
+    run = start(UniformConfusion(max_epochs=2, main_every=1, alpha=0.5), context)
+    advance(run, context, 0)
+    part, net = data.part("early_stop"), run.learner.net.eval()
+    with torch.no_grad(), FeatureTap(net, part.inputs[:2]) as tap:
+        logits = net(part.inputs).squeeze(1)
+        odds = nn.functional.linear(tap.features(), *run.learner._head.parameters())
+    task = nn.functional.binary_cross_entropy_with_logits(logits, part.labels.float())
+
+    found = run.learner.early_stop_loss()
+    assert found == pytest.approx(float(task + 0.5 * confusion(odds)), rel=1e-5)
+    assert found - float(task) > 0.3  # at least half of log 2, or the term is not there
 
 
 def moves(settings, epochs):

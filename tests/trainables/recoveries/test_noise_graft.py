@@ -141,7 +141,7 @@ def test_it_needs_the_result_of_an_earlier_stage():
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("noise_ratio", 0.9), ("decay", 0.0), ("decay", 1.1), ("schedule", "steps")],
+    [("noise_ratio", 0.9), ("decay", -0.1), ("decay", 1.0), ("schedule", "steps")],
 )
 def test_settings_out_of_range_are_refused(setting, value):
     with pytest.raises(ValueError, match=setting):

@@ -40,7 +40,9 @@ def biased(outputs=1):
 
 def half_removed(net):
     net = copy.deepcopy(net)
-    masks = Masks({k: torch.rand(w.shape) < 0.5 for k, w in prunable(net).items()})
+    draw = torch.Generator().manual_seed(0)
+    kept = {k: torch.rand(w.shape, generator=draw) < 0.5 for k, w in prunable(net).items()}
+    masks = Masks(kept)
     masks.apply_(net)
     return MaskedNet(net, masks)
 
