@@ -79,7 +79,9 @@ def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
             case "report":
                 row = rows.setdefault(event["trial"], {"trial": event["trial"], "reports": 0})
                 row["reports"] += 1
-                row |= _picked(event, ("charged", "spent", "performance", "bias", "sparsity"))
+                row |= _picked(event, ("charged", "performance", "bias", "sparsity"))
+                if "spent" in event:  # less again where a trial started anew
+                    row["spent"] = max(row.get("spent", 0), event["spent"])
             case "trial_end":
                 row = rows.setdefault(event["trial"], {"trial": event["trial"], "reports": 0})
                 row |= _picked(event, ("status", "reason"))

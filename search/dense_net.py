@@ -27,6 +27,7 @@ from trainables.masks import unprunable
 from trainables.models.net_file import load_net, save_net
 from trainables.objective import Objective
 from trainables.stage import Context, derived_seed, seeded
+from trainables.whole_file import whole_file
 from trainables.world import World
 
 log = logging.getLogger(__name__)
@@ -103,10 +104,8 @@ def dense_net(
         log.info("dense net: taken from %s", path)
         return load_net(path, start).eval()
     net = (train or train_dense)(recipe, start, prepared, objective, threads)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".partial-{os.getpid()}")
-    save_net(net, partial)
-    partial.replace(path)
+    with whole_file(path) as file:
+        save_net(net, file)
     return net
 
 

@@ -31,7 +31,7 @@ def describe(config: Config) -> Iterator[str]:
     yield from _pools(problem)
     for method, space in problem.spaces.items():
         yield f"method {method}: {_share(problem, method)}"
-        first = dict(*space.tried_first[:1])
+        first: dict[str, Value] = dict(*space.tried_first[:1])
         for name, one in space.ranges.items():
             yield f"  {name}: {one}" + (f", first {first[name]}" if name in first else "")
         yield from (f"  {name}: {value} (fixed)" for name, value in space.fixed.items())

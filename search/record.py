@@ -122,10 +122,12 @@ class Record:
 
     @property
     def compute(self) -> tuple[float, float]:
-        """Samples that the trials' epochs take, and those that were processed for them."""
-        last = [trial.reports[-1] for trial in self.trials.values() if trial.reports]
-        charged = sum(report["charged"] for report in last)
-        return charged, sum(report.get("spent", report["charged"]) for report in last)
+        """Samples that the trials' epochs take, and those that were processed for them, as far as
+        reports say: of a trial that started anew its later ones say less than its earlier ones."""
+        told = [trial.reports for trial in self.trials.values() if trial.reports]
+        charged = sum(reports[-1]["charged"] for reports in told)
+        spent = [max(one.get("spent", one["charged"]) for one in reports) for reports in told]
+        return charged, sum(spent)
 
     def unfinished(self) -> dict[str, int]:
         """Trial -> its last epoch on record, of those that are to go on."""

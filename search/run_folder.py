@@ -27,6 +27,7 @@ from search.selection import needs_group
 from trainables.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
 from trainables.models.net_file import load_net, save_net
+from trainables.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -219,6 +220,5 @@ def _epoch_of(checkpoint: Path) -> float:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that a reader sees the old file or the new one, never half of it."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with whole_file(path) as file:
+        file.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")

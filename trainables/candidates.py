@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from safetensors.torch import save
 
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
+from trainables.whole_file import whole_file
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,10 +48,8 @@ class CandidateStore:
         # One metadata entry only: the order of several is not fixed, and would change the hash.
         data = save(content, metadata={"candidate": json.dumps(facts, sort_keys=True)})
         name = hashlib.sha256(data).hexdigest()[:16]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.path(name).with_suffix(f".partial-{os.getpid()}")
-        partial.write_bytes(data)
-        partial.replace(self.path(name))
+        with whole_file(self.path(name)) as file:
+            file.write_bytes(data)
         return name
 
     def files(self) -> list[Path]:

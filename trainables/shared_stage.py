@@ -56,7 +56,8 @@ class SharedStage:
         if self._claim is None and self.result is None:
             self.result = self._store.get(self._key)
             if self.result is None and (claim := self._store.claim(self._key)) is not None:
-                self.result = self._store.get(self._key)  # finished between look and claim?
+                # It may have been finished between look and claim.
+                self.result = self._store.get(self._key, claimed=True)
                 if self.result is None:
                     self._claim = claim
                 else:

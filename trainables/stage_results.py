@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from trainables.file_lock import NoLocks, drop_lock, take_lock
+from trainables.whole_file import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -63,16 +63,24 @@ class StageStore:
         found = (*self.folder.glob("*.safetensors"), *self.folder.glob("*.lock"))
         return sorted(found)
 
-    def get(self, key: str) -> StageResult | None:
-        """The result, or None where there is none; a damaged one is removed and counts as none."""
+    def get(self, key: str, *, claimed: bool = False) -> StageResult | None:
+        """The result, or None where there is none that can be read.
+
+        A damaged one is removed by whoever holds the claim, and by nobody else: somebody may have
+        put a whole one in its place meanwhile.
+        """
         path = self.path(key)
         try:
             return _read(path, key)
         except FileNotFoundError:
             return None
-        except (SafetensorError, OSError, ValueError) as error:
+        except (SafetensorError, ValueError) as error:
             log.warning("%s is damaged and has to be computed again: %s", path, error)
-            path.unlink(missing_ok=True)
+            if claimed:
+                path.unlink(missing_ok=True)
+            return None
+        except OSError as error:  # of this machine or its connection, not of the file
+            log.warning("%s cannot be read and is computed again: %s", path, error)
             return None
 
     def put(self, key: str, result: StageResult) -> None:
@@ -82,10 +90,8 @@ class StageStore:
         content = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         said = json.dumps({"key": key, "reports": result.reports}, allow_nan=False)
         metadata = {"result": said, "checksum": _checksum(said, content)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.path(key).with_suffix(f".partial-{os.getpid()}")
-        partial.write_bytes(save(content, metadata=metadata))
-        partial.replace(self.path(key))
+        with whole_file(self.path(key)) as file:
+            file.write_bytes(save(content, metadata=metadata))
 
     def claim(self, key: str) -> Claim | None:
         """The right to compute the result, or None while somebody else has it.

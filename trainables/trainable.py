@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from trainables.objective import Objective
 from trainables.pipeline import Pipeline
 from trainables.spec import Spec
 from trainables.stage_results import StageStore
+from trainables.whole_file import whole_file
 from trainables.world import World
 
 
@@ -150,10 +150,8 @@ class FairPruning(tune.Trainable):
 
     def _checkpoint(self, pipeline: Pipeline) -> None:
         path = checkpoint_path(self.supplies.folder, self.trial_config["trial"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".partial-{os.getpid()}")
-        torch.save(pipeline.state_dict(), partial)
-        partial.replace(path)
+        with whole_file(path) as file:
+            torch.save(pipeline.state_dict(), file)
         self._since_checkpoint = 0.0
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from search.errors import UserError
 from search.replay.header import Header
+from trainables.whole_file import whole_file
 
 Column = NDArray[Any]
 
@@ -85,10 +86,8 @@ class Table:
             **{name: self.columns[name].astype(kind) for name, kind in COLUMNS.items()},
             **{f"counts_{split}": _as_cells(self.counts[split]) for split in COUNTS},
         }
-        partial = path.with_name(f"{path.name}.partial")
-        with partial.open("wb") as file:
+        with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
-        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Table:

@@ -111,6 +111,8 @@ def test_samples_processed_are_told_apart_from_those_charged_where_the_journal_d
     assert spent["t1"] == 40
     assert math.isnan(spent["t2"])
     assert reports_frame(events)["spent"].tolist()[0] == 40
+    anew = {**report("t1", 2), "spent": 30}  # its worker died, and the rest was there by then
+    assert trials_frame([*events, anew])["spent"].tolist()[0] == 40
 
 
 def test_reports_carry_method_and_losses(events):

@@ -175,3 +175,12 @@ def test_compute_adds_up_the_last_reports_and_old_ones_processed_what_they_were_
     record.report(report("t0002", 1, charged=7))
 
     assert record.compute == (27, 12)
+
+
+def test_what_was_processed_does_not_fall_where_a_trial_started_anew(record):
+    """Its worker died without a checkpoint, and found the shared stage that it had computed."""
+    start(record, "t0001")
+    for epoch, spent in ((1, 100), (2, 200), (3, 50)):
+        record.report(report("t0001", epoch, charged=100 * epoch, spent=spent))
+
+    assert record.compute == (300, 200)

@@ -86,10 +86,26 @@ def test_a_damaged_result_is_told_removed_and_counts_as_none(store, damage, capl
     damage(store.path(KEY))
 
     assert store.get(KEY) is None
-
     assert f"{KEY}.safetensors is damaged" in caplog.text
+    assert store.path(KEY).exists()  # who holds no claim removes nothing: it may be whole by now
+
+    assert store.get(KEY, claimed=True) is None
     assert not store.path(KEY).exists()
     store.put(KEY, result())
+    assert store.get(KEY) is not None
+
+
+def test_a_result_that_this_machine_cannot_read_now_stays(store, monkeypatch, caplog):
+    store.put(KEY, result())
+
+    def unreadable(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("trainables.stage_results.safe_open", unreadable)
+        assert store.get(KEY, claimed=True) is None
+
+    assert "cannot be read" in caplog.text
     assert store.get(KEY) is not None
 
 
