@@ -53,7 +53,7 @@ def _beside(front: Front) -> list[str]:
     """What doing without the group costs, and which candidates could not be judged."""
     said = unbeaten_reference(front)
     left_out = [
-        f"Left out: {one['candidates']} candidates of {one['method']}, since {one['why']}."
+        f"Left out: candidates of {one['method']}, {one['candidates']} ({one['why']})."
         for one in front.get("left_out", ())
     ]
     return [*([] if said is None else [said]), *left_out]

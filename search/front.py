@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import UserError
-from search.front_notes import is_defined, left_out, without_group
+from search.front_notes import left_out, without_group
 from search.journal import Event
 from search.selection import group_at_prediction, needs_group, select
 from trainables.corrections import CORRECTIONS
@@ -101,16 +101,17 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
     references = _references(dense, facts, view)
     tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
     trivial = trivial_performance(view.objective.performance, tune)
-    groups = int(view.crossing_to_group.max()) + 1
-    every = kept.reports()
-    reports = [one for one in every if is_defined(kept.specs[one["trial"]], groups)]
     # A report says what its counts say as the search saw them: no need to count thousands again.
     as_searched = not view.changed and view.objective == Objective(**facts["objective"])
+    reports, rows, undefined = [], [], []
+    for report in kept.reports():
+        start = kept.specs[report["trial"]]
+        try:
+            rows.append(_row(start, report, None if as_searched else view))
+            reports.append(report)
+        except NotDefined as error:
+            undefined.append((start["method"], str(error)))
     starts = [kept.specs[report["trial"]] for report in reports]
-    rows = [
-        _row(start, report, None if as_searched else view)
-        for start, report in zip(starts, reports, strict=True)
-    ]
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
     found = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
     points = [_point(starts[i], reports[i], view) for i in found.places]
@@ -134,7 +135,7 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
         "opening": None,
         "changed": view.changed,
         "candidates": len(reports),
-        "left_out": left_out((kept.specs[one["trial"]] for one in every), groups),
+        "left_out": left_out(undefined),
         "without_group": without_group(rows, reports, kept.specs),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,
@@ -167,10 +168,17 @@ class _Kept:
         return [report for of_trial in self._reports.values() for report in of_trial.values()]
 
 
+class NotDefined(ValueError):
+    """A correction cannot be fitted for the groups that are looked at."""
+
+
 def _fitted(report: Event, view: View, correction: Correction, seed: int) -> Decision:
-    """The correction fitted on debias' held-back part."""
+    """The correction fitted on debias' held-back part. Raises NotDefined where it cannot be."""
     held_back = counts_from_dict(report["counts"]["held_back"]).regroup(view.crossing_to_group)
-    return correction.fit(held_back, view.objective, view.priors, seed)
+    try:
+        return correction.fit(held_back, view.objective, view.priors, seed)
+    except ValueError as error:
+        raise NotDefined(str(error)) from error
 
 
 def values_of(

@@ -57,21 +57,12 @@ def named_in(front: Mapping[str, Any]) -> list[str]:
     return names if behind is None else [*names, behind["candidate"]]
 
 
-def is_defined(start: Event, groups: int) -> bool:
-    """Whether a trial's correction can be fitted for so many groups."""
-    return groups == 2 or not CORRECTIONS[_name(start)].two_groups
-
-
-def left_out(starts: Iterable[Event], groups: int) -> list[dict[str, Any]]:
-    """Whose candidates (one entry of `starts` each) are left out where `groups` are looked at."""
-    found = Counter((one["method"], _name(one)) for one in starts if not is_defined(one, groups))
+def left_out(undefined: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """How many candidates could not be judged; `undefined` is method and reason of each."""
+    found = Counter(undefined)
     return [
-        {
-            "method": method,
-            "candidates": number,
-            "why": f"{correction} is defined for two groups, got {groups}",
-        }
-        for (method, correction), number in found.items()
+        {"method": method, "candidates": number, "why": why}
+        for (method, why), number in found.items()
     ]
 
 

@@ -13,7 +13,7 @@ from analysis.report import report_html
 from analysis.trials import reports_frame, trials_frame
 from search import tracking
 from search.errors import UserError
-from search.front import Front, build_front, marks_of_references, view_of
+from search.front import Front, NotDefined, build_front, marks_of_references, view_of
 from search.journal import Event, read_events
 from search.run_folder import RunFolder
 from search.sizes import compute
@@ -32,7 +32,7 @@ def report(
     Without arguments: front.png and report.html as the search saw it. With another tolerance,
     measure or grouping everything is judged anew from the counts, and the files carry the change
     in their names; test values are left out, since that view of them was not confirmed.
-    Raises UserError for a grouping that the data do not have.
+    Raises UserError for a grouping that the data do not have, or are too few for.
     """
     folder = RunFolder(Path(path))
     facts = folder.facts()
@@ -44,7 +44,10 @@ def report(
             view = view.with_bias(bias, tolerance)
             _check_classes(view.objective, facts)
         suffix = "".join(f"-{key}-{value}" for key, value in given.items()).replace("*", "x")
-        front = build_front(facts, read_events(folder.journal), view)
+        try:
+            front = build_front(facts, read_events(folder.journal), view)
+        except NotDefined as error:  # not even the dense net can be judged so
+            raise UserError(f"report: {error}") from error
         folder.save_front(front, suffix)
     else:
         suffix, front = "", folder.write_front()

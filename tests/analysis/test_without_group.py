@@ -114,11 +114,11 @@ def test_once_confirmed_the_network_that_was_best_on_tune_is_compared_on_test_an
 
 
 def test_candidates_that_could_not_be_judged_are_named():
-    left_out = {"method": "reject_option", "candidates": 3, "why": "it is for two groups, got 4"}
+    left_out = {"method": "reject_option", "candidates": 3, "why": "needs two groups, got 4"}
     made = front(point(0.8, chosen=True)) | {"left_out": [left_out]}
 
     assert explanation(made)[-1] == (
-        "Left out: 3 candidates of reject_option, since it is for two groups, got 4."
+        "Left out: candidates of reject_option, 3 (needs two groups, got 4)."
     )
 
 

@@ -51,7 +51,7 @@ def test_candidates_whose_correction_is_not_defined_for_so_many_groups_are_left_
     assert found["left_out"] == [
         {
             **{"method": "adv_ft", "candidates": 1},
-            "why": "reject_option is defined for two groups, got 4",
+            "why": "reject_option: needs exactly two groups, got 4",
         }
     ]
     assert front(reject)["left_out"] == []
