@@ -96,13 +96,17 @@ class Space:
         return {f"{role}.{key}": one for role, part in nested.items() for key, one in part.items()}
 
     def searched(self, nested: Nested) -> dict[str, Value]:
-        """Those that are searched, by dotted name; KeyError where one is missing."""
-        dotted = self.dotted(nested)
+        """Those that are searched, by dotted name; KeyError where one is missing.
+
+        A setting that was not searched when `nested` was proposed had its default, which is the
+        published value.
+        """
+        dotted = {**self.published, **self.dotted(nested)}
         return {name: dotted[name] for name in self.ranges}
 
     def holds(self, nested: Nested) -> bool:
         """Whether these settings could be proposed."""
-        dotted = self.dotted(nested)
+        dotted = {**self.published, **self.dotted(nested)}
         if dotted.keys() != self.ranges.keys() | self.fixed.keys():
             return False
         fixed = all(dotted[name] == value for name, value in self.fixed.items())

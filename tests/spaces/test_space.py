@@ -208,3 +208,14 @@ def test_all_pruners_with_a_sparsity_search_the_same_range_so_that_fronts_compar
     }
 
     assert ranges == {Float(0.5, 0.99)}
+
+
+def test_a_setting_that_was_not_searched_yet_had_its_published_value():
+    space = compose([("pruner", "keep_all"), ("recovery", "adversarial")])
+    today = space.published_nested()
+    earlier = {"recovery": {k: v for k, v in today["recovery"].items() if k != "warmup_steps"}}
+
+    assert space.holds(earlier)
+    assert space.searched(earlier) == space.searched(today)
+    with pytest.raises(KeyError):
+        EXAMPLE.searched({})
