@@ -121,6 +121,7 @@ def test_presets_are_the_ones_that_are_documented():
     assert set(presets()) == {
         "quick",
         "adult_sex_aod",
+        "adult_all_methods",
         "adult_race_spd",
         "compas_sex_eod",
         "cifar10s_small",
