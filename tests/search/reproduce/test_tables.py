@@ -135,3 +135,15 @@ def test_long_trials_start_first_and_two_with_the_same_discovery_not_together():
 
     assert methods[:3] == ("external_graft", "adversarial_debiasing", "prune_advft")
     assert set(methods[-4:]) >= {"reject_option", "equalized_odds", "calibrated_odds"}
+
+
+def test_the_example_of_a_table_of_one_s_own_fits_together():
+    """That its methods are known and its settings accepted; it runs for minutes."""
+    example = Path(__file__).parents[3] / "docs" / "examples" / "tables" / "digits.toml"
+    table = load_table(str(example)).with_rows([])
+    plan = Plan(table, Options.of(table), Path("never made"))
+    (column,) = table.columns
+    published = plan.published(column)
+
+    assert published["distil_advft"]["distillation"]["lr"] == 0.1
+    assert plan.fixed(column, 0, published).data.name == "digits"
