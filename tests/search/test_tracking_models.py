@@ -1,6 +1,5 @@
 """What a confirmed run leaves in MLflow: values, cards and the chosen model as safe files."""
 
-from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,18 +7,10 @@ import pytest
 
 from search.config import Config
 from search.confirm import confirm
-from search.dense_net import dense_report
 from search.export import card_of, load
-from search.journal import Journal
-from search.problem import open_problem
-from search.record import Record
-from search.run_folder import RunFolder
 from search.tracking import default_uri, sync
 from tests.search.made_journal import look
-from trainables.candidates import CandidateStore
-from trainables.pipeline import Pipeline
-from trainables.spec import Spec
-from trainables.world import World
+from tests.search.made_run import made_run
 
 pytestmark = pytest.mark.slow  # a confirmed run and two mirrors: half a minute
 
@@ -37,29 +28,8 @@ CONFIG = Config.load(
 def told(tmp_path_factory):
     """A search of one real trial, confirmed, and what MLflow knows of it."""
     path = tmp_path_factory.mktemp("confirmed") / "run"
-    problem = open_problem(CONFIG)
-    dense = problem.dense(problem.untrained())
-    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
-    of_dense = dense_report(world)
-    problem = problem.with_reference(of_dense["trivial_performance"])
-    folder = RunFolder(path)
-    folder.create(problem.config, dense, problem.prepared)
-    with closing(Journal(path)) as journal:
-        record = Record(journal)
-        facts = {"in_memory": False, "model_in_memory": False, **problem.facts()}
-        record.add("experiment", run="0123abcd", **facts)
-        record.add("dense", **of_dense)
-        settings = {"pruner": {"sparsity": 0.5}, "recovery": {"epochs": 2}}
-        spec = {"trial": "t0001", "method": "magnitude_retrain", "seed": 0, "settings": settings}
-        spec |= {"correction": problem.correction}
-        parsed = Spec.from_config(spec)
-        start = {"trial": "t0001", "method": "magnitude_retrain", "spec": spec}
-        record.add("trial_start", **start, learns_from=parsed.learns_from)
-        pipeline = Pipeline(parsed, world, CandidateStore(path / "candidates"))
-        while not pipeline.done:
-            record.report(pipeline.step())
-        record.end("t0001", "finished")
-        record.add("search_end", left=0)
+    settings = {"pruner": {"sparsity": 0.5}, "recovery": {"epochs": 2}}
+    folder = made_run(path, CONFIG, {"magnitude_retrain": settings})
     folder.write_front()
     front = confirm(path)
     assert sync(path, timeout=300)

@@ -1,0 +1,45 @@
+"""A real search without Ray: one trial of each method, one after the other in this process."""
+
+from contextlib import closing
+
+from search.dense_net import dense_report
+from search.journal import Journal
+from search.problem import open_problem
+from search.record import Record
+from search.run_folder import RunFolder
+from trainables.candidates import CandidateStore
+from trainables.pipeline import Pipeline
+from trainables.spec import Spec, correction_of
+from trainables.world import World
+
+
+def made_run(path, config, settings):
+    """The folder of a search that has ended, without its front; `settings` by method and role."""
+    problem = open_problem(config)
+    dense = problem.dense(problem.untrained())
+    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
+    of_dense = dense_report(world)
+    problem = problem.with_reference(of_dense["trivial_performance"])
+    folder = RunFolder(path)
+    folder.create(problem.config, dense, problem.prepared)
+    with closing(Journal(path)) as journal:
+        record = Record(journal)
+        facts = {"in_memory": False, "model_in_memory": False, **problem.facts()}
+        record.add("experiment", run="0123abcd", **facts)
+        record.add("dense", **of_dense)
+        for number, (method, own) in enumerate(settings.items(), start=1):
+            spec = {"trial": f"t{number:04}", "method": method, "seed": 0, "settings": own}
+            spec |= {"correction": correction_of(method, problem.correction)}
+            _try(record, spec, world, path)
+        record.add("search_end", left=0)
+    return folder
+
+
+def _try(record, spec, world, path):
+    parsed = Spec.from_config(spec)
+    start = {"trial": spec["trial"], "method": spec["method"], "spec": spec}
+    record.add("trial_start", **start, learns_from=parsed.learns_from)
+    pipeline = Pipeline(parsed, world, CandidateStore(path / "candidates"))
+    while not pipeline.done:
+        record.report(pipeline.step())
+    record.end(spec["trial"], "finished")
