@@ -26,6 +26,7 @@ from trainables.evaluation.report import evaluate
 from trainables.masks import unprunable
 from trainables.models.net_file import load_net, save_net
 from trainables.objective import Objective
+from trainables.precision import Precision
 from trainables.stage import Context, derived_seed, seeded
 from trainables.whole_file import whole_file
 from trainables.world import World
@@ -42,11 +43,13 @@ class DenseRecipe:
     architecture: str  # str(net): tells apart networks of equal names
     start_hash: str  # sha256 of the weights that training starts from
     seed: int
+    precision: Precision = "float32"
 
     def key(self, prepared: Prepared) -> str:
         """sha256 over the recipe and the splits that it is trained and stopped on."""
         hashes = {part: prepared.hashes[part] for part in ("train", "early_stop")}
-        facts = [self.name, self.settings, self.architecture, self.start_hash, self.seed, hashes]
+        start = [self.architecture, self.start_hash]
+        facts = [self.name, self.settings, *start, self.seed, self.precision, hashes]
         shape = [prepared.input_shape, prepared.classes, prepared.group_names]
         return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
 
@@ -91,6 +94,7 @@ def dense_net(
     seed: int,
     threads: int = 1,
     train: Trainer | None = None,
+    precision: Precision = "float32",
 ) -> nn.Module:
     """The trained dense net, from the cache where the same one was trained before.
 
@@ -98,7 +102,7 @@ def dense_net(
     free cores make torch many times slower, and results depend on their number. `train` (default
     `train_dense`) says where: in this process or elsewhere.
     """
-    recipe = DenseRecipe(name, settings, str(start), weights_hash(start), seed)
+    recipe = DenseRecipe(name, settings, str(start), weights_hash(start), seed, precision)
     path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
     if path.exists():
         log.info("dense net: taken from %s", path)
@@ -130,7 +134,7 @@ def _train(
     device: torch.device,
 ) -> nn.Module:
     seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
-    data = TrialData(prepared, device)
+    data = TrialData(prepared, device, recipe.precision)
     start = start.to(device)
     context = Context(start, start, (), data, objective, device, seed)
     with seeded(derived_seed(seed, "start"), device):

@@ -68,4 +68,5 @@ def supplies_of(problem: Problem, dense: nn.Module, folder: Path) -> Supplies:
         files=packed.files,
         gpu=config.resources.gpu,
         untrained=problem.untrained(),
+        precision=config.model.precision,
     )

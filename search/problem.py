@@ -81,6 +81,7 @@ class Problem:
                 self.config.seed,
                 threads=self.config.resources.cpu,
                 train=train,
+                precision=self.config.model.precision,
             )
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error

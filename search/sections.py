@@ -19,6 +19,7 @@ from pydantic import (
 from search.config_checks import check_bias, check_group, check_performance, check_settings
 from search.duration import seconds
 from search.registries import check_name
+from trainables.precision import Precision
 
 SPLITS = ("train", "debias", "tune", "test")
 FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
@@ -91,6 +92,7 @@ class ModelConfig(Section):
     weights: str | None = (
         None  # a .safetensors, .pt or .pth file, beside the TOML file or absolute
     )
+    precision: Precision = "float32"  # that networks learn in; they are judged in float32
 
     @model_validator(mode="before")
     @classmethod

@@ -32,7 +32,7 @@ class FeatureTap:
         """(n, width) of the forward pass just made, once; tokens in between are averaged."""
         if self._seen is None:
             raise RuntimeError("features: the network must run before its features are read")
-        seen, self._seen = self._seen, None
+        seen, self._seen = self._seen.float(), None
         return seen if seen.ndim == 2 else seen.flatten(1, -2).mean(1)
 
     def close(self) -> None:

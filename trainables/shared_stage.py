@@ -106,6 +106,7 @@ def stage_key(spec: Spec, position: int, world: World, incoming: Sequence[Masked
         "settings": settings_dict(stage.settings),
         "seed": stage_seed(spec, position),
         "dense": world.dense_digest,
+        "precision": world.data.precision,
         "incoming": [_digest_of(one) for one in incoming] if stage.settings.inputs else [],
         "rows": {name: one for name, one in prepared.hashes.items() if name != "test"},
         "groups": [list(prepared.group_names), [int(g) for g in prepared.crossing_to_group]],

@@ -18,6 +18,7 @@ from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.objective import Objective
 from trainables.pipeline import Pipeline
+from trainables.precision import Precision
 from trainables.spec import Spec
 from trainables.stage_results import StageStore
 from trainables.whole_file import whole_file
@@ -44,6 +45,7 @@ class Supplies:
     files: Mapping[str, Path] = field(default_factory=dict)  # see PackedData
     gpu: float | None = None  # devices per trial; None: one, if this process sees any
     untrained: nn.Module | None = None  # see World
+    precision: Precision = "float32"  # that networks learn in
 
     def open(self) -> World:
         """Raises UnfitWorker where this machine lacks the run's folder or the device."""
@@ -60,6 +62,7 @@ class Supplies:
             device=None if self.gpu is None else claimed_device(self.gpu),
             recording=self.recording,
             untrained=self.untrained,
+            precision=self.precision,
         )
 
 

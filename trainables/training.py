@@ -111,7 +111,7 @@ def train_epoch(
     net.train()
     mean = MeanLoss()
     for batch in data.epoch(part, size, generator, augment=data.augment):
-        loss = data.head.loss(net(batch.inputs), batch.labels, batch.weights)
+        loss = data.head.loss(data.forward(net, batch.inputs), batch.labels, batch.weights)
         optimizer.step(loss)
         mean.add(loss, len(batch))
     return mean.value()

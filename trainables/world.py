@@ -11,6 +11,7 @@ import torch
 
 from trainables.batches import TrialData, scores_of
 from trainables.evaluation.counts import Counts, ScoreCounts, count
+from trainables.precision import Precision
 from trainables.stage_results import digest
 
 if TYPE_CHECKING:
@@ -45,12 +46,13 @@ class World:
         device: str | None = None,
         recording: bool = False,
         untrained: nn.Module | None = None,
+        precision: Precision = "float32",
     ) -> World:
         """Puts data and networks on `device`: the GPU given to this process, else the CPU."""
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return cls(
             prepared,
-            TrialData(prepared, place),
+            TrialData(prepared, place, precision),
             dense.to(place).eval(),
             objective,
             sparsity,

@@ -145,7 +145,7 @@ def test_scores_come_in_the_order_of_the_rows_whatever_the_batches(monkeypatch):
     net = nn.Sequential(nn.Linear(5, 4), nn.Dropout(0.5), nn.BatchNorm1d(4), nn.Linear(4, 1))
     net.train()
     at_once = scores_of(net, data, "tune")
-    monkeypatch.setattr(batches, "_EVALUATION", 5 * 7)
+    monkeypatch.setattr(batches, "_EVALUATION_ON_CPU", 5 * 7)
 
     assert net.training
     assert at_once.shape == (50,) and at_once.dtype == np.float64

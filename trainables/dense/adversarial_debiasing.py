@@ -99,7 +99,7 @@ class _Projected(Learner):
         losses, guesses = MeanLoss(), MeanLoss()
         for batch in self.batches(generator):
             with torch.set_grad_enabled(learns):
-                logits = self.net(batch.inputs)
+                logits = self.data.forward(self.net, batch.inputs)
                 loss = self.data.head.loss(logits, batch.labels, batch.weights)
             guess = self._guess_loss(logits, batch.labels, batch.groups)
             self._step(loss if learns else None, guess)

@@ -77,7 +77,7 @@ class _Confusing(Learner):
         with FeatureTap(self.net, self._example) as tap:
             for batch in self.batches(generator):
                 with torch.set_grad_enabled(learns):
-                    logits = self.net(batch.inputs)
+                    logits = self.data.forward(self.net, batch.inputs)
                 found = self._step(logits, tap.features(), batch, learns, head_learns)
                 for name, value in found.items():
                     means[name].add(value, len(batch))

@@ -38,7 +38,7 @@ class WideLearner(Learner):
         self.net.train()
         mean = MeanLoss()
         for batch in self.batches(generator):
-            wide = self.net(batch.inputs)
+            wide = self.data.forward(self.net, batch.inputs)
             loss = self.loss(wide, batch.labels, batch.groups, batch.weights)
             self.optimizer.step(loss)
             mean.add(loss, len(batch))

@@ -124,7 +124,7 @@ class _Discovery(Run):
                 drop_last=True,
             ):
                 logits.sample(noise)
-                loss = self._loss(net(batch.inputs), batch)
+                loss = self._loss(self._data.forward(net, batch.inputs), batch)
                 logits.step(loss, settings.beta, settings.keep_target)
 
     def _judge(self, generator: torch.Generator) -> dict[str, float]:

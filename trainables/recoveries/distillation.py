@@ -81,7 +81,7 @@ class _Distilling(Run):
                 drop_last=True,
             ):
                 student.logits.sample(noise)
-                terms = self._terms(student.net(batch.inputs), batch)
+                terms = self._terms(self._data.forward(student.net, batch.inputs), batch)
                 loss = terms["distillation"] + self._settings.gamma * terms["consistency"]
                 student.logits.step(loss, beta=0.0, keep_target=1.0)
                 for name, term in terms.items():
@@ -102,7 +102,7 @@ class _Distilling(Run):
         """H(p, q) of what `target` says and the student's logits (n, outputs)."""
         head = self._data.head
         with torch.no_grad():
-            wanted = head.scores(target(batch.inputs))
+            wanted = head.scores(self._data.forward(target, batch.inputs))
         return head.loss(logits, wanted, batch.weights)
 
     def _remember(self) -> None:

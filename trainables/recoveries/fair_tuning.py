@@ -14,7 +14,6 @@ import torch
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from trainables.batch_norm import batch_statistics
 from trainables.batches import Batch, recalibrate_batch_norm
@@ -160,10 +159,7 @@ class FairTrainer:
         """
         net = self.masked.net
         with torch.set_grad_enabled(self.learning):
-            if replaced is None:
-                logits = net(batch.inputs)
-            else:
-                logits = functional_call(net, dict(replaced), (batch.inputs,))
+            logits = self._data.forward(net, batch.inputs, replaced)
         return (fair or self._loss)(logits, batch)
 
     def recalibrate(self, generator: torch.Generator) -> None:
