@@ -116,7 +116,7 @@ def test_other_methods_recoveries_and_trials_share_but_other_settings_and_seeds_
     assert spends(correction={"name": "threshold", "choose": "fixed"})
 
 
-def test_another_dense_net_objective_or_data_share_nothing(world, stages):
+def test_another_dense_net_objective_data_or_precision_share_nothing(world, stages):
     undisturbed(Pipeline(shared_spec(world), world, stages=stages))
     net = trained_net(2)
     with torch.no_grad():
@@ -128,6 +128,7 @@ def test_another_dense_net_objective_or_data_share_nothing(world, stages):
         World.open(made_prepared(), net, LOOSE, device="cpu"),
         World.open(made_prepared(), trained_net(2), stricter, device="cpu"),
         World.open(changed, trained_net(2), LOOSE, device="cpu"),
+        World.open(made_prepared(), trained_net(2), LOOSE, device="cpu", precision="bf16"),
     ]
 
     for other in others:
