@@ -12,7 +12,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs
 
 help:
 	@echo "make demo      search, confirm and show a front on data that ships with the project"
-	@echo "make test      unit and integration tests, at most 8 minutes"
+	@echo "make test      unit and integration tests, some ten minutes"
 	@echo "make test-all  the slow tests as well"
 	@echo "make test-gpu  the tests that need a CUDA device"
 	@echo "make bench     measurements (tests/benchmarks)"

@@ -133,6 +133,11 @@ def _point(folder: RunFolder, candidate: str) -> dict[str, Any]:
         found = [point for point in points if point["chosen"]]
     else:
         found = [point for point in points if point["candidate"].startswith(candidate)]
+    if not found and candidate == "chosen":
+        raise UserError(
+            f"export: {folder.path} has no chosen network: none was feasible; "
+            f"points of its front can be exported by name"
+        )
     if len(found) != 1:
         names = {point["candidate"] for point in points} | {"chosen"}
         raise UserError(f"export: {unknown('candidate', candidate, names)}")

@@ -280,3 +280,15 @@ def test_a_model_that_needs_the_group_takes_names_and_refuses_to_go_without(conf
 def test_only_one_candidate_of_the_front_can_be_exported_by_its_name(searched, name):
     with pytest.raises(UserError, match="export: unknown candidate"):
         export(searched.folder, name)
+
+
+def test_where_nothing_was_feasible_nothing_chosen_can_be_exported(searched, tmp_path):
+    run_folder = tmp_path / "run"
+    shutil.copytree(searched.folder, run_folder)
+    front = json.loads((run_folder / "front.json").read_text(encoding="utf-8"))
+    for point in front["points"]:
+        point["chosen"] = False
+    (run_folder / "front.json").write_text(json.dumps(front), encoding="utf-8")
+
+    with pytest.raises(UserError, match="no chosen network: none was feasible"):
+        export(run_folder, "chosen")

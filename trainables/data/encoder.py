@@ -178,7 +178,7 @@ class FrameEncoder(Encoder):
             check_inputs("encoder", used, missing_allowed=False)
         encoded = np.zeros((len(inputs), len(self.features)), dtype=np.float32)
         for index, number in enumerate(self.numbers):
-            values = used[number.name].to_numpy(dtype=np.float64, na_value=np.nan)
+            values = _as_numbers(used[number.name])
             values = np.where(np.isnan(values), number.median, values)
             encoded[:, index] = (values - number.mean) / number.std
         start = len(self.numbers)
@@ -213,6 +213,17 @@ class FrameEncoder(Encoder):
             ),
             bool(values["impute"]),
         )
+
+
+def _as_numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
+    """Raises ValueError for text, naming the column: train may have coded it as numbers."""
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        text = next(value for value in column if isinstance(value, str))
+        raise ValueError(
+            f"encoder: column {str(column.name)!r} must hold numbers as in training, got {text!r}"
+        ) from error
 
 
 def fit_encoder(train: NDArray[Any] | pd.DataFrame, *, impute: bool = False) -> Encoder:

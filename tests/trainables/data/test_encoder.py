@@ -118,3 +118,11 @@ def test_inputs_of_another_kind_are_refused():
 def test_a_column_without_values_in_train_is_refused_by_name():
     with pytest.raises(ValueError, match="column 'age' must have values in train"):
         fit_encoder(TRAIN.assign(age=np.nan), impute=True)
+
+
+def test_text_where_train_had_numbers_is_refused_by_column_and_value():
+    encoder = fit_encoder(TRAIN)
+    with pytest.raises(
+        ValueError, match="column 'age' must hold numbers as in training, got 'ten'"
+    ):
+        encoder.transform(TRAIN.astype({"age": object}).assign(age=[10.0, "ten", 30.0, 40.0]))
