@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, product
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
@@ -15,7 +20,10 @@ from scipy.stats import t as student
 from analysis.palette import GRID, INK, METHOD_COLOURS, MUTED, PAPER
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the common compute, for the table
-_SHOWN = np.array([0.6, 1.1])  # of the best mean: searches rise fast and differ at the top
+_LOOKS = tuple(product(("-", "--", ":"), METHOD_COLOURS))
+_HEADROOM = 1.1  # of the highest curve
+_LABEL_WIDTH = 110  # characters of the legend that fit beside each other
+_LINE_HEIGHT = 0.19  # inches of a line of the legend
 
 
 @dataclass(frozen=True)
@@ -83,21 +91,21 @@ def figure(searches: Sequence[Progress], title: str = "") -> Figure:
     """Mean hypervolume over compute per label with one standard error around it; each search as a
     thin line. Left by the values on tune that the search saw, right by test."""
     table = bands(searches)
-    drawn = Figure(figsize=(9.6, 4.2), layout="constrained", facecolor=PAPER)
+    groups = _by_label(searches)
+    labels = [textwrap.fill(label, _LABEL_WIDTH) for label in groups]
+    lines = sum(label.count("\n") + 1 for label in labels)
+    size = (9.6, 4.2 + _LINE_HEIGHT * lines)
+    drawn = Figure(figsize=size, layout="constrained", facecolor=PAPER)
     for axes, split in zip(drawn.subplots(1, 2, sharey=True), ("tune", "test"), strict=True):
-        for colour, (label, rows) in zip(
-            METHOD_COLOURS, table.groupby("label", sort=False), strict=False
-        ):
-            for search in _by_label(searches)[str(label)]:
+        of_label = table.groupby("label", sort=False)
+        means = []
+        for (style, colour), (label, rows) in zip(cycle(_LOOKS), of_label, strict=False):
+            for search in groups[str(label)]:
                 steps = (search.compute, getattr(search, split))
                 axes.step(*steps, where="post", color=colour, alpha=0.25, linewidth=0.8)
-            mean, error = rows[split], rows[f"{split}_se"]
-            axes.plot(rows["compute"], mean, color=colour, linewidth=2, label=label)
-            axes.fill_between(
-                rows["compute"], mean - error, mean + error, color=colour, alpha=0.2, linewidth=0
-            )
+            means.append(_band(axes, rows, split, color=colour, linestyle=style))
         axes.set_xlim(0, common_compute(searches))
-        axes.set_ylim(*_SHOWN * table[["tune", "test"]].to_numpy().max())
+        axes.set_ylim(0, _HEADROOM * _highest(searches, table))
         axes.xaxis.set_major_formatter(EngFormatter())
         axes.set_title(f"by {split}", color=INK, fontsize=10, loc="left")
         axes.set_xlabel("samples processed by all trials", color=INK)
@@ -106,10 +114,30 @@ def figure(searches: Sequence[Progress], title: str = "") -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(GRID)
     drawn.axes[0].set_ylabel("hypervolume of the front", color=INK)
-    drawn.axes[0].legend(frameon=False, fontsize=9)
+    # Outside: it may be as long as the settings that the runs differ in.
+    drawn.legend(means, labels, loc="outside lower left", frameon=False, fontsize=9)
     if title:
         drawn.suptitle(title, color=INK, fontsize=11)
     return drawn
+
+
+def _band(axes: Axes, rows: pd.DataFrame, split: str, *, color: str, linestyle: str) -> Line2D:
+    """Draws a label's mean with its standard error, and returns the mean's line."""
+    compute, mean, error = rows["compute"], rows[split], rows[f"{split}_se"]
+    axes.fill_between(compute, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
+    # Not clipped: a curve at 0 lies on the edge of the axes.
+    look: dict[str, Any] = {"color": color, "linestyle": linestyle, "linewidth": 2}
+    return axes.plot(compute, mean, clip_on=False, zorder=3, **look)[0]
+
+
+def _highest(searches: Sequence[Progress], table: pd.DataFrame) -> float:
+    """The top of all that is drawn, curves and bands; 1 where all of it lies at 0."""
+    tops = [(table[split] + table[f"{split}_se"].fillna(0)).max() for split in ("tune", "test")]
+    shown = common_compute(searches)
+    for search in searches:
+        within = search.compute <= shown
+        tops += [values[within].max(initial=0.0) for values in (search.tune, search.test)]
+    return float(max(tops)) or 1.0
 
 
 def _by_label(searches: Sequence[Progress]) -> Mapping[str, list[Progress]]:

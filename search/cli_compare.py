@@ -14,7 +14,10 @@ def compare(
         Path, typer.Option(metavar="NAME", help="Writes NAME.png, NAME.csv and NAME.json.")
     ] = Path("compare"),
 ) -> None:
-    """Draws the hypervolume over compute of confirmed runs, with bands over their seeds."""
+    """Draws the hypervolume over compute of confirmed runs, with bands over their seeds.
+
+    The runs must share what it is a hypervolume of: data, group, measures and tolerance.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -23,7 +26,7 @@ def compare(
     result = write(runs, to)
     table = Table(box=None)
     for column in ("run", "seed", "samples", "hypervolume on tune", "on test"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for run in result["runs"]:
         last = (f"{run['compute'][-1]:.3g}", f"{run['tune'][-1]:.3f}", f"{run['test'][-1]:.3f}")
         table.add_row(run["label"], str(run["seed"]), *last)

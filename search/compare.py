@@ -20,7 +20,7 @@ from search.ledger import record_opening
 from search.mirror import flat
 from search.problem import open_problem
 from search.run_folder import RunFolder, write_json
-from search.selection import group_at_prediction, needs_group
+from search.selection import feasible_candidate, group_at_prediction, needs_group
 from trainables.corrections.kinds import decision_from_dict
 from trainables.world import World
 
@@ -74,8 +74,7 @@ def steps(events: Iterable[Event], *, sparsity: bool, group_allowed: bool) -> li
             of_trial = kept.setdefault(trial, {})
             for name in event["dropped"]:
                 of_trial.pop(name, None)
-            could = event["candidate"] and event["feasible"] and event["beats_trivial"]
-            if could and (group_allowed or not needs_group(event)):
+            if feasible_candidate(event) and (group_allowed or not needs_group(event)):
                 of_trial[event["candidate"]] = event
         elif event["event"] == "trial_end":
             reports = kept.pop(event["trial"], {})
@@ -91,11 +90,12 @@ def compare(paths: Sequence[Path | str], to: Path | str) -> dict[str, Any]:
 
     Opens the test rows of every run again, which the ledger counts: points that were on a front at
     any time are evaluated, not only those of the last one. Raises UserError where a run was not
-    confirmed yet, or where there is nothing to compare.
+    confirmed yet, where two runs share no hypervolume, or where there is nothing to compare.
     """
     folders = [RunFolder(Path(path)) for path in paths]
     if len(folders) < 2:
         raise UserError(f"compare: needs two runs or more, got {len(folders)}")
+    _check_same_task(folders)
     for folder in folders:
         if folder.confirmation() is None:
             raise UserError(
@@ -124,6 +124,34 @@ def compare(paths: Sequence[Path | str], to: Path | str) -> dict[str, Any]:
     }
     write_json(target.with_suffix(".json"), result)
     return result
+
+
+def _check_same_task(folders: Sequence[RunFolder]) -> None:
+    """Raises UserError where runs differ in what a hypervolume is of: then none is larger."""
+    first, *others = folders
+    task = _task(first.facts())
+    for other in others:
+        for key, value in _task(other.facts()).items():
+            if value != task[key]:
+                raise UserError(
+                    f"compare: runs must share their {key}, else their hypervolumes are of "
+                    f"different things; got {task[key]} ({first.path}) and {value} ({other.path})"
+                )
+
+
+def _task(facts: Event) -> dict[str, str]:
+    """What the hypervolume of a run is of, by what it is called in messages."""
+    objective = facts["objective"]
+    return {
+        "data": facts["data"],
+        "classes": " / ".join(facts["classes"]),
+        "group": f"{facts['group']} ({' / '.join(facts['group_names'])})",
+        "bias measure": objective["bias"],
+        "performance measure": objective["performance"],
+        # The box ends at the bias of the reference, by default the tolerance.
+        "bias of the hypervolume's reference": f"{facts['reference'][1]:g}",
+        "objectives": "with sparsity" if facts["sparsity"] else "without sparsity",
+    }
 
 
 def _differences(searches: Sequence[Progress]) -> list[dict[str, Any]]:

@@ -34,6 +34,12 @@ def needs_group(report: Mapping[str, Any]) -> bool:
     return bool(KINDS[report["decision"]["kind"]].needs_group)
 
 
+def feasible_candidate(report: Mapping[str, Any]) -> bool:
+    """Whether a report has left weights that keep the tolerance and beat a constant prediction,
+    as a point of a front does; where its decision needs the group, that must be allowed too."""
+    return bool(report["candidate"] and report["feasible"] and report["beats_trivial"])
+
+
 def non_dominated_of(
     values: NDArray[np.float64], by_group: Flags, *, group_allowed: bool
 ) -> Flags:

@@ -1,5 +1,7 @@
 """Searches side by side: step functions, bands, paired differences."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,43 @@ def test_the_figure_shows_tune_and_test_and_every_search(searches: list[Progress
     tune, test = drawn.axes
     assert (tune.get_title("left"), test.get_title("left")) == ("by tune", "by test")
     assert len(tune.lines) == len(searches) + 2  # each search, and the mean of each label
+
+
+def test_no_curve_lies_outside_the_figure_however_far_below_the_best_it_is() -> None:
+    made = [search("a", 0, [10, 20], [0.0, 0.05]), search("b", 0, [10, 20], [0.0, 0.9])]
+    made[0].test[:] = 0.0  # nothing of it kept its promise on test
+
+    drawn = figure(made)
+
+    for axes in drawn.axes:
+        low, high = axes.get_ylim()
+        assert low == 0
+        assert high > max(line.get_ydata().max() for line in axes.lines)
+    at_zero = [line for line in drawn.axes[1].lines if not line.get_ydata().any()]
+    assert any(not line.get_clip_on() for line in at_zero)  # half of it would be cut off
+
+
+def test_a_figure_of_nothing_but_zeros_has_an_axis_all_the_same() -> None:
+    made = Progress("a", 0, np.array([10.0]), np.zeros(1), np.zeros(1))
+    low, high = figure([made]).axes[0].get_ylim()
+    assert low == 0 < high
+
+
+def test_a_legend_of_many_long_labels_leaves_the_curves_their_room() -> None:
+    long = ", ".join(f"setting_{number} {number}" for number in range(20))
+    made = [search(f"{long}, run {run}", 0, [10, 20], [0.1, 0.2]) for run in range(9)]
+
+    drawn = figure(made)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # so matplotlib tells that a layout does not fit
+        drawn.canvas.draw()
+
+    whole = drawn.bbox
+    box = drawn.legends[0].get_window_extent()
+    assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+    assert whole.y0 <= box.y0 < box.y1 <= whole.y1
+    assert len(drawn.legends[0].get_texts()) == 9
+    for axes in drawn.axes:
+        assert axes.get_window_extent().height > 0.5 * 4.2 * drawn.dpi
+    looks = {(line.get_color(), line.get_linestyle()) for line in drawn.axes[0].lines[1::2]}
+    assert len(looks) == 9

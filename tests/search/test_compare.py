@@ -99,3 +99,45 @@ def test_runs_are_told_apart_by_what_was_searched_not_by_seeds_or_limits(tmp_pat
 
     assert _labels(folders) == ["sampler random", "sampler tpe"]
     assert _labels(folders[:1] * 2) == ["all runs", "all runs"]
+
+
+def task(path: Path, **changes: Any) -> Path:
+    """A folder that holds no more of a run than what it is about."""
+    path.mkdir()
+    objective = {"performance": "accuracy", "bias": "eod", "tolerance": 0.05, "margin": 0.02}
+    facts: Event = {"data": "compas", "classes": ["no", "yes"], "group": "sex"}
+    facts |= {"group_names": ["Male", "Female"], "reference": [0.5, 0.05, 0.0]}
+    journal = Journal(path)
+    journal.append("experiment", **{"objective": objective, "sparsity": True} | facts | changes)
+    journal.close()
+    return path
+
+
+OTHER_BIAS = {"performance": "accuracy", "bias": "spd", "tolerance": 0.05, "margin": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule", "got"),
+    [
+        ({"data": "digits"}, "data", ("compas", "digits")),
+        (
+            {"group": "race", "group_names": ["A", "B"]},
+            "group",
+            ("sex (Male / Female)", "race (A / B)"),
+        ),
+        ({"objective": OTHER_BIAS}, "bias measure", ("eod", "spd")),
+        ({"reference": [0.5, 0.1, 0.0]}, "bias of the hypervolume's reference", ("0.05", "0.1")),
+    ],
+)
+def test_runs_that_share_no_hypervolume_are_refused_in_one_line_before_test_is_asked_for(
+    changes: dict[str, Any], rule: str, got: tuple[str, str], tmp_path: Path
+) -> None:
+    paths = [task(tmp_path / "a"), task(tmp_path / "b", **changes)]
+
+    with pytest.raises(UserError, match=f"compare: runs must share their {rule}, ") as raised:
+        compare(paths, tmp_path / "out")
+
+    said = str(raised.value)
+    assert f"got {got[0]} ({paths[0]}) and {got[1]} ({paths[1]})" in said
+    assert "\n" not in said
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a", "b"]  # nothing is written
