@@ -131,8 +131,8 @@ def _results(
 
 
 def _command(table: Table, options: Options, only: str | None) -> str:
-    """The command that makes this table, wherever its folder lies."""
-    words = ["fairfront", "reproduce", table.name]
+    """The command that makes this table, wherever its folder lies, quoted for a shell."""
+    words = ["fairfront", "reproduce", table.file or table.name]
     if options.quick:
         words.append("--quick")
     usual = Options.of(table, quick=options.quick)

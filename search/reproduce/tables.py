@@ -64,6 +64,7 @@ class Table(Section):
     # method -> role -> setting: instead of the space's published values
     published: Mapping[str, Mapping[str, Mapping[str, Any]]] = Field(default_factory=dict)
     folder: str = str(FOLDER)
+    file: str | None = None  # the user's own that it was read from, as it was given
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -143,7 +144,8 @@ def load_table(name: str) -> Table:
     folder = FOLDER if path is not own else own.resolve().parent
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-        return Table.model_validate({"name": path.stem, "folder": str(folder), **values})
+        given = {"file": name} if path is own else {}
+        return Table.model_validate({"name": path.stem, "folder": str(folder), **values, **given})
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: is not valid TOML: {error}") from error
     except ValidationError as error:

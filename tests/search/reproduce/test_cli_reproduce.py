@@ -1,11 +1,15 @@
 """`fairfront reproduce` with bad input, interrupted, and started twice."""
 
+import shlex
+
 import pytest
 from typer.testing import CliRunner
 
 from search.cli import app
 from search.lock import WriteLock
 from search.reproduce import reproduction
+from search.reproduce.reproduction import _command
+from search.reproduce.tables import load_table
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,47 @@ def test_two_processes_do_not_write_one_table(tmp_path):
     assert result.exit_code == 2
     assert "is being written by process" in result.output
     assert [path.name for path in tmp_path.iterdir()] == ["journal.lock"]
+
+
+OWN = """
+title = "Of my own"
+seeds = 3
+trials = 4
+[[columns]]
+name = "a"
+experiment = "quick"
+[[rows]]
+name = "Dense"
+reference = "dense net"
+[[rows]]
+name = "Prune + AdvFt"
+method = "prune_advft"
+"""
+
+
+@pytest.mark.parametrize("name", ["my tables/mine.toml", "zhang2022-table5"])
+def test_the_command_below_a_table_makes_it_again_from_where_it_was_typed(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my tables").mkdir()
+    (tmp_path / "my tables" / "mine.toml").write_text(OWN)
+    asked = []
+
+    def stop(table, options, *_, only, **__):
+        asked.append((table, options, only))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduction, "reproduce", stop)
+    rows = "Prune + AdvFt" if name.endswith(".toml") else "ROC,EqOdds"
+    typed = [name, "--quick", "--only", "published", "--rows", rows, "--seeds", "5"]
+    CliRunner().invoke(app, ["reproduce", *typed, "--set", "data.split_seed=3"])
+    table, options, only = asked[0]
+    command = _command(table.with_rows(options.rows), options, only)
+    program, *again = shlex.split(command)
+    CliRunner().invoke(app, again)
+
+    assert program == "fairfront"
+    assert again[1] == name
+    assert asked[1] == asked[0]
+    assert load_table(name) == table
