@@ -5,15 +5,19 @@ from typing import Any
 
 from analysis.front_table import Front, Point, chosen_point, known
 from analysis.palette import bias_words, number, performance_words
+from analysis.undefined import group_sentences, is_undefined, undefined_sentences
 from analysis.without_group import unbeaten_reference
 
 
 def headline(front: Front) -> str:
-    """The finding in one sentence: nothing feasible, chosen on tune, kept or broken on test."""
+    """The finding in one sentence: bias undefined, nothing feasible, chosen on tune, or kept or
+    broken on test."""
     point = chosen_point(front)
     tolerance = f"{front['objective']['tolerance']:g}"
     if point is None and any(p["feasible"] for p in front["points"]):
         return f"Only networks that need the group at prediction time keep {tolerance} on tune."
+    if is_undefined(front):
+        return f"{bias_words(front['objective'])} is undefined for every network."
     if point is None:
         return f"No network kept the tolerance of {tolerance}."
     if point["test"] is None:
@@ -32,6 +36,8 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
     point = chosen_point(front)
     if point is None and any(p["feasible"] for p in front["points"]):
         return [*_only_with_the_group(front), *_dense(front), *_beside(front)]
+    if is_undefined(front):
+        return [*undefined_sentences(front), *_beside(front)]
     if point is None:
         return [*_nothing_feasible(front), *_beside(front)]
     sentences = [_identity(point), _values(front, point, "tune")]
@@ -50,13 +56,14 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
 
 
 def _beside(front: Front) -> list[str]:
-    """What doing without the group costs, and which candidates could not be judged."""
+    """Which groups are compared otherwise than named, what doing without the group costs, and
+    which candidates could not be judged."""
     said = unbeaten_reference(front)
     left_out = [
         f"Left out: candidates of {one['method']}, {one['candidates']} ({one['why']})."
         for one in front.get("left_out", ())
     ]
-    return [*([] if said is None else [said]), *left_out]
+    return [*group_sentences(front), *([] if said is None else [said]), *left_out]
 
 
 def _only_with_the_group(front: Front) -> list[str]:

@@ -1,6 +1,7 @@
 """The front as a static figure (front.png)."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ from analysis.palette import (
     number,
     performance_words,
 )
+from analysis.undefined import why_not_drawn
 
 SPARSITY_COLOURS = LinearSegmentedColormap.from_list("sparsity", list(SPARSITY_SCALE))
 Side = Literal["left", "right"]
@@ -47,10 +49,14 @@ def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> 
     Filled points are feasible, hollow ones are not. The chosen point is ringed. Once the front is
     confirmed, each point is linked to its test values, the chosen one with its intervals.
     `references` are drawn beside the dense net: {"label", "performance", "bias", "sparsity",
-    "needs_group"}. The caller saves the figure; 200 dots per inch suit a README.
+    "needs_group"}. Where nothing can be drawn, the figure says why. The caller saves the figure;
+    200 dots per inch suit a README.
     """
     figure = Figure(figsize=(8.4, 5.2), layout="constrained", facecolor=PAPER)
     axes = figure.add_subplot()
+    if (why := why_not_drawn(front, references)) is not None:
+        _only_words(axes, f"{front['name']}: {why}")
+        return figure
     marks = reference_marks(front, references)
     axes.set_xlim(0, bias_extent(front, marks))
     _style(axes, front)
@@ -66,6 +72,13 @@ def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> 
     figure.draw_without_rendering()  # settles the layout that the chosen label is placed in
     mark_chosen(axes, front, labels)
     return figure
+
+
+def _only_words(axes: Axes, words: str) -> None:
+    axes.set_axis_off()
+    look: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "fontsize": 11}
+    where = axes.transAxes
+    axes.text(0.5, 0.5, fill(words, 70), transform=where, parse_math=False, **look)
 
 
 def _style(axes: Axes, front: Front) -> None:

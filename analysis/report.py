@@ -27,6 +27,7 @@ from analysis.report_tables import (
     signed_pair,
 )
 from analysis.seed_spread import seeds_table, spread_lines
+from analysis.undefined import why_not_drawn
 
 # Plotly can draw maps from tile servers; this keeps the file from ever asking a server anything.
 POLICY = (
@@ -111,11 +112,8 @@ def _sections(
     references: Sequence[Mapping[str, Any]],
     facts: Mapping[str, Any],
 ) -> str:
-    front_title = "Front" if chosen_point(front) is not None else "Closest candidates"
     parts = [
-        _section(
-            front_title, FRONT_CAPTION, _figure("front", interactive_front(front, references))
-        ),
+        _front_section(front, references),
         _section("Points", POINTS_CAPTION + _aod_caption(front), points_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
         _section("Other seeds", _seeds_caption(front), seeds_table(front)),
@@ -138,6 +136,16 @@ def _sections(
         _section("Facts", "", facts_list(facts, front)),
     ]
     return "".join(parts)
+
+
+def _front_section(front: Front, references: Sequence[Mapping[str, Any]]) -> str:
+    """The figure of the front, or in its place why there is none."""
+    title = "Front" if chosen_point(front) is not None else "Closest candidates"
+    why = why_not_drawn(front, references)
+    if why is not None:
+        return _section("Front", "", f"<p>{escape(why)}</p>")
+    figure = interactive_front(front, references)
+    return _section(title, FRONT_CAPTION, _figure("front", figure))
 
 
 def _afterwards(front: Front, trials: pd.DataFrame, curves: pd.DataFrame, box: Box) -> list[str]:

@@ -55,7 +55,9 @@ def fraction(value: float | None, interval: Sequence[float] | None = None) -> Ce
 
 
 def points_table(front: Front) -> str:
-    """All points with their values on tune and, once confirmed, on test."""
+    """All points with their values on tune and, once confirmed, on test; empty without any."""
+    if not front["points"]:
+        return ""
     objective, confirmed = front["objective"], is_confirmed(front)
     signed = signed_pair(front)
     values = [performance_words(objective), bias_words(objective), *signed.values()]
@@ -71,7 +73,7 @@ def points_table(front: Front) -> str:
         front["points"], key=lambda p: (not p["chosen"], -(p["tune"]["performance"] or 0.0))
     )
     rows = [_point_row(point, list(signed), confirmed=confirmed) for point in points]
-    marked = 0 if points and points[0]["chosen"] else None
+    marked = 0 if points[0]["chosen"] else None
     return table(columns, rows, groups=groups, marked=marked)
 
 

@@ -157,7 +157,7 @@ def report(
     _check_view(tolerance, bias, group)
     from search.reporting import report as write
 
-    typer.echo(f"Report: {write(folder, tolerance, bias, group)}")
+    typer.echo(f"Report: {write(folder, tolerance, bias, group, say=typer.echo)}")
 
 
 @app.command()

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.errors import UserError
-from search.front_notes import left_out, without_group
+from search.front_notes import bias_undefined, left_out, without_group
 from search.journal import Event
 from search.selection import group_at_prediction, needs_group, select
 from trainables.corrections import CORRECTIONS
@@ -19,7 +18,6 @@ from trainables.corrections.decision import Correction, Decision
 from trainables.corrections.group_thresholds import GroupThresholds
 from trainables.corrections.kinds import decision_from_dict
 from trainables.corrections.threshold import Threshold
-from trainables.data.grouping import Grouping
 from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
 from trainables.evaluation.report import evaluate
 from trainables.evaluation.trivial import trivial_performance
@@ -41,6 +39,7 @@ class View:
     reference: tuple[float, ...] | None  # of the hypervolume; None: from the trivial performance
     group_allowed: bool  # whether a point that needs the group may be chosen
     changed: bool = False  # differs from what the search was run with: decisions are fitted anew
+    notes: tuple[str, ...] = ()  # which groups were merged or left out, unless the search did so
 
     @property
     def priors(self) -> NDArray[np.float64]:
@@ -60,31 +59,17 @@ class View:
         return replace(self, objective=objective, reference=None, changed=True)
 
 
-def view_of(facts: Event, group: str | None = None) -> View:
-    """The view that a run was searched with, from its `experiment` event, or one by another group.
-
-    Raises UserError where the group names an attribute that the data do not have.
-    """
-    objective = Objective(**facts["objective"])
-    mapping, names = facts["crossing_to_group"], facts["group_names"]
-    changed = group is not None and group != facts["group"]
-    if group is not None and changed:
-        try:
-            grouping = Grouping.parse(group)
-            values = {name: tuple(names) for name, names in facts["attributes"].items()}
-            mapping, names = grouping.of_crossing(values).tolist(), grouping.names(values)
-        except ValueError as error:
-            raise UserError(f"report: {error}") from error
+def view_of(facts: Event) -> View:
+    """The view that a run was searched with, from its `experiment` event."""
     return View(
-        objective=objective,
+        objective=Objective(**facts["objective"]),
         sparsity=facts["sparsity"],
-        crossing_to_group=np.asarray(mapping, dtype=np.int64),
-        group=group or facts["group"],
-        group_names=tuple(names),
+        crossing_to_group=np.asarray(facts["crossing_to_group"], dtype=np.int64),
+        group=facts["group"],
+        group_names=tuple(facts["group_names"]),
         crossing_priors=np.asarray(facts["crossing_priors"], dtype=np.float64),
-        reference=None if changed else tuple(facts["reference"]),
+        reference=tuple(facts["reference"]),
         group_allowed=group_at_prediction(facts),
-        changed=changed,
     )
 
 
@@ -135,7 +120,9 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
         "opening": None,
         "changed": view.changed,
         "candidates": len(reports),
+        "group_notes": list(view.notes),
         "left_out": left_out(undefined),
+        "bias_undefined": bias_undefined(rows, tune, view.group_names, facts["classes"]),
         "without_group": without_group(rows, reports, kept.specs),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,

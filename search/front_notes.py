@@ -1,4 +1,4 @@
-"""What a front says beside its points: the best one without the group, and what was left out."""
+"""What a front says beside its points: the best without the group, and what cannot be judged."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from search.journal import Event
 from search.selection import Row
 from trainables.corrections import CORRECTIONS
+from trainables.evaluation.counts import Counts, ScoreCounts
 
 _VALUES = ("performance", "bias", "sparsity", "feasible", "beats_trivial")
 
@@ -64,6 +67,23 @@ def left_out(undefined: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
         {"method": method, "candidates": number, "why": why}
         for (method, why), number in found.items()
     ]
+
+
+def bias_undefined(
+    rows: Sequence[Row],
+    tune: Counts | ScoreCounts,
+    groups: Sequence[str],
+    classes: Sequence[str],
+) -> dict[str, Any] | None:
+    """Where no candidate at all has a bias that can be estimated: how many there are, and which
+    cells [group, label] of tune have no rows. None where any has one, or there are none.
+
+    `rows` are what the candidates are worth, `tune` counts by group.
+    """
+    if not rows or any(row["bias"] is not None for row in rows):
+        return None
+    empty = [[groups[group], classes[label]] for group, label in np.argwhere(tune.cells == 0)]
+    return {"candidates": len(rows), "empty_cells": empty}
 
 
 def _merit(row: Row) -> tuple[float, float, float]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.price import PRICE_COLUMNS
-from search.front import Front, build_front, view_of
+from search.front import Front, build_front
 from search.journal import Event, read_events
+from search.regrouping import view_of_run
 from search.run_folder import RunFolder
 
 
@@ -24,14 +25,16 @@ def price_of_fairness(
     that could be chosen.
 
     Decisions are fitted anew for each tolerance, measure and grouping, as `fairfront report` does;
-    nothing is retrained. Values are those on tune.
+    nothing is retrained, and small groups are merged or left out as it does. Values are those on
+    tune.
     """
     folder = RunFolder(Path(path))
     facts = folder.facts()
     events = [event for event in read_events(folder.journal) if _needed(event)]
+    of_run = view_of_run(folder, group)
     rows = []
     for tolerance in tolerances:
-        view = view_of(facts, group).with_bias(bias, tolerance)
+        view = of_run.with_bias(bias, tolerance)
         rows.append(_row(build_front(facts, events, view)))
     return pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import pandas as pd
 
+from analysis.front_table import known
 from analysis.plots import front_figure
 from analysis.report import report_html
 from analysis.trials import reports_frame, trials_frame
+from analysis.undefined import group_sentences, undefined_sentences
 from search import tracking
 from search.errors import UserError
-from search.front import Front, NotDefined, build_front, marks_of_references, view_of
+from search.front import Front, NotDefined, View, build_front, marks_of_references
 from search.journal import Event, read_events
+from search.regrouping import view_of_run
 from search.run_folder import RunFolder
 from search.sizes import compute
+from trainables.data.certifiable import smallest_tolerance
+from trainables.evaluation.counts import counts_from_dict
 from trainables.methods import METHODS
 from trainables.objective import Objective
 
@@ -26,20 +32,23 @@ def report(
     tolerance: float | None = None,
     bias: str | None = None,
     group: str | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Path:
-    """Writes the report of a run and returns its path.
+    """Writes the report of a run and returns its path; `say` is told by name which groups were
+    merged or left out, and where the bias is undefined for every candidate.
 
     Without arguments: front.png and report.html as the search saw it. With another tolerance,
     measure or grouping everything is judged anew from the counts, and the files carry the change
     in their names; test values are left out, since that view of them was not confirmed.
-    Raises UserError for a grouping that the data do not have, or are too few for.
+    By another grouping, small groups are merged or left out as in a search by it. Raises
+    UserError for a grouping that the data do not have, or are too few for.
     """
     folder = RunFolder(Path(path))
     facts = folder.facts()
     changes = {"tolerance": tolerance, "bias": bias, "group": group}
     given = {key: value for key, value in changes.items() if value is not None}
     if given:
-        view = view_of(facts, group)
+        view = view_of_run(folder, group)
         if tolerance is not None or bias is not None:
             view = view.with_bias(bias, tolerance)
             _check_classes(view.objective, facts)
@@ -49,13 +58,24 @@ def report(
         except NotDefined as error:  # not even the dense net can be judged so
             raise UserError(f"report: {error}") from error
         folder.save_front(front, suffix)
+        facts = {**facts, "smallest_tolerance": _certifiable(folder, view)}
     else:
         suffix, front = "", folder.write_front()
+    if say is not None:
+        for sentence in [*group_sentences(front), *undefined_sentences(front)]:
+            say(sentence)
     target = _write(folder, front, facts, suffix)
     config = folder.config()
     if not given and config.tracking.enabled:
         tracking.sync(folder.path, config.tracking.uri)
     return target
+
+
+def _certifiable(folder: RunFolder, view: View) -> float | None:
+    """The smallest tolerance that tune can certify as `view` sees it; None: not estimable."""
+    tune = counts_from_dict(folder.dense_event()["counts"]["tune"])
+    found = smallest_tolerance(view.objective.bias, tune.regroup(view.crossing_to_group).cells)
+    return found if known(found) else None
 
 
 def _check_classes(objective: Objective, facts: Event) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from analysis.undefined import is_undefined, undefined_sentences
 from search.front import Front
 
 ROWS = 30  # of a table that still fits a screen
@@ -83,6 +84,8 @@ def verdict(front: Front) -> str:
             f"needs the group at prediction time (objective.group_at_prediction = true would "
             f"allow it)."
         )
+    if chosen is None and is_undefined(front):
+        return " ".join(undefined_sentences(front))
     if chosen is None:
         return (
             f"Nothing was feasible: no candidate is seen to keep {front['objective']['bias']} "

@@ -5,6 +5,7 @@ import pytest
 
 from search.errors import UserError
 from search.front import build_front, view_of
+from search.regrouping import view_by
 from trainables.corrections.common_threshold import CommonThreshold
 from trainables.evaluation.counts import ScoreCounts, counts_from_dict
 from trainables.evaluation.report import evaluate
@@ -211,7 +212,7 @@ def test_another_measure_is_computed_from_the_same_counts():
 
 
 def test_another_group_adds_up_the_same_counts_otherwise():
-    by_race = view_of(FACTS, "race")
+    by_race = view_by(FACTS, DENSE, "race", min_cell=20)
     assert by_race.group_names == ("B", "W")
     assert by_race.crossing_to_group.tolist() == [0, 1, 0, 1]
 
@@ -260,4 +261,4 @@ def test_a_method_s_own_correction_is_fitted_anew_for_another_tolerance():
 
 def test_a_group_that_names_an_unknown_attribute_is_an_error_with_the_known_ones():
     with pytest.raises(UserError, match=r"report: .*gender.*sex"):
-        view_of(FACTS, "gender")
+        view_by(FACTS, DENSE, "gender", min_cell=20)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from search.front import view_of
 from search.front_notes import hidden, named_in
-from tests.search.test_front import FACTS, TRIALS, WORSE, front, names, report, trial
+from search.regrouping import view_by
+from tests.search.test_front import DENSE, FACTS, TRIALS, WORSE, front, names, report, trial
 
 
 def by(correction, *events, needs_group=True):
@@ -44,7 +44,7 @@ def test_without_such_a_candidate_it_is_said_whether_any_was_tried(trials, tried
 def test_candidates_whose_correction_is_not_defined_for_so_many_groups_are_left_out_by_name():
     reject = by("reject_option", *TRIALS[0], needs_group=False)
 
-    found = front(reject, TRIALS[1], view=view_of(FACTS, "sex*race"))
+    found = front(reject, TRIALS[1], view=view_by(FACTS, DENSE, "sex*race", min_cell=20))
 
     assert names(found) == ["t2"]
     assert found["candidates"] == 1
