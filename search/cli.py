@@ -76,7 +76,7 @@ def search(
         list[str] | None, typer.Option("--set", metavar="K=V", help="As in the file: a.b=value.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the run; must hold none.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="search.trials")] = None,
+    trials: Annotated[int | None, typer.Option(help="search.trials")] = None,
     time_limit: Annotated[str | None, typer.Option(help="search.time_limit: 30m, 1h")] = None,
     budget: Annotated[str | None, typer.Option(help="search.budget: GPU hours as 40h")] = None,
     warm_start: Annotated[
