@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,10 +16,11 @@ from rich.text import Text
 from search.budget import spent_text
 from search.duration import clock
 from search.journal import Event
+from search.reached import Reached, cells, figures
+from search.selection import feasible_candidate, group_at_prediction
 from search.sizes import compute
 
 ENDS = ("finished", "stopped", "failed")
-FIGURES = ("performance", "bias", "sparsity")
 
 
 @dataclass
@@ -29,12 +30,15 @@ class Tally:
     methods: dict[str, str] = field(default_factory=dict)  # trial -> method
     states: Counter[tuple[str, str]] = field(default_factory=Counter)  # (method, state) -> trials
     best: dict[str, Event] = field(default_factory=dict)  # method -> best feasible report
-    last: dict[str, Event] = field(default_factory=dict)  # trial -> figures of its latest report
+    reached: dict[str, Reached] = field(default_factory=dict)  # trial -> what it has reached
+    group_allowed: bool = False  # whether what needs the group may be chosen
     status: Event = field(default_factory=dict)  # the latest one
     status_time: float = 0.0  # monotonic
 
     def take(self, event: Event) -> None:
         match event["event"]:
+            case "experiment":
+                self.group_allowed = group_at_prediction(event)
             case "trial_start":
                 self.methods[event["trial"]] = event["method"]
                 self.states[event["method"], "running"] += 1
@@ -71,9 +75,8 @@ class Tally:
         return None if left is None else max(0.0, left - (time.monotonic() - self.status_time))
 
     def _report(self, event: Event) -> None:
-        # Not the event: its counts would add up to hundreds of MiB.
-        self.last[event["trial"]] = {key: event.get(key) for key in FIGURES}
-        if not event.get("candidate") or not event.get("feasible"):
+        self.reached.setdefault(event["trial"], Reached()).take(event)
+        if not feasible_candidate(event):
             return
         method = self.methods[event["trial"]]
         known = self.best.get(method)
@@ -132,10 +135,10 @@ class Progress:
             shown.add_column(heading, justify="right")
         for method in dict.fromkeys(method for method, _ in self.tally.states):
             counts = [str(self.tally.count(state, method)) for state in ("running", *ENDS)]
-            shown.add_row(method, *counts, *_cells(self.tally.best.get(method)))
+            shown.add_row(method, *counts, *cells(self.tally.best.get(method)))
         shown.add_section()
         counts = [str(self.tally.count(state)) for state in ("running", *ENDS)]
-        shown.add_row("all", *counts, *_cells(self.tally.overall_best), style="bold")
+        shown.add_row("all", *counts, *cells(self.tally.overall_best), style="bold")
         return Group(shown, Text(self._summary()))
 
     def _summary(self, *, over: bool = False) -> str:
@@ -157,34 +160,21 @@ class Progress:
                 unpruned = event.get("unpruned", [])
                 few = ", ".join(unpruned[:3]) + (", ..." if len(unpruned) > 3 else "")
                 said = f"; never pruned: {len(unpruned)} parameters ({few})" if unpruned else ""
-                return f"dense net: {_figures(event)}{said}"
+                return f"dense net: {figures(event)}{said}"
             case "trial_end":
                 trial = event["trial"]
-                last = self.tally.last.get(trial)
+                reached = self.tally.reached.get(trial)
                 reason = f" ({event['reason']})" if event.get("reason") else ""
                 said = f"{trial} {self.tally.methods[trial]} {event['status']}{reason}"
-                figures = f": {_figures(last)}" if last else ""
-                return f"[{self.tally.ended}/{self._trials}] {said}{figures}"
+                allowed = self.tally.group_allowed
+                words = f"; {reached.words(group_allowed=allowed)}" if reached else ""
+                return f"[{self.tally.ended}/{self._trials}] {said}{words}"
             case "search_end":
                 ends = ", ".join(f"{self.tally.count(end)} {end}" for end in ENDS)
                 best = self.tally.overall_best
-                said = f"best feasible: {_figures(best)}" if best else "nothing feasible"
+                said = f"best feasible: {figures(best)}" if best else "nothing feasible"
                 short = f"; {event['left']} trials were not run" if event.get("left") else ""
                 took = f"; {compute(event['charged'], event['spent'])}" if "spent" in event else ""
                 return f"search ended: {ends}; {said}; {self._summary(over=True)}{took}{short}"
             case _:
                 return None
-
-
-def _figures(report: dict[str, Any]) -> str:
-    performance, bias, sparsity = _cells(report)
-    return f"performance {performance}, bias {bias}, sparsity {sparsity}"
-
-
-def _cells(report: dict[str, Any] | None) -> tuple[str, str, str]:
-    """Performance, bias and sparsity as text; bias may be not estimable."""
-    if report is None:
-        return ("-", "-", "-")
-    return tuple(  # type: ignore[return-value]
-        "-" if report.get(key) is None else f"{report[key]:.3f}" for key in FIGURES
-    )

@@ -11,7 +11,7 @@ from analysis.hypervolume import GrowingHypervolume
 from search.budget import spending
 from search.journal import Event
 from search.problem import Problem
-from search.selection import needs_group
+from search.selection import feasible_candidate, needs_group
 
 
 class Status:
@@ -85,8 +85,8 @@ class Status:
             self._point(event)
 
     def _could_be_chosen(self, report: Event) -> bool:
-        kept = report["candidate"] and report["feasible"]
-        return bool(kept and (self._problem.group_allowed or not needs_group(report)))
+        allowed = self._problem.group_allowed or not needs_group(report)
+        return allowed and feasible_candidate(report)
 
     def _empty_volume(self) -> GrowingHypervolume:
         section = self._problem.config.objective

@@ -19,13 +19,8 @@ def trial(name: str, method: str) -> dict[str, Any]:
 
 def report(name: str, performance: float, **changes: Any) -> dict[str, Any]:
     facts = {"bias": 0.01, "sparsity": 0.5, "feasible": True, "candidate": f"{name}-1"}
-    return {
-        "event": "report",
-        "trial": name,
-        "performance": performance,
-        **facts,
-        **changes,
-    }
+    facts |= {"beats_trivial": True, "decision": {"kind": "threshold"}}
+    return {"event": "report", "trial": name, "performance": performance, **facts, **changes}
 
 
 def end(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
@@ -75,11 +70,10 @@ def test_without_a_terminal_every_end_of_a_trial_is_one_plain_line():
     lines = output.getvalue().splitlines()
     assert lines[0] == "dense net: performance 0.950, bias 0.200, sparsity 0.000"
     assert lines[1] == (
-        "[1/4] t0001 adv_ft finished: performance 0.900, bias 0.010, sparsity 0.500"
+        "[1/4] t0001 adv_ft finished; best feasible: performance 0.800, bias 0.010, sparsity 0.500"
     )
     assert lines[2] == (
-        "[2/4] t0002 prune_advft stopped (bias stays above 0.03): "
-        "performance 0.700, bias -, sparsity 0.500"
+        "[2/4] t0002 prune_advft stopped (bias stays above 0.03); nothing feasible"
     )
     assert lines[3].startswith("search ended: 1 finished, 1 stopped, 0 failed; best feasible: ")
     assert len(lines) == 4

@@ -29,11 +29,11 @@ def end(trial, status="finished"):
     return {"event": "trial_end", "trial": trial, "status": status}
 
 
-def report(trial, performance, bias, sparsity, candidate="c", feasible=True, kind="threshold"):
+def report(trial, performance, bias, sparsity, candidate="c", kind="threshold", **flags):
     values = {"performance": performance, "bias": bias, "sparsity": sparsity}
     facts = {"event": "report", "trial": trial, "epoch": 3, "dropped": []}
-    decided = {"candidate": candidate, "feasible": feasible, "decision": {"kind": kind}}
-    return {**facts, **values, **decided}
+    decided = {"candidate": candidate, "decision": {"kind": kind}}
+    return {**facts, **values, **decided, "feasible": True, "beats_trivial": True, **flags}
 
 
 def followed(*events, sparsity=True):
@@ -65,6 +65,7 @@ def test_the_best_feasible_candidate_is_the_one_of_highest_performance():
         report("t3", 0.75, 0.01, 0.9),
         report("t4", 0.99, 0.3, 0.9, feasible=False),
         report("t5", 0.98, 0.0, 0.9, candidate=None),
+        report("t6", 0.97, 0.0, 0.9, beats_trivial=False),
     )
 
     assert status.status()["best"] == {
