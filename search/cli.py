@@ -23,7 +23,7 @@ from search import (
     cli_reproduce,
     cli_ui,
 )
-from search.cli_folder import JOURNAL, Folder, check_run, show_end
+from search.cli_folder import JOURNAL, Folder, check_run, show_end, show_outdated
 from search.duration import seconds
 from search.errors import UserError, unknown
 
@@ -157,6 +157,8 @@ def report(
     _check_view(tolerance, bias, group)
     from search.reporting import report as write
 
+    if (tolerance, bias, group) == (None, None, None):  # another view is built from all trials
+        show_outdated(folder)
     typer.echo(f"Report: {write(folder, tolerance, bias, group, say=typer.echo)}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli_folder import Folder, check_run, show
+from search.cli_folder import Folder, check_run, show, show_outdated
 
 if TYPE_CHECKING:
     from search.journal import Event
@@ -32,6 +32,7 @@ def confirm(
     show(front)
     for line in spread_lines(front):
         typer.echo(line)
+    show_outdated(folder)
     if front.get("opening") is not None:
         typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
 

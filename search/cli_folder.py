@@ -47,9 +47,18 @@ def show(front: Front) -> None:
         typer.echo(said)
 
 
+def show_outdated(folder: Path) -> None:
+    """A line where the run's front was confirmed before some of its trials ended."""
+    from search.outdated import outdated
+
+    if (said := outdated(folder)) is not None:
+        typer.echo(said)
+
+
 def show_end(result: RunResult, left: int, *, recording: bool) -> None:
     """The front of a search that has ended, `left` of its trials not run, and what comes next."""
     show(result.front)
+    show_outdated(result.folder)
     typer.echo(f"Run: {result.folder}")
     chosen = next((point for point in result.front["points"] if point["chosen"]), None)
     if left:

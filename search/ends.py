@@ -44,12 +44,28 @@ def ends_of(journal: Path) -> Ends:
     """
     trials: Counter[str] = Counter()
     last: Event | None = None
-    for line in _lines(journal):
+    for line in _lines(journal, _ENDS):
         event = _parsed(journal, line)
         if event["event"] == "trial_end":
             trials[event["status"]] += 1
         last = event if event["event"] == "search_end" else None
     return Ends(trials, last)
+
+
+def ended_after_confirmation(journal: Path) -> tuple[int, int]:
+    """How many trials ended after the confirmed front had been named, and how many in all; none
+    after it where no front was.
+
+    Raises UserError where one of the lines that say so is damaged.
+    """
+    named_after: int | None = None
+    ended = 0
+    for line in _lines(journal, (_TRIAL_END, _CONFIRM_START)):
+        if _parsed(journal, line)["event"] == "trial_end":
+            ended += 1
+        else:
+            named_after = ended
+    return (0 if named_after is None else ended - named_after), ended
 
 
 def _parsed(journal: Path, line: bytes) -> Event:
@@ -65,8 +81,8 @@ def _parsed(journal: Path, line: bytes) -> Event:
     return event
 
 
-def _lines(journal: Path) -> Iterator[bytes]:
-    """The whole lines of trial_start, trial_end and search_end, found in the bytes of the file."""
+def _lines(journal: Path, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
+    """The whole lines that begin with one of `kinds`, none of reports, found in the file's bytes."""
     if not journal.stat().st_size:
         return
     with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
@@ -74,10 +90,12 @@ def _lines(journal: Path) -> Iterator[bytes]:
         while (end := text.find(b"\n", begin)) >= 0:
             if text[begin : begin + len(_REPORT)] != _REPORT:
                 line = text[begin:end]
-                if line.startswith(_ENDS):
+                if line.startswith(kinds):
                     yield line
             begin = end + 1
 
 
 _REPORT = b'{"event":"report"'
-_ENDS = (b'{"event":"trial_start"', b'{"event":"trial_end"', b'{"event":"search_end"')
+_TRIAL_END = b'{"event":"trial_end"'
+_CONFIRM_START = b'{"event":"confirm_start"'
+_ENDS = (b'{"event":"trial_start"', _TRIAL_END, b'{"event":"search_end"')

@@ -18,6 +18,7 @@ from search import tracking
 from search.errors import UserError
 from search.front import Front, NotDefined, View, build_front, marks_of_references
 from search.journal import Event, read_events
+from search.outdated import outdated
 from search.regrouping import view_of_run
 from search.run_folder import RunFolder
 from search.sizes import compute
@@ -93,6 +94,8 @@ def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
     events = folder.outline()
     trials = trials_frame(events)
     shown = {**_facts(front, facts), "compute": _compute(trials)}
+    if not suffix and (said := outdated(folder.path)) is not None:
+        shown["notes"] = [*shown["notes"], said]
     text = report_html(front, trials, reports_frame(events), references, shown)
     target = folder.path / f"report{suffix}.html"
     target.write_text(text, encoding="utf-8")
