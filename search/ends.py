@@ -82,7 +82,7 @@ def _parsed(journal: Path, line: bytes) -> Event:
 
 
 def _lines(journal: Path, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
-    """The whole lines that begin with one of `kinds`, none of reports, found in the file's bytes."""
+    """The whole lines that begin with one of `kinds`, found in the bytes; reports are none."""
     if not journal.stat().st_size:
         return
     with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
