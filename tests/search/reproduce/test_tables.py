@@ -137,13 +137,23 @@ def test_long_trials_start_first_and_two_with_the_same_discovery_not_together():
     assert set(methods[-4:]) >= {"reject_option", "equalized_odds", "calibrated_odds"}
 
 
-def test_the_example_of_a_table_of_one_s_own_fits_together():
-    """That its methods are known and its settings accepted; it runs for minutes."""
-    example = Path(__file__).parents[3] / "docs" / "examples" / "tables" / "digits.toml"
-    table = load_table(str(example)).with_rows([])
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "tables"
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("digits", ("distil_advft", "distillation", "lr"), 0.1),
+        ("adult", ("uniform_confusion", "dense", "head_lr"), 1e-3),
+    ],
+)
+def test_the_examples_of_tables_of_one_s_own_fit_together(name, setting, value):
+    """That their methods are known and their settings accepted; they run for minutes."""
+    table = load_table(str(EXAMPLES / f"{name}.toml")).with_rows([])
     plan = Plan(table, Options.of(table), Path("never made"))
     (column,) = table.columns
     published = plan.published(column)
+    method, role, key = setting
 
-    assert published["distil_advft"]["distillation"]["lr"] == 0.1
-    assert plan.fixed(column, 0, published).data.name == "digits"
+    assert published[method][role][key] == value
+    assert plan.fixed(column, 0, published).data.name == name
