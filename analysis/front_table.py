@@ -1,9 +1,11 @@
-"""front.json as a table and as the few views that figures and report need."""
+"""front.json as a table, the views that figures need, and what could not be judged, in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+
+from analysis.palette import bias_words
 
 Front = Mapping[str, Any]  # front.json, read
 Point = Mapping[str, Any]  # one entry of its "points"
@@ -113,3 +115,52 @@ def bias_extent(front: Front, marks: Sequence[Mapping[str, Any]]) -> float:
     reach = max(inner) * 1.08
     wanted = max([float(mark["bias"]) * 1.12 for mark in marks], default=0.0)
     return wanted if reach < wanted <= 2.0 * reach else reach
+
+
+def group_sentences(front: Front) -> list[str]:
+    """Which groups were merged or left out, by name, where the search did not do so itself."""
+    return [f"{note}." for note in front.get("group_notes", ())]
+
+
+def is_undefined(front: Front) -> bool:
+    """Whether candidates were judged and none has a bias that can be estimated on tune. Fronts
+    of earlier versions do not say: False."""
+    return front.get("bias_undefined") is not None
+
+
+def undefined_sentences(front: Front) -> list[str]:
+    """Why no candidate has a bias; nothing where one has."""
+    if not is_undefined(front):
+        return []
+    found, bias = front["bias_undefined"], bias_words(front["objective"])
+    said = f"{bias} is undefined on tune for each of the {found['candidates']} candidates"
+    cells = "; ".join(f"{group}, label {label}" for group, label in found["empty_cells"])
+    if cells:
+        why = f"{said}: there are no rows of {cells}. Coarser groups can be compared."
+    else:
+        why = f"{said}: what they predict leaves a rate of some group divided by zero."
+    return [why, "So none can keep a tolerance or break it, and none is chosen."]
+
+
+def why_not_drawn(front: Front, references: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why there is nothing to draw a front of; None where there is a point or a reference."""
+    if drawable(front) or reference_marks(front, references):
+        return None
+    bias = bias_words(front["objective"])
+    if is_undefined(front):
+        return f"Nothing can be drawn: {bias} is undefined for every network."
+    return f"Nothing can be drawn: no network has both a performance and {bias}."
+
+
+def one_per_trial(front: Front) -> list[dict[str, Any]]:
+    """The chosen point of a trial, or the one that performs best, in the order of the front."""
+    best: dict[str, dict[str, Any]] = {}
+    for point in front["points"]:
+        known = best.get(point["trial"])
+        if known is None or _rank(point) > _rank(known):
+            best[point["trial"]] = point
+    return list(best.values())
+
+
+def _rank(point: dict[str, Any]) -> tuple[bool, float]:
+    return point["chosen"], point["tune"]["performance"]

@@ -5,7 +5,7 @@ from bisect import bisect_left
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.front import non_dominated
+from analysis.pareto import non_dominated
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike, ideal: ArrayLike) -> float:

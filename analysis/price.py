@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from analysis.interactive import base_layout
+from analysis.figures.front_html import base_layout
 from analysis.palette import INK, METHOD_COLOURS, MUTED, TOLERANCE, bias_words, performance_words
 
 PRICE_COLUMNS = (

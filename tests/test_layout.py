@@ -22,6 +22,44 @@ LIGHT = {
 }
 
 
+# What may import what inside a package: a place may import from its own floor's room and from lower
+# floors. A room is a folder or a file that lies flat in the package.
+FLOORS = {
+    "search": (
+        ("errors", "units"),
+        ("journal", "cluster"),
+        ("samplers", "schedulers", "front"),
+        ("config",),
+        ("problem", "runs"),
+        ("tracking",),
+        ("engine",),
+        ("results", "replay"),
+        ("reproduce",),
+        ("cli",),
+        ("__main__",),
+    ),
+    "trainables": (
+        ("names", "files", "methods", "live_units", "evaluation"),
+        ("masks", "user_code", "corrections"),
+        ("data",),
+        ("stage", "models"),
+        ("learning",),
+        ("dense", "pruners", "recoveries"),
+        ("trial",),
+    ),
+    "analysis": (
+        ("events", "palette", "pareto"),
+        ("front_table", "hypervolume", "over_compute"),
+        ("words", "trials"),
+        ("figures",),
+        ("methods", "price", "importance"),
+        ("report",),
+    ),
+}
+MOST_FILES = 20  # that lie flat in a folder
+MOST_LINES = 400  # of a file
+
+
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -90,8 +128,8 @@ def test_ray_and_mlflow_are_imported_where_the_design_says():
     of_ray = {relative(path) for path in SOURCES if "ray" in tops(path)}
     of_mlflow = {relative(path) for path in SOURCES if "mlflow" in tops(path)}
 
-    assert {p for p in of_ray if not p.startswith("search/")} == {"trainables/trainable.py"}
-    assert of_mlflow == {"search/mlflow_runs.py"}
+    assert {p for p in of_ray if not p.startswith("search/")} == {"trainables/trial/trainable.py"}
+    assert of_mlflow == {"search/tracking/mlflow_runs.py"}
 
 
 @pytest.mark.parametrize("package", LIGHT)
@@ -154,10 +192,48 @@ def test_importing_anything_starts_and_sets_nothing():
     assert in_fresh_python(code) == [True, True, False, 0]
 
 
-def test_no_file_is_longer_than_300_lines():
+def room(name: str) -> tuple[str, str]:
+    """Package and room of a module: ("search", "journal") of `search.journal.record`."""
+    package, _, rest = name.partition(".")
+    return package, rest.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_every_room_of_a_package_has_a_floor_and_every_floor_its_rooms(package):
+    rooms = {room(name)[1] for name in MODULES if room(name)[0] == package} - {""}
+
+    assert sorted(rooms - {"presets"}) == sorted(r for floor in FLOORS[package] for r in floor)
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_a_room_imports_only_from_lower_floors_wherever_in_its_files(package):
+    floor_of = {name: i for i, floor in enumerate(FLOORS[package]) for name in floor}
+    wrong = []
+    for name, path in MODULES.items():
+        if room(name)[0] != package or not room(name)[1]:
+            continue
+        for other in imported(ast.walk(ast.parse(path.read_text("utf-8")))):
+            if room(other)[0] != package or room(other) == room(name) or not room(other)[1]:
+                continue
+            if floor_of[room(other)[1]] >= floor_of[room(name)[1]]:
+                wrong.append(f"{name} -> {other}")
+
+    assert wrong == []
+
+
+def test_at_most_twenty_files_lie_flat_in_a_folder():
+    crowd: dict[str, int] = {}
+    for path in [*SOURCES, *TESTS]:
+        if path.name != "__init__.py":
+            crowd[relative(path.parent)] = crowd.get(relative(path.parent), 0) + 1
+
+    assert {folder: count for folder, count in crowd.items() if count > MOST_FILES} == {}
+
+
+def test_no_file_is_too_long_to_be_read_in_one_go():
     lines = {relative(path): path.read_text("utf-8").count("\n") for path in [*SOURCES, *TESTS]}
 
-    assert {path: count for path, count in lines.items() if count > 300} == {}
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}
 
 
 def test_file_names_say_what_is_in_them():

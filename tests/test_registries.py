@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from search.listing import KINDS, rows
-from search.registries import Kind, registry
+from search.cli.listing import KINDS, rows
+from search.config.checks import Kind, registry
 from spaces.compose import ROLES, stage_space
 from tests.trainables.smallest_settings import SMALLEST
 from trainables.methods import METHODS
-from trainables.spec import STAGES as STAGES_OF
+from trainables.trial.spec import STAGES as STAGES_OF
 
 TESTS = Path(__file__).parent
 

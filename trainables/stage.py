@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -10,13 +11,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
+from torch import nn
+
+from trainables.data.batches import TrialData
+from trainables.masks import MaskedNet, Masks
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from trainables.batches import TrialData
+    from trainables.data.batches import TrialData
+    from trainables.evaluation.objective import Objective
     from trainables.masks import MaskedNet
-    from trainables.objective import Objective
 
 State = dict[str, Any]  # tensors, numbers, strings, lists and dicts of them: weights-only loading
 
@@ -107,3 +112,22 @@ def finite(stage: str, losses: dict[str, float]) -> dict[str, float]:
         if not torch.isfinite(torch.tensor(value)):
             raise FloatingPointError(f"{stage}: {name} must stay finite, got {value}")
     return losses
+
+
+def newest(stage: str, context: Context) -> MaskedNet:
+    """The last result of the trial so far; raises ValueError, naming `stage`, without one."""
+    if not context.incoming:
+        raise ValueError(f"{stage}: needs the result of an earlier stage, got none")
+    return context.incoming[-1]
+
+
+def newest_or_dense(context: Context) -> MaskedNet:
+    """The last result of the trial so far, else the dense network with every weight kept."""
+    if context.incoming:
+        return context.incoming[-1]
+    return MaskedNet(context.dense, Masks.keep_all(context.dense))
+
+
+def snapshot(state: dict[str, Any]) -> State:
+    """A deep copy, so that a state which is kept does not follow the training that goes on."""
+    return copy.deepcopy(dict(state))

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trainables.data.naming import nearest
+from trainables.names import nearest
 
 OUR_PACKAGES = ("analysis", "search", "spaces", "trainables")
 

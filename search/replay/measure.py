@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.replay.arms import NO_STOPPING, Arm, Replays, task_of
-from search.replay.outcome import Outcome
+from search.replay.arms import NO_STOPPING, Arm, Outcome, Replays, task_of
 
 _ROUNDING = 1e-9  # means over the seeds are summed in another order than the curve's
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.journal import Event
-from search.replay.header import Ended, Header
-from search.replay.table import Table
+from analysis.events import Event
+from search.replay.table import Ended, Header, Table
 from spaces.space import Choice, Space, Value
 
 

@@ -9,16 +9,16 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from search.config import Config
+from analysis.events import Event
+from search.config.config import Config
 from search.errors import UserError
-from search.front import View, view_of
-from search.journal import Event, read_events
-from search.problem import method_spaces
-from search.replay.header import Ended, Header, TrialFacts
-from search.replay.table import COLUMNS, COUNTS, Table
-from search.shared_pruners import with_pools
+from search.front.view import View, view_of
+from search.journal.journal import read_events
+from search.problem.problem import method_spaces
+from search.problem.shared_pruners import with_pools
+from search.replay.table import COLUMNS, COUNTS, Ended, Header, Table, TrialFacts
 from spaces.space import Space
-from trainables.corrections.kinds import decision_from_dict
+from trainables.corrections import decision_from_dict
 from trainables.evaluation.counts import Counts, counts_from_dict
 
 _ROUNDING = 1e-9

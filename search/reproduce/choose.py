@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search.journal import read_events
-from search.record import Record, TrialRecord
-from search.run_folder import RunFolder
-from search.studies import best_report
+from search.engine.study import best_report
+from search.journal.journal import read_events
+from search.journal.record import Record, TrialRecord
+from search.runs.folder import RunFolder
 from spaces.space import Nested
 from trainables.corrections import CORRECTIONS
 

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search.confirm import candidate_on_test, dense_on_test
 from search.errors import UserError
-from search.front import view_of
-from search.ledger import record_opening
-from search.problem import Problem, open_problem
+from search.front.view import view_of
+from search.journal.ledger import record_opening
+from search.problem.problem import Problem, open_problem
 from search.reproduce.choose import Chosen, chosen_trials
 from search.reproduce.plan import Kind, Plan
 from search.reproduce.runner import is_complete
 from search.reproduce.table_state import TableState
 from search.reproduce.tables import Column
-from search.run_folder import RunFolder
-from trainables.world import World
+from search.results.confirm import candidate_on_test, dense_on_test
+from search.runs.folder import RunFolder
+from trainables.trial.workbench import World
 
 COLUMNS_OF: tuple[Kind, ...] = ("published", "tuned")
 _KEPT = ("performance", "bias", "sparsity", "measures", "prediction_shares")

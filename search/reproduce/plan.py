@@ -1,4 +1,7 @@
-"""Which searches a table consists of, and the config of each."""
+"""Which searches a table consists of, and the config of each.
+
+Where its "published" settings are not the published ones, they are listed setting by setting.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from search.config import Config
+from search.config.config import Config
 from search.errors import UserError
-from search.problem import method_spaces
+from search.problem.problem import method_spaces
 from search.reproduce.tables import Column, Table, told
+from spaces.compose import compose
 from spaces.space import Nested
 from trainables.methods import METHODS
-from trainables.spec import STAGES, Spec, correction_of
 from trainables.stage import settings_dict
+from trainables.trial.spec import STAGES, Spec, correction_of
 
 Kind = Literal["published", "tuning", "tuned"]
 TUNING_SEED = 1000  # apart from those that the settings are then tried with
@@ -214,4 +218,48 @@ def _learning_stages(method: str) -> list[str]:
         role
         for role, name in METHODS[method].stages
         if STAGES[role][name]().learns_from != "nothing"
+    ]
+
+
+Departure = dict[str, Any]  # setting (dotted), used, published
+
+
+def departures(plan: Plan, column: Column) -> dict[str, list[Departure]]:
+    """Row name -> the settings with which it is run in `column` in place of the published ones.
+
+    Published are the values of the methods' spaces, whose sources stand there; a setting that
+    these do not search, or that its paper does not give, is compared with the stage's default.
+    The dense net's own stand at its row.
+    """
+    used = plan.published(column)
+    dense = plan.experiment(column).dense
+    found = {}
+    for row in plan.table.rows:
+        if row.method is not None:
+            found[row.name] = _differences(used[row.method], _published_stages(row.method))
+        elif row.reference == "dense net":
+            defaults = settings_dict(STAGES["dense"][dense.name]())
+            found[row.name] = _differences({"dense": dense.settings}, {"dense": defaults})
+        else:
+            found[row.name] = []
+    return found
+
+
+def _published_stages(method: str) -> dict[str, dict[str, Any]]:
+    stages = METHODS[method].stages
+    of_space = compose(stages).published_nested()
+    return {
+        role: {**settings_dict(STAGES[role][name]()), **of_space.get(role, {})}
+        for role, name in stages
+    }
+
+
+def _differences(
+    used: Mapping[str, Mapping[str, Any]], published: Mapping[str, Mapping[str, Any]]
+) -> list[Departure]:
+    return [
+        {"setting": f"{role}.{name}", "used": value, "published": published[role][name]}
+        for role, part in used.items()
+        for name, value in part.items()
+        if value != published[role][name]
     ]

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import platform
+import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from analysis.events import Event
 from search.errors import UserError
-from search.journal import Event
-from search.lock import WriteLock
-from search.reproduce.departures import departures
+from search.journal.journal import WriteLock
 from search.reproduce.evaluate import evaluated
+from search.reproduce.figure import figure_png
+from search.reproduce.pages import markdown, page
 from search.reproduce.paper import paper_table
-from search.reproduce.plan import TUNING_SEED, Kind, Options, Plan
+from search.reproduce.plan import TUNING_SEED, Kind, Options, Plan, departures
 from search.reproduce.results import Tuning, table_rows
 from search.reproduce.runner import searches, train
 from search.reproduce.table_state import TableState, refuse_foreign
 from search.reproduce.tables import Table
-from search.reproduce.write import write_table
+from search.runs.folder import write_json
+
+
+def write_table(results: Mapping[str, Any], out: Path) -> None:
+    """Writes all of it; one figure for each column."""
+    write_json(out / "results.json", results)
+    figures = {}
+    for column in results["columns"]:
+        name = "figure-" + re.sub(r"[^A-Za-z0-9]+", "", column) + ".png"
+        picture = figure_png(results, column)
+        (out / name).write_bytes(picture)
+        figures[column] = (name, picture)
+    named = {column: name for column, (name, _) in figures.items()}
+    (out / "table.md").write_text(markdown(results, named), encoding="utf-8")
+    pictures = {column: picture for column, (_, picture) in figures.items()}
+    (out / "table.html").write_text(page(results, pictures), encoding="utf-8")
+
 
 KINDS: dict[str, tuple[Kind, ...]] = {"published": ("published",), "tuned": ("tuned",)}
 BOTH: tuple[Kind, ...] = ("published", "tuned")

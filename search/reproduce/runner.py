@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 
-from search import ends
-from search.cluster import check_cluster, connected
-from search.config import Config
+from search.cluster.connect import check_cluster, connected
+from search.config.config import Config
+from search.engine.experiment import resume, run
+from search.engine.workers import local_cpus
 from search.errors import UserError
-from search.experiment import resume, run
-from search.journal import Event, read_events
-from search.machines import local_cpus
-from search.problem import open_problem
+from search.journal.journal import Listener, read_events
+from search.problem.problem import open_problem
 from search.reproduce.choose import best_by_method, chosen_trials
 from search.reproduce.plan import Kind, Plan
 from search.reproduce.tables import Column
-from search.run_folder import RunFolder
+from search.runs import state as ends
+from search.runs.folder import RunFolder
 from spaces.space import Nested
-
-Listener = Callable[[Event], None]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UserError
-from search.lock import LOCK
+from search.journal.journal import LOCK
 from search.reproduce.plan import Options, Plan
 from search.reproduce.tables import Table
-from search.run_folder import write_json
+from search.runs.folder import write_json
 
 FILE = "table.json"
 UNCHECKED = (

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from search.config import Config
+from search.config.checks import check_name
+from search.config.config import Config
+from search.config.sections import Section
 from search.errors import UserError, unknown
-from search.registries import check_name
-from search.sections import Section
 
 FOLDER = Path(__file__).parent
 REFERENCES = ("dense net", "dense net, group thresholds")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from search.record import TrialRecord
+from search.journal.record import TrialRecord
 from search.schedulers.policy import Stopping, Verdict
 from search.schedulers.watch import Report, Watching, trial_share
 

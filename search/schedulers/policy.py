@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.record import Status, TrialRecord
+from search.journal.record import Status, TrialRecord
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from search.schedulers.feasible import Points
 from search.schedulers.policy import Stopping
+from search.schedulers.watch import Points
 
 Cover = NDArray[np.bool_]  # (samples,) which of them are dominated
 

@@ -1,4 +1,11 @@
-"""What all policies of our own share: they take over reports one by one, and smooth them."""
+"""What all policies of our own share.
+
+They take over reports one by one and smooth them; they know which feasible candidates a trial has
+to keep; and they let some trials run to their end whatever they think. Under stopping only
+survivors complete, so what is learned from them alone drifts towards ever stricter decisions. A
+trial that was spared by lot stands for the others of its kind that were not, with a weight of one
+over its chance (Horvitz and Thompson, JASA 1952).
+"""
 
 from __future__ import annotations
 
@@ -9,9 +16,20 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from search.record import TrialRecord
+import numpy as np
+from numpy.typing import NDArray
+
+from search.journal.record import TrialRecord
 from search.schedulers.policy import Verdict
 from trainables.methods import METHODS
+from trainables.stage import derived_seed
+
+
+def explored(seed: int, trial: str, share: float) -> bool:
+    """Whether the trial is one of the `share` that run to their end; a lot that depends on the
+    seed and the trial's name alone, so a resumed search draws the same."""
+    return derived_seed(seed, "explored", trial) / 2**63 < share
+
 
 Report = Mapping[str, Any]
 
@@ -113,3 +131,51 @@ def worst_if_unknown(report: Report) -> float:
 def feasible_candidate(report: Report) -> bool:
     """Whether the report's weights were kept and may enter a front."""
     return bool(report["candidate"] and report["feasible"] and report["beats_trivial"])
+
+
+Points = NDArray[np.float64]  # (n, 2 or 3), larger is better: performance, -bias, sparsity
+
+
+def point_of(report: Report, *, sparsity: bool) -> Points:
+    """The report's place, as one row (2 or 3,)."""
+    values = [report["performance"], -report["bias"]]
+    return np.array([*values, report["sparsity"]] if sparsity else values, dtype=np.float64)
+
+
+def beaten(points: Points, by: Points) -> NDArray[np.bool_]:
+    """Mask (n,) of `points` that some row of `by` equals or exceeds in every column."""
+    exceeded: NDArray[np.bool_] = np.all(by[None] >= points[:, None], axis=2)
+    return np.asarray(np.any(exceeded, axis=1))
+
+
+def undominated(points: Points) -> Points:
+    """The rows that no other row equals or exceeds in every column; of equal rows the first."""
+    kept = points[:0]
+    for point in points:
+        if not beaten(point[None], kept)[0]:
+            kept = np.concatenate([kept[~beaten(kept, point[None])], point[None]])
+    return kept
+
+
+class FeasiblePoints:
+    """The feasible candidates of each trial under way, beaten or not."""
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._points: dict[str, list[Points]] = {}
+
+    def add(self, trial: str, point: Points) -> None:
+        self._points.setdefault(trial, []).append(point)
+
+    def of(self, trial: str) -> Points:
+        """The trial's points (n, 2 or 3), oldest first."""
+        own = self._points.get(trial, [])
+        return np.array(own).reshape(len(own), self._columns)
+
+    def __contains__(self, trial: object) -> bool:
+        """Whether the trial has a feasible candidate to keep."""
+        return trial in self._points
+
+    def remove(self, trial: str) -> None:
+        """Forgets a trial that has ended."""
+        self._points.pop(trial, None)

@@ -15,14 +15,14 @@ import pandas as pd
 from ray import tune
 from torch import nn
 
-from search.config import Config
-from search.dense_net import dense_report
-from search.problem import Problem, open_problem
-from search.run_folder import RunFolder
-from trainables.candidates import CandidateStore
-from trainables.pipeline import Pipeline
-from trainables.spec import Spec
-from trainables.world import World
+from search.config.config import Config
+from search.problem.dense_net import dense_report
+from search.problem.problem import Problem, open_problem
+from search.runs.folder import RunFolder
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.pipeline import Pipeline
+from trainables.trial.spec import Spec
+from trainables.trial.workbench import World
 
 CONFIG = """
 name = "made"

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from search.record import TrialRecord
+from search.journal.record import TrialRecord
 from search.schedulers import SCHEDULERS, Stopping
 
 EPOCHS, ON_RECORD, TIMED = 20, 10_000, 1_000

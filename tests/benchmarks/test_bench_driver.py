@@ -21,9 +21,9 @@ import pytest
 from ray import tune
 from rich.console import Console
 
-from search import experiment
-from search.live import Progress
-from search.schedulers.journaling import CONTINUE
+from search.cli.live import Progress
+from search.engine import experiment
+from search.engine.scheduler import CONTINUE
 from tests.benchmarks.made_reports import Made, made, told
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "5000"))

@@ -8,8 +8,8 @@ import pytest
 from trainables.corrections.threshold import Threshold
 from trainables.evaluation.counts import THRESHOLDS, count
 from trainables.evaluation.measures import all_measures
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate
-from trainables.objective import Objective
 
 ROWS = 9000
 PRIORS = np.full((2, 2), 0.25)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analysis.front import non_dominated
 from analysis.hypervolume import GrowingHypervolume, hypervolume
+from analysis.pareto import non_dominated
 
 Points = NDArray[np.float64]
 

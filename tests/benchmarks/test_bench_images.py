@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from tests.trainables.made_data import made_prepared
-from trainables.batches import TrialData, logits_of
+from trainables.data.batches import TrialData, logits_of
+from trainables.learning.training import MaskedOptimizer, adam, train_epoch
 from trainables.masks import Masks
 from trainables.models import build
-from trainables.training import MaskedOptimizer, adam, train_epoch
 
 ROWS, SIZE, REPEATS = 2000, 128, 3
 SHAPE = (3, 32, 32)
@@ -72,7 +72,7 @@ def test_images_learn_and_are_evaluated_faster_than_as_torch_lays_them_out(capsy
     network = "resnet18" if DEVICE.type == "cuda" else "convnet"
     ours = speeds(TrialData(prepared, DEVICE), network)
     mixed = speeds(TrialData(prepared, DEVICE, "bf16"), network)
-    monkeypatch.setattr("trainables.batches._EVALUATION_ON_CPU", 2**22)
+    monkeypatch.setattr("trainables.data.batches._EVALUATION_ON_CPU", 2**22)
     plain = speeds(ChannelsFirst(prepared, DEVICE), network)
     with capsys.disabled():
         print(f"\n{network} on {DEVICE.type}, images/s in training and in evaluation:")

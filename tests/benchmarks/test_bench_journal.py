@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 
-from search.journal import Event, Journal, read_events
-from search.record import Record
+from analysis.events import Event
+from search.journal.journal import Journal, read_events
+from search.journal.record import Record
 from tests.benchmarks.made_reports import made
-from trainables.candidates import CandidateStore
-from trainables.pipeline import Pipeline
-from trainables.spec import Spec
-from trainables.world import World
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.pipeline import Pipeline
+from trainables.trial.spec import Spec
+from trainables.trial.workbench import World
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "5000"))

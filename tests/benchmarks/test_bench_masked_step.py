@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trainables.batch_norm import batch_statistics
-from trainables.flat_mask import FlatWeights, MaskLogits
+from trainables.learning.flat_mask import FlatWeights, MaskLogits
+from trainables.learning.training import batch_statistics
 from trainables.masks import prunable
 from trainables.models import build
 

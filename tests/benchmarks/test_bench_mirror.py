@@ -18,12 +18,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from search.journal import Journal
-from search.record import Record
-from search.tracking import default_uri, finish_mirror, start_mirror
+from search.journal.journal import Journal
+from search.journal.record import Record
+from search.tracking.mirror import default_uri, finish_mirror, start_mirror
 from tests.benchmarks.made_reports import Made, made, told
 from tests.search.made_journal import ask
-from tests.search.made_server import free_port, server
+from tests.search.tracking.made_server import free_port, server
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "500"))
 REPORTS = int(os.environ.get("FAIRFRONT_BENCH_REPORTS", "20"))

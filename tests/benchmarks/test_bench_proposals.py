@@ -10,9 +10,9 @@ import numpy as np
 import optuna
 import pytest
 
-from search.record import TrialRecord
+from search.engine.study import MethodStudy, Target
+from search.journal.record import TrialRecord
 from search.samplers import SAMPLERS, Sampling
-from search.studies import MethodStudy, Target
 from spaces.space import Choice, Float, Int, Space
 
 ON_RECORD = (100, 1_000, 5_000)

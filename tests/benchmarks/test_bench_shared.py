@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from search.config import Config
-from search.experiment import run
-from search.journal import read_events
+from search.config.config import Config
+from search.engine.experiment import run
+from search.journal.journal import read_events
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "24"))
 SEEDS = int(os.environ.get("FAIRFRONT_BENCH_SEEDS", "1"))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ray import tune
 
-from search import experiment
-from search.cluster import connected
-from search.tracking import finish_mirror
+from search.cluster.connect import connected
+from search.engine import experiment
+from search.tracking.mirror import finish_mirror
 from tests.benchmarks.made_reports import Made, made, no_op
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "150"))
@@ -75,7 +75,7 @@ def _ours(folder: Path, problem: Made, monkeypatch: pytest.MonkeyPatch) -> tuple
         drained.append(time.perf_counter() - begin)
         return told
 
-    monkeypatch.setattr("search.tracking.finish_mirror", finishing)
+    monkeypatch.setattr("search.tracking.mirror.finish_mirror", finishing)
     run = problem.folder(folder)
     trainable = no_op(problem.reports, EPOCHS)
     with experiment.Driver(run, problem.problem, problem.dense, None, None, trainable) as driver:

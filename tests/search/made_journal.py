@@ -6,7 +6,7 @@ import time
 from contextlib import closing
 from types import SimpleNamespace
 
-from search.journal import Journal
+from search.journal.journal import Journal
 
 CONFIG = """name = "adult-sex"
 [data]

@@ -2,15 +2,15 @@
 
 from contextlib import closing
 
-from search.dense_net import dense_report
-from search.journal import Journal
-from search.problem import open_problem
-from search.record import Record
-from search.run_folder import RunFolder
-from trainables.candidates import CandidateStore
-from trainables.pipeline import Pipeline
-from trainables.spec import Spec, correction_of
-from trainables.world import World
+from search.journal.journal import Journal
+from search.journal.record import Record
+from search.problem.dense_net import dense_report
+from search.problem.problem import open_problem
+from search.runs.folder import RunFolder
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.pipeline import Pipeline
+from trainables.trial.spec import Spec, correction_of
+from trainables.trial.workbench import World
 
 
 def made_run(path, config, settings):

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from trainables.batches import TrialData
+from trainables.data.batches import TrialData
 from trainables.data.encoder import ArrayEncoder
 from trainables.data.prepare import Part, Prepared
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 from trainables.stage import Context
 
 PARTS = {"train": 150, "early_stop": 40, "debias": 60, "held_back": 30, "tune": 50}

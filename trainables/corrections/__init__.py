@@ -1,14 +1,20 @@
-"""Corrections by name: how scores are turned into decisions, fitted on held-back rows."""
+"""Corrections by name: how scores are turned into decisions, fitted on held-back rows.
+
+A decision has a kind, by which reports, cards and journals hold it.
+"""
 
 from __future__ import annotations
 
-from trainables.corrections.argmax import Argmax
-from trainables.corrections.calibrated_odds import CalibratedOdds
-from trainables.corrections.decision import Correction
-from trainables.corrections.equalized_odds import EqualizedOdds
-from trainables.corrections.group_thresholds import GroupThresholds
-from trainables.corrections.reject_option import RejectOption
-from trainables.corrections.threshold import Threshold
+from collections.abc import Mapping
+from typing import Any
+
+from trainables.corrections.argmax import Argmax, LargestScore
+from trainables.corrections.calibrated_odds import CalibratedOdds, WithheldScores
+from trainables.corrections.decision import Correction, Decision
+from trainables.corrections.equalized_odds import DerivedPredictor, EqualizedOdds
+from trainables.corrections.group_thresholds import GroupThresholds, ThresholdPerGroup
+from trainables.corrections.reject_option import RejectBand, RejectOption
+from trainables.corrections.threshold import CommonThreshold, Threshold
 
 CORRECTIONS: dict[str, type[Correction]] = {
     "argmax": Argmax,
@@ -18,3 +24,23 @@ CORRECTIONS: dict[str, type[Correction]] = {
     "reject_option": RejectOption,
     "threshold": Threshold,
 }
+
+
+KINDS: dict[str, type[Decision]] = {
+    kind.kind: kind
+    for kind in (
+        CommonThreshold,
+        DerivedPredictor,
+        LargestScore,
+        RejectBand,
+        ThresholdPerGroup,
+        WithheldScores,
+    )
+}
+
+
+def decision_from_dict(state: Mapping[str, Any]) -> Decision:
+    """The inverse of `Decision.to_dict`."""
+    if state["kind"] not in KINDS:
+        raise ValueError(f"decision: kind must be one of {sorted(KINDS)}, got {state['kind']!r}")
+    return KINDS[state["kind"]].from_dict(state)

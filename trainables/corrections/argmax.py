@@ -5,17 +5,49 @@ The only choice with more than two classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from trainables.corrections.decision import Decision
-from trainables.corrections.largest_score import LargestScore
+from trainables.corrections.decision import Decision, Groups
 from trainables.evaluation.counts import Counts, ScoreCounts
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.trivial import is_trivial
-from trainables.objective import Objective
+
+
+@dataclass(frozen=True)
+class LargestScore(Decision):
+    """The class with the largest score, the first of equals; counts are already decided so."""
+
+    kind = "argmax"
+    needs_group = False
+
+    trivial: bool = False
+
+    def decide(
+        self, counts: Counts | ScoreCounts, crossing_to_group: Groups | None = None
+    ) -> Counts:
+        if not isinstance(counts, Counts):
+            raise ValueError(f"{self.kind}: needs decided counts, got {type(counts).__name__}")
+        return counts
+
+    def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
+        values = np.asarray(scores, dtype=np.float64)
+        if values.ndim != 2 or not np.isfinite(values).all():
+            raise ValueError(
+                f"{self.kind}: scores must be finite (n, classes), got shape {values.shape}"
+            )
+        return np.asarray(values.argmax(axis=1), dtype=np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "trivial": self.trivial}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        return cls(bool(state["trivial"]))
 
 
 @dataclass(frozen=True)

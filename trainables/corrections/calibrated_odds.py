@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from trainables.corrections.decision import Decision, scores_of_groups
 from trainables.corrections.flips import Flips
 from trainables.evaluation.counts import BINS, THRESHOLDS, Counts, ScoreCounts
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.trivial import is_trivial
-from trainables.objective import Objective
 
 Cost = Literal["fnr", "fpr", "weighted"]
 HALF = int(np.searchsorted(THRESHOLDS, 0.5))

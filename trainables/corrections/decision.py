@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trainables.evaluation.counts import BINS, Counts, ScoreCounts
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 
 Groups = Sequence[int] | NDArray[np.int64]
 

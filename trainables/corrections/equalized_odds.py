@@ -18,9 +18,9 @@ from trainables.corrections.decision import Decision, scores_of_groups
 from trainables.corrections.flips import Flips
 from trainables.corrections.threshold import Threshold
 from trainables.evaluation.counts import Counts, ScoreCounts
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.rates import error_rates
 from trainables.evaluation.trivial import is_trivial
-from trainables.objective import Objective
 
 Start = Literal["balanced_accuracy", "fixed"]
 Minimised = Literal["balanced_error", "error"]

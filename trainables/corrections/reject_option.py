@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.corrections.decision import Decision, scores_of_groups
-from trainables.corrections.threshold_per_group import ThresholdPerGroup
+from trainables.corrections.group_thresholds import ThresholdPerGroup
 from trainables.evaluation.counts import BINS, Counts, ScoreCounts, tables_at_all_thresholds
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.trivial import is_trivial
-from trainables.objective import Objective
 
 FittedOn = Literal["spd", "aod", "eod"]
 THRESHOLD_GRID = 100  # in [.01, .99]

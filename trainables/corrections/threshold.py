@@ -7,22 +7,67 @@ Phi = performance if bias < tolerance - margin, else 0; the first maximum wins.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from trainables.corrections.common_threshold import CommonThreshold
-from trainables.corrections.decision import binary_scores
+from trainables.corrections.decision import (
+    Decision,
+    Groups,
+    binary_scores,
+    check_index,
+    raw_scores,
+    scores_to_decide,
+)
 from trainables.evaluation.counts import (
     THRESHOLDS,
     Counts,
     ScoreCounts,
     tables_at_all_thresholds,
 )
+from trainables.evaluation.intervals import resample
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.trivial import is_trivial
-from trainables.objective import Objective
+
+
+@dataclass(frozen=True)
+class CommonThreshold(Decision):
+    """Positive iff score > THRESHOLDS[index], whatever the group."""
+
+    kind = "threshold"
+    needs_group = False
+
+    index: int
+    trivial: bool = False
+
+    def __post_init__(self) -> None:
+        check_index(self.kind, self.index)
+
+    def decide(
+        self, counts: Counts | ScoreCounts, crossing_to_group: Groups | None = None
+    ) -> Counts:
+        return scores_to_decide(self.kind, counts).at(self.index)
+
+    def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
+        values = raw_scores(self.kind, scores)
+        return np.asarray(values > THRESHOLDS[self.index], dtype=np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        threshold = float(THRESHOLDS[self.index])
+        return {
+            "kind": self.kind,
+            "index": self.index,
+            "threshold": threshold,
+            "trivial": self.trivial,
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        return cls(int(state["index"]), bool(state["trivial"]))
+
 
 Choice = Literal["fair", "balanced_accuracy", "fixed"]
 RESAMPLES = 5
@@ -64,20 +109,6 @@ class Threshold:
         else:
             index = _best(scores.histogram, objective, priors)
         return CommonThreshold(index, trivial=is_trivial(scores.at(index)))
-
-
-def resample(
-    histogram: NDArray[np.int64], resamples: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """(resamples, groups, labels, bins): as many rows drawn anew from all rows, with replacement.
-
-    A multinomial draw over the bins that hold rows has the same law as drawing rows.
-    """
-    filled = np.flatnonzero(histogram)
-    rows = histogram.reshape(-1)[filled]
-    drawn = np.zeros((resamples, histogram.size), dtype=np.int64)
-    drawn[:, filled] = generator.multinomial(rows.sum(), rows / rows.sum(), size=resamples)
-    return drawn.reshape(resamples, *histogram.shape)
 
 
 def _fairest(

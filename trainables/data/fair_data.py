@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainables.data.naming import nearest
+from trainables.names import nearest
 
 SPLITS = ("train", "debias", "tune", "test")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute
-from trainables.data.naming import nearest
+from trainables.names import nearest
 
 OTHER = "other"
 

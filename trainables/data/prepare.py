@@ -13,13 +13,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainables.data.balance import balance_weights, cap_cells
-from trainables.data.certifiable import smallest_tolerance
 from trainables.data.encoder import Encoder, FrameEncoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
-from trainables.data.small_cells import Resolved, SmallCells, resolve_small_cells
-from trainables.data.splits import draw_splits, hold_back, stream
+from trainables.data.small_cells import (
+    Resolved,
+    SmallCells,
+    resolve_small_cells,
+    smallest_tolerance,
+)
+from trainables.data.splits import balance_weights, cap_cells, draw_splits, hold_back, stream
 
 BALANCED = ("debias", "held_back")
 

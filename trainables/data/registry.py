@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainables.data import adult, celeba, cifar10s, compas, digits
 from trainables.data.fair_data import FairData
-from trainables.data.naming import nearest
+from trainables.data.sets import adult, cifar10s, compas, digits
+from trainables.data.sets.faces import celeba
+from trainables.names import nearest
 
 PRIVATE = ("folder", "split_seed")  # set by the caller, not in [data.args]
 

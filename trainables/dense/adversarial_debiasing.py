@@ -20,11 +20,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.batches import logits_of
+from trainables.data.batches import logits_of
 from trainables.dense.early_stopping import FromScratch, Learner, Training
-from trainables.dense.group_adversary import GroupAdversary, Sees, uncertainty
-from trainables.stage import Context, Run, State
-from trainables.training import MeanLoss, adam, snapshot
+from trainables.learning.adversaries import GroupAdversary, Sees, uncertainty
+from trainables.learning.training import MeanLoss, adam
+from trainables.stage import Context, Run, State, snapshot
 
 _TINY = torch.finfo(torch.float32).tiny
 

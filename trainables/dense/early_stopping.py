@@ -17,10 +17,10 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import nn
 
-from trainables.batches import Batch
+from trainables.data.batches import Batch
+from trainables.learning.training import MaskedOptimizer, adam, schedule_factor, sgd
 from trainables.masks import MaskedNet, Masks
-from trainables.stage import Context, Run, State, finite
-from trainables.training import MaskedOptimizer, adam, schedule_factor, sgd, snapshot
+from trainables.stage import Context, Run, State, finite, snapshot
 
 Positive = Annotated[int, Field(ge=1)]
 

@@ -17,10 +17,10 @@ import torch
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from trainables.batches import loss_of
+from trainables.data.batches import loss_of
 from trainables.dense.early_stopping import FromScratch, Learner, Training
+from trainables.learning.training import train_epoch
 from trainables.stage import Context, Run
-from trainables.training import train_epoch
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -16,12 +16,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.batches import Batch, evaluating
+from trainables.data.batches import Batch, evaluating
 from trainables.dense.early_stopping import FromScratch, Learner, Training
-from trainables.features import FeatureTap, last_linear
-from trainables.models.last_layer import fresh_linear
-from trainables.stage import Context, Run, State
-from trainables.training import MeanLoss, adam, snapshot
+from trainables.learning.training import MeanLoss, adam
+from trainables.models.last_layer import FeatureTap, fresh_linear, last_linear
+from trainables.stage import Context, Run, State, snapshot
 
 _EVALUATED = 512  # rows at once
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from trainables.dense.unchanged import Unchanged
+from trainables.dense.given import Unchanged
 from trainables.stage import Context, Run
 
 

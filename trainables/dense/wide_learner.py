@@ -7,12 +7,12 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from trainables.batches import logits_of
+from trainables.data.batches import logits_of
 from trainables.dense.early_stopping import FromScratch, Learner
+from trainables.learning.training import MeanLoss
 from trainables.masks import MaskedNet, Masks
 from trainables.models.last_layer import widened, with_layer
 from trainables.stage import Context
-from trainables.training import MeanLoss
 
 
 class WideLearner(Learner):

@@ -32,7 +32,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.evaluation.counts import Counts
+from trainables.evaluation.counts import (
+    Counts,
+)
 from trainables.evaluation.measures import MEASURES, Measure, find_measure
 from trainables.evaluation.rates import Tables
 from trainables.evaluation.trivial import is_trivial, trivial_performance
@@ -225,3 +227,17 @@ def _pair_kinds(name: str, n_labels: int) -> _PairKinds:
     agree = row[label, left] == row[label, right]
     added = np.where(agree, 2 / agree.sum(), 2 / (~agree).sum())
     return _PairKinds(of_cell.reshape(-1), reduce(tables), added)
+
+
+def resample(
+    histogram: NDArray[np.int64], resamples: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """(resamples, groups, labels, bins): as many rows drawn anew from all rows, with replacement.
+
+    A multinomial draw over the bins that hold rows has the same law as drawing rows.
+    """
+    filled = np.flatnonzero(histogram)
+    rows = histogram.reshape(-1)[filled]
+    drawn = np.zeros((resamples, histogram.size), dtype=np.int64)
+    drawn[:, filled] = generator.multinomial(rows.sum(), rows / rows.sum(), size=resamples)
+    return drawn.reshape(resamples, *histogram.shape)

@@ -16,7 +16,7 @@ from trainables.evaluation.measures import all_measures
 from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial_performance
 
 if TYPE_CHECKING:
-    from trainables.objective import Objective
+    from trainables.evaluation.objective import Objective
 
 
 def evaluate(

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainables.data.naming import nearest
 from trainables.models.convnet import convnet
 from trainables.models.mlp import mlp, mlp_wide
 from trainables.models.resnet18 import resnet18
 from trainables.models.user import build_user, load_weights
+from trainables.names import nearest
 
 __all__ = ["MODELS", "build", "build_user", "initialised_by", "load_weights"]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from trainables.live import Readout
+from trainables.live_units import Readout
 from trainables.models.last_layer import with_layer
 
 Over = Literal["sum", "max"]  # how the pairs of a class become one score

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from trainables.models.joint_head import described, rebuilt
 
@@ -39,3 +41,13 @@ def load_net(path: Path, net: nn.Module) -> nn.Module:
     net = rebuilt(net, structure)
     net.load_state_dict(state)
     return net
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over names, kinds, shapes and bytes; the same on every device."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        found.update(f"{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from trainables.batches import evaluating
+from trainables.data.batches import evaluating
 from trainables.masks import Masks
 from trainables.user_code import load_function
 

@@ -15,13 +15,12 @@ import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
-from trainables.fair_loss import BiasFrom, FairLoss
-from trainables.flat_mask import LARGEST_LOGIT
-from trainables.learned_mask import LearnedMask
+from trainables.learning.fair_loss import BiasFrom, FairLoss
+from trainables.learning.flat_mask import LARGEST_LOGIT
+from trainables.learning.learned_mask import LearnedMask
+from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet
-from trainables.phi import held_back_phi
-from trainables.stage import Context, Run, State, finite
-from trainables.training import snapshot
+from trainables.stage import Context, Run, State, finite, snapshot
 
 _BIAS_FROM: dict[str, BiasFrom] = {"fair": "soft", "critic": "critic", "plain": "nothing"}
 

@@ -14,8 +14,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from trainables.recoveries.fair_tuning import FairTuning, TuningRun
-from trainables.recoveries.newest import newest_or_dense
-from trainables.stage import Context, Run
+from trainables.stage import Context, Run, newest_or_dense
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -12,8 +12,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from trainables.masks import MaskedNet
-from trainables.recoveries.newest import newest
-from trainables.stage import Context, Run, State
+from trainables.stage import Context, Run, State, newest
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from trainables.batches import loss_of
+from trainables.data.batches import loss_of
+from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet
-from trainables.phi import held_back_phi
-from trainables.recoveries.newest import newest_or_dense
-from trainables.stage import Context, State, derived_seed, finite
-from trainables.training import snapshot
+from trainables.stage import Context, State, derived_seed, finite, newest_or_dense, snapshot
 
 RESAMPLES = 50  # with few, the network with the luckiest draw wins among a hundred
 

@@ -16,13 +16,12 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from trainables.batches import Batch
-from trainables.flat_mask import LARGEST_LOGIT
-from trainables.learned_mask import LearnedMask
+from trainables.data.batches import Batch
+from trainables.learning.flat_mask import LARGEST_LOGIT
+from trainables.learning.learned_mask import LearnedMask
+from trainables.learning.training import MeanLoss
 from trainables.masks import MaskedNet
-from trainables.recoveries.newest import newest
-from trainables.stage import Context, Run, State, finite
-from trainables.training import MeanLoss
+from trainables.stage import Context, Run, State, finite, newest
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

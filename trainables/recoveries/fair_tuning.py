@@ -15,12 +15,11 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from trainables.batch_norm import batch_statistics
-from trainables.batches import Batch, recalibrate_batch_norm
-from trainables.fair_loss import FairLoss
+from trainables.data.batches import Batch, recalibrate_batch_norm
+from trainables.learning.fair_loss import FairLoss
+from trainables.learning.training import MaskedOptimizer, adam, batch_statistics, schedule_factor
 from trainables.masks import MaskedNet
-from trainables.stage import Context, Run, State, finite
-from trainables.training import MaskedOptimizer, adam, schedule_factor, snapshot
+from trainables.stage import Context, Run, State, finite, snapshot
 
 StepLoss = Callable[[Batch], Tensor]  # the loss () that a step goes down
 AfterStep = Callable[[float], None]  # called with the step's learning rate, gradients at hand

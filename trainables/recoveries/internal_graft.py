@@ -17,8 +17,7 @@ from torch import Tensor
 
 from trainables.masks import MaskedNet, Masks
 from trainables.recoveries.fair_tuning import FairTuning, TuningRun
-from trainables.recoveries.newest import newest
-from trainables.stage import Context, Run
+from trainables.stage import Context, Run, newest
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

@@ -17,8 +17,7 @@ from torch import nn
 
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.recoveries.fair_tuning import FairTuning, TuningRun
-from trainables.recoveries.newest import newest
-from trainables.stage import Context, Run
+from trainables.stage import Context, Run, newest
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

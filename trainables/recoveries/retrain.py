@@ -13,17 +13,15 @@ import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from trainables.masks import MaskedNet
-from trainables.recoveries.newest import newest
-from trainables.stage import Context, Run, State, finite
-from trainables.training import (
+from trainables.learning.training import (
     MaskedOptimizer,
     Schedule,
     adam,
     schedule_factor,
-    snapshot,
     train_epoch,
 )
+from trainables.masks import MaskedNet
+from trainables.stage import Context, Run, State, finite, newest, snapshot
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

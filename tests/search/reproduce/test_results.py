@@ -3,9 +3,8 @@
 import pytest
 
 from search.reproduce.figure import figure_png, value_of
+from search.reproduce.pages import markdown, page
 from search.reproduce.results import Tuning, paired, summary
-from search.reproduce.table_html import page
-from search.reproduce.table_markdown import markdown
 from search.reproduce.wording import facts, measured
 from tests.search.reproduce.made_results import entry, made_columns, made_results
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.cluster import connected
+from search.cluster.connect import connected
 from search.errors import UserError
-from search.journal import read_events
-from search.ledger import ledger_path
+from search.journal.journal import read_events
+from search.journal.ledger import ledger_path
 from search.reproduce import runner as running
 from search.reproduce.plan import Options, Plan
 from search.reproduce.reproduction import reproduce

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from search.errors import UserError
-from search.problem import method_spaces
+from search.problem.problem import method_spaces
 from search.reproduce.paper import paper_table
 from search.reproduce.plan import QUICK_EPOCHS, TUNING_SEED, Options, Plan
 from search.reproduce.tables import load_table, table_names

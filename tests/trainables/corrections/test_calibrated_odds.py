@@ -8,7 +8,7 @@ from trainables.corrections.calibrated_odds import (
     withheld,
 )
 from trainables.evaluation.counts import count
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 
 COSTS = ("fnr", "fpr", "weighted")
 

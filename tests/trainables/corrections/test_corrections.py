@@ -5,11 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from trainables.corrections import CORRECTIONS
+from trainables.corrections import CORRECTIONS, decision_from_dict
 from trainables.corrections.flips import Flips
-from trainables.corrections.kinds import decision_from_dict
 from trainables.evaluation.counts import count
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 
 GENERATOR = np.random.default_rng(0)
 GROUPS = np.arange(400) % 2

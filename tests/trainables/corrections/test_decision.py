@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.corrections import decision_from_dict
+from trainables.corrections.argmax import LargestScore
 from trainables.corrections.calibrated_odds import WithheldScores
-from trainables.corrections.common_threshold import CommonThreshold
 from trainables.corrections.equalized_odds import DerivedPredictor
-from trainables.corrections.kinds import decision_from_dict
-from trainables.corrections.largest_score import LargestScore
+from trainables.corrections.group_thresholds import ThresholdPerGroup
 from trainables.corrections.reject_option import RejectBand
-from trainables.corrections.threshold_per_group import ThresholdPerGroup
+from trainables.corrections.threshold import CommonThreshold
 from trainables.evaluation.counts import count, count_predictions
 
 EDGES = st.integers(0, 1000).flatmap(

@@ -6,7 +6,7 @@ from trainables.corrections.equalized_odds import EqualizedOdds, derived
 from trainables.corrections.threshold import Threshold
 from trainables.evaluation.counts import ScoreCounts, count
 from trainables.evaluation.measures import bias_of
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 
 UNIFORM = np.full((2, 2), 0.25)
 BALANCED = np.array([[1.0, -1.0], [1.0, -1.0]])  # costs of FPR and TPR

@@ -9,7 +9,7 @@ from trainables.corrections.group_thresholds import GroupThresholds, _Search
 from trainables.corrections.threshold import Threshold
 from trainables.evaluation.counts import ScoreCounts, count
 from trainables.evaluation.measures import bias_of
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 
 
 def uniform(n_groups):

@@ -3,7 +3,7 @@ import pytest
 
 from trainables.corrections.reject_option import RejectOption, grid
 from trainables.evaluation.counts import THRESHOLDS, count
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 
 UNIFORM = np.full((2, 2), 0.25)
 

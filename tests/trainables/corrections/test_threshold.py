@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from trainables.corrections.threshold import RESAMPLES, Threshold, resample
+from trainables.corrections.threshold import RESAMPLES, Threshold
 from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts, count, weighted
+from trainables.evaluation.intervals import resample
 from trainables.evaluation.measures import MEASURES
-from trainables.objective import Objective
+from trainables.evaluation.objective import Objective
 
 UNIFORM = np.full((2, 2), 0.25)
 

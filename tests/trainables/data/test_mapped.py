@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.trainables import made_data
-from trainables.batches import TrialData
+from trainables.data.batches import TrialData
 from trainables.data.mapped import PackedData
 
 

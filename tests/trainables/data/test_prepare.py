@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainables.data import digits
 from trainables.data.fair_data import Attribute, FairData
 from trainables.data.prepare import prepare
+from trainables.data.sets import digits
 
 PARTS = ["debias", "early_stop", "held_back", "test", "train", "tune"]
 

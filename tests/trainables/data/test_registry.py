@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from trainables.data.download import REMOTES
-from trainables.data.folder import data_folder
 from trainables.data.registry import DATASETS, load_named
+from trainables.data.sets.download import REMOTES
+from trainables.data.sets.folder import data_folder
 
 
 @pytest.mark.parametrize("name", DATASETS)

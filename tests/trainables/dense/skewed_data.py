@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tests.trainables.made_data import made_prepared
-from trainables.batches import TrialData
+from trainables.data.batches import TrialData
 
 
 def skewed_data(seed=3):

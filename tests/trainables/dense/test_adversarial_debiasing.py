@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from tests.trainables.dense.skewed_data import skewed_data
 from tests.trainables.made_data import made_context, made_data
-from tests.trainables.test_stages import made_net, run_to_end, start
-from trainables.batches import scores_of
+from tests.trainables.test_stage import made_net, run_to_end, start
+from trainables.data.batches import scores_of
 from trainables.dense.adversarial_debiasing import AdversarialDebiasing, debiased
 from trainables.dense.erm import Erm
-from trainables.dense.group_adversary import GroupAdversary, uncertainty
+from trainables.learning.adversaries import GroupAdversary, uncertainty
 
 
 def tensors(*values):

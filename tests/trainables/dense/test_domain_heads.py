@@ -6,11 +6,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.trainables.made_data import made_context, made_data
-from tests.trainables.test_stages import made_net, run_to_end, start
-from trainables.batches import logits_of
+from tests.trainables.test_stage import made_net, run_to_end, start
+from trainables.data.batches import logits_of
+from trainables.data.task import head_for
 from trainables.dense.domain_discriminative import DomainDiscriminative, pair_shares
 from trainables.dense.domain_independent import DomainIndependent
-from trainables.heads import head_for
 
 CLASSES = pytest.mark.parametrize("classes", [2, 3])
 

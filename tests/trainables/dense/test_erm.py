@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
-from tests.trainables.test_stages import run_to_end
-from trainables.batches import loss_of, scores_of
+from tests.trainables.test_stage import run_to_end
+from trainables.data.batches import loss_of, scores_of
 from trainables.dense.erm import Erm
 from trainables.dense.given import Given
 

@@ -8,9 +8,9 @@ from torch import nn
 
 from tests.trainables.dense.skewed_data import skewed_data
 from tests.trainables.made_data import made_context, made_data
-from tests.trainables.test_stages import advance, made_net, run_to_end, start
+from tests.trainables.test_stage import advance, made_net, run_to_end, start
 from trainables.dense.uniform_confusion import UniformConfusion, confusion
-from trainables.features import FeatureTap
+from trainables.models.last_layer import FeatureTap
 
 
 def test_confusion_is_the_mean_cross_entropy_of_the_uniform_distribution():

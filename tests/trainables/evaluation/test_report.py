@@ -5,8 +5,8 @@ import pytest
 
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.measures import MEASURES
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate
-from trainables.objective import Objective
 
 
 def table(fpr, tpr, rows):

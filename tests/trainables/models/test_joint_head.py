@@ -8,18 +8,18 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_prepared
-from tests.trainables.test_stages import made_net
-from trainables.candidates import CandidateStore
+from tests.trainables.test_stage import made_net
 from trainables.dense.domain_discriminative import DomainDiscriminative
-from trainables.features import last_linear
+from trainables.evaluation.objective import Objective
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.models.joint_head import JointHead, JointReadout, described, rebuilt
+from trainables.models.last_layer import last_linear
 from trainables.models.net_file import load_net, save_net
-from trainables.objective import Objective
-from trainables.pipeline import Pipeline
 from trainables.recoveries.adversarial import Adversarial
-from trainables.spec import Spec, StageSpec
-from trainables.world import World
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.pipeline import Pipeline
+from trainables.trial.spec import Spec, StageSpec
+from trainables.trial.workbench import World
 
 INPUTS = torch.linspace(-2, 2, 35).view(7, 5)
 DESCRIPTION = {"joint_head": "6", "classes": 2, "groups": 3, "over": "sum"}

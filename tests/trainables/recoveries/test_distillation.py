@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
-from trainables.batches import Batch
+from trainables.data.batches import Batch
+from trainables.evaluation.objective import Objective
 from trainables.masks import MaskedNet, Masks, prunable
-from trainables.objective import Objective
 from trainables.recoveries.distillation import Distillation
 from trainables.stage import derived_seed
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
-from trainables.fair_loss import FairLoss
+from trainables.learning.fair_loss import FairLoss
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.pruners.magnitude import Magnitude
 from trainables.recoveries.netaug import NetAug

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
+from trainables.evaluation.objective import Objective
+from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet, Masks, prunable
-from trainables.objective import Objective
-from trainables.phi import held_back_phi
 from trainables.recoveries import best_net
 from trainables.recoveries.layerwise import Layerwise
 from trainables.recoveries.random_perturbation import RandomPerturbation

@@ -1,0 +1,284 @@
+"""The figures of the report as interactive plotly figures."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from analysis.figures.hover import point_details
+from analysis.front_table import (
+    Front,
+    Point,
+    bias_extent,
+    chosen_point,
+    drawable,
+    known,
+    method_label,
+    reference_marks,
+)
+from analysis.palette import (
+    ALLOWED,
+    GRID,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    SPARSITY_SCALE,
+    TOLERANCE,
+    bias_words,
+    method_order,
+    number,
+    performance_words,
+)
+from analysis.words import chosen_label
+
+AXES = {"x": "bias", "y": "performance"}
+REFERENCE_MARKERS = ("x", "cross", "star", "diamond-tall")
+FONT = {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK}
+AXIS = {"gridcolor": GRID, "zeroline": False, "tickfont": {"color": MUTED}, "automargin": True}
+
+
+def interactive_front(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> go.Figure:
+    """The front with details of every point on hover; marks as in `plots.front_figure`."""
+    marks = reference_marks(front, references)
+    edge = bias_extent(front, marks)
+    figure = go.Figure()
+    figure.add_traces([*_links(front), *_test_values(front), *_points(front)])
+    figure.add_traces([*_legend(front), *_chosen_ring(front), *_reference_traces(marks, edge)])
+    objective = front["objective"]
+    base_layout(figure, height=520)
+    figure.update_xaxes(title=f"bias: {bias_words(objective)} (lower is fairer)", range=[0, edge])
+    figure.update_yaxes(title=performance_words(objective))
+    figure.update_layout(
+        coloraxis={
+            "colorscale": [list(stop) for stop in SPARSITY_SCALE],
+            "cmin": 0,
+            "cmax": 1,
+            "colorbar": {
+                "title": {"text": "sparsity", "side": "right"},
+                "thickness": 12,
+                "outlinewidth": 0,
+            },
+        }
+    )
+    _allowed_region(figure, objective)
+    return figure
+
+
+def base_layout(figure: go.Figure, height: int) -> None:
+    """The look that all figures of the report share."""
+    figure.update_layout(
+        template="none",
+        height=height,
+        font=FONT,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 64, "r": 16, "t": 16, "b": 56},
+        hoverlabel={"bgcolor": PAPER, "bordercolor": MUTED, "font": FONT, "align": "left"},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.01, "x": 0},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": INK},
+    )
+    figure.update_xaxes(**AXIS)
+    figure.update_yaxes(**AXIS)
+
+
+def _allowed_region(figure: go.Figure, objective: Mapping[str, Any]) -> None:
+    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+    figure.add_vrect(x0=0, x1=tolerance, fillcolor=ALLOWED, opacity=0.07, line_width=0)
+    _labelled_line(figure, tolerance, f"tolerance {tolerance:g}", TOLERANCE, side="right")
+    if 0 < margin < tolerance:
+        label = f"less margin {margin:g}"
+        _labelled_line(figure, tolerance - margin, label, ALLOWED, side="left", dash="dash")
+
+
+def _labelled_line(
+    figure: go.Figure, x: float, label: str, colour: str, *, side: str, dash: str = "solid"
+) -> None:
+    """A vertical line with its label on one side of it."""
+    figure.add_vline(
+        x=x,
+        line={"color": colour, "width": 1.2, "dash": dash},
+        annotation={"text": label, "font": {"color": colour, "size": 12}, "showarrow": False},
+        annotation_position=f"top {side}",
+    )
+
+
+def _points(front: Front) -> list[go.Scatter]:
+    """One trace per method and feasibility, so that the legend switches them."""
+    points = sorted(drawable(front), key=lambda point: bool(point["chosen"]))  # drawn on top
+    traces = []
+    for method, place in method_order(point["method"] for point in points).items():
+        for feasible in (True, False):
+            alike = [p for p in points if p["method"] == method and p["feasible"] == feasible]
+            if alike:
+                traces.append(_point_trace(front, alike, place, feasible=feasible))
+    return sorted(traces, key=lambda trace: trace.legendgroup == escape(points[-1]["method"]))
+
+
+def _legend(front: Front) -> list[go.Scatter]:
+    """Entries in one colour: plotly draws those of points coloured by sparsity in black."""
+    points = drawable(front)
+    entries = [
+        (escape(method_label(front, method)), escape(method), MARKERS[place % len(MARKERS)][1])
+        for method, place in method_order(point["method"] for point in points).items()
+    ]
+    if not all(point["feasible"] for point in points):
+        entries.append(("not feasible (hollow)", "", "circle-open"))
+    return [
+        go.Scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            name=name,
+            legendgroup=group,
+            marker={"symbol": symbol, "size": 10, "color": MUTED},
+        )
+        for name, group, symbol in entries
+    ]
+
+
+def _point_trace(
+    front: Front, points: Sequence[Point], place: int, *, feasible: bool
+) -> go.Scatter:
+    shape = MARKERS[place % len(MARKERS)][1]
+    return go.Scatter(
+        x=[point["tune"]["bias"] for point in points],
+        y=[point["tune"]["performance"] for point in points],
+        mode="markers",
+        showlegend=False,
+        legendgroup=escape(points[0]["method"]),
+        hovertext=[point_details(front, point) for point in points],
+        hoverinfo="text",
+        marker={
+            "symbol": shape if feasible else f"{shape}-open",
+            "size": 12,
+            "color": [point["tune"]["sparsity"] for point in points],
+            "coloraxis": "coloraxis",
+            "line": {"width": 1 if feasible else 2, "color": PAPER if feasible else None},
+        },
+    )
+
+
+def _links(front: Front) -> list[go.Scatter]:
+    """Thin lines from each point to its test value."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for point in _tested(front):
+        x += [point["tune"]["bias"], point["test"]["bias"], None]
+        y += [point["tune"]["performance"], point["test"]["performance"], None]
+    if not x:
+        return []
+    line = {"color": MUTED, "width": 1}
+    hidden = {"showlegend": False, "legendgroup": "test", "hoverinfo": "skip", "opacity": 0.5}
+    return [go.Scatter(x=x, y=y, mode="lines", line=line, **hidden)]
+
+
+def _test_values(front: Front) -> list[go.Scatter]:
+    """Small marks at the test values: the chosen one with its intervals, the others without, so
+    that the figure stays readable; all intervals are in the table and on hover."""
+    tested = _tested(front)
+    others = [point for point in tested if not point["chosen"]]
+    traces = []
+    if others:
+        traces.append(_test_trace(front, others, "value on test", MUTED))
+    for point in tested:
+        if point["chosen"]:
+            trace = _test_trace(front, [point], "chosen, on test", INK)
+            errors = {f"error_{axis}": _error(point, name) for axis, name in AXES.items()}
+            trace.update(showlegend=False, **errors)
+            traces.append(trace)
+    return traces
+
+
+def _test_trace(front: Front, points: Sequence[Point], name: str, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=[point["test"]["bias"] for point in points],
+        y=[point["test"]["performance"] for point in points],
+        mode="markers",
+        name=name,
+        legendgroup="test" if colour == MUTED else "chosen",
+        legendrank=1200 if colour == MUTED else 1150,
+        hovertext=[point_details(front, point) for point in points],
+        hoverinfo="text",
+        marker={"size": 5 if colour == MUTED else 7, "color": colour},
+    )
+
+
+def _error(point: Point, name: str) -> dict[str, Any]:
+    interval = point["test"].get(f"{name}_interval")
+    if interval is None or not all(known(end) for end in interval):
+        return {"visible": False}
+    value = point["test"][name]
+    return {
+        "type": "data",
+        "array": [max(interval[1] - value, 0.0)],
+        "arrayminus": [max(value - interval[0], 0.0)],
+        "color": INK,
+        "thickness": 1.3,
+        "width": 4,
+    }
+
+
+def _tested(front: Front) -> list[Point]:
+    numbers = ("performance", "bias")
+    return [
+        point
+        for point in drawable(front)
+        if point["test"] is not None and all(known(point["test"][key]) for key in numbers)
+    ]
+
+
+def _chosen_ring(front: Front) -> list[go.Scatter]:
+    point = chosen_point(front)
+    if point is None:
+        return []
+    return [
+        go.Scatter(
+            x=[point["tune"]["bias"]],
+            y=[point["tune"]["performance"]],
+            mode="markers",
+            name=escape(chosen_label(point)),
+            legendgroup="chosen",
+            legendrank=1100,
+            hoverinfo="skip",
+            marker={
+                "symbol": "circle-open",
+                "size": 22,
+                "color": INK,
+                "line": {"width": 2, "color": INK},
+            },
+        )
+    ]
+
+
+def _reference_traces(marks: Sequence[Mapping[str, Any]], edge: float) -> list[go.Scatter]:
+    return [
+        _reference(mark, shape, edge)
+        for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
+    ]
+
+
+def _reference(mark: Mapping[str, Any], shape: str, edge: float) -> go.Scatter:
+    """A reference mark; one beyond the edge is drawn at the edge with its value and an arrow."""
+    outside = mark["bias"] > edge
+    x = edge * 0.985 if outside else mark["bias"]
+    label = escape(mark["label"]) + (" (uses the group)" if mark["needs_group"] else "")
+    beyond = f"<br>bias {number(mark['bias'])} \N{RIGHTWARDS ARROW}" if outside else ""
+    details = (
+        f"<b>{label}</b><br>performance {number(mark['performance'])}<br>"
+        f"bias {number(mark['bias'])}<br>sparsity {number(mark['sparsity'])}"
+    )
+    return go.Scatter(
+        x=[x],
+        y=[mark["performance"]],
+        mode="markers+text",
+        name=label,
+        text=[f"{label}{beyond}  " if x > 0.6 * edge else f"  {label}{beyond}"],
+        textposition="middle left" if x > 0.6 * edge else "middle right",
+        textfont={"size": 12, "color": INK},
+        hovertext=[details],
+        hoverinfo="text",
+        showlegend=False,
+        marker={"symbol": shape, "size": 11, "color": INK},
+    )

@@ -1,0 +1,252 @@
+"""The front as a static figure (front.png)."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
+
+from analysis.figures.chosen_mark import mark_chosen, reach
+from analysis.front_table import (
+    Front,
+    bias_extent,
+    chosen_point,
+    drawable,
+    is_confirmed,
+    known,
+    method_label,
+    reference_marks,
+    why_not_drawn,
+)
+from analysis.palette import (
+    ALLOWED,
+    GRID,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    SPARSITY_SCALE,
+    TOLERANCE,
+    bias_words,
+    method_order,
+    number,
+    performance_words,
+)
+
+SPARSITY_COLOURS = LinearSegmentedColormap.from_list("sparsity", list(SPARSITY_SCALE))
+Side = Literal["left", "right"]
+REFERENCE_MARKERS = ("X", "P", "*", "d")
+
+
+def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> Figure:
+    """Bias against performance on tune, sparsity as colour, one marker per method.
+
+    Filled points are feasible, hollow ones are not. The chosen point is ringed. Once the front is
+    confirmed, each point is linked to its test values, the chosen one with its intervals.
+    `references` are drawn beside the dense net: {"label", "performance", "bias", "sparsity",
+    "needs_group"}. Where nothing can be drawn, the figure says why. The caller saves the figure;
+    200 dots per inch suit a README.
+    """
+    figure = Figure(figsize=(8.4, 5.2), layout="constrained", facecolor=PAPER)
+    axes = figure.add_subplot()
+    if (why := why_not_drawn(front, references)) is not None:
+        _only_words(axes, f"{front['name']}: {why}")
+        return figure
+    marks = reference_marks(front, references)
+    axes.set_xlim(0, bias_extent(front, marks))
+    _style(axes, front)
+    _allowed_region(axes, front["objective"])
+    if is_confirmed(front):
+        _test_values(axes, front)
+    _points(axes, front)
+    labels = _references(axes, marks)
+    _room_for_labels(axes)
+    _title(axes, front)
+    _legend(figure, front, marks)
+    _sparsity_bar(figure, axes)
+    figure.draw_without_rendering()  # settles the layout that the chosen label is placed in
+    mark_chosen(axes, front, labels)
+    return figure
+
+
+def _only_words(axes: Axes, words: str) -> None:
+    axes.set_axis_off()
+    look: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "fontsize": 11}
+    where = axes.transAxes
+    axes.text(0.5, 0.5, fill(words, 70), transform=where, parse_math=False, **look)
+
+
+def _style(axes: Axes, front: Front) -> None:
+    objective = front["objective"]
+    where = "" if is_confirmed(front) else " on tune"
+    axes.set_xlabel(f"bias{where}: {bias_words(objective)} (lower is fairer)", color=INK)
+    axes.set_ylabel(f"{performance_words(objective)}{where}", color=INK)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED, labelsize=9, length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GRID)
+
+
+def _allowed_region(axes: Axes, objective: Mapping[str, Any]) -> None:
+    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+    axes.axvspan(0, tolerance, color=ALLOWED, alpha=0.07, linewidth=0)
+    axes.axvline(tolerance, color=TOLERANCE, linewidth=1.2)
+    _line_label(axes, tolerance, f"tolerance {tolerance:g}", TOLERANCE, side="left")
+    if 0 < margin < tolerance:
+        axes.axvline(tolerance - margin, color=ALLOWED, linewidth=0.9, linestyle=(0, (4, 3)))
+        _line_label(axes, tolerance - margin, f"less margin {margin:g}", ALLOWED, side="right")
+
+
+def _line_label(axes: Axes, x: float, text: str, colour: str, *, side: Side) -> None:
+    """Writes `text` at the top of a vertical line; `side` is the edge that touches the line."""
+    axes.annotate(
+        text,
+        (x, 0.985),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(4 if side == "left" else -4, 0),
+        textcoords="offset points",
+        ha=side,
+        va="top",
+        color=colour,
+        fontsize=8.5,
+    )
+
+
+def _points(axes: Axes, front: Front) -> None:
+    points = drawable(front)
+    order = method_order(point["method"] for point in points)
+    for point in points:
+        colour = SPARSITY_COLOURS(float(point["tune"]["sparsity"]))
+        axes.plot(
+            point["tune"]["bias"],
+            point["tune"]["performance"],
+            marker=MARKERS[order[point["method"]] % len(MARKERS)][0],
+            markersize=7.5,
+            markerfacecolor=colour if point["feasible"] else PAPER,
+            markeredgecolor=PAPER if point["feasible"] else colour,
+            markeredgewidth=0.7 if point["feasible"] else 1.5,
+            linestyle="none",
+            clip_on=False,
+            zorder=4 if point["chosen"] else 3,
+        )
+
+
+def _test_values(axes: Axes, front: Front) -> None:
+    for point in drawable(front):
+        test = point["test"]
+        if test is None or not (known(test["bias"]) and known(test["performance"])):
+            continue
+        chosen = bool(point["chosen"])
+        colour, strength = (INK, 1.0) if chosen else (MUTED, 0.45)
+        axes.plot(
+            [point["tune"]["bias"], test["bias"]],
+            [point["tune"]["performance"], test["performance"]],
+            color=colour,
+            alpha=strength,
+            linewidth=1.1 if chosen else 0.8,
+            zorder=2,
+        )
+        axes.errorbar(
+            test["bias"],
+            test["performance"],
+            xerr=reach(test, "bias") if chosen else None,
+            yerr=reach(test, "performance") if chosen else None,
+            fmt="o",
+            markersize=4.5 if chosen else 3,
+            color=colour,
+            alpha=strength,
+            linewidth=1.1,
+            capsize=2.5,
+            zorder=2.5 if chosen else 2,
+        )
+
+
+def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> list[Annotation]:
+    """Draws the reference marks; returns their labels."""
+    edge = axes.get_xlim()[1]
+    labels = []
+    for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False):
+        outside = mark["bias"] > edge
+        x = edge * 0.985 if outside else mark["bias"]
+        note = " (uses the group)" if mark["needs_group"] else ""
+        value = f"\nbias {number(mark['bias'])} \N{RIGHTWARDS ARROW}" if outside else ""
+        axes.plot(x, mark["performance"], shape, color=INK, markersize=9, zorder=3)
+        left = x > 0.6 * edge
+        label = axes.annotate(
+            f"{mark['label']}{note}{value}",
+            (x, mark["performance"]),
+            xytext=(-9 if left else 9, 0),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            va="center",
+            color=INK,
+            fontsize=8.5,
+            parse_math=False,
+        )
+        labels.append(label)
+    return labels
+
+
+def _room_for_labels(axes: Axes) -> None:
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
+
+
+def _title(axes: Axes, front: Front) -> None:
+    points = len(front["points"])
+    if chosen_point(front) is None:
+        found = f"nothing feasible; the {points} closest candidates"
+    else:
+        found = f"{points} points, hypervolume {number(front['hypervolume'])}"
+    title = f"{front['name']}: {found}"
+    axes.set_title(
+        title, loc="left", color=INK, fontsize=11, fontweight="bold", pad=10, parse_math=False
+    )
+
+
+def _legend(figure: Figure, front: Front, marks: Sequence[Mapping[str, Any]]) -> None:
+    points = drawable(front)
+    handles = [
+        _handle(
+            method_label(front, method),
+            marker=MARKERS[place % len(MARKERS)][0],
+            markerfacecolor=MUTED,
+        )
+        for method, place in method_order(point["method"] for point in points).items()
+    ]
+    if not all(point["feasible"] for point in points):
+        handles.append(_handle("not feasible", marker="o", markerfacecolor=PAPER))
+    if is_confirmed(front):
+        handles.append(
+            _handle("its value on test", marker="o", markerfacecolor=MUTED, markersize=3.5)
+        )
+    if chosen_point(front) is not None:
+        ring = {"markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.5}
+        handles.append(_handle("chosen", marker="o", **ring))
+    handles += [
+        _handle(mark["label"], marker=shape, markerfacecolor=INK)
+        for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
+    ]
+    legend = figure.legend(
+        handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+
+
+def _handle(label: str, **style: Any) -> Line2D:
+    return Line2D([], [], linestyle="none", label=label, markeredgecolor=MUTED, **style)
+
+
+def _sparsity_bar(figure: Figure, axes: Axes) -> None:
+    scale = ScalarMappable(Normalize(0, 1), SPARSITY_COLOURS)
+    bar = figure.colorbar(scale, ax=axes, fraction=0.035, pad=0.02)
+    bar.set_label("sparsity (fraction removed)", color=INK, fontsize=9)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=MUTED, labelsize=8.5, length=0)

@@ -1,0 +1,49 @@
+"""What the interactive front says of a point under the mouse."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from analysis.front_table import Front, Point
+from analysis.palette import bias_words, number, performance_words
+from analysis.words import with_interval
+
+
+def point_details(front: Front, point: Point) -> str:
+    """Hover text: identity, objectives on tune and test, every measure, settings."""
+    objective = front["objective"]
+    lines = [f"<b>{escape(point['method'])}</b>  {escape(point['candidate'])}"]
+    lines.append(f"sparsity {number(point['tune']['sparsity'])}")
+    for split in ("tune", "test"):
+        if (values := point[split]) is not None:
+            lines.append(
+                f"{split}: {performance_words(objective)} {with_interval(values, 'performance')}, "
+                f"{escape(bias_words(objective))} {with_interval(values, 'bias')}"
+            )
+    if point["needs_group"]:
+        lines.append("needs the group at prediction time")
+    lines.append("<br><b>measures on tune</b>")
+    measures = [f"{escape(k)} {number(v)}" for k, v in point["tune"]["measures"].items()]
+    lines += [" · ".join(measures[i : i + 3]) for i in range(0, len(measures), 3)]
+    lines.append("<br><b>settings</b>")
+    lines += [escape(line) for line in settings_lines(point["settings"])]
+    return "<br>".join(lines)
+
+
+def settings_lines(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as short lines, four to a line, one block per stage."""
+    lines = []
+    for role, values in settings.items():
+        parts = (
+            [f"{key} {_plain(value)}" for key, value in values.items()]
+            if isinstance(values, Mapping)
+            else [_plain(values)]
+        )
+        for start in range(0, len(parts), 4):
+            lead = f"{role}: " if start == 0 else "   "
+            lines.append(lead + " · ".join(parts[start : start + 4]))
+    return lines
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,225 @@
+"""The report of a search: one HTML file that needs nothing else, not even a network."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any, NotRequired, TypedDict
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from analysis.figures.curves import curves_figure, hypervolume_figure
+from analysis.figures.front_html import interactive_front
+from analysis.front_table import Front, chosen_point, known, why_not_drawn
+from analysis.importance import importance_by_method, importance_figure
+from analysis.methods import candidates_of
+from analysis.price import price_figure, price_of_fairness, tolerances_around
+from analysis.report.seeds import seeds_table, spread_lines
+from analysis.report.tables import (
+    comparison_table,
+    facts_list,
+    failures_table,
+    methods_table,
+    points_table,
+    safe_json,
+    signed_pair,
+)
+from analysis.words import explanation, headline
+
+# Plotly can draw maps from tile servers; this keeps the file from ever asking a server anything.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
+
+
+class Box(TypedDict):
+    """Corners of the hypervolume's box: (performance, bias) or (performance, bias, sparsity)."""
+
+    reference: Sequence[float]
+    ideal: Sequence[float]
+
+
+class Facts(TypedDict, total=False):
+    """What the report says beside the front; further keys are shown as they are."""
+
+    data: str  # name of the data set
+    classes: Sequence[str]
+    groups: Sequence[str]  # names, unprivileged first
+    splits: Mapping[str, int]  # split -> rows
+    notes: Sequence[str]  # what was merged, left out or could not be balanced
+    smallest_tolerance: float  # that tune can certify
+    box: NotRequired[Box]  # None or absent: no hypervolume curve
+    opening: int | None  # how many times the test rows were opened, this one included
+    methods: Mapping[str, Mapping[str, str]]  # method -> {"summary": ...}
+    searched: Mapping[str, Any]  # objective of the search, where the front is judged by another
+
+
+def report_html(
+    front: Front,
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    references: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+) -> str:
+    """The whole report as one self-contained HTML text.
+
+    `front` is front.json, `trials` and `curves` are `trials_frame` and `reports_frame` of the
+    journal, `references` are the marks beside the dense net, `facts` is described by Facts.
+    """
+    name = escape(str(front["name"]))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{name} \N{MIDDLE DOT} fairfront</title><style>{_asset('report.css')}</style>"
+        f"</head><body><main>{_header(front, facts)}"
+        f"{_sections(front, trials, curves, references, facts)}</main>"
+        f"<script>{get_plotlyjs()}</script><script>{_asset('report.js')}</script>"
+        "</body></html>\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return files("analysis.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _header(front: Front, facts: Mapping[str, Any]) -> str:
+    sentences = "".join(
+        f"<li>{escape(sentence)}</li>" for sentence in explanation(front, facts.get("opening"))
+    )
+    return (
+        f'<header class="{_verdict(front)}"><p class="name">{escape(str(front["name"]))}</p>'
+        f"<h1>{escape(headline(front))}</h1><ul>{sentences}</ul></header>"
+    )
+
+
+def _verdict(front: Front) -> str:
+    """CSS class of the headline."""
+    point = chosen_point(front)
+    if point is None:
+        return "broken"
+    return {None: "open", True: "kept", False: "broken"}[point["kept_promise"]]
+
+
+def _sections(
+    front: Front,
+    trials: pd.DataFrame,
+    curves: pd.DataFrame,
+    references: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, Any],
+) -> str:
+    parts = [
+        _front_section(front, references),
+        _section("Points", POINTS_CAPTION + _aod_caption(front), points_table(front)),
+        _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
+        _section("Other seeds", _seeds_caption(front), seeds_table(front)),
+    ]
+    searched = {**front["objective"], **facts.get("searched", {})}
+    if not curves.empty:
+        point = chosen_point(front) or {}
+        figure = curves_figure(searched, trials, curves, point.get("trial"), point.get("epoch"))
+        parts.append(_section("Trials", CURVES_CAPTION, _figure("curves", figure)))
+    # The journal's biases are those of the search: no curve for a front judged by another.
+    if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
+        allowed = bool(front["objective"].get("group_at_prediction", False))
+        ends = box["reference"], box["ideal"]
+        figure = hypervolume_figure(trials, curves, *ends, group_allowed=allowed)
+        parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
+        parts += _afterwards(front, trials, curves, box)
+    parts += [
+        _section("Methods", "", methods_table(trials, curves, facts)),
+        _section("Failures", "", failures_table(trials)),
+        _section("Facts", "", facts_list(facts, front)),
+    ]
+    return "".join(parts)
+
+
+def _front_section(front: Front, references: Sequence[Mapping[str, Any]]) -> str:
+    """The figure of the front, or in its place why there is none."""
+    title = "Front" if chosen_point(front) is not None else "Closest candidates"
+    why = why_not_drawn(front, references)
+    if why is not None:
+        return _section("Front", "", f"<p>{escape(why)}</p>")
+    figure = interactive_front(front, references)
+    return _section(title, FRONT_CAPTION, _figure("front", figure))
+
+
+def _afterwards(front: Front, trials: pd.DataFrame, curves: pd.DataFrame, box: Box) -> list[str]:
+    """What the reports say beyond the front: the price of fairness, the settings that mattered."""
+    objective, parts = front["objective"], []
+    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+    allowed = bool(objective.get("group_at_prediction", False))
+    candidates = candidates_of(trials, curves, group_allowed=allowed)
+    if not candidates.empty:
+        price = price_of_fairness(candidates, tolerances_around(tolerance), margin / tolerance)
+        dense = (front.get("dense") or {}).get("tune") or {}
+        place = (dense["bias"], dense["performance"]) if known(dense.get("bias")) else None
+        figure = price_figure(price, objective, place)
+        parts.append(_section("Price of fairness", PRICE_CAPTION, _figure("price", figure)))
+    found = importance_by_method(trials, curves, **box, targets=["hypervolume"])
+    if not found.empty:
+        figure = importance_figure(found)
+        parts.append(
+            _section("Settings that mattered", IMPORTANCE_CAPTION, _figure("importance", figure))
+        )
+    return parts
+
+
+def _seeds_caption(front: Front) -> str:
+    return " ".join(escape(line) for line in spread_lines(front))
+
+
+def _section(title: str, caption: str, content: str) -> str:
+    if not content:
+        return ""
+    note = f'<p class="caption">{caption}</p>' if caption else ""
+    return f"<section><h2>{title}</h2>{note}{content}</section>"
+
+
+def _aod_caption(front: Front) -> str:
+    if not signed_pair(front):
+        return ""
+    return " AOD is signed and can vanish by cancellation; abs. AOD cannot."
+
+
+def _figure(name: str, figure: go.Figure) -> str:
+    source = figure.to_json()
+    return (
+        f'<div class="figure" id="{name}"></div>'
+        f'<script type="application/json" data-figure="{name}">{safe_json(source)}</script>'
+    )
+
+
+FRONT_CAPTION = (
+    "Each mark is a network: further left is fairer, higher performs better, colour is the "
+    "fraction of weights removed. Filled marks are feasible on tune, hollow ones are not; the "
+    "ring is the chosen one. Small dots, linked by a line, are values on test. Named crosses are "
+    "reference points. Hover for all measures and settings; double-click a method in the legend "
+    "to see it alone."
+)
+POINTS_CAPTION = (
+    "Click a column to sort. Intervals are 95 %; those on test hold for all points at once."
+)
+COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
+CURVES_CAPTION = (
+    "One line per trial, on tune, by the measures that the search used. Dotted: stages before the "
+    "last; circle: the next stage begins; cross: stopped or failed; ring: the chosen candidate. "
+    "Click a method to hide it, double-click to see it alone."
+)
+PRICE_CAPTION = (
+    "Best performance on tune of a candidate that could be chosen under another tolerance, the "
+    "margin in proportion, with the thresholds that the search fitted. After report --tolerance "
+    "they are fitted anew."
+)
+IMPORTANCE_CAPTION = (
+    "How far the settings of the best quarter of a method's trials, by the hypervolume that each "
+    "covers alone, are distributed otherwise than those of all (PED-ANOVA). Pale: no more than "
+    "chance would show. A method that covers nothing, or has too few trials, is not shown."
+)
+HYPERVOLUME_CAPTION = (
+    "Share of the box between the reference point (trivial performance, tolerance, nothing "
+    "removed) and the ideal that the feasible candidates cover, of those that could be chosen, "
+    "after each ended trial."
+)

@@ -1,0 +1,1 @@
+"""The command line: `fairfront` and what it prints."""

@@ -1,0 +1,73 @@
+"""A front as a table for the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from analysis.front_table import one_per_trial
+from search.front.build import Front
+
+ROWS = 30  # of a table that still fits a screen
+
+
+def front_table(front: Front) -> Table:
+    """The dense net and the front, with test columns once it is confirmed; 80 columns wide.
+
+    Of a trial with several points the chosen one is shown, or the one that performs best, and of
+    more than ROWS such trials an even choice along the sparsity. Candidates go by the beginning
+    of their names, which `export` takes too.
+    """
+    confirmed = any(point["test"] is not None for point in front["points"])
+    splits = ("tune", "test") if confirmed else ("tune",)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("", "candidate", "method"):
+        table.add_column(heading, no_wrap=True)
+    for split in splits:
+        table.add_column(f"perf.\non {split}", justify="right")
+        table.add_column(f"bias\non {split}", justify="right")
+    table.add_column("sparsity", justify="right")
+    for reference in front["references"]:
+        label = reference["label"].removeprefix("dense net, ")
+        place = ("dense net", "") if label == reference["label"] else ("", label)
+        mark = "g" if reference["needs_group"] else ""
+        table.add_row(mark, *place, *_cells(reference, splits), "0.000")
+    for point in shown_points(front):
+        cells = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
+        style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
+        table.add_row(_mark(point), point["candidate"][:8], point["method"], *cells, style=style)
+    return table
+
+
+def shown_points(front: Front) -> list[dict[str, Any]]:
+    """The table's points by rising sparsity: the chosen one, both ends and others between."""
+    points = sorted(one_per_trial(front), key=lambda point: point["tune"]["sparsity"])
+    if len(points) <= ROWS:
+        return points
+    even = {round(place * (len(points) - 1) / (ROWS - 1)) for place in range(ROWS)}
+    return [point for place, point in enumerate(points) if point["chosen"] or place in even]
+
+
+def legend(front: Front) -> str:
+    """What the columns and marks of the table mean, and what it leaves out."""
+    objective = front["objective"]
+    said = (
+        f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
+        "* chosen, x infeasible, g needs the group"
+    )
+    more = len(front["points"]) - len(shown_points(front))
+    return f"{said}; {more} further points: front.csv" if more else said
+
+
+def _cells(point: dict[str, Any], splits: tuple[str, ...]) -> list[str]:
+    return [
+        "-" if not point[split] or point[split][key] is None else f"{point[split][key]:.3f}"
+        for split in splits
+        for key in ("performance", "bias")
+    ]
+
+
+def _mark(point: dict[str, Any]) -> str:
+    mark = "*" if point["chosen"] else "" if point["feasible"] else "x"
+    return mark + ("g" if point["needs_group"] else "")

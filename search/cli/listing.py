@@ -1,0 +1,91 @@
+"""What can be named in an experiment: one line per registry entry."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from search.config.checks import Kind, registry
+from search.errors import UserError, unknown
+
+KINDS: dict[str, Kind] = {
+    "methods": "method",
+    "datasets": "data set",
+    "models": "model",
+    "measures": "measure",
+    "samplers": "sampler",
+    "schedulers": "scheduler",
+    "presets": "preset",
+}
+
+
+def rows(kind: Kind) -> list[tuple[str, str]]:
+    """(name, one line about it) for every entry of a registry, as registered."""
+    return [(name, about(kind, entry)) for name, entry in registry(kind).items()]
+
+
+def about(kind: Kind, entry: Any) -> str:
+    """One line: what the entry says of itself."""
+    match kind:
+        case "preset":
+            return _about_preset(entry)
+        case "method":
+            return f"{entry.summary} ({entry.source})"
+        case "data set":
+            return f"{entry.summary} ({entry.source})"
+        case "measure":
+            return f"{entry.definition} ({entry.source})"
+        case _:
+            return first_line(entry)
+
+
+def first_line(entry: Any) -> str:
+    """The first sentence of what the entry's docstring says."""
+    return (inspect.getdoc(entry) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _about_preset(text: str) -> str:
+    """The comment at its head, else its name and objective."""
+    comments = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        comments.append(line.removeprefix("#").strip())
+    trials = tomllib.loads(text)["search"]["trials"]
+    return f"{' '.join(comments)} {trials} trials.".strip()
+
+
+def list_entries(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="methods|datasets|models|measures|samplers|schedulers|presets|runs",
+            show_default=False,
+        ),
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="[FOLDER]", help="runs: those in this folder.")
+    ] = Path("runs"),
+) -> None:
+    """Shows the names that an experiment can use, each with its source; or a folder's runs."""
+    if what == "runs":
+        from search.runs.listing import run_lines
+
+        for line in run_lines(folder):
+            typer.echo(line)
+        return
+    if what not in KINDS:
+        raise UserError(unknown("list", what, [*KINDS, "runs"]))
+    _print_rows(rows(KINDS[what]))
+
+
+def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
+    listed = list(rows)
+    width = max(len(name) for name, _ in listed)
+    for name, about in listed:
+        typer.echo(f"{name:{width}}  {about}".rstrip())

@@ -1,0 +1,188 @@
+"""`fairfront audit` and `fairfront replay`: what has stopping trials cost, and what would it?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.cli.run import Folder, check_run
+from search.errors import UserError
+
+if TYPE_CHECKING:
+    from analysis.events import Event
+    from search.replay.measure import Result
+
+
+def audit(
+    folder: Folder,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="So many of the stopped trials; all unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the sample.")] = 0,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+) -> None:
+    """Runs stopped trials to their end: how many would have become feasible?"""
+    check_run(folder)
+    from search.cli.interrupt import Interruptible
+    from search.replay.audit import audit as run_to_the_end
+
+    with Interruptible() as interruption:
+
+        def listen(event: Event) -> None:
+            interruption.check()
+            if event["event"] == "trial_end":
+                typer.echo(f"{event['trial']} {event['status']}")
+
+        result = run_to_the_end(folder, sample=sample, seed=seed, address=address, on_event=listen)
+    _show(result)
+    typer.echo(f"Audit: {folder / 'audit.json'}")
+
+
+def _show(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None)
+    for column in ("stopped because", "audited", "in error", "95 % interval", "on the front"):
+        table.add_column(column)
+    rows = [*result["by_reason"], {**result, "reason": f"all, of {result['stopped']} stopped"}]
+    for row in rows:
+        low, high = row["interval"]
+        killed = f"{row['false_kills']}"
+        table.add_row(
+            row["reason"],
+            str(row["audited"]),
+            killed,
+            f"{low:.2f} - {high:.2f}",
+            str(row["on_front"]),
+        )
+    Console().print(table)
+    if result["missed"] is not None:
+        low, high = result["missed_interval"]
+        typer.echo(
+            f"Of all trials that would have become feasible, {result['scheduler']} stopped "
+            f"{result['missed']:.0%} [{low:.0%}, {high:.0%}]"
+        )
+    if result["not_repeated"]:
+        typer.echo(
+            f"Not repeated to the digit, as on GPUs or other machines: "
+            f"{', '.join(result['not_repeated'])}"
+        )
+
+
+app = typer.Typer(
+    help="Replays searches on recorded trials, to compare ways of stopping.", no_args_is_help=True
+)
+
+TABLES = Path(__file__).parents[1] / "replay" / "tables"
+
+
+@app.command()
+def record(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run with search.recording.")],
+    to: Annotated[Path, typer.Option(metavar="TABLE.npz", help="The table to write.")],
+) -> None:
+    """Turns a recording into a table."""
+    if not (folder / "journal.jsonl").is_file():
+        raise UserError(f"{folder}: holds no run (there is no journal.jsonl)")
+    if to.suffix != ".npz":
+        raise UserError(f"--to: must be a .npz file, got {to}")
+    from search.replay.record import record_table
+
+    table = record_table(folder)
+    table.save(to)
+    size = to.stat().st_size / 1e6
+    trials, reports = len(table.header.trials), int(table.reports.sum())
+    typer.echo(f"{to}: {trials} trials, {reports} reports, {size:.2f} MB")
+
+
+@app.command()
+def compare(
+    tables: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="TABLE...", help="Default: those that come with fairfront."),
+    ] = None,
+    schedulers: Annotated[
+        str, typer.Option(metavar="A,B", help="Default: all of `list schedulers`.")
+    ] = "",
+    samplers: Annotated[str, typer.Option(metavar="X,Y", help="Replayed samplers.")] = "random",
+    seeds: Annotated[int, typer.Option(help="Searches per arm.")] = 20,
+    workers: Annotated[int, typer.Option(help="Trials at once in each search.")] = 2,
+    share: Annotated[float, typer.Option(help="Of the recorded trials, per search.")] = 1.0,
+    error_rate: Annotated[float, typer.Option(help="search.error_rate")] = 0.05,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    tuned_on: Annotated[
+        str | None, typer.Option(metavar="TASK,TASK", help="Rules were tuned on these.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Also as .md or .json.")] = None,
+) -> None:
+    """Replays every scheduler with every sampler; shows what each saved and lost."""
+    if to is not None and to.suffix not in (".md", ".json"):
+        raise UserError(f"--to: must be a .md or .json file, got {to}")
+    from search.replay.arms import Plan, replay_all
+    from search.replay.measure import results_of
+    from search.replay.show import TUNED_ON, as_json, markdown
+    from search.schedulers import SCHEDULERS
+
+    plan = Plan(
+        tuple(tables or sorted(TABLES.glob("*.npz"))),
+        _names(schedulers) or tuple(SCHEDULERS),
+        _names(samplers),
+        seeds,
+        workers,
+        share,
+        error_rate,
+    )
+    tasks = TUNED_ON if tuned_on is None else _names(tuned_on)
+    with _Bar() as bar:
+        results = results_of(replay_all(plan, jobs=jobs, told=bar.advance))
+    _print(results, tasks)
+    if to is not None:
+        is_json = to.suffix == ".json"
+        to.write_text(as_json(plan, results) if is_json else markdown(plan, results, tasks))
+        typer.echo(f"Written: {to}")
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def _print(results: list[Result], tuned_on: tuple[str, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from search.replay.show import LEGEND, grids
+
+    console = Console()
+    for grid in grids(results, tuned_on):
+        shown = Table(title=grid.title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+        for name in grid.columns:
+            is_text = name in ("scheduler", "sampler")
+            shown.add_column(name, justify="left" if is_text else "right", no_wrap=is_text)
+        for row in grid.rows:
+            shown.add_row(*row)
+        console.print(shown)
+    typer.echo(LEGEND)
+
+
+class _Bar:
+    """How many searches are replayed, on a terminal; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.progress import Progress
+
+        self._progress = Progress(transient=True)
+        self._progress.disable = not self._progress.console.is_terminal
+        self._task = self._progress.add_task("replayed searches", total=None)
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def advance(self, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)

@@ -1,0 +1,230 @@
+"""The commands about one run: confirm, report, export, compare, gc; and what they share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from search.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from analysis.events import Event
+    from search.engine.experiment import RunResult
+    from search.front.build import Front
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Confirmed runs.")],
+    to: Annotated[
+        Path, typer.Option(metavar="NAME", help="Writes NAME.png, NAME.csv and NAME.json.")
+    ] = Path("compare"),
+) -> None:
+    """Draws the hypervolume over compute of confirmed runs, with bands over their seeds.
+
+    The runs must share what it is a hypervolume of: data, group, measures and tolerance.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from search.results.compare import compare as write
+
+    result = write(runs, to)
+    table = Table(box=None)
+    for column in ("run", "seed", "samples", "hypervolume on tune", "on test"):
+        table.add_column(column, overflow="fold")
+    for run in result["runs"]:
+        last = (f"{run['compute'][-1]:.3g}", f"{run['tune'][-1]:.3f}", f"{run['test'][-1]:.3f}")
+        table.add_row(run["label"], str(run["seed"]), *last)
+    Console().print(table)
+    if not result["differences"]:
+        typer.echo("No differences: they need kinds of runs that share two seeds or more.")
+    for row in result["differences"]:
+        typer.echo(
+            f"{row['label']} - {row['against']} at {row['share']:.0%} of the common compute, "
+            f"on test: {row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}], "
+            f"{row['seeds']} seeds"
+        )
+    typer.echo(f"Figure: {to.with_suffix('.png')}")
+
+
+JOURNAL = "journal.jsonl"
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
+
+
+def check_run(folder: Path) -> None:
+    """Raises UserError where the folder holds no run, and names the nearest one that does."""
+    if (folder / JOURNAL).is_file():
+        return
+    inside = sorted(path.parent.name for path in folder.glob(f"*/{JOURNAL}"))
+    if inside:
+        named = ", ".join(str(folder / name) for name in inside[:5])
+        more = f" and {len(inside) - 5} more" if len(inside) > 5 else ""
+        raise UserError(f"{folder}: holds several runs, name one: {named}{more}")
+    beside = folder.parent.glob(f"*/{JOURNAL}") if folder.parent.is_dir() else ()
+    runs = [path.parent.name for path in beside]
+    close = nearest(folder.name, runs)
+    hint = f"; did you mean {folder.parent / close}?" if close else ""
+    raise UserError(f"{folder}: holds no run (there is no {JOURNAL}){hint}")
+
+
+def show(front: Front) -> None:
+    """The front as a table, what its marks mean, what was chosen and how it fared."""
+    from rich.console import Console
+
+    from analysis.words import unbeaten_reference, verdict
+    from search.cli.front_table import front_table, legend
+
+    Console().print(front_table(front))
+    typer.echo(f"{legend(front)}\n{verdict(front)}")
+    if (said := unbeaten_reference(front)) is not None:
+        typer.echo(said)
+
+
+def show_outdated(folder: Path) -> None:
+    """A line where the run's front was confirmed before some of its trials ended."""
+    from search.runs.state import outdated
+
+    if (said := outdated(folder)) is not None:
+        typer.echo(said)
+
+
+def show_end(result: RunResult, left: int, *, recording: bool) -> None:
+    """The front of a search that has ended, `left` of its trials not run, and what comes next."""
+    show(result.front)
+    show_outdated(result.folder)
+    typer.echo(f"Run: {result.folder}")
+    chosen = next((point for point in result.front["points"] if point["chosen"]), None)
+    if left:
+        typer.echo(
+            f"{left} trials were not run: its time limit or budget was reached. "
+            f"fairfront resume {result.folder} runs them (with --budget for a larger one)"
+        )
+    if recording:
+        typer.echo(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
+    elif chosen is not None and chosen["test"] is None:
+        typer.echo(f"Next: fairfront confirm {result.folder}")
+    elif chosen is None:
+        typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
+
+
+def confirm(
+    folder: Folder,
+    seeds: Annotated[
+        int,
+        typer.Option(min=0, help="First train the chosen settings again with so many seeds."),
+    ] = 0,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+) -> None:
+    """Opens the test split once, for the front as it was chosen on tune."""
+    check_run(folder)
+    from analysis.report.seeds import spread_lines
+    from search.results.confirm import confirm as open_test
+    from search.runs.folder import RunFolder
+
+    if RunFolder(folder).confirmation() is not None:
+        typer.echo("Confirmed before: this is what was found then; test is not opened again.")
+    front = open_test(folder, seeds=seeds, address=address, listener=_tell)
+    show(front)
+    for line in spread_lines(front):
+        typer.echo(line)
+    show_outdated(folder)
+    if front.get("opening") is not None:
+        typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
+
+
+def _tell(event: Event) -> None:
+    if event["event"] == "trial_end":
+        reason = f" ({event['reason']})" if event["reason"] else ""
+        typer.echo(f"{event['trial']} {event['status']}{reason}")
+
+
+def gc(
+    folder: Folder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, remove nothing.")] = False,
+    keep: Annotated[
+        Literal["front", "any-tolerance"],
+        typer.Option(help="any-tolerance: also what the front of another one would hold."),
+    ] = "front",
+    keep_stopped: Annotated[
+        bool, typer.Option("--keep-stopped", help="Keep the checkpoints of stopped trials.")
+    ] = False,
+) -> None:
+    """Removes weights that are on no front, spent checkpoints and half-written files."""
+    check_run(folder)
+    from search.runs.garbage import garbage, remove, size_of
+    from search.units import human
+
+    with garbage(folder, keep=keep, keep_stopped=keep_stopped) as found:
+        kinds = {
+            "candidates": found.candidates,
+            "checkpoints": found.checkpoints,
+            "stages": found.stages,
+            "leftovers": found.leftovers,
+        }
+        for what, paths in kinds.items():
+            typer.echo(f"{what:11}  {len(paths):6}  {human(size_of(paths)):>9}")
+        freed = size_of(found.paths)
+        if not dry_run:
+            remove(found)
+    typer.echo(f"{'Would free' if dry_run else 'Freed'}: {human(freed)}")
+    if found.judged:
+        typer.echo(
+            f"{found.judged} of these candidates are off the front now but could be on that of "
+            f"another tolerance, measure or grouping, or were on earlier fronts (`compare`): "
+            f"their counts stay, their weights {'would be' if dry_run else 'are'} gone."
+        )
+
+
+def report(
+    folder: Folder,
+    tolerance: Annotated[float | None, typer.Option(help="Another tolerance.")] = None,
+    bias: Annotated[str | None, typer.Option(help="Another measure.")] = None,
+    group: Annotated[str | None, typer.Option(help="Other groups: race, sex*race.")] = None,
+) -> None:
+    """Writes the report again from the counts; nothing is retrained."""
+    check_run(folder)
+    _check_view(tolerance, bias, group)
+    from search.results.report import report as write
+
+    if (tolerance, bias, group) == (None, None, None):  # another view is built from all trials
+        show_outdated(folder)
+    typer.echo(f"Report: {write(folder, tolerance, bias, group, say=typer.echo)}")
+
+
+def export(
+    folder: Folder,
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="As in front.json.")],
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to.")] = None,
+) -> None:
+    """Writes one candidate's weights, correction and card for use elsewhere."""
+    check_run(folder)
+    from search.runs.export import card_of
+    from search.runs.export import export as write
+
+    target = write(folder, candidate, to)
+    kept = card_of(target)["kept_promise"]
+    said = {
+        None: "not confirmed on test yet",
+        True: "it kept the tolerance on test",
+        False: "it did NOT keep the tolerance on test",
+    }
+    typer.echo(f"Exported ({said[kept]}): {target}")
+
+
+def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:
+    from search.config.checks import check_bias, check_group
+
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise UserError(f"--tolerance: must lie in (0, 1), got {tolerance}")
+    for option, value, check in (
+        ("--bias", bias, check_bias),
+        ("--group", group, check_group),
+    ):
+        try:
+            if value is not None:
+                check(value)
+        except ValueError as error:
+            raise UserError(f"{option}: {error}") from error

@@ -1,0 +1,86 @@
+"""fairfront ui: MLflow's pages of one run, on this machine."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.cli.run import JOURNAL, Folder, check_run
+from search.errors import UserError
+
+
+def ui(
+    folder: Folder,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Default: 5000, or the next free one.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open a browser, too.")] = False,
+) -> None:
+    """Shows a run in MLflow's pages on 127.0.0.1, until Ctrl-C."""
+    check_run(folder)
+    from search.tracking.mirror import default_uri
+
+    uri = _uri(folder)
+    if uri is not None and not _is_database(uri):
+        typer.echo(f"{folder} is mirrored to the server {uri}")
+        typer.echo(f"Filter its runs by: tags.`fairfront.run_id` = '{_run_id(folder)}'")
+        if show and uri.startswith("http"):
+            typer.launch(uri)
+        return
+    _serve(folder, uri or default_uri(folder), port, show)
+
+
+def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
+    from search.cli.interrupt import Interruptible
+    from search.tracking.server import free_port, front_of, page_of, serving
+
+    chosen = free_port(port)
+    try:
+        with Interruptible() as interruption:
+            _bring_up_to_date(folder, store)
+            typer.echo("Starting MLflow ...", err=True)
+            with serving(store, chosen, (folder / "ui.log").resolve()) as address:
+                page = page_of(address, _run_id(folder))
+                typer.echo(f"The search:  {page}")
+                typer.echo(f"Its front:   {front_of(page)}")
+                typer.echo("Ctrl-C ends it.")
+                if show:
+                    typer.launch(page)
+                while True:
+                    time.sleep(0.5)
+                    interruption.check()
+    except KeyboardInterrupt:
+        typer.echo("\nEnded.", err=True)
+
+
+def _bring_up_to_date(folder: Path, store: str) -> None:
+    """What an interrupted mirror did not tell yet; that of a running search tells it itself."""
+    from search.tracking.mirror import is_mirrored, sync
+
+    if not is_mirrored(folder):
+        sync(folder, store)
+
+
+def _uri(folder: Path) -> str | None:
+    """Where the run is mirrored to, if not to its own folder; the rest of its config is not
+    needed, nor the user's files that it names."""
+    from search.config.sections import TrackingConfig
+
+    config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+    return TrackingConfig.model_validate(config.get("tracking", {})).uri
+
+
+def _is_database(uri: str) -> bool:
+    return not uri.startswith("http") and not uri.startswith("databricks")
+
+
+def _run_id(folder: Path) -> str:
+    from search.journal.journal import read_events
+
+    for event in read_events(folder / JOURNAL):
+        return str(event["run"])
+    raise UserError(f"{folder}: its search ended before it had begun; start it again")

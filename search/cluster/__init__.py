@@ -1,0 +1,1 @@
+"""The machines of a search: Ray reached, machines checked, code shipped."""

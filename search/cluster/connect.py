@@ -1,0 +1,174 @@
+"""Starts Ray on this machine or joins a cluster, and shuts down only what it started."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import ray
+import torch
+from ray._private import ray_constants
+from ray._private.services import canonicalize_bootstrap_address
+from ray.exceptions import RayError
+
+from search.cluster.shipping import code_for_workers
+from search.errors import UserError
+
+CONNECT_SECONDS = 10.0  # that a cluster's head may take to answer
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user turns it on
+    "RAY_AIR_NEW_OUTPUT": "0",  # its box of advice is not ours to print
+    "RAY_worker_niceness": "0",  # trials are the work; it is the mirror that is to step back
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal is the record of every report
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "100000",  # a search resumes from the journal, not from Tune
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C reaches us, and we say how to resume
+}
+
+
+@contextmanager
+def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
+    """Ray for the length of a `with` block; within another such block, the same Ray.
+
+    Without `address` a local Ray with `cpus` is started, its dashboard off; with `gpus` it offers
+    all of the machine's devices, else none. Raises UserError where a cluster cannot be joined.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with _own_sigterm():
+        if address is None:
+            _start(cpus, gpus)
+        else:
+            _join(address)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _start(cpus: int, gpus: bool) -> None:
+    """A Ray of our own that only this machine can reach, whatever else runs here."""
+    root = Path(__file__).resolve().parents[2]
+    known = os.environ.get("PYTHONPATH")
+    paths = [str(root), *([known] if known else [])]
+    with _loopback_only():
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            num_gpus=None if gpus else 0,  # None: Ray counts them
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}},
+        )
+    close_token_file()
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(
+            address=address,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            runtime_env=code_for_workers(),
+        )
+    except (ConnectionError, RuntimeError, RayError) as error:
+        # Ray's own chain of reasons: no head, another version, a missing or wrong token.
+        ray.shutdown()
+        said = str(error.__cause__ or error).strip().splitlines()[0]
+        raise UserError(
+            f"--address: cannot join the Ray cluster at {address!r}: {said}"
+        ) from error
+
+
+def cluster_address(address: str | None) -> str | None:
+    """`address`, or the RAY_ADDRESS of the environment, as `ray job submit` sets it.
+
+    Raises UserError for an address of another kind than Ray's "auto" and "host:port".
+    """
+    given = address or os.environ.get("RAY_ADDRESS") or None
+    if given is None or given == "auto":
+        return given
+    who = "--address" if address else "RAY_ADDRESS"
+    if given.startswith("ray://"):
+        raise UserError(
+            f"{who}: a search cannot be driven through Ray Client, got {given!r}; run it on a "
+            f"machine of the cluster, or hand it over with `ray job submit`"
+        )
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        raise UserError(f'{who}: must be "auto" or the host:port of a Ray head, got {given!r}')
+    return given
+
+
+def check_cluster(gpu: float, address: str | None) -> None:
+    """Raises UserError where trials would wait for ever: for devices that this machine lacks, or
+    for a cluster that does not answer. `address` is one of `cluster_address`."""
+    here = torch.cuda.device_count()
+    if address is None and gpu > here:
+        raise UserError(
+            f"[resources] gpu must be at most the {here} devices of this machine, got {gpu:g}; "
+            f"--address joins a cluster that has more"
+        )
+    if address is None:
+        return
+    known = canonicalize_bootstrap_address("auto") if address == "auto" else address
+    if known is None:
+        raise UserError("--address: no Ray cluster is found on this machine, got 'auto'")
+    host, _, port = known.rpartition(":")
+    try:
+        # Ray itself tries for many minutes to join one that has gone, or that is a local Ray of
+        # another process: those listen on loopback alone.
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UserError(
+            f"--address: no Ray cluster answers at {known!r} ({error.strerror or error})"
+        ) from error
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    """Ray's servers listen on every interface, and `_node_ip_address="127.0.0.1"` is turned into
+    the machine's address again; on loopback alone it works only as it does on a Mac, where
+    clusters are off. The constant was read when ray was imported, child processes read the
+    variable. Both are put back after the block: a cluster that is joined later needs them."""
+    name = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    variable, constant = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER
+    os.environ[name] = "0"
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = constant
+        if variable is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = variable
+
+
+def close_token_file() -> None:
+    """Lets nobody else read the token that Ray keeps for this user's clusters: it writes the file
+    for all to read, and whoever has the token may run anything."""
+    token = Path.home() / ".ray" / "auth_token"
+    if token.exists() and token.stat().st_mode & 0o077:
+        token.chmod(0o600)
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Ray answers SIGTERM by leaving at once, its core even with an abort; the handler that ends a
+    search in good order is put back after the block."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread() and handler is not None:
+        signal.signal(signal.SIGTERM, handler)

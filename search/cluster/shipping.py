@@ -1,0 +1,76 @@
+"""What travels to a cluster's machines: our own packages, and the user's code for the network."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import ray
+from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
+from torch import nn
+
+from trainables.user_code import OUR_PACKAGES
+
+INSTALLED = {"site-packages", "dist-packages"}  # folders that pip and distributions install to
+
+
+def code_for_workers() -> dict[str, Any]:
+    """Ray's runtime environment with our packages as they are here, and nothing beside them.
+
+    A working directory would take runs, data and whatever else lies around them along, or all
+    that is installed. A job that brings modules of its own is left alone: Ray refuses two.
+    """
+    job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}"))
+    if "py_modules" in (job.get("runtime_env") or {}):
+        return {}
+    root = Path(__file__).resolve().parents[2]
+    return {
+        "py_modules": [str(root / package) for package in OUR_PACKAGES],
+        "excludes": ["**/__pycache__", "**/*.npz"],  # tables to replay are of no use there
+    }
+
+
+def ship_by_value(net: nn.Module) -> list[str]:
+    """Makes Ray send the user's own code for `net` along with it, and returns its modules' names.
+
+    A class is pickled as a name to import, and workers do not have the modules that lie beside an
+    experiment file. Sent are the modules of the network's classes and what was loaded from the
+    same folders; what is installed everywhere, and our own packages, are not.
+    """
+    own = [module for module in map(_module_of, net.modules()) if module is not None]
+    folders = {_folder(module) for module in own}
+    shipped = [
+        module
+        for module in list(sys.modules.values())
+        if _folder(module) in folders and _is_users(module)  # few lie there: asked first
+    ]
+    for module in shipped:
+        ray.cloudpickle.register_pickle_by_value(module)
+    return sorted(module.__name__ for module in shipped)
+
+
+def _module_of(part: nn.Module) -> ModuleType | None:
+    module = sys.modules.get(type(part).__module__)
+    return module if module is not None and _is_users(module) else None
+
+
+def _folder(module: ModuleType) -> str:
+    return os.path.dirname(str(getattr(module, "__file__", None)))
+
+
+def _is_users(module: ModuleType) -> bool:
+    """From a file outside the environment and our packages; __main__ goes by value anyway."""
+    file = getattr(module, "__file__", None)
+    if file is None or module.__name__ == "__main__":
+        return False
+    if module.__name__.partition(".")[0] in OUR_PACKAGES:
+        return False
+    path = Path(file).resolve()
+    if INSTALLED & set(path.parts):  # in the user's own or an inherited environment as well
+        return False
+    places = {Path(place).resolve() for place in (sys.prefix, sys.base_prefix)}
+    return not any(place in path.parents for place in places)

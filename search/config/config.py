@@ -1,0 +1,195 @@
+"""The experiment file: TOML and `--set a.b=value`, read, typed and checked."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import tomli_w
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+
+from search.config.checks import check_spaces, presets, rule
+from search.config.sections import (
+    CorrectionConfig,
+    DataConfig,
+    DenseConfig,
+    ModelConfig,
+    Name,
+    ObjectiveConfig,
+    ResourcesConfig,
+    SearchConfig,
+    Section,
+    TrackingConfig,
+)
+from search.errors import UserError, nearest, unknown
+
+
+@dataclass(frozen=True)
+class Source:
+    """The values of an experiment before they are checked, and where each came from."""
+
+    where: str  # the file's path, or `preset NAME`
+    folder: Path  # where the user's own modules and files are looked up
+    values: dict[str, Any]
+    overridden: tuple[str, ...]  # dotted keys given by --set
+
+    def origin(self, key: str) -> str:
+        """What to name when `key`, or how the keys of that table fit together, is wrong."""
+        for one in self.overridden:
+            if f"{key}.".startswith(f"{one}.") or f"{one}.".startswith(f"{key}."):
+                return "--set"
+        return self.where
+
+
+def read(path_or_preset: str | Path, overrides: Sequence[str] = ()) -> Source:
+    """Raises UserError where there is no such file or preset, or it is not TOML."""
+    where, folder, text = _find(path_or_preset)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{where}: is not valid TOML: {error}") from error
+    keys = []
+    for override in overrides:
+        key, value = _parse_override(override)
+        _put(values, key, value)
+        keys.append(key)
+    return Source(where, folder, values, tuple(keys))
+
+
+def as_user_error(error: ValidationError, source: Source, model: type[BaseModel]) -> UserError:
+    """All that pydantic found, one line each, with the file, the key, the rule and the value."""
+    return UserError("\n".join(dict.fromkeys(_lines(error, source, model))))
+
+
+def _find(path_or_preset: str | Path) -> tuple[str, Path, str]:
+    path = Path(path_or_preset)
+    if path.is_file():
+        try:
+            return str(path), path.resolve().parent, path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: is not valid TOML: {error}") from error
+    known = presets()
+    name = str(path_or_preset)
+    if name in known:
+        return f"preset {name}", Path.cwd(), known[name]
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise UserError(f"{path}: there is no such file")
+    raise UserError(f"{unknown('preset', name, known)} (a file would end in .toml)")
+
+
+def _parse_override(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not all(key.split(".")):
+        raise UserError(f"--set: must read like objective.tolerance=0.1, got {text!r}")
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        return key, value.strip()  # a bare word is a string
+    return key, parsed["value"] if len(parsed) == 1 else value
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *tables, last = key.split(".")
+    inner = values
+    for name in tables:
+        inner = inner.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--set: {name} is no table, got {key}={value!r}")
+    inner[last] = value
+
+
+def _lines(error: ValidationError, source: Source, model: type[BaseModel]) -> Iterator[str]:
+    for one in error.errors(include_url=False):
+        path = [part for part in one["loc"] if isinstance(part, str) and part.isidentifier()]
+        key = ".".join(path)
+        origin = source.origin(key)
+        if one["type"] == "extra_forbidden":
+            yield f"{origin}: {_unknown_key(path, model)}"
+            continue
+        said = rule(one["msg"])
+        value = one["input"]
+        told = one["type"] == "missing" or " got " in said
+        told = told or (isinstance(value, str) and repr(value) in said)
+        given = "" if told or isinstance(value, Mapping | BaseModel) else f", got {value!r}"
+        named = f"{key}: " if key and not said.startswith(f"{key}.") else ""
+        yield f"{origin}: {named}{said}{given}"
+
+
+def _unknown_key(path: list[str], model: type[BaseModel]) -> str:
+    """An unknown key with what it was meant to be: one of another table, or the nearest."""
+    known = list(_keys(model))
+    *tables, last = path
+    key = ".".join(path)
+    elsewhere = [one for one in known if one.rpartition(".")[2] == last]
+    beside = [one for one in known if one.split(".")[:-1] == tables]
+    close = nearest(key, elsewhere) or nearest(key, beside) or next(iter(elsewhere), None)
+    return f"unknown key {key!r}; " + (
+        f"did you mean {close!r}?" if close else f"known: {', '.join(beside)}"
+    )
+
+
+def _keys(model: type[BaseModel], table: str = "") -> Iterator[str]:
+    """Every dotted key that the file may hold."""
+    for name, field in model.model_fields.items():
+        yield f"{table}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{table}{name}.")
+
+
+# method -> role -> setting, and role -> stage -> setting for all methods that have the stage
+Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+class Config(Section):
+    """One experiment, resolved and checked. `folder` is where the user's own files are found."""
+
+    name: Name
+    seed: Annotated[int, Field(ge=0)] = 0
+    folder: str | None = None
+    data: DataConfig
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    dense: DenseConfig = Field(default_factory=DenseConfig)
+    correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
+    objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
+    search: SearchConfig = Field(default_factory=SearchConfig)
+    space: Annotated[Spaces, AfterValidator(check_spaces)] = Field(default_factory=dict)
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
+    resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
+
+    @model_validator(mode="after")
+    def _fill_concurrent(self) -> Self:
+        """Written into the resolved value, so that the run's folder says what was done."""
+        if self.search.concurrent is None:
+            count = max(1, (os.cpu_count() or 1) // self.resources.cpu)
+            search = self.search.model_copy(update={"concurrent": count})
+            object.__setattr__(self, "search", search)  # frozen for everyone else
+        return self
+
+    @classmethod
+    def load(cls, path_or_preset: str | Path, overrides: Sequence[str] = ()) -> Config:
+        """The experiment in a file or preset, with `a.b=value` overrides on top.
+
+        Raises UserError naming the file, the key, the rule and the value of all that is wrong.
+        """
+        source = read(path_or_preset, overrides)
+        try:
+            config = cls.model_validate(source.values)
+        except ValidationError as error:
+            raise as_user_error(error, source, cls) from error
+        if config.folder is None and config.uses_own_files:
+            return config.model_copy(update={"folder": str(source.folder)})
+        return config
+
+    @property
+    def uses_own_files(self) -> bool:
+        """Whether modules or weights of the user are read."""
+        return any((self.data.load, self.model.build, self.model.weights))
+
+    def to_toml(self) -> str:
+        """The resolved file; reading it again gives an equal Config."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))

@@ -1,0 +1,269 @@
+"""The tables of an experiment file as typed, frozen values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from search.config.checks import (
+    check_bias,
+    check_group,
+    check_name,
+    check_performance,
+    check_settings,
+)
+from search.units import seconds
+from trainables.data.task import Precision
+
+SPLITS = ("train", "debias", "tune", "test")
+FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+Spec = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]  # module:function
+Args = Mapping[str, Any]
+
+
+UnitFloat = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataConfig(Section):
+    """[data]: a registered data set by name, or the user's own by `load = "module:function"`."""
+
+    name: Annotated[str, AfterValidator(lambda name: check_name("data set", name))] | None = None
+    load: Spec | None = None
+    args: Args = {}  # handed to the loader
+    group: Annotated[str, AfterValidator(check_group)]
+    label: str | None = None  # FRAME_OPTIONS are for a loader that returns a DataFrame
+    positive: str | int | float | bool | None = None
+    attributes: Names = ()
+    drop: Names = ()
+    missing: Literal["refuse", "impute"] = "refuse"
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    fractions: Mapping[str, float] | None = None  # of train, debias, tune and test; sum to 1
+    min_cell: Annotated[int, Field(ge=1)] = 20  # rows per group and label
+    small_cells: Literal["merge", "drop"] = "merge"
+
+    @field_validator("fractions")
+    @classmethod
+    def _splits_sum_to_one(cls, fractions: Mapping[str, float] | None) -> Any:
+        if fractions is None:
+            return None
+        if set(fractions) != set(SPLITS):
+            raise ValueError(f"must give {', '.join(SPLITS)}")
+        if min(fractions.values()) <= 0 or abs(sum(fractions.values()) - 1) > 1e-6:
+            raise ValueError("must all be positive and sum to 1")
+        return fractions
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.name is not None and self.load is not None:
+            raise ValueError("name and load exclude each other: give one of them")
+        if self.name is not None and self.frame_options:
+            raise ValueError(f"{', '.join(self.frame_options)} go with load, not with name")
+        return self
+
+    @property
+    def frame_options(self) -> dict[str, Any]:
+        """What was said about a DataFrame's columns; empty where nothing was."""
+        fields = type(self).model_fields
+        said = {name: getattr(self, name) for name in FRAME_OPTIONS}
+        return {name: value for name, value in said.items() if value != fields[name].default}
+
+
+class ModelConfig(Section):
+    """[model]: a registered network by name, or the user's own by `build = "module:function"`."""
+
+    name: Annotated[str, AfterValidator(lambda name: check_name("model", name))] | None = None
+    build: Spec | None = None
+    args: Args = {}  # handed to the builder
+    weights: str | None = (
+        None  # a .safetensors, .pt or .pth file, beside the TOML file or absolute
+    )
+    precision: Precision = "float32"  # that networks learn in; they are judged in float32
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_name(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and not {"name", "build"} & given.keys():
+            return {"name": "mlp", **given}
+        return given
+
+    @field_validator("weights")
+    @classmethod
+    def _known_format(cls, weights: str | None) -> str | None:
+        if weights is not None and not weights.endswith((".safetensors", ".pt", ".pth")):
+            raise ValueError("must be a .safetensors, .pt or .pth file")
+        return weights
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.name is not None and self.build is not None:
+            raise ValueError("name and build exclude each other: give one of them")
+        return self
+
+
+class NamedSettings(BaseModel):
+    """A registry entry by name, its settings beside it in the same table."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    name: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class DenseConfig(NamedSettings):
+    """[dense]: where the dense net comes from: erm or a fairer training, given, untrained."""
+
+    name: str = "erm"
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        check_settings("dense net", self.name, self.settings)
+        return self
+
+
+class CorrectionConfig(NamedSettings):
+    """[correction]: how scores become decisions; multi-class tasks always use argmax."""
+
+    name: str = "threshold"
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Self:
+        check_settings("correction", self.name, self.settings)
+        return self
+
+
+class ObjectiveConfig(Section):
+    """[objective]: what is maximised, what must stay below the tolerance."""
+
+    performance: Annotated[str, AfterValidator(check_performance)] = "balanced_accuracy"
+    bias: Annotated[str, AfterValidator(check_bias)] = "aod"
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    sparsity: bool = True  # a third objective
+    # Whether a network that needs the group at prediction time may be chosen. Such networks are
+    # shown in any case, and may be chosen where [correction] itself names what needs the group.
+    group_at_prediction: bool = False
+    # what samplers push, of performance, bias and sparsity; None: all of them. The tolerance must
+    # be kept in any case.
+    optimise: Names | None = None
+    # of the hypervolume: performance, bias, sparsity; None: trivial, tolerance, 0
+    reference: Annotated[tuple[UnitFloat, UnitFloat, UnitFloat], Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _objectives_are_judged(self) -> Self:
+        judged = ("performance", "bias", "sparsity")[: 2 + self.sparsity]
+        asked = judged if self.optimise is None else self.optimise
+        if not asked or len(set(asked)) < len(asked) or not set(asked) <= set(judged):
+            raise ValueError(
+                f"optimise must name some of {', '.join(judged)}, each once, got {list(asked)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _margin_leaves_room(self) -> Self:
+        if self.margin >= self.tolerance:
+            raise ValueError(
+                f"margin must be less than the tolerance of {self.tolerance}, got {self.margin}"
+            )
+        return self
+
+
+class SearchConfig(Section):
+    """[search]: which methods, how many trials, how they are proposed and stopped."""
+
+    methods: Annotated[
+        tuple[Annotated[str, AfterValidator(lambda name: check_name("method", name))], ...],
+        Field(strict=False),
+    ] = ("adv_ft", "prune_advft", "magnitude_retrain")
+    trials: Annotated[int, Field(ge=1)] = 60  # in all, shared evenly over the methods
+    sampler: Annotated[str, AfterValidator(lambda name: check_name("sampler", name))] = "tpe"
+    scheduler: Annotated[str, AfterValidator(lambda name: check_name("scheduler", name))] = (
+        "bias_tolerance"
+    )
+    # Share of the trials that would become feasible, yet may be stopped.
+    error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    concurrent: Annotated[int, Field(ge=1)] | None = None  # trials at once; None: CPUs // cpu
+    time_limit: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None  # seconds
+    # Seconds of GPUs, or of CPU cores where a trial has no GPU, over all sessions and trials.
+    budget: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None
+    # Pruners that learn choose their settings from so many sets, and methods share what each set
+    # leads to; None or 0: every trial has settings and a discovery of its own.
+    shared_pruners: Annotated[int, Field(ge=0)] | None = None
+    warm_start: Names = ()  # folders of earlier runs on the same task, to learn from
+    # Counts every candidate on the test split too: full-length trials for `fairfront replay`, to
+    # tell what stopping them would have saved and lost. Such a run has no honest front.
+    recording: bool = False
+
+    @model_validator(mode="after")
+    def _recordings_are_full_length(self) -> Self:
+        if self.recording and self.scheduler != "none":
+            raise ValueError(
+                f"scheduler must be none where recording is true, got {self.scheduler!r}"
+            )
+        return self
+
+    @field_validator("methods")
+    @classmethod
+    def _each_once(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        if not methods or len(set(methods)) < len(methods):
+            raise ValueError("must name at least one method, and each once")
+        return methods
+
+
+class TrackingConfig(Section):
+    """[tracking]: where MLflow keeps its copy; without `uri` a file in the run's folder."""
+
+    enabled: bool = True
+    uri: str | None = None  # of a server or a database
+
+    @field_validator("uri")
+    @classmethod
+    def _a_store_that_mlflow_takes(cls, uri: str | None) -> str | None:
+        """MLflow no longer writes to plain folders, and a copy of the uri stays in config.toml."""
+        if uri is None or uri == "databricks":
+            return uri
+        if not re.match(r"(https?|databricks|sqlite|(postgresql|mysql|mssql)(\+\w+)?)://", uri):
+            raise ValueError("must begin with http://, https://, sqlite:/// or another database's")
+        if re.match(r"https?://[^/]*:[^/]*@", uri):
+            raise ValueError(
+                "must not hold a password: set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD instead"
+            )
+        return uri
+
+
+class ResourcesConfig(Section):
+    """[resources]: what one trial occupies."""
+
+    cpu: Annotated[int, Field(ge=1)] = 1
+    gpu: Annotated[float, Field(ge=0)] = 0.0  # a fraction below 1 shares one device
+
+    @field_validator("gpu")
+    @classmethod
+    def _devices_are_not_cut_across(cls, gpu: float) -> float:
+        """Ray never spans devices with a fraction, so only 1/k and whole numbers are used up."""
+        whole = gpu if gpu >= 1 or gpu == 0 else 1 / gpu
+        if abs(whole - round(whole)) > 1e-2:
+            raise ValueError("must be a whole number or one over a whole number")
+        return gpu

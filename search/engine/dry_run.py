@@ -1,0 +1,74 @@
+"""Everything that a search would start from, shown without starting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from search.config.config import Config
+from search.engine.warm_start import earlier_runs
+from search.problem.problem import Problem, open_problem
+from search.problem.shared_pruners import pools_of
+from spaces.space import Value
+from trainables.data import Prepared
+
+
+def describe(config: Config) -> Iterator[str]:
+    """The lines of a dry run: resolved config, network, data and what is searched.
+
+    Opens the data and builds the network, so that all that can be wrong with them is found.
+    Raises UserError as the search itself would.
+    """
+    problem = open_problem(config)
+    net = problem.untrained()
+    earlier = earlier_runs(config.search.warm_start, problem)
+    yield config.to_toml().rstrip()
+    yield ""
+    weights = sum(parameter.numel() for parameter in net.parameters())
+    yield f"network: {type(net).__name__}, {weights} parameters"
+    yield from _data(problem.prepared, config)
+    yield from (f"note: {note}" for note in problem.notes())
+    yield from (f"note: {one.note()}" for one in earlier)
+    yield from _pools(problem)
+    for method, space in problem.spaces.items():
+        yield f"method {method}: {_share(problem, method)}"
+        first: dict[str, Value] = dict(*space.tried_first[:1])
+        for name, one in space.ranges.items():
+            yield f"  {name}: {one}" + (f", first {first[name]}" if name in first else "")
+        yield from (f"  {name}: {value} (fixed)" for name, value in space.fixed.items())
+
+
+def _data(prepared: Prepared, config: Config) -> Iterator[str]:
+    rows = ", ".join(f"{name} {len(part)}" for name, part in prepared.parts.items())
+    yield f"data: {prepared.name}; rows: {rows}"
+    yield f"cells on tune ({config.data.group} x label):"
+    tune = prepared.parts["tune"]
+    for group, name in enumerate(prepared.group_names):
+        counts = (
+            f"{label} {int(((tune.groups == group) & (tune.labels == index)).sum())}"
+            for index, label in enumerate(prepared.classes)
+        )
+        yield f"  {name}: {', '.join(counts)}"
+
+
+def _share(problem: Problem, method: str) -> str:
+    """How many trials it gets: methods take turns, and none has more than different settings."""
+    spaces = problem.spaces
+    if not spaces[method].ranges:
+        return "1 trial, nothing to search"
+    taken = dict.fromkeys(spaces, 0)
+    for _ in range(problem.config.search.trials):
+        left = [name for name, space in spaces.items() if taken[name] < space.size]
+        if left:
+            taken[min(left, key=taken.__getitem__)] += 1
+    return f"{taken[method]} trials"
+
+
+def _pools(problem: Problem) -> Iterator[str]:
+    for pool in pools_of(problem.spaces):
+        yield f"pool of {pool['stage']} for {', '.join(pool['methods'])}:"
+        for index, entry in enumerate(pool["entries"]):
+            yield f"  {index}: {', '.join(f'{name} {_short(one)}' for name, one in entry.items())}"
+
+
+def _short(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,284 @@
+"""The only place where all parts meet: Config -> Tuner -> trials -> front."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from ray import tune
+from torch import nn
+
+from search.cluster.connect import check_cluster, cluster_address, connected
+from search.cluster.nodes import trials_at_once
+from search.cluster.shipping import ship_by_value
+from search.config.config import Config
+from search.engine.progress import Limits, Status, spending
+from search.engine.scheduler import DEATHS, Forgiving, JournalingScheduler
+from search.engine.searcher import MethodSearcher
+from search.engine.study import MethodStudy, Target
+from search.engine.warm_start import earlier_runs
+from search.engine.workers import local_cpus, machines, supplies_of
+from search.errors import UserError
+from search.journal.journal import Journal, Listener, read_events
+from search.journal.ledger import record_opening
+from search.journal.record import Record
+from search.problem.dense_net import dense_report
+from search.problem.problem import Build, Problem, open_problem
+from search.problem.shared_pruners import with_pools
+from search.runs.folder import TUNE, RunFolder
+from search.samplers import Sampling
+from search.schedulers import SCHEDULERS, Policy
+from search.tracking import mirror as tracking
+from trainables.data import FairData
+from trainables.stage import derived_seed
+from trainables.trial.trainable import FairPruning
+from trainables.trial.workbench import World
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Where a search wrote, and what front.json holds."""
+
+    folder: Path
+    front: dict[str, Any]
+
+
+def run(
+    config: Config,
+    *,
+    out: Path | str | None = None,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    address: str | None = None,
+    on_event: Listener | None = None,
+) -> RunResult:
+    """Searches and writes the run folder `out` (default `runs/<name>-<time>`).
+
+    `data` and `model` stand for [data] and [model] when they are at hand as Python objects.
+    Raises UserError before anything is written where the input does not fit together.
+    """
+    folder = RunFolder(
+        Path(out) if out else Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    )
+    folder.refuse_existing()
+    address = cluster_address(address)
+    check_cluster(config.resources.gpu, address)
+    problem = open_problem(config, data, model)
+    start = problem.untrained()
+    earlier = earlier_runs(config.search.warm_start, problem)
+    if on_event is not None:
+        told = (one.note() for one in earlier)
+        for text in (*problem.notes(), *told, "dense net: trained now, or taken from the cache"):
+            on_event({"event": "note", "text": text})
+    with machines(config, address, folder) as train:
+        dense = problem.dense(start, train)
+        world = World.open(problem.prepared, dense, problem.objective, device="cpu")
+        report = dense_report(world)
+        problem = problem.with_reference(report["trivial_performance"])
+        folder.create(problem.config, dense, problem.prepared)
+        with Driver(folder, problem, dense, address, on_event) as driver:
+            driver.record.add(
+                "experiment",
+                run=uuid.uuid4().hex,
+                in_memory=data is not None,
+                model_in_memory=model is not None,
+                **problem.facts(),
+            )
+            for one in earlier:
+                driver.record.add("warm_start", **one.facts())
+            driver.record.add("dense", **report)
+            if config.search.recording:
+                facts = folder.facts()
+                record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
+            driver.search()
+            return RunResult(folder.path, folder.write_front())  # before the mirror is let go
+
+
+def resume(
+    path: Path | str,
+    *,
+    trials: int | None = None,
+    time_limit: float | None = None,
+    budget: float | None = None,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    address: str | None = None,
+    repair: bool = False,
+    on_event: Listener | None = None,
+) -> RunResult:
+    """Goes on with an interrupted search: finished trials stay, unfinished ones continue from
+    their checkpoints, the rest is run. A search that was complete stays as it is.
+
+    `repair` mends a damaged journal first. Raises UserError while another process writes the run.
+    """
+    folder = RunFolder(Path(path))
+    folder.open_again(repair=repair)
+    config = folder.config()
+    changes = {"trials": trials, "time_limit": time_limit, "budget": budget}
+    limits = {key: value for key, value in changes.items() if value is not None}
+    search = config.search.model_copy(update={"time_limit": None, **limits})
+    config = config.model_copy(update={"search": search})
+    address = cluster_address(address)
+    check_cluster(config.resources.gpu, address)
+    problem, dense = reopened(folder, config, data, model, "resume")
+    with (
+        machines(config, address, folder),
+        Driver(folder, problem, dense, address, on_event) as driver,
+    ):
+        driver.search()
+        return RunResult(folder.path, folder.write_front())  # before the mirror is let go
+
+
+def reopened(
+    folder: RunFolder,
+    config: Config,
+    data: FairData | pd.DataFrame | None,
+    model: nn.Module | Build | None,
+    who: str,
+) -> tuple[Problem, nn.Module]:
+    """The problem and the dense net of an earlier session, for `who` goes on with them.
+
+    Raises UserError where they have changed since, or are not at hand.
+    """
+    facts = folder.facts()
+    if facts["in_memory"] and data is None:
+        raise UserError(
+            f"{who}: {folder.path} was run on data handed over from Python; hand them again"
+        )
+    problem = open_problem(config, data, model)
+    if problem.prepared.hashes != facts["hashes"]:
+        raise UserError(
+            f"{who}: the data of {folder.path} have changed since the search was started"
+        )
+    problem = replace(problem, spaces=with_pools(problem.spaces, facts))
+    return problem, folder.dense(problem.untrained())
+
+
+def load_run(path: Path | str) -> dict[str, pd.DataFrame]:
+    """Frames of a run: "front", "trials" (one row each) and "reports" (one row per epoch)."""
+    return RunFolder(Path(path)).frames()
+
+
+class Driver:
+    """Journal, record, Ray and the MLflow mirror for the length of one search.
+
+    `trainable` is what Ray runs, given `supplies`; its results are those of FairPruning.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        problem: Problem,
+        dense: nn.Module,
+        address: str | None,
+        on_event: Listener | None,
+        trainable: type[tune.Trainable] = FairPruning,
+    ) -> None:
+        self._folder, self._problem, self._dense = folder, problem, dense
+        self._address, self._trainable = address, trainable
+        self._on_event = on_event
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Driver:
+        # Optuna announces every study and every told trial on stderr unless it is asked not to.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with ExitStack() as opening:
+            journal = Journal(self._folder.path)
+            opening.callback(journal.close)
+            self._status = Status(self._problem, self._on_event)
+            self.record = Record(journal, self._status.take)
+            for event in read_events(journal.path):
+                self.record.replay([event])
+                self._status.replay(event)
+            self._folder.drop_checkpoints_ahead(self.record.unfinished())
+            self._stack = opening.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    def search(self) -> None:
+        """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
+        config = self._problem.config
+        limits = Limits.of(config, self.record)
+        searcher = self._searcher(limits)
+        if config.tracking.enabled:
+            mirror = tracking.start_mirror(self._folder.path, config.tracking.uri)
+            self._stack.callback(tracking.finish_mirror, mirror, 600)
+        if searcher.left and not limits.reached:
+            self._status.expect(searcher.left)
+            self._tune(searcher, limits)
+            self._folder.tidy(self.record.trials.values())
+        charged, spent = self.record.compute
+        hours = spending(config, self.record.seconds)
+        self.record.add("search_end", left=searcher.left, charged=charged, spent=spent, **hours)
+
+    def _searcher(self, limits: Limits) -> MethodSearcher:
+        config, problem = self._problem.config, self._problem
+        asked = config.objective
+        target = Target(problem.objective.safe_bias, asked.sparsity, asked.optimise or ())
+        studies = {
+            method: MethodStudy(space, self._sampling(method), target)
+            for method, space in problem.spaces.items()
+        }
+        return MethodSearcher(
+            studies,
+            self.record,
+            trials=config.search.trials,
+            seed=config.seed,
+            correction=problem.correction,
+            limits=limits,
+        )
+
+    def _sampling(self, method: str) -> Sampling:
+        config = self._problem.config
+        seed = derived_seed(config.seed, "sampler", method)
+        per_method = max(1, config.search.trials // len(self._problem.spaces))
+        return Sampling(config.search.sampler, seed, per_method)
+
+    def _policy(self) -> Policy | None:
+        return SCHEDULERS[self._problem.config.search.scheduler](self._problem.stopping())
+
+    def _tune(self, searcher: MethodSearcher, limits: Limits) -> None:
+        config = self._problem.config
+        cpu, gpu = config.resources.cpu, config.resources.gpu
+        ship_by_value(self._dense)
+        with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0):
+            concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
+            supplies = supplies_of(self._problem, self._dense, self._folder.path)
+            forgiving = Forgiving(self.record)
+            scheduler = JournalingScheduler(self.record, self._policy(), limits, forgiving)
+            trainable = tune.with_resources(
+                tune.with_parameters(self._trainable, supplies=supplies),
+                {"cpu": cpu, "gpu": gpu},
+            )
+            tuner = tune.Tuner(
+                trainable,
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=scheduler,
+                    num_samples=searcher.left,
+                    max_concurrent_trials=concurrent,
+                    reuse_actors=True,
+                ),
+                run_config=tune.RunConfig(
+                    name="tune",
+                    storage_path=str(self._folder.path.resolve() / TUNE),
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                    failure_config=tune.FailureConfig(max_failures=DEATHS),
+                    verbose=0,
+                ),
+            )
+            try:
+                tuner.fit()
+            except tune.TuneError as error:  # so Ray wraps whatever a scheduler raises
+                if scheduler.unfit is None:
+                    raise
+                again = f"fairfront resume {self._folder.path}"
+                raise UserError(f"{scheduler.unfit}; `{again}` goes on then") from error

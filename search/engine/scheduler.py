@@ -1,0 +1,128 @@
+"""The Ray scheduler that every search uses: writes each report down, then asks the policy.
+
+It also counts how often a trial lost its worker since its last report.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import ray
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from search.engine.progress import Limits
+from search.errors import UserError
+from search.journal.record import Record, Status, TrialRecord
+from search.schedulers.policy import Policy
+
+DEATHS = 2  # of its worker that a trial is forgiven between one new report and the next
+
+
+class Forgiving:
+    """Moves each trial's `max_failures` on with its reports.
+
+    Ray counts the deaths of a trial's worker over its whole length and fails it at a number, but
+    on machines that come and go a long trial may lose its worker any number of times and still
+    get on. What must end is a trial that kills its worker each time at the same place. The death
+    of a whole machine is not held against a trial at all: others died with it. (Ray itself
+    forgives only machines whose end the cluster was told of.)
+
+    The scheduler tells it of reports and deaths: for any callback of ours, Ray would import
+    MLflow into the driver, to count callbacks by their kinds.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._epochs: dict[str, int] = {}  # trial -> its epochs on record
+        self._lost: dict[str, int] = {}  # trial -> the machines lost that it was forgiven
+        self._lost_before = lost_machines()
+
+    def reported(self, trial: Any) -> None:
+        """Takes Ray's `trial` as having reported once more, perhaps nothing new."""
+        name = trial.config["trial"]
+        epoch = self._record.trials[name].epoch
+        if epoch > self._epochs.get(name, 0):  # not one that is repeated after a death
+            self._epochs[name] = epoch
+            trial.max_failures = trial.num_failures + DEATHS
+
+    def died(self, trial: Any) -> None:
+        """Takes Ray's `trial` as having lost its worker."""
+        name, lost = trial.config["trial"], lost_machines()
+        trial.max_failures += lost - self._lost.get(name, self._lost_before)
+        self._lost[name] = lost
+
+
+def lost_machines() -> int:
+    """How many machines have left the cluster that this process is connected to."""
+    return sum(not node["Alive"] for node in ray.nodes())
+
+
+CONTINUE, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
+
+
+class JournalingScheduler(FIFOScheduler):
+    """Ray calls the scheduler first of all with a result, so the journal is written here.
+
+    Its state is the record, which a resumed search rebuilds from the journal, and the policy,
+    which is shown what is on record.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        policy: Policy | None,
+        limits: Limits | None = None,
+        forgiving: Forgiving | None = None,
+    ) -> None:
+        super().__init__()
+        self._record = record
+        self._policy = policy
+        self._limits = limits
+        self._forgiving = forgiving
+        self.unfit: str | None = None  # why the search had to be given up
+        for trial in record.trials.values():
+            self._show(trial)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles what its Tuner holds, but no search is ever resumed from that."""
+        return {}
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        report = json.loads(result["report"])
+        known = self._record.trials[report["trial"]]
+        if "unfit" in report:  # a machine's fault: on record the trial stays unfinished
+            self.unfit = report["unfit"]
+            raise UserError(self.unfit)
+        if "failure" in report:
+            return self._end(known, "failed", report["failure"])
+        if "waiting" in report:
+            return self._going_on()
+        self._record.report(report)
+        if self._forgiving is not None:
+            self._forgiving.reported(trial)
+        self._show(known)
+        if report["last"]:
+            return self._end(known, "finished")
+        verdict = None if self._policy is None else self._policy.decide(known)
+        if verdict is not None:
+            return self._end(known, verdict.status, verdict.reason)
+        return self._going_on()
+
+    def _going_on(self) -> str:
+        """At a limit a trial is left unfinished, not ended: `resume` goes on with it."""
+        return STOP if self._limits is not None and self._limits.reached else CONTINUE
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Its worker died: that is no end, see searchers.py."""
+        if self._forgiving is not None:
+            self._forgiving.died(trial)
+
+    def _end(self, trial: TrialRecord, status: Status, reason: str | None = None) -> str:
+        self._record.end(trial.trial, status, reason)
+        self._show(trial)
+        return STOP
+
+    def _show(self, trial: TrialRecord) -> None:
+        if self._policy is not None:
+            self._policy.saw(trial)

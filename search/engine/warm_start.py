@@ -1,0 +1,142 @@
+"""Warm start: what trials of earlier searches on the same task teach the studies of a new one.
+
+The earlier trials are no trials of this search: they do not count and enter no front. What is
+learned from them is written into the journal: a resumed search needs their folders no more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.events import Event
+from search.config.config import Config
+from search.engine.study import telling_report
+from search.errors import UserError
+from search.journal.journal import read_events
+from search.journal.record import Record, TrialRecord
+from search.problem.problem import Problem
+from search.runs.folder import RunFolder
+from spaces.space import Space
+from trainables.evaluation.objective import Objective
+
+_TOLD = ("performance", "bias", "sparsity", "feasible", "beats_trivial")
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What one earlier run has to tell."""
+
+    folder: str
+    run: str  # its id
+    trials: tuple[dict[str, Any], ...]  # trial, method, status, spec, report
+    left_out: Mapping[str, int]  # why -> how many trials
+
+    def facts(self) -> dict[str, Any]:
+        """The `warm_start` event."""
+        left_out = dict(self.left_out)
+        return {
+            "folder": self.folder,
+            "run": self.run,
+            "trials": list(self.trials),
+            "left_out": left_out,
+        }
+
+    def note(self) -> str:
+        """What the user is told."""
+        missing = "; ".join(f"{count} {why}" for why, count in self.left_out.items())
+        said = f"warm start: {len(self.trials)} trials of {self.folder} are learned from"
+        return f"{said}; left out: {missing}" if missing else said
+
+
+def earlier_runs(folders: Sequence[str], problem: Problem) -> list[Earlier]:
+    """What the runs in `folders` have to tell, judged by this search's tolerance.
+
+    Raises UserError where one holds no run, or was on other data, for another measure or group,
+    with another correction or network: such trials say nothing about this search.
+    """
+    found = [_earlier(folder, problem) for folder in folders]
+    for one, count in Counter(earlier.run for earlier in found).items():
+        if count > 1:
+            twice = ", ".join(earlier.folder for earlier in found if earlier.run == one)
+            raise UserError(f"warm start: each run must be named once, got {twice}")
+    return found
+
+
+def _earlier(name: str, problem: Problem) -> Earlier:
+    folder = RunFolder(Path(name))
+    try:
+        facts, config = folder.facts(), folder.config()
+    except UserError as error:
+        raise UserError(f"warm start: {error}") from error
+    for what, then, now in _compared(facts, config, problem):
+        if then != now:
+            raise UserError(f"warm start: {name} must have the same {what}, got {then}, not {now}")
+    record = Record()
+    record.replay(read_events(folder.journal))
+    trials, left_out = [], Counter[str]()
+    for trial in record.trials.values():
+        why = _useless(trial, problem.spaces)
+        if why is None:
+            trials.append(_told(trial, problem.objective))
+        else:
+            left_out[why] += 1
+    return Earlier(name, facts["run"], tuple(trials), left_out)
+
+
+def _compared(facts: Event, config: Config, problem: Problem) -> Iterable[tuple[str, Any, Any]]:
+    """(what, then, now) of all that must be equal for trials to say something here."""
+    now = problem.config
+    yield "data set", facts["data"], problem.prepared.name
+    yield "grouping", facts["group"], now.data.group
+    yield "rows in its splits", _short(facts["hashes"]), _short(dict(problem.prepared.hashes))
+    for measure in ("performance", "bias"):
+        asked = getattr(problem.objective, measure)
+        yield f"measure of {measure}", facts["objective"][measure], asked
+    yield "correction", facts["correction"], problem.correction
+    if not facts["model_in_memory"] and problem.model is None:
+        yield "[model]", config.model.model_dump(), now.model.model_dump()
+    yield "[dense]", config.dense.model_dump(), now.dense.model_dump()
+
+
+def _short(hashes: Mapping[str, str]) -> dict[str, str]:
+    return {name: one[:8] for name, one in hashes.items()}
+
+
+def _useless(trial: TrialRecord, spaces: Mapping[str, Space]) -> str | None:
+    """Why a trial teaches nothing here, or None."""
+    if trial.method not in spaces:
+        return "of methods that are not searched"
+    if not spaces[trial.method].ranges:
+        return "of methods with nothing to search"
+    if trial.status == "running" or telling_report(trial) is None:
+        return "failed or unfinished"
+    inside = spaces[trial.method].holds(trial.spec["settings"])
+    return None if inside else "with settings outside the ranges"
+
+
+def _told(trial: TrialRecord, objective: Objective) -> dict[str, Any]:
+    judged = [{**report, "feasible": _feasible(report, objective)} for report in trial.reports]
+    again = TrialRecord(trial.trial, trial.method, trial.spec, list(judged), trial.status)
+    report = telling_report(again)
+    if report is None:
+        raise ValueError(f"warm start: {trial.trial} has no report to learn from")
+    return {
+        "trial": trial.trial,
+        "method": trial.method,
+        "status": trial.status,
+        "spec": {"settings": trial.spec["settings"]},
+        "report": {**{key: report[key] for key in _TOLD}, "candidate": None, "dropped": []},
+    }
+
+
+def _feasible(report: Mapping[str, Any], objective: Objective) -> bool:
+    """As a trial of this search would be called: the tolerance may be another one now."""
+    if report["bias"] is None:
+        return False
+    upper = report["bias_upper"]
+    sure = upper is not None and upper < objective.tolerance
+    return bool(report["bias"] < objective.safe_bias or sure)

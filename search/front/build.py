@@ -1,0 +1,216 @@
+"""From the journal to the front: candidates judged by their counts, nothing is retrained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from analysis.events import Event
+from search.front.notes import bias_undefined, left_out, without_group
+from search.front.selection import needs_group, select
+from search.front.view import View
+from trainables.corrections import CORRECTIONS, decision_from_dict
+from trainables.corrections.argmax import Argmax
+from trainables.corrections.decision import Correction, Decision
+from trainables.corrections.group_thresholds import GroupThresholds
+from trainables.corrections.threshold import Threshold
+from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
+from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import evaluate
+from trainables.evaluation.trivial import trivial_performance
+
+Front = dict[str, Any]  # what front.json holds
+
+
+def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
+    """front.json of a run as `view` sees it; `facts` is its `experiment` event."""
+    dense, kept = None, _Kept()
+    for event in events:
+        if event["event"] == "dense":
+            dense = event
+        else:
+            kept.take(event)
+    if dense is None:
+        raise ValueError("front: the journal has no dense net yet")
+    references = _references(dense, facts, view)
+    tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
+    trivial = trivial_performance(view.objective.performance, tune)
+    # A report says what its counts say as the search saw them: no need to count thousands again.
+    as_searched = not view.changed and view.objective == Objective(**facts["objective"])
+    reports, rows, undefined = [], [], []
+    for report in kept.reports():
+        start = kept.specs[report["trial"]]
+        try:
+            rows.append(_row(start, report, None if as_searched else view))
+            reports.append(report)
+        except NotDefined as error:
+            undefined.append((start["method"], str(error)))
+    starts = [kept.specs[report["trial"]] for report in reports]
+    reference = view.reference or (trivial, view.objective.tolerance, 0.0)
+    found = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+    points = [_point(starts[i], reports[i], view) for i in found.places]
+    if found.chosen is not None:
+        points[found.places.index(found.chosen)]["chosen"] = True
+    return {
+        "name": facts["name"],
+        "objective": {
+            "performance": view.objective.performance,
+            "bias": view.objective.bias,
+            "tolerance": view.objective.tolerance,
+            "margin": view.objective.margin,
+            "sparsity": view.sparsity,
+            "group": view.group,
+            "groups": list(view.group_names),
+            "reference": list(reference),
+            "group_at_prediction": view.group_allowed,
+        },
+        "hypervolume": found.volume,
+        "hypervolume_with_group": found.volume_with_group,  # of points not to be chosen as well
+        "opening": None,
+        "changed": view.changed,
+        "candidates": len(reports),
+        "group_notes": list(view.notes),
+        "left_out": left_out(undefined),
+        "bias_undefined": bias_undefined(rows, tune, view.group_names, facts["classes"]),
+        "without_group": without_group(rows, reports, kept.specs),
+        "dense": {"tune": references[0]["tune"], "test": None},
+        "references": references,
+        "points": points,
+    }
+
+
+class _Kept:
+    """The reports that stand for candidates, gathered while the journal is read."""
+
+    def __init__(self) -> None:
+        self.specs: dict[str, dict[str, Any]] = {}
+        self._reports: dict[str, dict[str, Event]] = {}  # trial -> candidate -> report
+
+    def take(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "trial_start":
+            self.specs[event["trial"]] = event
+            self._reports[event["trial"]] = {}
+        elif kind == "report":
+            of_trial = self._reports[event["trial"]]
+            for name in event["dropped"]:
+                of_trial.pop(name, None)
+            if event["candidate"]:
+                of_trial[event["candidate"]] = event
+        elif kind == "trial_end" and event["status"] in ("stopped", "failed"):
+            self._reports[event["trial"]] = {}  # a stopped trial never enters a front
+
+    def reports(self) -> list[Event]:
+        return [report for of_trial in self._reports.values() for report in of_trial.values()]
+
+
+class NotDefined(ValueError):
+    """A correction cannot be fitted for the groups that are looked at."""
+
+
+def _fitted(report: Event, view: View, correction: Correction, seed: int) -> Decision:
+    """The correction fitted on debias' held-back part. Raises NotDefined where it cannot be."""
+    held_back = counts_from_dict(report["counts"]["held_back"]).regroup(view.crossing_to_group)
+    try:
+        return correction.fit(held_back, view.objective, view.priors, seed)
+    except ValueError as error:
+        raise NotDefined(str(error)) from error
+
+
+def values_of(
+    counts: Counts | ScoreCounts,
+    decision: Decision,
+    view: View,
+    *,
+    sparsity: float,
+    level: float = 0.95,
+) -> dict[str, Any]:
+    """Performance, bias, their intervals and every measure of counts at the finest crossing."""
+    decided = decision.decide_by_group(counts, view.crossing_to_group)
+    return {**evaluate(decided, view.objective, level=level), "sparsity": sparsity}
+
+
+def _tune_values(report: Event, decision: Decision, view: View) -> dict[str, Any]:
+    counts = counts_from_dict(report["counts"]["tune"])
+    return values_of(counts, decision, view, sparsity=report["sparsity"])
+
+
+def _correction(spec: Mapping[str, Any]) -> Correction:
+    """A trial's own, which its method may bring along."""
+    settings = dict(spec["correction"])
+    return CORRECTIONS[settings.pop("name")](**settings)
+
+
+def decisions_of_references(dense: Event, facts: Event, view: View) -> dict[str, Decision]:
+    """How the unrepaired dense net is judged, by label: with its best threshold (or argmax), and
+    for binary tasks with group thresholds, which is what can be had if the group may be used."""
+    if len(facts["classes"]) > 2:
+        corrections: dict[str, Correction] = {"dense net": Argmax()}
+    else:
+        corrections = {
+            "dense net": Threshold(choose="balanced_accuracy"),
+            "dense net, group thresholds": GroupThresholds(),
+        }
+    seed = facts["seed"]
+    return {label: _fitted(dense, view, one, seed) for label, one in corrections.items()}
+
+
+def _references(dense: Event, facts: Event, view: View) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": label,
+            "needs_group": bool(decision.needs_group),
+            "tune": _tune_values(dense, decision, view),
+            "test": None,
+        }
+        for label, decision in decisions_of_references(dense, facts, view).items()
+    ]
+
+
+def marks_of_references(front: Front) -> list[dict[str, Any]]:
+    """The reference lines as the figures want them: with their values on tune."""
+    return [
+        {
+            "label": reference["label"],
+            "needs_group": reference["needs_group"],
+            **{key: reference["tune"][key] for key in ("performance", "bias", "sparsity")},
+        }
+        for reference in front["references"]
+    ]
+
+
+def _judged(start: Event, report: Event, view: View) -> tuple[Decision, dict[str, Any]]:
+    """How a candidate decides and what its counts on tune then say."""
+    if view.changed:
+        spec = start["spec"]
+        decision = _fitted(report, view, _correction(spec), spec["seed"])
+    else:
+        decision = decision_from_dict(report["decision"])
+    return decision, _tune_values(report, decision, view)
+
+
+def _row(start: Event, report: Event, view: View | None) -> dict[str, Any]:
+    """What a candidate is selected by: as `view` sees it, or as its own report said."""
+    if view is None:
+        return {**report, "needs_group": needs_group(report)}
+    decision, values = _judged(start, report, view)
+    return {**values, "needs_group": decision.needs_group}
+
+
+def _point(start: Event, report: Event, view: View) -> dict[str, Any]:
+    decision, values = _judged(start, report, view)
+    return {
+        "candidate": report["candidate"],
+        "trial": report["trial"],
+        "epoch": report["epoch"],
+        "method": start["method"],
+        "settings": start["spec"]["settings"],
+        "learns_from": start["learns_from"],
+        "needs_group": bool(decision.needs_group),
+        "live": report["live"],
+        "tune": values,
+        "test": None,
+        "feasible": bool(values["feasible"] and values["beats_trivial"]),
+        "chosen": False,
+        "kept_promise": None,
+    }

@@ -1,0 +1,148 @@
+"""The append-only record of every report: the only source of truth about a search.
+
+It has one writer: a lock that ends with the process that holds it, however that ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from analysis import events
+from analysis.events import DamagedJournal, Event, line_of
+from search.errors import UserError
+from trainables.files import NoLocks, take_lock
+
+Listener = Callable[[Event], None]
+
+log = logging.getLogger(__name__)
+
+LOCK = "journal.lock"
+
+
+class WriteLock:
+    """Held from construction to `release`, or to the death of this process.
+
+    The file stays behind, the lock does not (see `take_lock`). Where the file system has no locks
+    at all, a warning says that nothing keeps a second writer out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UserError naming the holder where another process writes this run."""
+        self._file: BinaryIO = (folder / LOCK).open("a+b", buffering=0)
+        try:
+            taken = take_lock(self._file)
+        except NoLocks:
+            taken = True
+            log.warning("%s: its file system has no locks; never write it twice at once", folder)
+        except OSError:
+            self._file.close()
+            raise
+        if not taken:
+            holder = _holder(self._file)
+            self._file.close()
+            raise UserError(
+                f"{folder}: is being written by {holder}; wait for its end, or stop it first"
+            )
+        self._file.truncate(0)
+        self._file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+
+    def release(self) -> None:
+        self._file.close()
+
+
+def refuse_if_written(folder: Path) -> None:
+    """Raises UserError where another process writes this run now."""
+    WriteLock(folder).release()
+
+
+def is_written(folder: Path) -> bool:
+    """Whether another process writes this run now. Changes nothing, not even the lock's file."""
+    path = folder / LOCK
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        try:
+            return not take_lock(file, shared=True)
+        except NoLocks:
+            return False
+
+
+def _holder(file: BinaryIO) -> str:
+    file.seek(0)
+    return file.read(1000).decode(errors="replace") or "another process"
+
+
+class Journal:
+    """Appends events to `journal.jsonl`, one JSON object a line, the last key its checksum (see
+    analysis/events.py). While it is open no other process can open it.
+
+    A line is handed to the operating system before `append` returns, so the death of this process
+    loses nothing. A torn last line (the machine went down) is cut off when the file is opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UserError where another process writes this run."""
+        self.path = folder / "journal.jsonl"
+        self._lock = WriteLock(folder)
+        if self.path.exists():
+            whole = whole_lines_end(self.path)
+            with self.path.open("r+b") as file:
+                file.truncate(whole)
+        self._file = self.path.open("ab", buffering=0)
+
+    def append(self, kind: str, **facts: Any) -> Event:
+        """Writes one event and returns it. Raises ValueError on NaN: JSON has no such number."""
+        event: Event = {"event": kind, "time": round(time.time(), 3), **facts}
+        self._write(line_of(event))
+        return event
+
+    def _write(self, line: bytes) -> None:
+        """All of `line` or nothing: a full disk must not leave half of it before the next one."""
+        end = self._file.tell()
+        try:
+            written = self._file.write(line)
+            while written < len(line):
+                written += self._file.write(line[written:])
+        except BaseException:
+            self._file.truncate(end)
+            raise
+
+    def close(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._lock.release()
+
+
+def whole_lines_end(path: Path) -> int:
+    """The offset just behind the last complete line."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        end = size
+        while end > 0:
+            begin = max(0, end - 65536)
+            file.seek(begin)
+            at = file.read(end - begin).rfind(b"\n")
+            if at >= 0:
+                return begin + at + 1
+            end = begin
+    return 0
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """The events of a journal's complete lines, oldest first; a torn last line is left out.
+
+    Raises UserError where something other than its writer changed it.
+    """
+    try:
+        yield from events.read_events(path)
+    except DamagedJournal as error:
+        raise UserError(
+            f"{error}; `fairfront resume {path.parent} --repair` sets aside what is damaged and "
+            f"runs the trials it was about again"
+        ) from error

@@ -1,0 +1,111 @@
+"""Repair of a journal that something other than its writer has damaged."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from analysis.events import Event, Line, lines_of
+from search.errors import UserError
+from search.journal.journal import Journal
+from trainables.trial.candidates import checkpoint_path
+
+_BEGINNING = ("experiment", "dense")  # what nothing can be resumed without
+
+
+@dataclass
+class Damage:
+    """What a journal says that can no longer be used, gathered line by line.
+
+    Beside the damaged lines themselves: what a trial did after a gap in its reports. It goes on
+    from before the gap, or anew, and reports the same again. A trial whose start is damaged is
+    lost: its settings are not known; another one takes its place.
+    """
+
+    lines: list[Line] = field(default_factory=list)  # to be set aside
+    lost: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)  # trials that have to go on
+    _reached: dict[str, Event] = field(default_factory=dict)  # trial -> latest report or start
+    _kinds: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, path: Path) -> Damage:
+        """Raises UserError where the beginning is damaged, without which there is no search."""
+        damage = cls()
+        for line in lines_of(path):
+            if line.why is not None or (line.event is not None and not damage._usable(line.event)):
+                damage.lines.append(line)
+        missing = [kind for kind in _BEGINNING if kind not in damage._kinds]
+        if missing:
+            raise UserError(
+                f"{path}: cannot be repaired, its {missing[0]!r} line is damaged; start the "
+                f"search again in another folder"
+            )
+        return damage
+
+    def _usable(self, event: Event) -> bool:
+        self._kinds.add(event["event"])
+        trial = event.get("trial")
+        if trial is None:
+            return True
+        if event["event"] == "trial_start":
+            self._reached[trial] = event
+        elif trial not in self._reached:
+            self.lost.add(trial)
+        elif self._breaks_off(trial, event):
+            self.again.add(trial)
+        if trial in self.lost | self.again:
+            return False
+        if event["event"] == "report":
+            self._reached[trial] = event
+        return True
+
+    def _breaks_off(self, trial: str, event: Event) -> bool:
+        """Whether a report of the trial is missing before this event."""
+        before = self._reached[trial]
+        if event["event"] == "report":
+            return bool(event["epoch"] > before.get("epoch", 0) + 1)
+        finished = event["event"] == "trial_end" and event["status"] == "finished"
+        return finished and not before.get("last", False)
+
+
+def repair(folder: Path) -> Damage:
+    """Sets aside what is damaged in a run's journal; `resume` then runs those trials again.
+
+    Every other line stays where it is: what is set aside goes to a file of its own and leaves
+    blank lines of equal length behind. A journal that is whole stays as it is.
+    Raises UserError where that cannot be, or another process writes this run.
+    """
+    journal = Journal(folder)
+    try:
+        damage = Damage.of(journal.path)
+        if damage.lines:
+            aside = folder / f"journal-set-aside-{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
+            _set_aside(journal.path, damage.lines, aside)
+            for trial in damage.lost:
+                checkpoint_path(folder, trial).unlink(missing_ok=True)
+            journal.append(
+                "repair",
+                file=aside.name,
+                lines=[line.number for line in damage.lines],
+                again=sorted(damage.again),
+                lost=sorted(damage.lost),
+            )
+    finally:
+        journal.close()
+    return damage
+
+
+def _set_aside(path: Path, lines: list[Line], aside: Path) -> None:
+    with path.open("r+b") as file:
+        with aside.open("ab") as copy:
+            for line in lines:
+                file.seek(line.begin)
+                copy.write(file.read(line.end - line.begin))
+            copy.flush()
+            os.fsync(copy.fileno())
+        for line in lines:
+            file.seek(line.begin)
+            file.write(b" " * (line.end - line.begin - 1) + b"\n")

@@ -1,0 +1,1 @@
+"""An experiment made ready: data, dense net and spaces that fit together."""

@@ -1,0 +1,176 @@
+"""The dense net of a search: trained or given once, cached by what decides it, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from search.errors import UserError
+from trainables.corrections.argmax import Argmax
+from trainables.corrections.decision import Correction
+from trainables.corrections.threshold import Threshold
+from trainables.data import Prepared
+from trainables.data.batches import TrialData
+from trainables.data.task import Precision
+from trainables.dense import DENSE
+from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import evaluate
+from trainables.files import whole_file
+from trainables.masks import unprunable
+from trainables.models.net_file import load_net, save_net
+from trainables.stage import Context, derived_seed, seeded
+from trainables.trial.workbench import World
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DenseRecipe:
+    """Everything that decides a dense net's weights, beside the data."""
+
+    name: str  # of DENSE
+    settings: dict[str, Any]
+    architecture: str  # str(net): tells apart networks of equal names
+    start_hash: str  # sha256 of the weights that training starts from
+    seed: int
+    precision: Precision = "float32"
+
+    def key(self, prepared: Prepared) -> str:
+        """sha256 over the recipe and the splits that it is trained and stopped on."""
+        hashes = {part: prepared.hashes[part] for part in ("train", "early_stop")}
+        start = [self.architecture, self.start_hash]
+        facts = [self.name, self.settings, *start, self.seed, self.precision, hashes]
+        shape = [prepared.input_shape, prepared.classes, prepared.group_names]
+        return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
+
+
+# Recipe, network to start from, data, objective and CPU threads -> the trained network.
+Trainer = Callable[[DenseRecipe, nn.Module, Prepared, Objective, int], nn.Module]
+
+
+def weights_hash(net: nn.Module) -> str:
+    """sha256 over names, shapes and values of a network's state."""
+    digest = hashlib.sha256()
+    for name, tensor in net.state_dict().items():
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Torch on so many CPU threads for the length of a `with` block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cache_folder() -> Path:
+    """`$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
+    if chosen := os.environ.get("FAIRFRONT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"
+
+
+def dense_net(
+    name: str,
+    settings: dict[str, Any],
+    start: nn.Module,
+    prepared: Prepared,
+    objective: Objective,
+    seed: int,
+    threads: int = 1,
+    train: Trainer | None = None,
+    precision: Precision = "float32",
+) -> nn.Module:
+    """The trained dense net, from the cache where the same one was trained before.
+
+    `threads` of a CPU train it, as many as a trial has: beside other processes, more threads than
+    free cores make torch many times slower, and results depend on their number. `train` (default
+    `train_dense`) says where: in this process or elsewhere.
+    """
+    recipe = DenseRecipe(name, settings, str(start), weights_hash(start), seed, precision)
+    path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
+    if path.exists():
+        log.info("dense net: taken from %s", path)
+        return load_net(path, start).eval()
+    net = (train or train_dense)(recipe, start, prepared, objective, threads)
+    with whole_file(path) as file:
+        save_net(net, file)
+    return net
+
+
+def train_dense(
+    recipe: DenseRecipe,
+    start: nn.Module,
+    prepared: Prepared,
+    objective: Objective,
+    threads: int,
+    device_name: str = "cpu",
+) -> nn.Module:
+    """Trains in this process, and returns the net on the CPU."""
+    with limited_threads(threads):
+        return _train(recipe, start, prepared, objective, torch.device(device_name))
+
+
+def _train(
+    recipe: DenseRecipe,
+    start: nn.Module,
+    prepared: Prepared,
+    objective: Objective,
+    device: torch.device,
+) -> nn.Module:
+    seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
+    data = TrialData(prepared, device, recipe.precision)
+    start = start.to(device)
+    context = Context(start, start, (), data, objective, device, seed)
+    with seeded(derived_seed(seed, "start"), device):
+        run = DENSE[recipe.name](**recipe.settings).start(context)
+    epoch = 0
+    while epoch < run.epochs:
+        with seeded(derived_seed(seed, "epoch", epoch), device):
+            run.epoch(context.generator("epoch", epoch))
+        epoch += 1
+    return run.result().net.cpu().eval()
+
+
+def dense_report(world: World) -> dict[str, Any]:
+    """The dense net's own counts, the reference row of every front.
+
+    Raises UserError where it is no better than a constant prediction: there is nothing to repair.
+    """
+    held_back, tune = world.count(world.dense, "held_back"), world.count(world.dense, "tune")
+    if world.prepared.binary:
+        correction: Correction = Threshold(choose="balanced_accuracy")
+    else:
+        correction = Argmax()
+    decision = correction.fit(world.by_group(held_back), world.objective, world.prepared.priors, 0)
+    found = evaluate(decision.decide_by_group(tune, world.crossing_to_group), world.objective)
+    if not found["beats_trivial"]:
+        raise UserError(
+            f"dense net: must be clearly better than a constant prediction, got "
+            f"{world.objective.performance} {found['performance']:.3f} on tune; train it longer "
+            f"([dense] max_epochs, lr), or check the labels and weights it was given"
+        )
+    return {
+        "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
+        "sparsity": 0.0,
+        "unpruned": unprunable(world.dense),
+        "performance": found["performance"],
+        "bias": found["bias"],
+        "trivial_performance": found["trivial_performance"],
+        "weights": weights_hash(world.dense),
+    }

@@ -1,0 +1,280 @@
+"""What a search is about, opened and checked before anything starts or is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from search.config.config import Config
+from search.errors import UserError
+from search.front.selection import group_at_prediction
+from search.problem.dense_net import Trainer, dense_net
+from search.problem.shared_pruners import notes_on, pooled, pools_of
+from search.schedulers.policy import Stopping
+from spaces.compose import compose
+from spaces.space import Space
+from trainables.corrections import CORRECTIONS
+from trainables.data import FairData, Prepared, from_frame, prepare
+from trainables.data.frame import load_user
+from trainables.data.registry import load_named
+from trainables.data.task import head_for
+from trainables.evaluation.objective import Objective
+from trainables.methods import METHODS
+from trainables.models import build, load_weights
+from trainables.models.user import check_network
+from trainables.stage import derived_seed
+from trainables.trial.spec import Spec, correction_of
+
+Build = Callable[[tuple[int, ...], int], nn.Module]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A config with its data opened and split, its objective and the spaces of its methods."""
+
+    config: Config
+    prepared: Prepared
+    objective: Objective
+    spaces: dict[str, Space]
+    correction: dict[str, Any]  # {"name": ..., settings}
+    model: nn.Module | Build | None = None  # given from Python instead of [model]
+
+    def untrained(self) -> nn.Module:
+        """The network as training starts from it: built, initialised by the seed, weights loaded.
+
+        Raises UserError where the builder or the weights file do not fit.
+        """
+        outputs = head_for(len(self.prepared.classes)).outputs
+        shape = tuple(self.prepared.input_shape)
+        config = self.config.model
+        folder = _folder(self.config)
+        try:
+            if isinstance(self.model, nn.Module):
+                check_network("model: the network handed over", self.model, shape, outputs)
+                return deepcopy(self.model)  # training must not change the caller's own
+            name: Any = self.model or config.build or config.name
+            seed = derived_seed(self.config.seed, "model")
+            net = build(name, shape, outputs, seed=seed, folder=folder, **config.args)
+            if config.weights is not None:
+                load_weights(net, (folder or Path()) / config.weights)
+        except (ValueError, FileNotFoundError) as error:
+            raise UserError(f"[model] {error}") from error
+        return net
+
+    def dense(self, start: nn.Module, train: Trainer | None = None) -> nn.Module:
+        """The dense net: trained from `start` (see `untrained`) by `train`, or from the cache."""
+        config = self.config.dense
+        try:
+            return dense_net(
+                config.name,
+                config.settings,
+                start,
+                self.prepared,
+                self.objective,
+                self.config.seed,
+                threads=self.config.resources.cpu,
+                train=train,
+                precision=self.config.model.precision,
+            )
+        except FloatingPointError as error:
+            raise UserError(f"[dense] {error}") from error
+
+    def notes(self) -> list[str]:
+        """What the user should know first: cells, balance, and what can be certified."""
+        smallest, tolerance = self.prepared.smallest_tolerance, self.objective.tolerance
+        enough = ""
+        if smallest > tolerance:
+            enough = f", more than the {tolerance:g} asked for: a promise may break on test"
+        return [
+            *self.prepared.notes,
+            *notes_on(self.spaces, self.config.search.shared_pruners),
+            f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
+            f"is {smallest:.3f} at worst, for decisions that are right half the time{enough}",
+        ]
+
+    def with_reference(self, trivial: float) -> Problem:
+        """The hypervolume's reference point written into the config, unless it was given:
+        the trivial performance, the tolerance and no sparsity."""
+        section = self.config.objective
+        reference = section.reference or (trivial, section.tolerance, 0.0)
+        objective = section.model_copy(update={"reference": reference})
+        return replace(self, config=self.config.model_copy(update={"objective": objective}))
+
+    def stopping(self) -> Stopping:
+        """What a scheduler's policy is told; the reference point must be written in by now."""
+        section, search = self.config.objective, self.config.search
+        return Stopping(
+            limit=self.objective.safe_bias,
+            tolerance=section.tolerance,
+            sparsity=section.sparsity,
+            error_rate=search.error_rate,
+            seed=self.config.seed,
+            reference=section.reference or (0.0, section.tolerance, 0.0),
+            not_to_be_chosen=frozenset(m for m in self.spaces if not self._may_choose(m)),
+        )
+
+    @property
+    def group_allowed(self) -> bool:
+        """Whether a network that needs the group at prediction time may be chosen."""
+        asked = self.config.objective.group_at_prediction
+        return group_at_prediction({"correction": self.correction, "group_at_prediction": asked})
+
+    def _may_choose(self, method: str) -> bool:
+        correction = correction_of(method, self.correction)
+        return self.group_allowed or not CORRECTIONS[correction["name"]].needs_group
+
+    def facts(self) -> dict[str, Any]:
+        """What the journal has to know of the data, so that counts can be judged without them."""
+        prepared = self.prepared
+        return {
+            "name": self.config.name,
+            "seed": self.config.seed,
+            "data": prepared.name,
+            "classes": list(prepared.classes),
+            "group": self.config.data.group,
+            "group_names": list(prepared.group_names),
+            "attributes": {k: list(v) for k, v in prepared.attribute_values.items()},
+            "crossing_to_group": np.asarray(prepared.crossing_to_group).tolist(),
+            "crossing_priors": prepared.crossing_priors.tolist(),
+            "objective": {
+                "performance": self.objective.performance,
+                "bias": self.objective.bias,
+                "tolerance": self.objective.tolerance,
+                "margin": self.objective.margin,
+            },
+            "sparsity": self.config.objective.sparsity,
+            "reference": self.config.objective.reference,
+            "correction": self.correction,
+            "group_at_prediction": self.config.objective.group_at_prediction,
+            "notes": list(prepared.notes),
+            "smallest_tolerance": prepared.smallest_tolerance,
+            "hashes": dict(prepared.hashes),
+            "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
+            "pools": pools_of(self.spaces),
+        }
+
+
+def open_problem(
+    config: Config,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+) -> Problem:
+    """Opens the data and checks that everything fits together.
+
+    Raises UserError with one readable message; nothing is written and nothing is started.
+    """
+    if config.dense.name == "given" and config.model.weights is None and model is None:
+        raise UserError(
+            '[dense] name "given" needs the trained network: model.weights must name its file, '
+            "or a network must be handed over from Python"
+        )
+    fair = open_data(config, data)
+    try:
+        objective = Objective(
+            config.objective.performance,
+            config.objective.bias,
+            config.objective.tolerance,
+            config.objective.margin,
+        )
+        objective.check_classes(len(fair.classes))
+        prepared = prepare(
+            fair,
+            group=config.data.group,
+            split_seed=config.data.split_seed,
+            min_cell=config.data.min_cell,
+            fractions=config.data.fractions,
+            bias=config.objective.bias,
+            small_cells=config.data.small_cells,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    problem = Problem(
+        config, prepared, objective, method_spaces(config), _correction(config, prepared), model
+    )
+    _check_settings(problem)
+    return problem
+
+
+def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> FairData:
+    """The data set that the config names, or the one handed over from Python."""
+    section = config.data
+    frame = section.frame_options
+    try:
+        if isinstance(data, FairData):
+            return data
+        if data is not None:
+            return from_frame(data, name=config.name, **frame)
+        if section.load is not None:
+            return load_user(section.load, dict(section.args), _folder(config), frame)
+        if section.name is None:
+            raise UserError("[data] name or load must be given, or data handed over from Python")
+        return load_named(section.name, section.args, split_seed=section.split_seed)
+    except UserError:
+        raise
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        raise UserError(f"[data] {error}") from error
+
+
+def _folder(config: Config) -> Path | None:
+    return None if config.folder is None else Path(config.folder)
+
+
+def method_spaces(config: Config) -> dict[str, Space]:
+    """The space of each method of the config, with what [space] says of its stages, then of it;
+    with shared pruners, an index stands for the pruner's settings."""
+    spaces = {}
+    for name in config.search.methods:
+        stages = METHODS[name].stages
+        of_stages = {role: config.space.get(role, {}).get(stage, {}) for role, stage in stages}
+        spaces[name] = compose(stages).narrow(of_stages).narrow(config.space.get(name, {}))
+    return pooled(spaces, config.search.shared_pruners, config.seed)
+
+
+def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
+    """Multi-class tasks have no threshold to choose: there, argmax stands for the default."""
+    if not prepared.binary:
+        if config.correction.name not in ("threshold", "argmax") or config.correction.settings:
+            raise UserError(
+                f"[correction] name must be argmax for {len(prepared.classes)} classes, "
+                f"got {config.correction.name!r}"
+            )
+        return {"name": "argmax"}
+    return {"name": config.correction.name, **config.correction.settings}
+
+
+def _check_settings(problem: Problem) -> None:
+    """Builds the spec of one trial per method at its published settings."""
+    for method, space in problem.spaces.items():
+        config = {
+            "trial": "check",
+            "method": method,
+            "seed": problem.config.seed,
+            "settings": space.published_nested(),
+            "correction": correction_of(method, problem.correction),
+        }
+        try:
+            spec = Spec.from_config(config)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"[space.{method}] {error}") from error
+        _check_correction(method, spec, problem.prepared)
+    if problem.correction["name"] not in CORRECTIONS:
+        raise UserError(f"[correction] unknown name {problem.correction['name']!r}")
+
+
+def _check_correction(method: str, spec: Spec, prepared: Prepared) -> None:
+    """A correction that is not defined for these classes or groups would fail in every trial."""
+    own = METHODS[method].correction is not None
+    who = f"[search] methods: {method}" if own else f"[correction] {spec.correction_name}"
+    groups = prepared.group_names
+    if spec.correction.binary != prepared.binary:
+        needed = "two classes" if spec.correction.binary else "more than two classes"
+        raise UserError(f"{who} needs {needed}, got {len(prepared.classes)}")
+    if spec.correction.two_groups and len(groups) != 2:
+        raise UserError(f"{who} is defined for two groups, got {len(groups)}: {', '.join(groups)}")

@@ -1,0 +1,133 @@
+"""Pools of pruner settings: what one discovery has cost serves the trials of several methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from spaces.pooled import Pooled
+from spaces.space import Nested, Space, Value
+from trainables.methods import METHODS
+from trainables.stage import derived_seed
+from trainables.trial.spec import STAGES
+
+_T = TypeVar("_T")
+
+ROLE = "pruner"
+_SPARE = 4  # points drawn for each entry, since some may coincide
+Pool = dict[str, Any]  # as the journal has it: role, stage, methods, entries
+
+
+def pooled(spaces: Mapping[str, Space], size: int | None, seed: int) -> dict[str, Space]:
+    """`spaces` by method, where the settings of pruners that learn are an index into `size` sets.
+
+    Methods with the same pruner and the same ranges for it get the same sets. None or 0: as given.
+    """
+    found = dict(spaces)
+    if not size:
+        return found
+    for method, space in spaces.items():
+        stage = dict(METHODS[method].stages).get(ROLE)
+        if stage is not None and _learns(stage, space):
+            entries = _drawn(_part(space), size, derived_seed(seed, "shared pruners", stage))
+            found[method] = Pooled.of(space, ROLE, entries)
+    return _spread(found)
+
+
+def with_pools(spaces: Mapping[str, Space], facts: Mapping[str, Any]) -> dict[str, Space]:
+    """`spaces` with the pools that a journal's `experiment` event says, be they drawn otherwise
+    today; journals from before there were pools say nothing of them."""
+    found = dict(spaces)
+    for pool in facts.get("pools", ()):
+        for method in pool["methods"]:
+            found[method] = Pooled.of(spaces[method], pool["role"], pool["entries"])
+    return _spread(found)
+
+
+def _spread(spaces: Mapping[str, Space]) -> dict[str, Space]:
+    """`spaces` whose methods begin with different entries of a pool: since the methods take turns,
+    the first trials would else all wait for one discovery."""
+    found = dict(spaces)
+    for pool in pools_of(spaces):
+        for place, method in enumerate(pool["methods"]):
+            space = spaces[method]
+            if isinstance(space, Pooled):
+                found[method] = replace(space, begin=place % len(space.entries))
+    return found
+
+
+def pools_of(spaces: Mapping[str, Space]) -> list[Pool]:
+    """The pools of the spaces, for the journal; methods with equal sets stand together."""
+    pools: list[Pool] = []
+    for method, space in spaces.items():
+        if not isinstance(space, Pooled):
+            continue
+        stage = dict(METHODS[method].stages)[space.role]
+        entries = [dict(entry) for entry in space.entries]
+        for pool in pools:
+            if (pool["stage"], pool["entries"]) == (stage, entries):
+                pool["methods"].append(method)
+                break
+        else:
+            new = {"role": space.role, "stage": stage, "methods": [method], "entries": entries}
+            pools.append(new)
+    return pools
+
+
+def shared_of(space: Space, settings: Nested) -> dict[str, Any]:
+    """What a spec says of a trial's shared stages: `{"shared": {role: index}}`, or nothing."""
+    if not isinstance(space, Pooled):
+        return {}
+    return {"shared": {space.role: space.index(settings)}}
+
+
+def notes_on(spaces: Mapping[str, Space], size: int | None) -> Iterator[str]:
+    """What the user should know of the pools."""
+    pools = pools_of(spaces)
+    if size and not pools:
+        yield "shared_pruners: no method has a pruner that learns, so nothing is shared"
+    for pool in pools:
+        several = sum(other["stage"] == pool["stage"] for other in pools) > 1
+        yield (
+            f"shared_pruners: {', '.join(pool['methods'])} choose from {len(pool['entries'])} "
+            f"settings of {pool['stage']}"
+            + ("; its ranges differ by method, so this pool is one of several" if several else "")
+        )
+
+
+def _learns(stage: str, space: Space) -> bool:
+    settings = space.published_nested().get(ROLE, {})
+    return bool(STAGES[ROLE][stage](**settings).learns_from != "nothing")
+
+
+def _part(space: Space) -> Space:
+    """The pruner's own settings, by their own names."""
+    return Space(_own(space.ranges), _own(space.published), _own(space.fixed))
+
+
+def _own(part: Mapping[str, _T]) -> dict[str, _T]:
+    prefix = f"{ROLE}."
+    return {k.removeprefix(prefix): v for k, v in part.items() if k.startswith(prefix)}
+
+
+def _drawn(part: Space, size: int, seed: int) -> list[dict[str, Value]]:
+    """At most `size` different sets of settings: the published ones, then points of a scrambled
+    Sobol sequence (Owen, Journal of Complexity 1998)."""
+    from scipy.stats.qmc import Sobol  # takes half a second to load
+
+    if not part.ranges:
+        return [dict(part.fixed)]
+    sequence = Sobol(len(part.ranges), scramble=True, rng=seed)
+    entries: list[dict[str, Value]] = []
+    for point in sequence.random_base2((_SPARE * size - 1).bit_length()):
+        searched = {
+            name: one.at(float(share))
+            for (name, one), share in zip(part.ranges.items(), point, strict=True)
+        }
+        entry = {**part.fixed, **searched, **({} if entries else part.published)}
+        if entry not in entries:
+            entries.append(entry)
+        if len(entries) == size:
+            break
+    return entries

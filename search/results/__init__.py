@@ -1,0 +1,1 @@
+"""What is made of a finished search: confirmed fronts, reports, comparisons."""

@@ -1,0 +1,243 @@
+"""Runs side by side: confirmed hypervolume over compute, whatever their configs differ in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.events import Event
+from analysis.hypervolume import hypervolume
+from analysis.over_compute import Progress, bands, differences, figure
+from analysis.pareto import non_dominated
+from search.errors import UserError
+from search.front.build import values_of
+from search.front.selection import group_at_prediction, needs_group
+from search.front.view import view_of
+from search.journal.journal import Journal, read_events
+from search.journal.ledger import record_opening
+from search.journal.record import feasible_candidate
+from search.problem.problem import open_problem
+from search.runs.folder import RunFolder, write_json
+from search.units import flat
+from trainables.corrections import decision_from_dict
+from trainables.trial.workbench import World
+
+# They bound a search or say where it ran; what was searched, and how, is elsewhere.
+_LIMITS = ("trials", "time_limit", "budget", "concurrent")
+_ASIDE = {"name", "seed", *(f"search.{limit}" for limit in _LIMITS)}
+
+Point = tuple[float, ...]  # performance, bias and, if it is an objective, sparsity
+
+
+@dataclass(frozen=True)
+class Step:
+    """A search when one of its trials had ended: compute spent, and its front on tune."""
+
+    compute: float
+    front: Mapping[str, Point]  # candidate -> its values on tune
+
+
+@dataclass
+class _Growing:
+    """The front on tune of what finished trials have left."""
+
+    maximize: list[bool]
+    points: dict[str, Point] = field(default_factory=dict)
+
+    def add(self, reports: Iterable[Event]) -> None:
+        axes = ["performance", "bias", "sparsity"][: len(self.maximize)]
+        new = {r["candidate"]: tuple(float(r[axis]) for axis in axes) for r in reports}
+        if not new:
+            return
+        names = [*self.points, *new]
+        values = np.array([*self.points.values(), *new.values()])
+        kept = non_dominated(values, self.maximize)
+        self.points = {names[i]: tuple(values[i].tolist()) for i in np.flatnonzero(kept)}
+
+
+def steps(events: Iterable[Event], *, sparsity: bool, group_allowed: bool) -> list[Step]:
+    """The front after each ended trial, in the order of the journal, of what could be chosen.
+
+    Compute is charged by every report, of stopped and failed trials too; only what finished trials
+    leave enters the front, as in the run's own.
+    """
+    growing = _Growing([True, False, True][: 2 + sparsity])
+    charged: dict[str, float] = {}
+    kept: dict[str, dict[str, Event]] = {}
+    found = []
+    for event in events:
+        if event["event"] == "report":
+            trial = event["trial"]
+            charged[trial] = event["charged"]
+            of_trial = kept.setdefault(trial, {})
+            for name in event["dropped"]:
+                of_trial.pop(name, None)
+            if feasible_candidate(event) and (group_allowed or not needs_group(event)):
+                of_trial[event["candidate"]] = event
+        elif event["event"] == "trial_end":
+            reports = kept.pop(event["trial"], {})
+            if event["status"] == "finished":
+                growing.add(reports.values())
+            found.append(Step(float(sum(charged.values())), dict(growing.points)))
+    return found
+
+
+def compare(paths: Sequence[Path | str], to: Path | str) -> dict[str, Any]:
+    """Writes `to`.png (figure), `to`.csv (bands) and `to`.json: each run's curve, and the paired
+    differences between what the runs' configs differ in. Returns what `to`.json holds.
+
+    Opens the test rows of every run again, which the ledger counts: points that were on a front at
+    any time are evaluated, not only those of the last one. Raises UserError where a run was not
+    confirmed yet, where two runs share no hypervolume, or where there is nothing to compare.
+    """
+    folders = [RunFolder(Path(path)) for path in paths]
+    if len(folders) < 2:
+        raise UserError(f"compare: needs two runs or more, got {len(folders)}")
+    _check_same_task(folders)
+    for folder in folders:
+        if folder.confirmation() is None:
+            raise UserError(
+                f"compare: {folder.path} must be confirmed first, so that its choice was made "
+                f"before test was opened: fairfront confirm {folder.path}"
+            )
+    labels = _labels(folders)
+    searches = [_progress(folder, label) for folder, label in zip(folders, labels, strict=True)]
+    target = Path(to)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure(searches).savefig(target.with_suffix(".png"), dpi=200)
+    bands(searches).to_csv(target.with_suffix(".csv"), index=False)
+    result = {
+        "runs": [
+            {
+                "run": folder.path.name,
+                "label": search.label,
+                "seed": search.seed,
+                "compute": search.compute.tolist(),
+                "tune": search.tune.tolist(),
+                "test": search.test.tolist(),
+            }
+            for folder, search in zip(folders, searches, strict=True)
+        ],
+        "differences": _differences(searches),
+    }
+    write_json(target.with_suffix(".json"), result)
+    return result
+
+
+def _check_same_task(folders: Sequence[RunFolder]) -> None:
+    """Raises UserError where runs differ in what a hypervolume is of: then none is larger."""
+    first, *others = folders
+    task = _task(first.facts())
+    for other in others:
+        for key, value in _task(other.facts()).items():
+            if value != task[key]:
+                raise UserError(
+                    f"compare: runs must share their {key}, else their hypervolumes are of "
+                    f"different things; got {task[key]} ({first.path}) and {value} ({other.path})"
+                )
+
+
+def _task(facts: Event) -> dict[str, str]:
+    """What the hypervolume of a run is of, by what it is called in messages."""
+    objective = facts["objective"]
+    return {
+        "data": facts["data"],
+        "classes": " / ".join(facts["classes"]),
+        "group": f"{facts['group']} ({' / '.join(facts['group_names'])})",
+        "bias measure": objective["bias"],
+        "performance measure": objective["performance"],
+        # The box ends at the bias of the reference, by default the tolerance.
+        "bias of the hypervolume's reference": f"{facts['reference'][1]:g}",
+        "objectives": "with sparsity" if facts["sparsity"] else "without sparsity",
+    }
+
+
+def _differences(searches: Sequence[Progress]) -> list[dict[str, Any]]:
+    """Empty where some kind of run shares less than two seeds with the first kind."""
+    seeds: dict[str, set[int]] = {}
+    for search in searches:
+        seeds.setdefault(search.label, set()).add(search.seed)
+    first, *others = seeds.values()
+    if not others or min(len(first & other) for other in others) < 2:
+        return []
+    table = differences(searches)
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _labels(folders: Sequence[RunFolder]) -> list[str]:
+    """What sets each run apart: the settings that differ between the configs, but for the seed,
+    what bounds the search and where it ran."""
+    configs = [flat(folder.config().model_dump(mode="json")) for folder in folders]
+    keys = sorted({key for one in configs for key in one})
+    telling = [
+        key
+        for key in keys
+        if key not in _ASIDE
+        and not key.startswith(("tracking.", "resources."))
+        and len({repr(one.get(key)) for one in configs}) > 1
+    ]
+    return [
+        ", ".join(f"{key.rpartition('.')[2]} {one.get(key)}" for key in telling) or "all runs"
+        for one in configs
+    ]
+
+
+def _progress(folder: RunFolder, label: str) -> Progress:
+    facts = folder.facts()
+    reference = tuple(facts["reference"])[: 2 + facts["sparsity"]]
+    ideal = (1.0, 0.0, 1.0)[: len(reference)]
+    taken = steps(
+        read_events(folder.journal),
+        sparsity=facts["sparsity"],
+        group_allowed=group_at_prediction(facts),
+    )
+    if not taken:
+        raise UserError(f"compare: no trial of {folder.path} has ended")
+    test = _test_points(folder, facts, {name for step in taken for name in step.front})
+    return Progress(
+        label,
+        int(facts["seed"]),
+        np.array([step.compute for step in taken]),
+        np.array([_volume(list(step.front.values()), reference, ideal) for step in taken]),
+        np.array([_volume([test[n] for n in step.front], reference, ideal) for step in taken]),
+    )
+
+
+def _volume(points: list[Point], reference: Point, ideal: Point) -> float:
+    """Points whose bias does not keep the tolerance lie outside the box and count nothing."""
+    return hypervolume(np.array(points).reshape(-1, len(reference)), reference, ideal)
+
+
+def _test_points(folder: RunFolder, facts: Event, names: set[str]) -> dict[str, Point]:
+    """Test values of candidates, opened and entered in the ledger."""
+    problem = open_problem(folder.config())
+    if problem.prepared.hashes != facts["hashes"]:
+        raise UserError(f"compare: the data of {folder.path} have changed since the search")
+    gone = sorted(name for name in names if name not in folder.candidates)
+    if gone:
+        raise UserError(
+            f"compare: {folder.path} lacks the weights of {len(gone)} points that were on its "
+            f"front once ({gone[0][:8]}, ...); were they collected as garbage?"
+        )
+    journal = Journal(folder.path)
+    journal.append("compare_start", candidates=sorted(names))
+    journal.close()
+    record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
+    view = view_of(facts)
+    dense = folder.dense(problem.untrained())
+    world = World.open(problem.prepared, dense, problem.objective)
+    found = {}
+    for name in sorted(names):
+        masked = folder.candidates.load(name, deepcopy(world.dense))
+        stored = folder.candidates.facts(name)
+        decision = decision_from_dict(stored["decision"])
+        counts = world.count(masked.net, "test")
+        values = values_of(counts, decision, view, sparsity=stored["sparsity"])
+        axes = ("performance", "bias", "sparsity")[: 2 + view.sparsity]
+        found[name] = tuple(np.nan if values[a] is None else float(values[a]) for a in axes)
+    return found

@@ -1,0 +1,169 @@
+"""Opens the test split once: names the front before, evaluates it with simultaneous intervals."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from analysis.events import Event
+from analysis.report.seeds import spread
+from search.errors import UserError
+from search.front.build import Front, decisions_of_references, values_of
+from search.front.notes import hidden, named_in
+from search.front.view import View, view_of
+from search.journal.journal import Journal, Listener
+from search.journal.ledger import record_opening
+from search.problem.problem import Build, Problem, open_problem
+from search.results.seeds import seed_rows
+from search.runs.folder import RunFolder
+from search.tracking import mirror as tracking
+from trainables.corrections import decision_from_dict
+from trainables.data import FairData
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.workbench import World
+
+LEVEL = 0.95  # of all intervals together
+
+
+def confirm(
+    path: Path | str,
+    *,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    seeds: int = 0,
+    address: str | None = None,
+    listener: Listener | None = None,
+) -> Front:
+    """Evaluates the front of a run on the sealed test split and stores what it finds.
+
+    With `seeds`, the chosen settings are first trained again with so many other seeds (on the Ray
+    cluster at `address`, or on this machine); their candidates are named and evaluated along with
+    the front, and `seeds` and `spread` of the front say how they fared.
+
+    The front's `opening` says the how-manieth opening of these test rows it was, from 1. A second
+    call returns what the first one stored; seeds that it adds have values on tune alone, since
+    test is opened once. With nothing feasible nothing is opened.
+    Raises UserError where the run is not complete or its test rows have changed.
+    """
+    folder = RunFolder(Path(path))
+    stored = folder.confirmation()
+    if stored is not None and len(stored.get("seeds", ())) >= seeds:
+        return stored
+    if folder.config().search.recording:
+        raise UserError(f"confirm: {path} is a recording, which counted the test rows all along")
+    front, facts = stored or folder.front(), folder.facts()
+    if not any(point["chosen"] for point in front["points"]):
+        return front
+    if facts["in_memory"] and data is None:
+        raise UserError(
+            f"confirm: {path} was run on data handed over from Python; hand them again"
+        )
+    problem = open_problem(folder.config(), data, model)
+    if problem.prepared.hashes != facts["hashes"]:
+        raise UserError(f"confirm: the data of {path} have changed since the search was started")
+    if seeds:
+        rows = seed_rows(folder, problem, front, seeds, address=address, listener=listener)
+        known = front.get("seeds", [])
+        front = {**front, "seeds": [*known, *rows[len(known) :]]}
+    if stored is not None:
+        return folder.save_front(_with_spread(front), confirmed=True)
+    opening = _announce(folder, front, facts)
+    evaluated = _evaluated(folder, problem, front, facts)
+    confirmed = {**_with_spread(evaluated), "opening": opening}
+    folder.save_front(confirmed, confirmed=True)
+    _append(folder, "confirm", opening=opening)
+    if problem.config.tracking.enabled:
+        tracking.sync(folder.path, problem.config.tracking.uri)
+    return confirmed
+
+
+def _announce(folder: RunFolder, front: Front, facts: Event) -> int:
+    """Writes down what will be looked at, then the opening itself, before anything is opened."""
+    chosen = next(point["candidate"] for point in front["points"] if point["chosen"])
+    seeds = [row["candidate"] for row in front.get("seeds", [])]
+    _append(folder, "confirm_start", front=named_in(front), chosen=chosen, seeds=seeds)
+    return record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
+
+
+def _append(folder: RunFolder, kind: str, **values: Any) -> None:
+    journal = Journal(folder.path)
+    journal.append(kind, **values)
+    journal.close()
+
+
+def _with_spread(front: Front) -> Front:
+    return {**front, "spread": spread(front["seeds"])} if "seeds" in front else front
+
+
+def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) -> Front:
+    """The front with test values for every point, seed, the dense net and the reference lines."""
+    view = view_of(facts)
+    dense = folder.dense(problem.untrained())
+    world = World.open(problem.prepared, dense, problem.objective)
+    rows = front.get("seeds", [])
+    behind = hidden(front)
+    together = len(front["points"]) + len(rows) + 1 + len(front["references"])
+    together += behind is not None
+    level = 1 - (1 - LEVEL) / together  # Bonferroni: all intervals hold at once
+    store, of_seeds = folder.candidates, folder.seeds.candidates
+    judged = partial(_confirmed, world=world, view=view, level=level)
+    points = [judged(store, point) for point in front["points"]]
+    seeds = [judged(of_seeds, row) for row in rows]
+    of_dense = dense_on_test(folder, world, view, level)
+    references = [
+        {**reference, "test": of_dense[reference["label"]]} for reference in front["references"]
+    ]
+    dense_row = {**front["dense"], "test": references[0]["test"]}
+    confirmed = {**front, "dense": dense_row, "references": references, "points": points}
+    if best := front.get("without_group"):
+        tested = [*points, *([] if behind is None else [judged(store, behind)])]
+        by_name = {point["candidate"]: point["test"] for point in tested}
+        confirmed["without_group"] = {**best, "test": by_name.get(best["candidate"])}
+    return {**confirmed, "seeds": seeds} if seeds else confirmed
+
+
+def _confirmed(
+    store: CandidateStore, point: dict[str, Any], world: World, view: View, level: float
+) -> dict[str, Any]:
+    """A point of the front or a seed with its test values.
+
+    A seed without a feasible candidate promised nothing that could be kept.
+    """
+    if point["candidate"] is None:
+        return {**point, "kept_promise": False}
+    sparsity = point["tune"]["sparsity"]
+    test = candidate_on_test(store, point["candidate"], world, view, sparsity, level)
+    kept = test["bias"] is not None and test["bias"] < view.objective.tolerance
+    return {**point, "test": test, "kept_promise": bool(kept and point["feasible"])}
+
+
+def candidate_on_test(
+    store: CandidateStore,
+    candidate: str,
+    world: World,
+    view: View,
+    sparsity: float,
+    level: float = LEVEL,
+) -> dict[str, Any]:
+    """A stored candidate's values on test, by the decision that it was stored with."""
+    masked = store.load(candidate, deepcopy(world.dense))
+    decision = decision_from_dict(store.facts(candidate)["decision"])
+    counts = world.count(masked.net, "test")
+    return values_of(counts, decision, view, sparsity=sparsity, level=level)
+
+
+def dense_on_test(
+    folder: RunFolder, world: World, view: View, level: float = LEVEL
+) -> dict[str, dict[str, Any]]:
+    """The values of a run's reference lines on test, by label."""
+    counts = world.count(world.dense, "test")
+    decisions = decisions_of_references(folder.dense_event(), folder.facts(), view)
+    return {
+        label: values_of(counts, decision, view, sparsity=0.0, level=level)
+        for label, decision in decisions.items()
+    }

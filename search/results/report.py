@@ -1,0 +1,175 @@
+"""Writes front.png and report.html of a run, also under another tolerance, measure or grouping.
+
+The price of fairness is the front under many tolerances: every candidate is judged anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+
+from analysis.events import Event
+from analysis.figures.front_png import front_figure
+from analysis.front_table import group_sentences, known, undefined_sentences
+from analysis.price import PRICE_COLUMNS
+from analysis.report.report import report_html
+from analysis.trials import reports_frame, trials_frame
+from search.errors import UserError
+from search.front.build import Front, NotDefined, build_front, marks_of_references
+from search.front.view import View
+from search.journal.journal import read_events
+from search.runs.folder import RunFolder, view_of_run
+from search.runs.state import outdated
+from search.tracking import mirror as tracking
+from search.units import compute
+from trainables.data.small_cells import smallest_tolerance
+from trainables.evaluation.counts import counts_from_dict
+from trainables.evaluation.objective import Objective
+from trainables.methods import METHODS
+
+
+def price_of_fairness(
+    path: Path | str,
+    tolerances: Iterable[float],
+    *,
+    bias: str | None = None,
+    group: str | None = None,
+) -> pd.DataFrame:
+    """One row per tolerance: the best feasible candidate under it (`analysis.price`), of those
+    that could be chosen.
+
+    Decisions are fitted anew for each tolerance, measure and grouping, as `fairfront report` does;
+    nothing is retrained, and small groups are merged or left out as it does. Values are those on
+    tune.
+    """
+    folder = RunFolder(Path(path))
+    facts = folder.facts()
+    events = [event for event in read_events(folder.journal) if _needed(event)]
+    of_run = view_of_run(folder, group)
+    rows = []
+    for tolerance in tolerances:
+        view = of_run.with_bias(bias, tolerance)
+        rows.append(_row(build_front(facts, events, view)))
+    return pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
+
+
+def _needed(event: Event) -> bool:
+    """Reports without a candidate are most of a journal, and on no front."""
+    return event["event"] != "report" or bool(event["candidate"] or event["dropped"])
+
+
+def _row(front: Front) -> dict[str, object]:
+    allowed = front["objective"]["group_at_prediction"]
+    could = [p for p in front["points"] if p["feasible"] and (allowed or not p["needs_group"])]
+    best = could[0] if could else None  # the front is sorted so
+    values = {} if best is None else best["tune"]
+    return {
+        "tolerance": front["objective"]["tolerance"],
+        "margin": front["objective"]["margin"],
+        **{name: values.get(name) for name in ("performance", "bias", "sparsity")},
+        "method": None if best is None else best["method"],
+        "candidate": None if best is None else best["candidate"],
+    }
+
+
+def report(
+    path: Path | str,
+    tolerance: float | None = None,
+    bias: str | None = None,
+    group: str | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
+    """Writes the report of a run and returns its path; `say` is told by name which groups were
+    merged or left out, and where the bias is undefined for every candidate.
+
+    Without arguments: front.png and report.html as the search saw it. With another tolerance,
+    measure or grouping everything is judged anew from the counts, and the files carry the change
+    in their names; test values are left out, since that view of them was not confirmed.
+    By another grouping, small groups are merged or left out as in a search by it. Raises
+    UserError for a grouping that the data do not have, or are too few for.
+    """
+    folder = RunFolder(Path(path))
+    facts = folder.facts()
+    changes = {"tolerance": tolerance, "bias": bias, "group": group}
+    given = {key: value for key, value in changes.items() if value is not None}
+    if given:
+        view = view_of_run(folder, group)
+        if tolerance is not None or bias is not None:
+            view = view.with_bias(bias, tolerance)
+            _check_classes(view.objective, facts)
+        suffix = "".join(f"-{key}-{value}" for key, value in given.items()).replace("*", "x")
+        try:
+            front = build_front(facts, read_events(folder.journal), view)
+        except NotDefined as error:  # not even the dense net can be judged so
+            raise UserError(f"report: {error}") from error
+        folder.save_front(front, suffix)
+        facts = {**facts, "smallest_tolerance": _certifiable(folder, view)}
+    else:
+        suffix, front = "", folder.write_front()
+    if say is not None:
+        for sentence in [*group_sentences(front), *undefined_sentences(front)]:
+            say(sentence)
+    target = _write(folder, front, facts, suffix)
+    config = folder.config()
+    if not given and config.tracking.enabled:
+        tracking.sync(folder.path, config.tracking.uri)
+    return target
+
+
+def _certifiable(folder: RunFolder, view: View) -> float | None:
+    """The smallest tolerance that tune can certify as `view` sees it; None: not estimable."""
+    tune = counts_from_dict(folder.dense_event()["counts"]["tune"])
+    found = smallest_tolerance(view.objective.bias, tune.regroup(view.crossing_to_group).cells)
+    return found if known(found) else None
+
+
+def _check_classes(objective: Objective, facts: Event) -> None:
+    try:
+        objective.check_classes(len(facts["classes"]))
+    except ValueError as error:
+        raise UserError(f"report: {error}") from error
+
+
+def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
+    matplotlib.use("Agg")
+    references = marks_of_references(front)
+    figure = front_figure(front, references)
+    figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
+    events = folder.outline()
+    trials = trials_frame(events)
+    shown = {**_facts(front, facts), "compute": _compute(trials)}
+    if not suffix and (said := outdated(folder.path)) is not None:
+        shown["notes"] = [*shown["notes"], said]
+    text = report_html(front, trials, reports_frame(events), references, shown)
+    target = folder.path / f"report{suffix}.html"
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
+def _compute(trials: pd.DataFrame) -> str:
+    """Of all trials; reports from before results were shared do not say what was processed."""
+    return compute(trials["charged"].sum(), trials["spent"].fillna(trials["charged"]).sum())
+
+
+def _facts(front: Front, facts: Event) -> dict[str, Any]:
+    objective = front["objective"]
+    dimensions = 2 + objective["sparsity"]
+    return {
+        "data": facts["data"],
+        "classes": facts["classes"],
+        "groups": objective["groups"],
+        "splits": facts["rows"],
+        "notes": facts["notes"],
+        "smallest_tolerance": facts["smallest_tolerance"],
+        "box": {
+            "reference": objective["reference"][:dimensions],
+            "ideal": [1.0, 0.0, 1.0][:dimensions],
+        },
+        "opening": front["opening"],
+        "methods": {name: {"summary": method.summary} for name, method in METHODS.items()},
+        "searched": {**facts["objective"], "group": facts["group"]},
+    }

@@ -1,0 +1,155 @@
+"""Retrains the chosen settings with other seeds: how much of a result is owed to chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import ray
+from torch import nn
+
+from analysis.events import Event
+from search.cluster.connect import cluster_address, connected
+from search.cluster.shipping import ship_by_value
+from search.engine.scheduler import DEATHS
+from search.engine.workers import local_cpus, supplies_of
+from search.errors import UserError
+from search.front.build import Front, build_front
+from search.front.view import view_of
+from search.journal.journal import Journal, Listener, read_events
+from search.journal.record import Record
+from search.problem.problem import Problem
+from search.runs.folder import RunFolder
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.pipeline import Pipeline, Report
+from trainables.trial.spec import Spec
+from trainables.trial.trainable import Supplies, UnfitWorker
+
+Row = dict[str, Any]  # what confirmed.json says of one seed
+
+
+def seed_rows(
+    folder: RunFolder,
+    problem: Problem,
+    front: Front,
+    count: int,
+    *,
+    address: str | None = None,
+    listener: Listener | None = None,
+) -> list[Row]:
+    """One row for each of `count` retrainings of the chosen point, with values on tune alone.
+
+    Each is the whole trial from the same dense net with the next seed. Its candidate is chosen as
+    the search chooses: where none is feasible, the closest one stands for it, marked infeasible.
+    What is trained is kept in `seeds/` of the run's folder: a seed that has ended is not repeated.
+    """
+    point = next(point for point in front["points"] if point["chosen"])
+    specs = seed_specs(folder.candidates.facts(point["candidate"])["spec"], count)
+    home = folder.seeds
+    home.path.mkdir(exist_ok=True)
+    with closing(Journal(home.path)) as journal:
+        record = Record(journal, listener)
+        record.replay(read_events(home.journal))
+        missing = [spec for spec in specs if not _ended(record, spec)]
+        if missing:
+            dense = folder.dense(problem.untrained())
+            _train(home, problem, dense, missing, record, cluster_address(address))
+    return _rows(folder, specs)
+
+
+def seed_specs(spec: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """The specs of the retrainings: the trial's own with each of the `count` next seeds."""
+    seeds = range(spec["seed"] + 1, spec["seed"] + 1 + count)
+    return [{**spec, "trial": f"{spec['trial']}-seed{seed}", "seed": seed} for seed in seeds]
+
+
+def _ended(record: Record, spec: dict[str, Any]) -> bool:
+    trial = record.trials.get(spec["trial"])
+    return trial is not None and trial.status != "running"
+
+
+def _train(
+    home: RunFolder,
+    problem: Problem,
+    dense: nn.Module,
+    specs: Sequence[dict[str, Any]],
+    record: Record,
+    address: str | None,
+) -> None:
+    """Trains `specs` on Ray; each is written down as a whole once it has ended."""
+    config = problem.config
+    cpu, gpu = config.resources.cpu, config.resources.gpu
+    ship_by_value(dense)
+    with connected(address, cpus=local_cpus(config), gpus=gpu > 0):
+        supplies = ray.put(supplies_of(problem, dense, home.path))
+        task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=DEATHS)(_whole_trial)
+        running = {task.remote(supplies, spec): spec for spec in specs}
+        while running:
+            (done, *_), _ = ray.wait(list(running))
+            _write_down(record, running.pop(done), partial(ray.get, done))
+    home.tidy()
+
+
+def _whole_trial(supplies: Supplies, spec: dict[str, Any]) -> list[Report]:
+    """Runs in a worker: all reports of a trial, from its first epoch to its last."""
+    store = CandidateStore(supplies.folder / "candidates")
+    pipeline = Pipeline(Spec.from_config(spec), supplies.open(), store)
+    reports = []
+    while not pipeline.done:
+        reports.append(pipeline.step())
+    return reports
+
+
+def _write_down(record: Record, spec: dict[str, Any], reports: Callable[[], list[Report]]) -> None:
+    """The trial as a search would have written it, unless an earlier session began to."""
+    trial = spec["trial"]
+    if trial not in record.trials:
+        learns_from = Spec.from_config(spec).learns_from
+        record.add(
+            "trial_start", trial=trial, method=spec["method"], spec=spec, learns_from=learns_from
+        )
+    try:
+        for report in reports():
+            record.report(report)
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UnfitWorker):
+            raise UserError(f"confirm: {error.cause}") from error
+        # Whatever went wrong belongs to this seed alone: that it fails is part of the spread.
+        record.end(trial, "failed", f"{type(error.cause).__name__}: {error.cause}")
+    except ray.exceptions.RayError:
+        record.end(trial, "failed", "the worker process died repeatedly")
+    else:
+        record.end(trial, "finished")
+
+
+def _rows(folder: RunFolder, specs: Sequence[dict[str, Any]]) -> list[Row]:
+    """Each seed's candidate as chosen on tune, judged from the counts of its reports."""
+    facts, dense = folder.facts(), folder.dense_event()
+    events: dict[str, list[Event]] = {spec["trial"]: [] for spec in specs}
+    for event in read_events(folder.seeds.journal):
+        if event.get("trial") in events:
+            events[event["trial"]].append(event)
+    rows = []
+    for spec in specs:
+        of_seed = events[spec["trial"]]
+        points = build_front(facts, [dense, *of_seed], view_of(facts))["points"]
+        rows.append(_row(spec, of_seed, points))
+    return rows
+
+
+def _row(spec: dict[str, Any], events: Sequence[Event], points: Sequence[dict[str, Any]]) -> Row:
+    chosen = next((point for point in points if point["chosen"]), points[0] if points else None)
+    ends = [event["reason"] for event in events if event["event"] == "trial_end"]
+    return {
+        "seed": spec["seed"],
+        "trial": spec["trial"],
+        "candidate": None if chosen is None else chosen["candidate"],
+        "epoch": None if chosen is None else chosen["epoch"],
+        "feasible": chosen is not None and chosen["feasible"],
+        "failure": ends[-1],
+        "tune": None if chosen is None else chosen["tune"],
+        "test": None,
+        "kept_promise": None,
+    }

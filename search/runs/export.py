@@ -1,0 +1,175 @@
+"""A candidate as a model of its own: weights, masks, decision and a card; loaded in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from search.errors import UserError, unknown
+from search.runs.folder import RunFolder, write_json
+from trainables.trial.candidates import CandidateStore
+from trainables.corrections.decision import Decision
+from trainables.corrections import decision_from_dict
+from trainables.data.encoder import Encoder
+from trainables.data.task import Head, head_for
+from trainables.masks import Masks
+from trainables.models import build
+
+Raw = NDArray[Any] | pd.DataFrame
+
+CARD = "card.json"
+WEIGHTS = "model.safetensors"
+
+
+def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
+    """Writes a candidate of a run to the folder `to` (default `<run>/exports/<candidate>`).
+
+    `candidate` is its name, any unambiguous beginning of it, or "chosen". Raises UserError where
+    the run has no such candidate.
+    """
+    folder = RunFolder(Path(path))
+    point = _point(folder, candidate)
+    target = to or folder.path / "exports" / point["candidate"]
+    if target.exists() and any(target.iterdir()):
+        raise UserError(f"export: must be a new or empty folder, got {target} (exported before?)")
+    card = card_of_point(folder, point)
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder.candidates.path(point["candidate"]), target / WEIGHTS)
+    write_json(target / CARD, card)
+    return target
+
+
+def card_of(folder: Path) -> dict[str, Any]:
+    """The card of an exported model; raises UserError where there is none."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"load: {folder} must be an exported model, but has no {CARD}")
+    return dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
+
+
+def load(path: Path | str, net: nn.Module | None = None) -> Model:
+    """An exported model, ready to predict.
+
+    The network is built as the card says; `net`, an untrained network of the same architecture,
+    stands in where the run was given a network from Python.
+    """
+    folder = Path(path)
+    card = card_of(folder)
+    if net is None:
+        if card["model"] is None:
+            raise UserError(f"{folder}: its network came from Python: load(path, net=...)")
+        model = dict(card["model"])
+        args = model.pop("args")
+        code = None if model["folder"] is None else Path(model["folder"])
+        net = build(
+            model["name"],
+            tuple(card["input_shape"]),
+            head_for(len(card["classes"])).outputs,
+            seed=0,
+            folder=code,
+            **args,
+        )
+    masked = CandidateStore(folder).load(WEIGHTS.removesuffix(".safetensors"), net)
+    return Model(
+        masked.net.eval(),
+        masked.masks,
+        Encoder.from_dict(card["encoder"]),
+        decision_from_dict(card["decision"]),
+        head_for(len(card["classes"])),
+        card,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A pruned network with its encoder in front and its decision behind."""
+
+    net: nn.Module
+    masks: Masks
+    encoder: Encoder
+    decision: Decision
+    head: Head
+    card: dict[str, Any]
+
+    @torch.no_grad()
+    def scores(self, x: Raw, batch: int = 4096) -> NDArray[np.float64]:
+        """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise; `x` is raw."""
+        inputs = torch.from_numpy(self.encoder.transform(x))
+        logits = torch.cat([self.net(rows) for rows in inputs.split(batch)])
+        values: NDArray[np.float64] = self.head.scores(logits.double()).numpy()
+        return values
+
+    def predict(self, x: Raw, group: ArrayLike | None = None) -> NDArray[np.int64]:
+        """(n,) class indices, whose names are `card["classes"]`.
+
+        `group` holds each row's group, by name or index; it is read only where the card says
+        `needs_group`, and then it must be given.
+        """
+        return self.decision.predict(self.scores(x), self._groups(group))
+
+    def _groups(self, group: ArrayLike | None) -> NDArray[np.int64] | None:
+        if group is None or not self.decision.needs_group:
+            return None
+        values = np.asarray(group)
+        if values.dtype.kind in "iu":
+            return values.astype(np.int64)
+        index = {name: i for i, name in enumerate(self.card["groups"])}
+        for name in set(values.tolist()) - index.keys():
+            raise ValueError(f"predict: {unknown('group', name, index)}")
+        return np.array([index[name] for name in values.tolist()], dtype=np.int64)
+
+
+def _point(folder: RunFolder, candidate: str) -> dict[str, Any]:
+    points = folder.front()["points"]
+    if candidate == "chosen":
+        found = [point for point in points if point["chosen"]]
+    else:
+        found = [point for point in points if point["candidate"].startswith(candidate)]
+    if not found and candidate == "chosen":
+        raise UserError(
+            f"export: {folder.path} has no chosen network: none was feasible; "
+            f"points of its front can be exported by name"
+        )
+    if len(found) != 1:
+        names = {point["candidate"] for point in points} | {"chosen"}
+        raise UserError(f"export: {unknown('candidate', candidate, names)}")
+    return dict(found[0])
+
+
+def card_of_point(folder: RunFolder, point: dict[str, Any]) -> dict[str, Any]:
+    """All that a point of the front needs to be used, and what is known of it; JSON-able."""
+    config, facts = folder.config(), folder.facts()
+    stored = folder.candidates.facts(point["candidate"])
+    model = {
+        "name": config.model.build or config.model.name,
+        "args": dict(config.model.args),
+        "folder": config.folder,
+    }
+    return {
+        "format": 1,
+        "run": facts["run"],
+        "name": facts["name"],
+        **{key: point[key] for key in ("candidate", "trial", "epoch", "method", "settings")},
+        "learns_from": point["learns_from"],
+        "needs_group": point["needs_group"],
+        "decision": stored["decision"],
+        "sparsity": stored["sparsity"],
+        "classes": facts["classes"],
+        "group": facts["group"],
+        "groups": facts["group_names"],
+        "objective": facts["objective"],
+        "tune": point["tune"],
+        "test": point["test"],
+        "kept_promise": point["kept_promise"],
+        "hashes": facts["hashes"],
+        "model": None if facts["model_in_memory"] else model,
+        **folder.encoding(),
+    }

@@ -1,0 +1,270 @@
+"""A run's folder: which file is what, and how each is written and read."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from analysis.front_table import front_frame
+from analysis.trials import reports_frame, trials_frame
+from search.config.config import Config
+from search.errors import UserError
+from search.front.build import Front, build_front
+from search.front.view import view_of
+from search.journal.journal import read_events
+from analysis.events import Event
+from search.journal.journal import refuse_if_written
+from search.journal.record import TrialRecord
+from search.journal.repair import repair as repaired
+from search.front.selection import needs_group
+from trainables.trial.candidates import CandidateStore, checkpoint_path
+from trainables.data import Prepared
+from trainables.models.net_file import load_net, save_net
+from trainables.files import whole_file
+from dataclasses import replace
+from search.errors import UserError
+from analysis.events import Event
+from trainables.data.grouping import Grouping
+from trainables.data.small_cells import SmallCells, resolve_small_cells
+from trainables.evaluation.counts import counts_from_dict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+import numpy as np
+from numpy.typing import NDArray
+from search.front.notes import bias_undefined, left_out, without_group
+from search.front.selection import group_at_prediction, needs_group, select
+from analysis.events import Event
+from trainables.corrections import CORRECTIONS, decision_from_dict
+from trainables.corrections.argmax import Argmax
+from trainables.corrections.decision import Correction, Decision
+from trainables.corrections.group_thresholds import GroupThresholds
+from trainables.corrections.threshold import Threshold
+from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
+from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import evaluate
+from trainables.evaluation.trivial import trivial_performance
+from search.front.view import View, view_by, view_of
+
+log = logging.getLogger(__name__)
+
+COUNTED = ("counts", "decision", "measures")  # of a report: read where a front is made, only
+TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
+DATA = "data"  # inputs too large to be copied, while a search runs
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one search. Nothing in it is ever unpickled."""
+
+    path: Path
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def candidates(self) -> CandidateStore:
+        return CandidateStore(self.path / "candidates")
+
+    @property
+    def seeds(self) -> RunFolder:
+        """Journal and candidates of the chosen settings trained again with other seeds."""
+        return RunFolder(self.path / "seeds")
+
+    def refuse_existing(self) -> None:
+        """Raises UserError where the folder holds a run or anything else."""
+        self._refuse_run()
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(f"out: must be a new or empty folder, got {self.path}")
+
+    def _refuse_run(self) -> None:
+        if self.journal.exists():
+            raise UserError(
+                f"out: {self.path} holds a run already; `fairfront resume {self.path}` goes on "
+                f"with it, another --out starts a new one"
+            )
+
+    def create(self, config: Config, dense: nn.Module, prepared: Prepared) -> None:
+        """Makes the folder with the resolved config, the dense net and its inputs' encoder."""
+        self._refuse_run()  # again: training the dense net took its time
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+        save_net(dense, self.path / "dense.safetensors")
+        shape = list(prepared.input_shape)
+        encoding = {"input_shape": shape, "encoder": prepared.encoder.to_dict()}
+        write_json(self.path / "encoder.json", encoding)
+
+    def open_again(self, *, repair: bool = False) -> None:
+        """Raises UserError where there is no run that has begun, or another process is writing
+        it; mends a damaged journal if asked to."""
+        self.require()
+        if repair:
+            repaired(self.path)
+        else:
+            refuse_if_written(self.path)
+        self.dense_event()
+
+    def drop_checkpoints_ahead(self, unfinished: Mapping[str, int]) -> None:
+        """Removes checkpoints behind which reports are missing from the journal (the machine went
+        down, or a repair has set them aside): those trials start anew and report the same again.
+
+        `unfinished` is what the journal knows: trial -> its last epoch.
+        """
+        for trial, epoch in unfinished.items():
+            path = checkpoint_path(self.path, trial)
+            if path.exists() and _epoch_of(path) > epoch:
+                log.warning("%s: its checkpoint is ahead of the journal; it starts anew", trial)
+                path.unlink()
+
+    def require(self) -> None:
+        """Raises UserError where there is no run."""
+        if not self.journal.exists():
+            raise UserError(f"{self.path} must be the folder of a run, but has no journal.jsonl")
+
+    def config(self) -> Config:
+        self.require()
+        return Config.load(self.path / "config.toml")
+
+    def facts(self) -> Event:
+        """The `experiment` event: what the journal says of the data and the objective."""
+        return self._first("experiment")
+
+    def dense_event(self) -> Event:
+        """The `dense` event: the dense net's own counts."""
+        return self._first("dense")
+
+    def _first(self, kind: str) -> Event:
+        self.require()
+        for event in read_events(self.journal):
+            if event["event"] == kind:
+                return event
+        raise UserError(f"{self.path}: its search ended before it had begun; start it again")
+
+    def encoding(self) -> dict[str, Any]:
+        """{"input_shape", "encoder"}: how raw rows become what the networks of this run read."""
+        self.require()
+        return dict(json.loads((self.path / "encoder.json").read_text(encoding="utf-8")))
+
+    def dense(self, net: nn.Module) -> nn.Module:
+        """The dense net, loaded into `net`, an untrained one of its architecture."""
+        return load_net(self.path / "dense.safetensors", net).eval()
+
+    def front(self) -> Front:
+        """front.json as written last. Raises UserError where the search has not got so far."""
+        self.require()
+        path = self.path / "front.json"
+        if not path.exists():
+            raise UserError(
+                f"{self.path} has no front.json: its search was interrupted; "
+                f"`fairfront resume {self.path}` goes on with it"
+            )
+        front: Front = json.loads(path.read_text(encoding="utf-8"))
+        return front
+
+    def write_front(self) -> Front:
+        """Builds the front from the journal and writes front.json and front.csv.
+
+        A front that was confirmed stays: its points were named before test was opened.
+        """
+        if (confirmed := self.confirmation()) is not None:
+            return confirmed
+        facts = self.facts()
+        return self.save_front(build_front(facts, read_events(self.journal), view_of(facts)))
+
+    def save_front(self, front: Front, suffix: str = "", *, confirmed: bool = False) -> Front:
+        """Writes front{suffix}.json and front{suffix}.csv; a confirmed front also on its own."""
+        if confirmed:
+            write_json(self.path / "confirmed.json", front)
+        write_json(self.path / f"front{suffix}.json", front)
+        front_frame(front).to_csv(self.path / f"front{suffix}.csv", index=False)
+        return front
+
+    def tidy(self, trials: Iterable[TrialRecord] = ()) -> None:
+        """Removes what nothing reads any more: Tune's files, the checkpoints of finished trials,
+        and the weights of stopped and failed ones, which enter no front. The checkpoints of
+        stopped trials stay, so that they can be run to their end after all.
+        """
+        for spent in (TUNE, DATA):
+            shutil.rmtree(self.path / spent, ignore_errors=True)
+        for trial in trials:
+            if trial.status in ("finished", "failed"):
+                checkpoint_path(self.path, trial.trial).unlink(missing_ok=True)
+            if trial.status in ("stopped", "failed"):
+                for report in trial.reports:
+                    if report["candidate"]:
+                        self.candidates.drop(report["candidate"])
+
+    def confirmation(self) -> Front | None:
+        """The front with its test values, as `confirm` stored it, or None before that."""
+        path = self.path / "confirmed.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def stored_fronts(self) -> list[Front]:
+        """Every front that was written to the folder: the search's own, other views, confirmed."""
+        paths = [*sorted(self.path.glob("front*.json")), self.path / "confirmed.json"]
+        return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
+
+    def outline(self) -> list[Event]:
+        """All events of the journal without what makes most of it, counts and measures; of each
+        decision stays whether it needs the group."""
+        return [_outlined(event) for event in read_events(self.journal)]
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The front's points, the trials and the reports as frames."""
+        events = self.outline()
+        return {
+            "front": front_frame(self.front()),
+            "trials": trials_frame(events),
+            "reports": reports_frame(events),
+        }
+
+
+def _outlined(event: Event) -> Event:
+    shown = {key: value for key, value in event.items() if key not in COUNTED}
+    return {**shown, "needs_group": needs_group(event)} if "decision" in event else shown
+
+
+def _epoch_of(checkpoint: Path) -> float:
+    """The epoch that a trial's checkpoint has reached; infinity where it cannot be read."""
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    except Exception as error:  # of many kinds: half of it is missing after a power cut
+        log.warning("%s cannot be read: %s", checkpoint, error)
+        return float("inf")
+    return float(state["epoch"])
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that a reader sees the old file or the new one, never half of it."""
+    with whole_file(path) as file:
+        file.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def view_of_run(folder: RunFolder, group: str | None = None) -> View:
+    """The view that a run was searched with, or one by another group, under the rule for small
+    groups of its config.
+
+    Raises UserError where the group names an attribute that the data do not have, or where fewer
+    than two groups are large enough.
+    """
+    facts = folder.facts()
+    if group is None:
+        return view_of(facts)
+    section = folder.config().data
+    return view_by(
+        facts,
+        folder.dense_event(),
+        group,
+        min_cell=section.min_cell,
+        small_cells=section.small_cells,
+    )

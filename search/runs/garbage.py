@@ -1,0 +1,149 @@
+"""What of a run's folder nothing needs any more: weights off the front, spent checkpoints."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from search.runs.state import is_complete
+from search.front.build import build_front
+from search.front.view import view_of
+from search.front.notes import named_in
+from search.journal.journal import read_events
+from search.journal.journal import WriteLock
+from search.journal.record import Record
+from search.runs.folder import DATA, TUNE, RunFolder
+from trainables.evaluation.objective import Objective
+from trainables.trial.shared_stage import StageStore
+
+Keep = Literal["front", "any-tolerance"]
+
+_ANY = 0.999  # a tolerance that every candidate keeps
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Files and folders to be removed, by what they are."""
+
+    candidates: tuple[Path, ...]
+    judged: int  # how many of them finished trials left: their counts stay, their weights do not
+    checkpoints: tuple[Path, ...]
+    stages: tuple[Path, ...]  # results that trials shared
+    leftovers: tuple[Path, ...]  # half-written files, Ray Tune's state
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (*self.candidates, *self.checkpoints, *self.stages, *self.leftovers)
+
+
+@contextmanager
+def garbage(
+    path: Path | str, *, keep: Keep = "front", keep_stopped: bool = False
+) -> Iterator[Garbage]:
+    """What can go from a run's folder; no other process writes the run meanwhile.
+
+    Kept are the candidates that a front file of the folder names (front.json, confirmed.json with
+    its seeds, the fronts of `report --tolerance` and the like), that the front of the journal
+    holds, the closest infeasible ones included, and those of trials that `resume` goes on with,
+    which keep their checkpoints too. `keep="any-tolerance"` also keeps what would be on the front
+    under another tolerance; `keep_stopped` keeps the checkpoints of stopped trials. Results that
+    trials shared stay until the search is complete.
+    Raises UserError where a search is writing the run.
+    """
+    folder = RunFolder(Path(path))
+    folder.require()
+    with ExitStack() as locks:
+        for written in (folder.path, folder.seeds.path):
+            if written.exists():
+                locks.callback(WriteLock(written).release)
+        yield _found(folder, keep, keep_stopped)
+
+
+def size_of(paths: Iterable[Path]) -> int:
+    """Bytes of files, and of all that lies in folders."""
+    return sum(
+        path.stat().st_size
+        if path.is_file()
+        else sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+        for path in paths
+    )
+
+
+def remove(found: Garbage) -> None:
+    for path in found.paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _found(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
+    record = Record()
+    record.replay(read_events(folder.journal))
+    needed = _needed(folder, record, keep)
+    candidates = [p for p in folder.candidates.files() if p.stem not in needed]
+    candidates += _unused_seeds(folder)
+    finished = {
+        report["candidate"]
+        for trial in record.trials.values()
+        if trial.status == "finished"
+        for report in trial.candidates()
+    }
+    live = {"running", "stopped"} if keep_stopped else {"running"}
+    going_on = {trial.trial for trial in record.trials.values() if trial.status in live}
+    return Garbage(
+        tuple(candidates),
+        sum(path.stem in finished for path in candidates),
+        tuple(
+            path
+            for path in sorted((folder.path / "checkpoints").glob("*.pt"))
+            if path.stem not in going_on
+        ),
+        tuple(StageStore(folder.path / "stages").files()) if is_complete(folder.path) else (),
+        (*_leftovers(folder), *_leftovers(folder.seeds)),
+    )
+
+
+def _leftovers(folder: RunFolder) -> list[Path]:
+    """What was half written when its writer was killed, and what only a running search needs."""
+    found = [folder.path / name for name in (TUNE, DATA) if (folder.path / name).exists()]
+    for name in ("", "candidates", "checkpoints", "stages"):
+        found += sorted((folder.path / name).glob("*.partial*"))
+    return found
+
+
+def _needed(folder: RunFolder, record: Record, keep: Keep) -> set[str]:
+    needed = {
+        report["candidate"]
+        for trial in record.trials.values()
+        if trial.status == "running"
+        for report in trial.candidates()
+    }
+    for front in (*folder.stored_fronts(), *_fronts(folder, keep)):
+        needed.update(named_in(front))
+    return needed
+
+
+def _fronts(folder: RunFolder, keep: Keep) -> Iterator[dict[str, Any]]:
+    """The front of the journal, and the one that leaves no candidate out for its bias."""
+    facts, _ = folder.facts(), folder.dense_event()
+    view = view_of(facts)
+    yield build_front(facts, read_events(folder.journal), view)
+    if keep == "any-tolerance":
+        asked = view.objective
+        lenient = Objective(asked.performance, asked.bias, _ANY, 0.0)
+        everyone = replace(view, objective=lenient, reference=None)
+        yield build_front(facts, read_events(folder.journal), everyone)
+
+
+def _unused_seeds(folder: RunFolder) -> list[Path]:
+    """Once seeds were confirmed, only the candidate chosen of each is of use."""
+    confirmed = folder.confirmation() or {}
+    if "seeds" not in confirmed:
+        return []
+    used = {row["candidate"] for row in confirmed["seeds"]}
+    return [path for path in folder.seeds.candidates.files() if path.stem not in used]

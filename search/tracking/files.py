@@ -1,0 +1,208 @@
+"""What MLflow is told of a run folder's files: config, front, figure, report, confirmed models."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from search.front.build import Front
+from search.tracking.mlflow_runs import Run, SearchRuns
+from search.tracking.texts import (
+    beyond_the_known,
+    draw_front,
+    front_table,
+    measured,
+    note_of_search,
+    note_of_trial,
+)
+from search.tracking.updates import SEARCH, Translator, numbers
+from search.units import flat
+
+# Tag of the search's run: which state of which file it was told. MLflow's page hides "mlflow.".
+SENT = "mlflow.fairfront.files"
+SOONEST = 20.0  # seconds between two refreshes of the front while the search runs
+COST = 50  # ... and at least so many times what the last one took: 2 % of one core
+NOTE = "mlflow.note.content"  # what MLflow's page of a run shows as its description
+ON_FRONT = ("fairfront.front", "fairfront.chosen", "fairfront.candidate", "fairfront.kept_promise")
+OF_CHOSEN = ("fairfront.chosen_trial", "fairfront.candidate", "fairfront.kept_promise")
+
+
+class FolderMirror:
+    """Tells the runs of a search what the files of its folder say, each state once.
+
+    What was told is written in a tag of the search's run, so the next mirror knows it too.
+    """
+
+    def __init__(self, folder: Path, runs: SearchRuns, translator: Translator) -> None:
+        self._folder, self._runs, self._translator = folder, runs, translator
+        self._looked_at: dict[str, tuple[int, int]] = {}  # file -> its (mtime, size) at that time
+        self._version = -1  # of the growing front, as told last
+        self._due = 0.0  # when it may be told again, on the clock of time.monotonic
+
+    def tell(self, *, at_once: bool = False) -> None:
+        """Whatever is new; the front of a running search only now and then, or `at_once`."""
+        parent = self._runs.find(SEARCH)
+        if parent is None:
+            return
+        for name in ("config.toml", "report.html"):
+            if (content := self._changed(parent, name)) is not None:
+                if name == "config.toml":
+                    self._runs.log(parent, [], _params(content))
+                self._runs.put_file(parent, self._folder / name)
+                self._told(parent, name, _digest(content))
+        if not self._has_front():
+            self._tell_growing(parent, at_once)
+        elif (content := self._changed(parent, "front.json")) is not None:
+            front = json.loads(content)
+            self._runs.put_file(parent, self._folder / "front.json")
+            self._send_front(parent, front)
+            if front["opening"] is not None:
+                self._send_models(parent, front)
+            self._told(parent, "front.json", _digest(content))
+
+    def _has_front(self) -> bool:
+        """Whether front.json knows all trials: after the search, or of an interrupted one's
+        report."""
+        path = self._folder / "front.json"
+        if not path.exists():
+            return False
+        latest = max(self._translator.last_time.values())
+        return self._translator.over or path.stat().st_mtime * 1000 >= latest
+
+    def _tell_growing(self, parent: Run, at_once: bool) -> None:
+        growing = self._translator.front
+        if growing is None or growing.version == self._version:
+            return
+        begun = time.monotonic()
+        if begun < self._due and not at_once:
+            return
+        version = growing.version
+        self._told(parent, "front.json", "")  # what it says is no longer what MLflow was told
+        self._send_front(parent, growing.as_front())
+        self._version = version
+        ended = time.monotonic()
+        self._due = ended + max(SOONEST, COST * (ended - begun))
+
+    def _send_front(self, parent: Run, front: Front) -> None:
+        """Table, figure and description; values and tags of the trials on the front."""
+        runs = self._runs
+        if front["points"]:
+            runs.put_table(parent, front_table(front), "front_table.json")
+            with tempfile.TemporaryDirectory() as folder:
+                draw_front(front, Path(folder) / "front.png")
+                runs.put_file(parent, Path(folder) / "front.png")
+        by_trial: dict[str, list[dict[str, Any]]] = {}
+        for point in front["points"]:
+            by_trial.setdefault(point["trial"], []).append(point)
+        for trial, run in runs.trials().items():
+            if trial in by_trial:
+                self._send_points(run, by_trial[trial])
+            else:
+                self._drop(run, (*ON_FRONT, NOTE))
+        self._send_values(parent, front)
+
+    def _send_values(self, parent: Run, front: Front) -> None:
+        """What the search's own run says of the front: counts, chosen point, description."""
+        size = float(sum(point["feasible"] for point in front["points"]))
+        found = numbers({"front/points": size, "opening": front["opening"]})
+        found |= measured(front["dense"]["test"], "dense/test/")
+        tags = {NOTE: note_of_search(front, self._translator.ended)}
+        for point in front["points"]:
+            if point["chosen"]:
+                found |= measured(point["tune"], "chosen/tune/")
+                found |= measured(point["test"], "chosen/test/")
+                tags |= {"fairfront.candidate": point["candidate"], **_kept(point)}
+                tags["fairfront.chosen_trial"] = point["trial"]
+        self._drop(parent, set(OF_CHOSEN) - tags.keys())
+        at = self._translator.last_time[SEARCH]
+        metrics = [(name, value, at, 0) for name, value in found.items()]
+        metrics += [(name, value, at, step) for name, value, step in beyond_the_known(front)]
+        self._runs.log(parent, metrics, tags=tags)
+
+    def _send_points(self, run: Run, points: list[dict[str, Any]]) -> None:
+        """A trial's best or chosen point as metrics; all of its points in its description."""
+        best = max(points, key=lambda one: (one["chosen"], one["tune"]["performance"]))
+        tags = {"fairfront.candidate": best["candidate"], **_kept(best)}
+        if any(point["feasible"] for point in points):
+            tags["fairfront.front"] = "true"
+        if best["chosen"]:
+            tags["fairfront.chosen"] = "true"
+        tags[NOTE] = note_of_trial(points)
+        self._drop(run, set(ON_FRONT) - tags.keys())
+        changed = {name: value for name, value in tags.items() if run.tags.get(name) != value}
+        if changed:  # the description holds all values
+            at = self._translator.last_time[SEARCH]
+            values = measured(best["tune"], "front/") | measured(best["test"], "test/")
+            self._runs.log(
+                run, [(name, value, at, 0) for name, value in values.items()], {}, changed
+            )
+
+    def _drop(self, run: Run, tags: Iterable[str]) -> None:
+        for name in sorted(tags):
+            self._runs.set_tag(run, name, None)
+
+    def _send_models(self, parent: Run, front: Front) -> None:
+        """Of a confirmed front: every point's card, and the chosen one as an exported model."""
+        from search.runs.export import (  # brings torch: only where there is one
+            card_of_point,
+            export,
+        )
+        from search.runs.folder import RunFolder
+
+        folder = RunFolder(self._folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            for point in front["points"]:
+                run = self._runs.find(point["trial"])
+                if run is None:
+                    continue
+                cards = Path(scratch) / point["candidate"]
+                cards.mkdir()
+                card = cards / f"{point['candidate']}.json"
+                card.write_text(json.dumps(card_of_point(folder, point), indent=1))
+                self._runs.put_file(run, card, "cards")
+                if point["chosen"]:
+                    model = export(self._folder, point["candidate"], Path(scratch) / "model")
+                    for one in (run, parent):
+                        self._runs.put_folder(one, model, "model")
+
+    def _changed(self, parent: Run, name: str) -> bytes | None:
+        """The content of a file where the search's run was not told it."""
+        path = self._folder / name
+        if not path.exists():
+            return None
+        state = (path.stat().st_mtime_ns, path.stat().st_size)
+        if self._looked_at.get(name) == state and self._sent(parent).get(name):
+            return None
+        content = path.read_bytes()
+        self._looked_at[name] = state
+        return None if self._sent(parent).get(name) == _digest(content) else content
+
+    @staticmethod
+    def _sent(parent: Run) -> dict[str, str]:
+        return dict(json.loads(parent.tags.get(SENT, "{}")))
+
+    def _told(self, parent: Run, name: str, digest: str) -> None:
+        sent = {**self._sent(parent), name: digest}
+        self._runs.set_tag(parent, SENT, json.dumps(sent, sort_keys=True))
+
+
+def _params(config: bytes) -> dict[str, str]:
+    settings = tomllib.loads(config.decode())
+    # Where this copy lies is no setting of the search, and is nobody else's business.
+    settings.pop("tracking", None)
+    return flat(settings)
+
+
+def _kept(point: Mapping[str, Any]) -> dict[str, str]:
+    kept = point["kept_promise"]
+    return {} if kept is None else {"fairfront.kept_promise": json.dumps(kept)}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,239 @@
+"""MLflow mirror: a process of its own that follows the journal of a search.
+
+The search writes its journal and nothing else; whatever happens here, or to a tracking server, can
+neither slow nor stop it. The mirror ends when its standard input does, after it has told the rest:
+so it also ends when the search was killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+
+from search.journal.journal import read_events
+from search.tracking.files import FolderMirror
+from search.tracking.mlflow_runs import SearchRuns
+from search.tracking.updates import SEARCH, Follower, Translator, Update
+
+log = logging.getLogger(__name__)
+
+LINES = 10_000  # of the journal, taken in one pass
+POLL = 0.5  # seconds between two looks at a journal that does not grow
+REST = 3.0  # seconds between two passes while the search runs: fewer and larger requests
+SHARE = 2  # ... and at least so many times what the last pass took
+LONGEST_WAIT = 30.0  # seconds between two attempts at a tracking server that is away
+PATIENCE = 20.0  # seconds that a mirror goes on trying once its search has ended
+
+
+def default_uri(folder: Path) -> str:
+    """A store in the run folder that needs no server."""
+    return f"sqlite:///{folder.resolve()}/mlflow.db"
+
+
+def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subprocess.Popen[bytes]:
+    """Starts the process that mirrors `folder` into MLflow; what it has to say goes to mirror.log.
+
+    With `nice` 19 it takes what a search leaves. It is kept apart from Ctrl-C in the terminal: the
+    search tells it when to end.
+    """
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # -P: a folder of the user's that is called `search` must not be imported in our place.
+    command = [sys.executable, "-P", "-m", "search.tracking.mirror", str(folder.resolve())]
+    command += ["--nice", str(nice)]
+    if uri is not None:
+        command += ["--uri", uri]
+    with (folder / "mirror.log").open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            start_new_session=True,
+        )
+
+
+def finish_mirror(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Lets the mirror tell the rest; whether it could within `timeout` seconds.
+
+    What it could not is told by the next mirror of that folder.
+    """
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        return process.wait(timeout) == 0
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()
+        return False
+
+
+def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
+    """Tells MLflow what it does not know yet of `folder`; whether it could in `timeout` seconds.
+
+    Where it could not, a warning says so: the run folder holds everything, MLflow is a mirror.
+    """
+    if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
+        return True
+    log.warning("tracking: MLflow does not know all of %s yet; mirror.log says why", folder)
+    return False
+
+
+def is_mirrored(folder: Path) -> bool:
+    """Whether a mirror is following this folder now."""
+    with (folder / "mirror.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+class Mirror:
+    """Brings MLflow up to date with a run folder, a pass at a time.
+
+    A pass that raised has lost nothing: the next one tries the same again.
+    """
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        self.folder = folder
+        self.uri = uri
+        self._follower = Follower(folder / "journal.jsonl")
+        self._translator = Translator()
+        self._pending: list[Update] = []
+        self._runs: SearchRuns | None = None
+        self._files: FolderMirror | None = None
+
+    def catch_up(self, *, ending: bool = False) -> bool:
+        """One pass; False where there was nothing new in the journal. `ending`: nothing is held
+        back for a later pass."""
+        # While a server is away nothing more is read: what waits stays within bounds.
+        room = max(0, LINES - len(self._pending))
+        read = 0
+        for end, event in self._follower.lines(room):
+            self._pending += self._translator.updates(end, event)
+            read += 1
+        if self._follower.offset == 0:
+            return False
+        runs, files = self._open()
+        told = bool(self._pending)
+        by_trial = sorted(self._pending, key=lambda update: update.trial)  # SEARCH comes first
+        for trial, updates in groupby(by_trial, key=lambda update: update.trial):
+            runs.tell(trial, list(updates))
+        parent = runs.find(SEARCH)
+        if parent is not None and told and read < room:  # ... to the end of what is written
+            # A search that was interrupted may go on, one that was over may have been resumed.
+            status = "FINISHED" if self._translator.over else "RUNNING"
+            runs.set_status(parent, status, self._translator.last_time[SEARCH])
+        self._pending.clear()
+        files.tell(at_once=ending and not told)
+        return told
+
+    def settle(self) -> None:
+        """The search is not going on: what still runs by the journal has been interrupted."""
+        if self._runs is None:
+            return
+        interrupted = self._translator.running | (set() if self._translator.over else {SEARCH})
+        for trial in sorted(interrupted):
+            run = self._runs.find(trial)
+            if run is not None:
+                self._runs.set_status(run, "KILLED", self._translator.last_time[trial])
+
+    def _open(self) -> tuple[SearchRuns, FolderMirror]:
+        if self._runs is None or self._files is None:
+            facts = next(read_events(self.folder / "journal.jsonl"))
+            own = self.uri == default_uri(self.folder)
+            self._runs = SearchRuns(self.uri, facts["run"], facts["name"], rebuildable=own)
+            self._files = FolderMirror(self.folder, self._runs, self._translator)
+        return self._runs, self._files
+
+
+def follow(folder: Path, uri: str, ended: threading.Event) -> int:
+    """Mirrors until `ended` is set and everything is told. Returns an exit code."""
+    mirror = Mirror(folder, uri)
+    wait, said, deadline = POLL, "", None
+    while True:
+        ending = ended.is_set()  # asked before the pass: what was written until then is in it
+        if ending and deadline is None:
+            deadline = time.monotonic() + PATIENCE
+        try:
+            begun = time.monotonic()
+            told = mirror.catch_up(ending=ending)
+            if ending and not told:
+                mirror.settle()
+                return 0
+            took = time.monotonic() - begun
+            wait, said = min(LONGEST_WAIT, max(REST, SHARE * took)) if told else POLL, ""
+        except Exception as error:
+            # A server that is away, a database that is locked: there is always a next time.
+            if str(error) != said:
+                said = str(error)
+                log.warning("tracking: %s: trying again", said)
+            if deadline is not None and time.monotonic() > deadline:
+                log.error("tracking: giving up after %g s", PATIENCE)
+                return 1
+            wait, told = min(2 * wait, LONGEST_WAIT), False
+        if ending:
+            time.sleep(0 if told else min(wait, 2.0))
+        else:
+            ended.wait(wait)
+
+
+@contextmanager
+def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
+    """One mirror a folder: the next waits until the lock is free. A lock ends with its process.
+
+    Raises TimeoutError where it is not free long after the search has ended.
+    """
+    with (folder / "mirror.lock").open("ab") as lock:
+        deadline = None
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if ended.is_set() and deadline is None:
+                    deadline = time.monotonic() + 2 * PATIENCE
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimeoutError(f"{folder} is being mirrored by another process") from None
+                time.sleep(0.1)
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`python -m search.tracking.mirror DIR [--uri URI] [--nice N]`, until standard input ends."""
+    parser = argparse.ArgumentParser(prog="python -m search.tracking.mirror", description=__doc__)
+    parser.add_argument("folder", type=Path, help="a run folder with journal.jsonl")
+    parser.add_argument("--uri", help="a tracking server or database; default: DIR/mlflow.db")
+    parser.add_argument("--nice", type=int, default=0, help="by how much it steps back")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    os.nice(given.nice)
+    ended = threading.Event()
+
+    def wait_for_end() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+    try:
+        with _alone(given.folder, ended):
+            return follow(given.folder, given.uri or default_uri(given.folder), ended)
+    except TimeoutError as error:
+        log.error("tracking: %s", error)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""What MLflow is told of a front: a table, a figure, metrics and texts. No MLflow in here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.front_table import front_frame, one_per_trial
+from analysis.words import unbeaten_reference, verdict
+from search.front.build import Front
+from search.tracking.updates import numbers
+
+Point = Mapping[str, Any]  # one entry of a front's "points"
+
+FIRST_COLUMNS = (
+    *("trial", "method", "chosen", "tune performance", "tune bias", "tune sparsity"),
+    *("test performance", "test bias", "kept_promise", "feasible", "needs_group"),
+)
+# What every front holds; whatever else `confirm` found out is told as it stands.
+KNOWN = (
+    *("name", "objective", "hypervolume", "hypervolume_with_group", "opening", "changed"),
+    *("candidates", "left_out", "without_group", "dense", "references", "points"),
+)
+ROWS_OF_A_NOTE = 12
+FILTERS = """Filters for the list of runs:
+- the front: `tags."fairfront.front" = 'true'`
+- the chosen trial: `tags."fairfront.chosen" = 'true'`
+- trials of one method: `tags."fairfront.method" = 'adv_ft'`
+
+Metrics were measured on tune, those under `test/` on test. Those under `front/` belong to a
+trial's point on the front, those without a prefix to its epochs; the front with all that is known
+of it is in `front_table.json`, as a figure in `front.png`."""
+
+
+def front_table(front: Front) -> str:
+    """The points of a front, one row each, as MLflow stores tables; telling columns first."""
+    frame = front_frame(front).dropna(axis="columns", how="all")
+    frame.columns = frame.columns.str.replace(".", " ")  # MLflow's page takes dots for paths
+    first = [name for name in FIRST_COLUMNS if name in frame]
+    rest = [name for name in frame if name not in first]
+    return str(frame[[*first, *rest]].to_json(orient="split", index=False))
+
+
+def draw_front(front: Front, path: Path) -> None:
+    """The front as a picture."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from analysis.figures.front_png import front_figure
+    from search.front.build import marks_of_references
+
+    front_figure(front, marks_of_references(front)).savefig(path, dpi=160)
+
+
+def measured(values: Mapping[str, Any] | None, prefix: str) -> dict[str, float]:
+    """One split's values of a point as metrics: performance and bias, intervals, measures.
+
+    They are rounded to what fits MLflow's columns; front_table.json has them as they are.
+    """
+    if values is None:
+        return {}
+    named = {name: values.get(name) for name in ("performance", "bias", "sparsity")}
+    for name in ("performance", "bias"):
+        low, high = values.get(f"{name}_interval") or (None, None)
+        named |= {f"{name}_low": low, f"{name}_high": high}
+    measures = {f"measure/{name}": value for name, value in values.get("measures", {}).items()}
+    found = numbers({f"{prefix}{name}": value for name, value in (named | measures).items()})
+    return {name: round(value, 6) for name, value in found.items()}
+
+
+def series(value: Any, name: str, step: int | None = None) -> Iterator[tuple[str, float, int]]:
+    """All numbers of a nested value as (metric, value, step); the entries of a list are steps.
+
+    Intervals become two metrics; other lists within a list are left out.
+    """
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from series(part, f"{name}/{key}", step)
+    elif isinstance(value, list) and name.endswith("_interval"):
+        for end, part in zip(("low", "high"), value, strict=False):
+            yield from series(part, f"{name.removesuffix('_interval')}_{end}", step)
+    elif isinstance(value, list):
+        for place, part in enumerate(value if step is None else ()):
+            yield from series(part, name, place)
+    else:
+        for metric, number in numbers({name: value}).items():
+            yield re.sub(r"[^\w\-. /:]", "_", metric), number, step or 0
+
+
+def beyond_the_known(front: Front) -> list[tuple[str, float, int]]:
+    """What a confirmed front holds besides points and references, as metrics with steps."""
+    return [entry for key in front if key not in KNOWN for entry in series(front[key], key)]
+
+
+def note_of_search(front: Front, ended: int) -> str:
+    """What the page of a search's run says, as markdown; `ended` is its number of ended trials."""
+    objective = front["objective"]
+    aim = (
+        f"Searched: {objective['performance']} up, {objective['bias']} by {objective['group']} "
+        f"below {objective['tolerance']:g}" + (", sparsity up" if objective["sparsity"] else "")
+    )
+    rows = one_per_trial(front)
+    shown = sorted(rows, key=lambda point: (not point["chosen"], -point["tune"]["sparsity"]))
+    table = _table(front, shown[:ROWS_OF_A_NOTE])
+    more = f"\n\n{len(rows) - ROWS_OF_A_NOTE} more: `front_table.json`."
+    parts = [
+        f"{aim}. {ended} trials ended; hypervolume {front['hypervolume']:.4f}.",
+        f"**{verdict(front)}**" if rows else "Nothing feasible so far.",
+        *([said] if (said := unbeaten_reference(front)) is not None else []),
+        *([table + (more if len(rows) > ROWS_OF_A_NOTE else "")] if rows else []),
+        FILTERS,
+    ]
+    return "\n\n".join(parts)
+
+
+def note_of_trial(points: Sequence[Point]) -> str:
+    """What the page of a trial on the front says; `points` are its own, best first."""
+    lines = [
+        f"- candidate `{point['candidate']}`, epoch {point['epoch']}: " + "; ".join(_said(point))
+        for point in points
+    ]
+    return "\n".join(["On the front with:", *lines])
+
+
+def _said(point: Point) -> Iterator[str]:
+    for split in ("tune", "test"):
+        if (values := point[split]) is not None:
+            yield f"{split}: performance {_number(values, 'performance')}, bias " + _with_interval(
+                values
+            )
+    yield f"sparsity {_number(point['tune'], 'sparsity')}"
+    if point["chosen"]:
+        yield "chosen"
+    if point["kept_promise"] is not None:
+        yield "kept the tolerance on test" if point["kept_promise"] else "did NOT keep it on test"
+    if point["needs_group"]:
+        yield "needs the group at prediction time"
+
+
+def _table(front: Front, points: Sequence[Point]) -> str:
+    splits = ("tune", "test") if any(point["test"] for point in points) else ("tune",)
+    heads = [f"{name} ({split})" for split in splits for name in ("performance", "bias")]
+    lines = ["| trial | method | sparsity | " + " | ".join(heads) + " |"]
+    lines.append("|" + "---|" * (3 + len(heads)))
+    references = [{**one, "trial": one["label"], "method": ""} for one in front["references"]]
+    for one in [*references, *points]:
+        parts = [one[split] or {} for split in splits]
+        cells = [
+            text for part in parts for text in (_number(part, "performance"), _with_interval(part))
+        ]
+        name = f"**{one['trial']}** (chosen)" if one.get("chosen") else one["trial"]
+        name += " (uses the group)" if one["needs_group"] else ""
+        first = [name, one["method"], _number(one["tune"], "sparsity")]
+        lines.append("| " + " | ".join([*first, *cells]) + " |")
+    return "\n".join(lines)
+
+
+def _number(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _with_interval(values: Mapping[str, Any]) -> str:
+    low, high = values.get("bias_interval") or (None, None)
+    spread = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
+    return _number(values, "bias") + spread

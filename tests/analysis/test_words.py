@@ -1,0 +1,98 @@
+import pytest
+
+from analysis.words import explanation, headline, with_interval
+from tests.analysis.made_search import made_front
+
+
+def chosen_of(front):
+    return next(point for point in front["points"] if point["chosen"])
+
+
+def confirmed(bias, interval, kept):
+    front = made_front(confirmed=True)
+    chosen_of(front)["test"] |= {"bias": bias, "bias_interval": interval}
+    chosen_of(front)["kept_promise"] = kept
+    return front
+
+
+@pytest.mark.parametrize(
+    ("front", "sentence"),
+    [
+        (made_front(feasible=False), "No network kept the tolerance of 0.05."),
+        (
+            made_front(),
+            "prune_advft keeps the tolerance of 0.05 on tune; not yet confirmed on test.",
+        ),
+        (
+            confirmed(0.02, [0.01, 0.03], True),
+            "The chosen network kept the tolerance of 0.05 on test.",
+        ),
+        (
+            confirmed(0.08, [0.06, 0.1], False),
+            "The chosen network did not keep the tolerance of 0.05 on test.",
+        ),
+    ],
+)
+def test_headline_says_what_was_found(front, sentence):
+    assert headline(front) == sentence
+
+
+@pytest.mark.parametrize(
+    ("bias", "interval", "words"),
+    [
+        (0.02, [0.01, 0.03], "The whole interval lies below the tolerance."),
+        (0.08, [0.06, 0.1], "The whole interval lies above the tolerance."),
+        (0.04, [0.03, 0.06], "across the tolerance"),
+        (0.04, None, "has no interval"),
+        (0.04, [None, None], "has no interval"),
+    ],
+)
+def test_explanation_says_what_the_interval_on_test_allows(bias, interval, words):
+    assert words in " ".join(explanation(confirmed(bias, interval, True)))
+
+
+def test_explanation_gives_the_values_with_their_intervals():
+    front = confirmed(0.0412, [0.0234, 0.0589], True)
+    chosen_of(front)["tune"] |= {"performance": 0.785, "performance_interval": [0.767, 0.803]}
+    text = " ".join(explanation(front))
+    assert "On tune: balanced accuracy 0.785 [0.767, 0.803]" in text
+    assert "|AOD| 0.041 [0.023, 0.059]." in text
+    assert "does not need the group" in text
+    assert "The dense net before any pruning, on test: balanced accuracy 0.820" in text
+
+
+def test_explanation_warns_when_the_test_rows_were_opened_before():
+    front = made_front(confirmed=True)
+    assert "had not been opened before" in " ".join(explanation(front, opening=1))
+    assert "opened 3 times in all" in " ".join(explanation(front, opening=3))
+
+
+def test_chosen_point_that_needs_the_group_says_so():
+    front = made_front()
+    chosen_of(front)["needs_group"] = True
+    assert "It needs the group at prediction time." in " ".join(explanation(front))
+
+
+def test_nothing_feasible_names_the_closest_bias_and_leaves_test_sealed():
+    front = made_front(feasible=False)
+    front["points"][2]["tune"]["bias"] = 0.0511
+    text = " ".join(explanation(front))
+    assert "The closest candidate has a bias of 0.051" in text
+    assert "test split stays sealed" in text
+
+
+def test_search_without_any_candidate_is_explained():
+    front = made_front(feasible=False, points=0)
+    assert "No candidate came close enough" in " ".join(explanation(front))
+
+
+def test_value_that_is_not_estimable_is_a_dash():
+    assert with_interval({"bias": None}, "bias") == "\N{EN DASH}"
+
+
+def test_a_front_that_is_judged_otherwise_does_not_ask_for_a_confirmation():
+    front = {**made_front(), "changed": True}
+    text = " ".join([headline(front), *explanation(front)])
+    assert "judged otherwise than it was searched" in text
+    assert "test values are not shown" in text
+    assert "run confirm" not in text

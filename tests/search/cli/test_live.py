@@ -1,0 +1,183 @@
+"""What is shown while a search runs and when it has ended."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from analysis.front_table import one_per_trial
+from analysis.words import verdict
+from search.cli.front_table import front_table, legend, shown_points
+from search.cli.live import Progress, Tally
+from tests.search.made_front import front, point
+
+
+def trial(name: str, method: str) -> dict[str, Any]:
+    return {"event": "trial_start", "trial": name, "method": method}
+
+
+def report(name: str, performance: float, **changes: Any) -> dict[str, Any]:
+    facts = {"bias": 0.01, "sparsity": 0.5, "feasible": True, "candidate": f"{name}-1"}
+    facts |= {"beats_trivial": True, "decision": {"kind": "threshold"}}
+    return {"event": "report", "trial": name, "performance": performance, **facts, **changes}
+
+
+def end(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
+    return {"event": "trial_end", "trial": name, "status": status, "reason": reason}
+
+
+EVENTS = [
+    {"event": "dense", "performance": 0.95, "bias": 0.2, "sparsity": 0.0},
+    trial("t0001", "adv_ft"),
+    trial("t0002", "prune_advft"),
+    report("t0001", 0.8),
+    report("t0001", 0.9, feasible=False),
+    report("t0002", 0.7, bias=None, candidate=None, feasible=False),
+    end("t0001", "finished"),
+    trial("t0003", "adv_ft"),
+    report("t0003", 0.85),
+    end("t0002", "stopped", "bias stays above 0.03"),
+    {"event": "status", "best": None, "hypervolume": 0.25, "seconds_left": 60.0},
+]
+
+
+def test_the_tally_counts_trials_by_method_and_keeps_the_best_feasible_candidate_of_each():
+    tally = Tally()
+    for event in EVENTS:
+        tally.take(event)
+
+    assert [tally.count(state) for state in ("running", "finished", "stopped", "failed")] == [
+        1,
+        1,
+        1,
+        0,
+    ]
+    assert tally.count("running", "adv_ft") == 1
+    assert tally.best["adv_ft"]["performance"] == 0.85
+    assert "prune_advft" not in tally.best
+    assert tally.overall_best == tally.best["adv_ft"]
+    assert 59 < (tally.seconds_left or 0) <= 60
+
+
+def test_without_a_terminal_every_end_of_a_trial_is_one_plain_line():
+    output = io.StringIO()
+    with Progress(4, Console(file=output, width=40)) as shown:
+        for event in EVENTS:
+            shown.on_event(event)
+        shown.on_event({"event": "search_end"})
+
+    lines = output.getvalue().splitlines()
+    assert lines[0] == "dense net: performance 0.950, bias 0.200, sparsity 0.000"
+    assert lines[1] == (
+        "[1/4] t0001 adv_ft finished; best feasible: performance 0.800, bias 0.010, sparsity 0.500"
+    )
+    assert lines[2] == (
+        "[2/4] t0002 prune_advft stopped (bias stays above 0.03); nothing feasible"
+    )
+    assert lines[3].startswith("search ended: 1 finished, 1 stopped, 0 failed; best feasible: ")
+    assert len(lines) == 4
+    assert "\x1b" not in output.getvalue()
+
+
+def test_on_a_terminal_a_table_shows_methods_best_points_hypervolume_and_the_time_left():
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=120)
+    with Progress(4, console) as shown:
+        for event in EVENTS:
+            shown.on_event(event)
+
+    text = output.getvalue()
+    for said in ("adv_ft", "prune_advft", "running", "stopped", "0.850"):
+        assert said in text
+    assert "2/4 trials ended, hypervolume 0.250" in text
+    assert "left" in text
+    assert "t0001 adv_ft finished" not in text
+
+
+def test_a_resumed_search_starts_from_what_was_done_without_telling_it_again():
+    output = io.StringIO()
+    with Progress(4, Console(file=output)) as shown:
+        for event in EVENTS:
+            shown.on_event({"event": "replay", "of": event})
+        shown.on_event(end("t0003", "finished"))
+
+    assert output.getvalue().startswith("[3/4] t0003 adv_ft finished")
+
+
+def rendered(made: dict[str, Any]) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(front_table(made))
+    return f"{console.file.getvalue()}{legend(made)}\n{verdict(made)}"  # type: ignore[attr-defined]
+
+
+def test_a_front_fits_a_narrow_terminal_and_marks_what_was_chosen_and_what_is_infeasible():
+    text = rendered(
+        front(
+            point("aaaaaaaabbbb", "magnitude_retrain", feasible=False),
+            point("ccccccccdddd", "prune_advft", chosen=True),
+        )
+    )
+
+    assert all(len(line) <= 80 for line in text.splitlines()[:5])
+    assert "x  aaaaaaaa" in text
+    assert "*  cccccccc" in text
+    assert "on test" not in text.splitlines()[1]
+    assert "Chosen: cccccccc (prune_advft); not confirmed on test yet." in text
+
+
+@pytest.mark.parametrize(("kept", "said"), [(True, "it kept the"), (False, "it did NOT keep the")])
+def test_a_confirmed_front_shows_test_values_and_whether_the_promise_was_kept(kept, said):
+    test = {"performance": 0.876, "bias": None, "sparsity": 0.5, "measures": {}}
+
+    text = rendered(
+        front(point("cccccccc", "prune_advft", chosen=True, test=test, kept_promise=kept))
+    )
+
+    assert "0.876" in text
+    assert f"on test {said} tolerance of 0.05" in text
+
+
+def test_points_that_need_the_group_are_marked_and_where_all_do_the_verdict_says_how_to_choose():
+    text = rendered(front(point("cccccccc", "reject_option", needs_group=True)))
+
+    assert "g  cccccccc" in text
+    assert "needs the group at prediction time" in text
+    assert "objective.group_at_prediction = true" in text
+
+
+def test_of_several_points_of_a_trial_the_chosen_or_else_the_best_is_shown():
+    def at(name: str, trial: str, performance: float, **changes: Any) -> dict[str, Any]:
+        values = {"performance": performance, "bias": 0.01, "sparsity": 0.5, "measures": {}}
+        return point(name, "adv_ft", trial=trial, tune=values, **changes)
+
+    made = front(
+        at("a1", "t0001", 0.8, chosen=True), at("a2", "t0001", 0.9),
+        at("b1", "t0002", 0.7), at("b2", "t0002", 0.6),
+    )  # fmt: skip
+
+    assert [one["candidate"] for one in one_per_trial(made)] == ["a1", "b1"]
+    assert "2 further points" in legend(made)
+
+
+def test_a_large_front_fits_a_screen_with_its_chosen_point_and_both_ends():
+    def at(place: int) -> dict[str, Any]:
+        values = {"performance": 0.9, "bias": 0.01, "sparsity": place / 1000, "measures": {}}
+        return point(f"c{place:07d}", "adv_ft", chosen=place == 123, tune=values)
+
+    made = front(*map(at, range(500)))
+    shown = [one["candidate"] for one in shown_points(made)]
+
+    assert 30 <= len(shown) <= 31
+    assert shown == sorted(shown)
+    assert {shown[0], shown[-1]} == {"c0000000", "c0000499"}
+    assert "c0000123" in shown
+    assert f"{500 - len(shown)} further points" in legend(made)
+
+
+def test_a_front_with_nothing_feasible_says_so():
+    text = rendered(front(point("aaaaaaaa", "adv_ft", feasible=False)))
+
+    assert "Nothing was feasible: no candidate is seen to keep aod below 0.05." in text

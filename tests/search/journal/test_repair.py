@@ -1,0 +1,162 @@
+"""A damaged journal: said clearly, and mended so that nothing is lost but what is not there."""
+
+from contextlib import closing
+
+import pytest
+import torch
+
+from analysis.events import line_of, lines_of
+from search.errors import UserError
+from search.journal.journal import Journal, read_events
+from search.journal.record import Record
+from search.journal.repair import repair
+from search.runs.folder import RunFolder
+from trainables.trial.candidates import checkpoint_path
+
+EPOCHS = 3
+
+
+def report(trial, epoch):
+    return {
+        **{"event": "report", "trial": trial, "epoch": epoch, "last": epoch == EPOCHS},
+        **{"candidate": None, "dropped": []},
+    }
+
+
+def search():
+    """Two finished trials, one stopped after two epochs, one running; 0-based line numbers."""
+    yield {"event": "experiment", "name": "made"}  # 0
+    yield {"event": "dense"}
+    for trial, epochs in (("t0001", EPOCHS), ("t0002", EPOCHS), ("t0003", 2), ("t0004", 2)):
+        yield {"event": "trial_start", "trial": trial, "method": "adv_ft", "spec": {}}  # 2 7 12 16
+        for epoch in range(1, epochs + 1):
+            yield report(trial, epoch)
+        ends = {"t0003": "stopped", "t0004": None}
+        if (status := ends.get(trial, "finished")) is not None:
+            yield {"event": "trial_end", "trial": trial, "status": status, "reason": None}
+
+
+EVENTS = list(search())
+START, EPOCH_2, LAST, END = 7, 9, 10, 11  # lines of t0002
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(line_of(event) for event in EVENTS))
+    return tmp_path
+
+
+def damage(folder, *numbers):
+    path = folder / "journal.jsonl"
+    content = bytearray(path.read_bytes())
+    for line in [line for line in lines_of(path) if line.number - 1 in numbers]:
+        content[line.begin + 12] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def told(folder):
+    record = Record()
+    record.replay(read_events(folder / "journal.jsonl"))
+    return record
+
+
+def test_a_damaged_line_is_named_with_what_to_do(folder):
+    damage(folder, EPOCH_2)
+
+    with pytest.raises(UserError, match=rf"line {EPOCH_2 + 1} does not match .*--repair"):
+        list(read_events(folder / "journal.jsonl"))
+
+
+def test_a_whole_journal_is_left_as_it_is(folder):
+    before = (folder / "journal.jsonl").read_bytes()
+
+    repair(folder)
+
+    assert (folder / "journal.jsonl").read_bytes() == before
+    assert not list(folder.glob("journal-set-aside*"))
+
+
+@pytest.mark.parametrize(
+    ("line", "epoch"),
+    [(EPOCH_2 - 1, 0), (EPOCH_2, 1), (LAST, 2), (END, 3)],
+    ids=["first report", "second", "last", "its end"],
+)
+def test_a_trial_goes_on_from_before_what_is_damaged_and_the_others_stay(folder, line, epoch):
+    damage(folder, line)
+
+    repair(folder)
+
+    record = told(folder)
+    assert {name: trial.status for name, trial in record.trials.items()} == {
+        **{"t0001": "finished", "t0002": "running", "t0003": "stopped", "t0004": "running"}
+    }
+    assert [trial.epoch for trial in record.trials.values()] == [3, epoch, 2, 2]
+
+
+def test_a_trial_whose_start_is_damaged_is_lost_and_so_is_its_name(folder):
+    damage(folder, START, 16)
+    for trial in ("t0001", "t0002", "t0004"):
+        checkpoint(folder, trial, 2)
+
+    repair(folder)
+
+    record = told(folder)
+    assert list(record.trials) == ["t0001", "t0003"]
+    assert record.next_name() == "t0005"
+    left = [t for t in ("t0001", "t0002", "t0004") if checkpoint_path(folder, t).exists()]
+    assert left == ["t0001"]
+
+
+def test_what_is_set_aside_is_kept_and_all_other_lines_stay_where_they_were(folder):
+    damage(folder, EPOCH_2)
+    path = folder / "journal.jsonl"
+    before, lines = path.read_bytes(), list(lines_of(path))
+
+    repair(folder)
+
+    after = path.read_bytes()
+    gone = lines[EPOCH_2 : END + 1]  # the damaged one and what t0002 did after it
+    for line in lines:
+        found, was = after[line.begin : line.end], before[line.begin : line.end]
+        assert found == (b" " * (len(was) - 1) + b"\n" if line in gone else was)
+    (aside,) = folder.glob("journal-set-aside*")
+    assert aside.read_bytes() == before[gone[0].begin : gone[-1].end]
+    (mended,) = [event for event in read_events(path) if event["event"] == "repair"]
+    assert (mended["again"], mended["lost"], mended["file"]) == (["t0002"], [], aside.name)
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_without_its_beginning_a_journal_is_beyond_repair(folder, line):
+    damage(folder, line, EPOCH_2)
+    before = (folder / "journal.jsonl").read_bytes()
+
+    with pytest.raises(UserError, match="cannot be repaired"):
+        repair(folder)
+    assert (folder / "journal.jsonl").read_bytes() == before
+
+
+def test_a_journal_that_is_being_written_is_not_repaired(folder):
+    damage(folder, EPOCH_2)
+
+    with (
+        closing(Journal(folder)),
+        pytest.raises(UserError, match="is being written by process"),
+    ):
+        repair(folder)
+
+
+def test_checkpoints_ahead_of_the_journal_go_and_so_do_those_that_cannot_be_read(folder):
+    for trial, epoch in (("t0001", 9), ("t0002", 3), ("t0003", 2), ("t0004", 2)):
+        checkpoint(folder, trial, epoch)
+    checkpoint_path(folder, "t0004").write_bytes(b"half of a")
+
+    RunFolder(folder).drop_checkpoints_ahead({"t0002": 2, "t0003": 2, "t0004": 2, "t0005": 0})
+
+    left = {path.stem for path in checkpoint_path(folder, "t0001").parent.iterdir()}
+    assert left == {"t0001", "t0003"}
+
+
+def checkpoint(folder, trial, epoch):
+    path = checkpoint_path(folder, trial)
+    path.parent.mkdir(exist_ok=True)
+    torch.save({"epoch": epoch}, path)

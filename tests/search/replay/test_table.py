@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from search.cli.replay import TABLES
+from search.errors import UserError
+from search.replay.pool import coordinates
+from search.replay.table import COLUMNS, Table
+from spaces.space import Choice, Float, Int, Space
+from tests.search.replay.made_table import FAIR, UNFAIR, Made, pool, table
+from trainables.trial.judge import Entry, admit
+
+SHIPPED = sorted(TABLES.glob("*.npz"))
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    written = table(Made([UNFAIR, FAIR], test=[FAIR, UNFAIR]), Made([FAIR], lr=0.5, kind="b"))
+    written.save(tmp_path / "one.npz")
+
+    read = Table.load(tmp_path / "one.npz")
+
+    assert read.header == written.header
+    assert read.reports.tolist() == [2, 1]
+    for name in COLUMNS:
+        assert read.columns[name].tolist() == written.columns[name].tolist(), name
+    for split in ("tune", "test"):
+        assert np.array_equal(read.counts[split], written.counts[split])
+
+
+def test_performance_and_bias_follow_from_the_counts():
+    made = table(Made([UNFAIR], test=[(90, 50, 60)]))
+
+    assert np.column_stack(made.values("tune")).tolist() == pytest.approx(np.array([[0.7, 0.2]]))
+    assert np.column_stack(made.values("test")).tolist() == pytest.approx(np.array([[0.65, 0.4]]))
+
+
+def test_what_is_no_table_is_refused_by_name(tmp_path):
+    (tmp_path / "text.npz").write_text("no table")
+    np.savez(tmp_path / "other.npz", header=np.zeros(3))
+    other = table(Made([FAIR]))
+    old = other.header.to_json().replace('"version":1', '"version":7')
+    object.__setattr__(other, "header", _Says(old))
+    other.save(tmp_path / "old.npz")
+
+    for name, rule in (
+        ("missing.npz", "there is no such table"),
+        ("text.npz", "must be a table"),
+        ("other.npz", "must be a table"),
+        ("old.npz", "version must be 1, got 7"),
+    ):
+        with pytest.raises(UserError, match=rule) as refused:
+            Table.load(tmp_path / name)
+        assert name in str(refused.value)
+
+
+class _Says:
+    def __init__(self, text):
+        self.to_json = lambda: text
+
+
+def test_columns_of_another_length_are_refused():
+    made = table(Made([FAIR, FAIR]))
+    with pytest.raises(ValueError, match="charged must have 2 rows, got 1"):
+        Table(
+            made.header,
+            made.reports,
+            {**made.columns, "charged": made.columns["charged"][:1]},
+            made.counts,
+        )
+
+
+def test_a_pool_replays_the_reports_of_the_journal():
+    found = pool(Made([UNFAIR, FAIR, (70, 70, 70)], charged=7)).trials[0]
+
+    first, second, third = found.reports
+    assert [r["epoch"] for r in found.reports] == [1, 2, 3]
+    assert [r["charged"] for r in found.reports] == [7, 14, 21]
+    assert [r["last"] for r in found.reports] == [False, False, True]
+    assert first["candidate"] == "t0-1" and first["dropped"] == []
+    assert second["candidate"] == "t0-2" and second["dropped"] == ["t0-1"]  # feasible goes first
+    assert third["candidate"] is None  # of the same bias, but worse
+    assert second["bias_interval"] == pytest.approx([0, 0.01])
+    assert (second["performance"], second["bias"]) == pytest.approx((0.75, 0))
+
+
+def test_settings_lie_in_the_unit_cube():
+    space = Space(
+        {
+            "p.lr": Float(0.01, 1.0, log=True),
+            "p.n": Int(2, 6),
+            "p.kind": Choice(("a", "b")),
+        }
+    )
+    place = coordinates(space, {"p.lr": 0.1, "p.n": 5, "p.kind": "a"})
+    other = coordinates(space, {"p.lr": 0.1, "p.n": 5, "p.kind": "b"})
+
+    assert place[:2] == pytest.approx([0.5, 0.75])
+    assert np.linalg.norm(np.subtract(place, other)) == pytest.approx(1)
+
+
+def test_the_tables_that_come_with_fairfront_are_small():
+    assert SHIPPED
+    assert sum(path.stat().st_size for path in SHIPPED) < 5e6
+
+
+def test_recorded_candidates_are_those_that_admit_keeps():
+    from search.replay.pool import pool_of
+
+    path = next(path for path in SHIPPED if path.stem == "digits")
+    found = pool_of(Table.load(path), "prune_advft")
+    for one in found.trials:
+        archive = []
+        for report in one.reports:
+            if not (report["final_stage"] and report["beats_trivial"]):
+                assert report["candidate"] is None
+                continue
+            keys = ("performance", "bias", "sparsity", "feasible")
+            new = Entry(f"{one.trial}-{report['epoch']}", *(report[key] for key in keys))
+            stay = admit(archive, new, sparsity=found.header.sparsity)
+            assert (report["candidate"] is None) == (stay is None)
+            if stay is not None:
+                gone = {old.candidate for old in archive} - {old.candidate for old in stay}
+                assert gone == set(report["dropped"])
+                archive = [*stay, new]

@@ -1,0 +1,151 @@
+"""`list runs`: what it says of made-up run folders, and how long it takes to say it."""
+
+import json
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from search.cli.app import app
+from search.errors import UserError
+from search.journal.journal import Journal
+from search.runs.listing import run_line, run_lines
+from search.units import human, samples
+from tests.search.made_front import front, point
+from tests.search.made_journal import begin, write_trial
+
+
+@pytest.fixture
+def interrupted(tmp_path):
+    """Two trials finished, one stopped, one failed, one under way."""
+    journal = begin(tmp_path / "adult")
+    for trial, status in (("t1", "finished"), ("t2", "stopped"), ("t3", "finished")):
+        write_trial(journal, trial, status, epochs=2)
+    write_trial(journal, "t4", "failed", epochs=1)
+    journal.append("trial_start", trial="t5", method="adv_ft", spec={})
+    journal.close()
+    return tmp_path / "adult"
+
+
+def test_trials_are_counted_by_how_they_ended(interrupted):
+    line = run_line(interrupted)
+
+    assert line.ends == {"finished": 2, "stopped": 1, "failed": 1}
+    assert (line.name, line.state, line.chosen) == ("adult", "interrupted", None)
+    assert line.journal == (interrupted / "journal.jsonl").stat().st_size
+
+
+def test_a_run_is_running_while_it_is_written_and_complete_when_its_search_ended(
+    interrupted,
+):
+    journal = Journal(interrupted)
+    assert run_line(interrupted).state == "running"
+    journal.append("search_end", left=0)
+    journal.close()
+
+    assert run_line(interrupted).state == "complete"
+
+
+def test_what_trials_took_and_what_was_processed_is_known_once_the_search_has_ended(interrupted):
+    assert run_line(interrupted).compute is None
+    assert run_line(interrupted).cells()[5:7] == ("-", "-")
+    journal = Journal(interrupted)
+    journal.append("search_end", left=0, charged=1_234_567, spent=420)
+    journal.close()
+
+    assert run_line(interrupted).compute == (1_234_567, 420)
+    assert run_line(interrupted).cells()[5:7] == ("1.2M", "420")
+
+
+def test_a_search_that_was_resumed_and_interrupted_again_is_not_complete(interrupted):
+    journal = Journal(interrupted)
+    journal.append("search_end", left=0)
+    journal.append("trial_start", trial="t6", method="adv_ft", spec={})
+    journal.close()
+
+    assert run_line(interrupted).state == "interrupted"
+
+
+def test_a_confirmed_run_shows_what_was_chosen_as_test_saw_it(interrupted):
+    test = {"performance": 0.81, "bias": 0.04, "sparsity": 0.5, "measures": {}}
+    on_tune = front(point("aa", "adv_ft"), point("bb", "adv_ft", chosen=True))
+    (interrupted / "front.json").write_text(json.dumps(on_tune))
+    assert run_line(interrupted).chosen == (0.9, 0.01)
+    on_test = front(point("bb", "adv_ft", chosen=True, test=test))
+    (interrupted / "confirmed.json").write_text(json.dumps(on_test))
+
+    assert run_line(interrupted).chosen == (0.81, 0.04)
+    assert run_line(interrupted).state == "confirmed"
+
+
+def test_sizes_are_those_of_the_files(interrupted):
+    sizes = {"candidates/aa.safetensors": 700, "candidates/bb.safetensors": 500}
+    sizes |= {"checkpoints/t5.pt": 30, "mlflow.db": 40, "mlartifacts/1/front.png": 2}
+    sizes |= {"stages/ab.safetensors": 60}
+    for name, size in sizes.items():
+        (interrupted / name).parent.mkdir(parents=True, exist_ok=True)
+        (interrupted / name).write_bytes(bytes(size))
+
+    line = run_line(interrupted)
+
+    assert line.candidates == (2, 1200)
+    assert (line.checkpoints, line.shared, line.mlflow) == (30, 60, 42)
+
+
+def test_the_command_prints_one_line_for_each_run(interrupted):
+    shown = CliRunner().invoke(app, ["list", "runs", str(interrupted.parent)])
+
+    heading, line = shown.output.splitlines()
+    assert heading.split()[:5] == ["run", "state", "finished", "stopped", "failed"]
+    assert line.split()[:5] == ["adult", "interrupted", "2", "1", "1"]
+    assert run_lines(interrupted) == run_lines(interrupted.parent)
+
+
+def test_a_folder_without_runs_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no runs"):
+        run_lines(tmp_path)
+
+
+def test_a_damaged_end_of_a_trial_is_an_error_that_says_how_to_mend_it(interrupted):
+    journal = interrupted / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"stopped"', b'"stOpped"'))
+
+    with pytest.raises(UserError, match=r"journal.jsonl: .*checksum; .*--repair"):
+        run_lines(interrupted)
+
+
+def test_a_journal_of_200_megabytes_takes_less_than_a_second(tmp_path):
+    journal = begin(tmp_path / "big")
+    write_trial(journal, "t1", epochs=1)
+    journal.close()
+    path = tmp_path / "big" / "journal.jsonl"
+    text = path.read_bytes()
+    report = next(line for line in text.splitlines() if line.startswith(b'{"event":"report"'))
+    long = report[:-1] + b',"counts":"' + b"x" * 100_000 + b'"}\n'
+    with path.open("ab") as file:
+        for _ in range(2000):
+            file.write(long)
+
+    begun = time.process_time()
+    line = run_line(tmp_path / "big")
+    spent = time.process_time() - begun
+
+    assert line.ends == {"finished": 1}
+    assert line.journal > 200_000_000
+    assert spent < 1.0
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, "0"), (999, "999"), (1000, "1.0k"), (12_345, "12k"), (9_960_000, "10M")],
+)
+def test_samples_are_said_as_people_read_them(count, said):
+    assert samples(count) == said
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345, "12 kB"), (9_960_000, "10 MB")],
+)
+def test_bytes_are_said_as_people_read_them(size, said):
+    assert human(size) == said

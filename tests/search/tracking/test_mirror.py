@@ -1,0 +1,127 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from search.config.sections import TrackingConfig
+from search.tracking.mirror import default_uri, sync
+from tests.search.made_journal import begin, look, steps, values, write_front, write_trial
+
+
+def test_a_search_becomes_a_parent_run_with_one_child_a_trial(tmp_path):
+    journal = begin(tmp_path)
+    write_trial(journal, "t0000")
+    write_trial(journal, "t0001", "stopped", epochs=2)
+    journal.append("trial_start", trial="t0002", method="adv_ft", spec={"settings": {}})
+    journal.append("search_end")  # its time was up
+    journal.close()
+
+    assert sync(tmp_path)
+    assert (tmp_path / "mirror.log").read_text() == ""
+
+    now = look(default_uri(tmp_path))
+    parent, child = now.parent, now.trials["t0000"]
+    assert parent.info.run_name == "adult-sex"
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params["search.methods"] == '["adv_ft"]'
+    assert (
+        parent.data.metrics["trials/finished"] == 1 and parent.data.metrics["trials/stopped"] == 1
+    )
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.tags["fairfront.method"] == "adv_ft"
+    assert child.data.tags["fairfront.status"] == "finished"
+    assert child.data.params == {"recovery.lr": "0.01", "recovery.epochs": "6"}
+    assert child.data.metrics["bias"] == pytest.approx(0.1 / 6)
+    assert steps(now, "t0000", "loss/task") == [1, 2, 3, 4, 5, 6]
+    assert now.trials["t0001"].info.status == "KILLED"
+    assert now.trials["t0002"].info.status == "KILLED"
+
+
+def test_the_front_is_marked_and_marks_go_with_it(tmp_path):
+    journal = begin(tmp_path)
+    for trial in ("t0000", "t0001", "t0002"):
+        write_trial(journal, trial)
+    journal.append("search_end")
+    journal.close()
+    write_front(tmp_path, ["t0000", "t0001"], chosen="t0001")
+    (tmp_path / "report.html").write_text("<html></html>")
+    assert sync(tmp_path)
+    write_front(tmp_path, ["t0001", "t0002"], chosen="t0002", test=values(0.7, 0.03))
+    assert sync(tmp_path)
+
+    now = look(default_uri(tmp_path))
+    found = now.client.search_runs(
+        [now.experiment.experiment_id], "tags.\"fairfront.front\" = 'true'"
+    )
+    assert {run.data.tags["fairfront.trial"] for run in found} == {"t0001", "t0002"}
+    found = now.client.search_runs(
+        [now.experiment.experiment_id], "tags.\"fairfront.chosen\" = 'true'"
+    )
+    assert [run.data.tags["fairfront.trial"] for run in found] == ["t0002"]
+    assert now.trials["t0002"].data.metrics["test/bias"] == 0.03
+    assert "test/bias" not in now.trials["t0000"].data.metrics
+    assert now.parent.data.tags["fairfront.kept_promise"] == "true"
+    assert now.parent.data.metrics["chosen/test/performance"] == 0.7
+    assert now.parent.data.metrics["dense/test/bias"] == 0.12
+    history = now.client.get_metric_history(now.parent.info.run_id, "hypervolume")
+    # each trial ends at (.75, .1/6) in the box from (.5, .05) to (1, 0)
+    assert [(h.step, h.value) for h in history] == [(n, pytest.approx(1 / 3)) for n in (1, 2, 3)]
+
+
+def test_the_table_of_the_front_is_replaced_and_not_appended_to(tmp_path):
+    journal = begin(tmp_path)
+    write_trial(journal, "t0000")
+    journal.close()
+    for _ in range(2):
+        write_front(tmp_path, ["t0000"], chosen="t0000", test=values(0.7, 0.03))
+        assert sync(tmp_path)
+
+    now = look(default_uri(tmp_path))
+    run_id = now.parent.info.run_id
+    text = now.client.download_artifacts(run_id, "front_table.json", str(tmp_path))
+    with open(text) as file:
+        table = json.load(file)
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+    assert [(row["trial"], row["test bias"]) for row in rows] == [("t0000", 0.03)]
+    assert json.loads(now.parent.data.tags["mlflow.loggedArtifacts"]) == [
+        {"path": "front_table.json", "type": "table"}
+    ]
+    files = {file.path for file in now.client.list_artifacts(run_id)}
+    assert files == {"config.toml", "front.json", "front.png", "front_table.json"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "rule"),
+    [
+        ("mlruns", "must begin with"),
+        ("file:///somewhere", "must begin with"),
+        ("localhost:5000", "must begin with"),
+        ("https://me:secret@mlflow.example", "must not hold a password"),
+    ],
+)
+def test_a_store_that_would_never_answer_is_refused_before_anything_starts(uri, rule):
+    with pytest.raises(ValidationError, match=rule):
+        TrackingConfig(uri=uri)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://127.0.0.1:5000", "sqlite:///runs/all.db", "postgresql+psycopg2://u:p@host/db"],
+)
+def test_servers_and_databases_are_taken(uri):
+    assert TrackingConfig(uri=uri).uri == uri
+
+
+def test_mlflow_is_set_to_send_no_telemetry():
+    probe = (
+        "from search.mlflow_runs import _client; _client('sqlite://');"
+        "from mlflow.telemetry.client import get_telemetry_client; print(get_telemetry_client())"
+    )
+    plain = {k: v for k, v in os.environ.items() if k not in ("PYTEST_CURRENT_TEST", "CI")}
+    said = subprocess.run(
+        [sys.executable, "-c", probe], env=plain, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "None\n"

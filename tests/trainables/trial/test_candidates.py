@@ -1,0 +1,158 @@
+"""The candidate store: named by content, whole or absent; and who makes whom superfluous."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from trainables.masks import MaskedNet
+from trainables.pruners.magnitude import Magnitude
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.judge import Entry, admit, dominates
+
+
+def made_net(seed=0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 1))
+
+
+def pruned(seed=0, sparsity=0.5):
+    net = made_net(seed)
+    masks = Magnitude(sparsity=sparsity).masks(net)
+    masks.apply_(net)
+    return MaskedNet(net, masks)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return CandidateStore(tmp_path / "candidates")
+
+
+def test_a_candidate_is_named_by_the_hash_of_its_file(store):
+    name = store.put(pruned(), {"epoch": 1})
+
+    content = store.path(name).read_bytes()
+    assert name == hashlib.sha256(content).hexdigest()[:16]
+    assert [path.name for path in store.folder.iterdir()] == [f"{name}.safetensors"]
+
+
+def test_the_same_candidate_has_the_same_name_and_is_kept_once(store):
+    first = store.put(pruned(), {"epoch": 1, "trial": "t1"})
+    second = store.put(pruned(), {"trial": "t1", "epoch": 1})
+
+    assert first == second
+    assert len(list(store.folder.iterdir())) == 1
+
+
+def test_other_weights_other_masks_and_other_facts_make_another_name(store):
+    same_weights = MaskedNet(pruned(sparsity=0.5).net, Magnitude(sparsity=0.25).masks(made_net()))
+    names = {
+        store.put(pruned(), {"epoch": 1}),
+        store.put(pruned(), {"epoch": 2}),
+        store.put(pruned(seed=1), {"epoch": 1}),
+        store.put(same_weights, {"epoch": 1}),
+    }
+
+    assert len(names) == 4
+
+
+def test_loading_gives_back_weights_buffers_masks_and_facts(store):
+    masked = pruned()
+    masked.net.train()(torch.randn(8, 4))  # moves the running mean and counts a batch
+    name = store.put(masked, {"epoch": 3, "decision": {"kind": "argmax"}})
+
+    loaded = store.load(name, made_net(seed=7))
+
+    assert loaded.masks == masked.masks
+    assert loaded.net.state_dict().keys() == masked.net.state_dict().keys()
+    for key, value in masked.net.state_dict().items():
+        assert torch.equal(loaded.net.state_dict()[key], value)
+        assert loaded.net.state_dict()[key].dtype == value.dtype
+    assert store.facts(name) == {"epoch": 3, "decision": {"kind": "argmax"}}
+
+
+def test_a_candidate_that_could_not_be_written_to_the_end_is_not_there(store, monkeypatch):
+    def interrupted(path, target):
+        raise OSError("the machine went down")
+
+    name = CandidateStore(store.folder.parent / "other").put(pruned(), {})
+    monkeypatch.setattr(Path, "replace", interrupted)
+
+    with pytest.raises(OSError, match="went down"):
+        store.put(pruned(), {})
+    assert name not in store
+    assert not list(store.folder.glob("*.safetensors"))
+
+
+def test_a_dropped_candidate_is_gone_and_dropping_it_again_is_no_error(store):
+    name = store.put(pruned(), {})
+    assert name in store
+
+    store.drop(name)
+    store.drop(name)
+
+    assert name not in store
+
+
+def test_an_unknown_candidate_is_an_error_that_names_its_file(store):
+    with pytest.raises(FileNotFoundError, match=r"0123\.safetensors does not exist"):
+        store.facts("0123")
+    with pytest.raises(FileNotFoundError, match=r"0123\.safetensors does not exist"):
+        store.load("0123", made_net())
+
+
+def entry(performance, bias, sparsity=0.5, feasible=True):
+    name = f"{performance}/{bias}/{sparsity}"
+    return Entry(name, performance, bias, sparsity, feasible)
+
+
+FAIR = entry(0.80, 0.02)
+UNFAIR = entry(0.90, 0.10, feasible=False)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "with_sparsity", "without"),
+    [
+        (FAIR, entry(0.79, 0.03, 0.4), True, True),
+        (FAIR, FAIR, True, True),  # equals are superfluous
+        (FAIR, entry(0.79, 0.03, 0.6), False, True),  # sparser, which counts only as an objective
+        (FAIR, entry(0.81, 0.03), False, False),
+        (FAIR, entry(0.79, 0.01), False, False),
+        (FAIR, UNFAIR, True, True),  # however well it performs
+        (UNFAIR, FAIR, False, False),
+        (UNFAIR, entry(0.95, 0.12, 0.9, feasible=False), True, True),  # only bias counts
+        (UNFAIR, entry(0.60, 0.09, 0.0, feasible=False), False, False),
+    ],
+)
+def test_domination_asks_for_feasibility_first_then_least_bias_then_pareto(
+    a, b, with_sparsity, without
+):
+    assert dominates(a, b, sparsity=True) == with_sparsity
+    assert dominates(a, b, sparsity=False) == without
+
+
+A, B, C = entry(0.80, 0.02), entry(0.82, 0.025), entry(0.70, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("archive", "new", "stay"),
+    [
+        ([], UNFAIR, []),
+        ([UNFAIR], entry(0.5, 0.09, feasible=False), []),  # less bias replaces it
+        ([UNFAIR], entry(0.99, 0.11, feasible=False), None),
+        ([UNFAIR], A, []),  # the first feasible one ends the waiting
+        ([A], UNFAIR, None),
+        ([A, B, C], entry(0.75, 0.015), [A, B, C]),
+        ([A, B, C], entry(0.81, 0.015), [B, C]),
+        ([A, B, C], entry(0.83, 0.005, 0.6), []),
+        ([A, B, C], entry(0.79, 0.02), None),
+        ([A, B, C], A, None),
+    ],
+)
+def test_an_archive_admits_what_nothing_in_it_dominates_and_drops_what_that_dominates(
+    archive, new, stay
+):
+    assert admit(archive, new, sparsity=True) == stay

@@ -1,0 +1,255 @@
+"""One trial: its reports, its candidates, and that saving and loading it changes nothing."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.trainables.made_data import PARTS, made_context, made_data, made_prepared
+from tests.trainables.short_methods import ADVERSARIAL, EPOCHS, SHORT
+from trainables.corrections import CORRECTIONS
+from trainables.dense.erm import Erm
+from trainables.evaluation.objective import Objective
+from trainables.methods import METHODS
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.pipeline import Pipeline
+from trainables.trial.spec import Spec, correction_of
+from trainables.trial.workbench import World
+
+LOOSE = Objective("accuracy", "spd", tolerance=0.6, margin=0.1)
+
+
+def trained_net(classes):
+    """Dropout and batch normalisation: global randomness and buffers have to be kept too."""
+    outputs = 1 if classes == 2 else classes
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = [nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8)]
+        net = nn.Sequential(*layers, nn.Linear(8, outputs))
+        context = made_context(net, made_data(classes=classes))
+        run = Erm(max_epochs=5, lr=0.05).start(context)
+        for epoch in range(run.epochs):
+            run.epoch(context.generator(epoch))
+    return run.result().net
+
+
+@pytest.fixture(scope="module", params=[2, 3], ids=["binary", "three classes"])
+def world(request):
+    classes = request.param
+    objective = LOOSE if classes == 2 else Objective("accuracy", "bias_amplification", 0.6, 0.1)
+    net = trained_net(classes)
+    prepared = made_prepared(classes=classes)
+    return World.open(prepared, net, objective, device="cpu", untrained=fresh_net(classes))
+
+
+def fresh_net(classes):
+    """Untrained: what a trial that trains from scratch starts from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        layers = [nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8)]
+        return nn.Sequential(*layers, nn.Linear(8, 1 if classes == 2 else classes))
+
+
+def spec_of(method, world, seed=1, settings=None):
+    correction = METHODS[method].correction
+    if correction is not None and CORRECTIONS[correction].binary != world.prepared.binary:
+        pytest.skip(f"{correction} is not for {len(world.prepared.classes)} classes")
+    return Spec.from_config(
+        {
+            "trial": "t0001",
+            "method": method,
+            "seed": seed,
+            "settings": SHORT[method] if settings is None else settings,
+            "correction": correction_of(
+                method, {"name": "threshold" if world.prepared.binary else "argmax"}
+            ),
+        }
+    )
+
+
+def undisturbed(pipeline):
+    reports = []
+    while not pipeline.done:
+        reports.append(pipeline.step())
+    return reports
+
+
+def disturbed(spec, world, store, folder):
+    """Every epoch by a new pipeline, which knows only what the file of the one before says."""
+    reports, path = [], folder / "state.pt"
+    pipeline = Pipeline(spec, world, store)
+    torch.save(pipeline.state_dict(), path)
+    while not pipeline.done:
+        pipeline = Pipeline(spec, world, store)
+        pipeline.load_state_dict(torch.load(path, weights_only=True))
+        reports.append(pipeline.step())
+        torch.save(pipeline.state_dict(), path)
+    return reports
+
+
+def without_seconds(reports):
+    return [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_trial_saved_and_loaded_at_every_epoch_reports_what_an_undisturbed_one_reports(
+    method, world, tmp_path
+):
+    one, other = CandidateStore(tmp_path / "one"), CandidateStore(tmp_path / "other")
+    spec = spec_of(method, world)
+
+    expected = undisturbed(Pipeline(spec, world, one))
+    found = disturbed(spec, world, other, tmp_path)
+
+    assert without_seconds(found) == without_seconds(expected)
+    assert len(expected) == EPOCHS[method]
+    assert any(report["candidate"] for report in expected)
+    assert names(other) == names(one)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_trial_depends_on_its_seed_alone_not_on_torch_s_global_stream(method, world):
+    torch.manual_seed(0)
+    first = undisturbed(Pipeline(spec_of(method, world), world))
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    second = undisturbed(Pipeline(spec_of(method, world), world))
+
+    assert without_seconds(first) == without_seconds(second)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_another_seed_gives_another_trial(world):
+    reports = [undisturbed(Pipeline(spec_of("adv_ft", world, s), world)) for s in (1, 2)]
+
+    assert reports[0][0]["losses"] != reports[1][0]["losses"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_trial_leaves_the_shared_dense_net_as_it_was(method, world):
+    before = {key: value.clone() for key, value in world.dense.state_dict().items()}
+
+    undisturbed(Pipeline(spec_of(method, world), world))
+
+    assert all(torch.equal(before[k], v) for k, v in world.dense.state_dict().items())
+
+
+def test_reports_number_epochs_and_stages_and_charge_the_samples_that_were_learned_from(world):
+    reports = undisturbed(Pipeline(spec_of("prune_advft", world), world))
+
+    assert [report["epoch"] for report in reports] == [1, 2, 3, 4, 5, 6, 7]
+    assert [report["stage"] for report in reports] == [0, 0, 0, 1, 1, 1, 1]
+    assert [report["stage_epoch"] for report in reports] == [1, 2, 3, 1, 2, 3, 4]
+    assert [report["stage_epochs"] for report in reports] == [3, 3, 3, 4, 4, 4, 4]
+    assert [report["final_stage"] for report in reports] == [False] * 3 + [True] * 4
+    assert [report["last"] for report in reports] == [False] * 6 + [True]
+    assert [report["charged"] for report in reports] == [60 * n for n in range(1, 8)]
+    assert {report["role"] for report in reports[:3]} == {"pruner"}
+    assert {report["name"] for report in reports[3:]} == {"adversarial"}
+
+
+def test_reports_are_json_without_nan(world):
+    for report in undisturbed(Pipeline(spec_of("magnitude_retrain", world), world)):
+        json.dumps(report, allow_nan=False)
+
+
+def test_a_stage_that_trains_two_networks_is_charged_for_both(world):
+    reports = undisturbed(Pipeline(spec_of("netaug", world), world))
+
+    assert [report["samples"] for report in reports] == [60, 60, 60, 120, 120, 120]
+    assert [report["charged"] for report in reports] == [60, 120, 180, 300, 420, 540]
+
+
+def test_a_stage_that_learns_from_nothing_is_charged_nothing(world):
+    reports = undisturbed(Pipeline(spec_of("magnitude_retrain", world), world))
+
+    learns_from = spec_of("magnitude_retrain", world).stages[1].settings.learns_from
+    assert [r["charged"] for r in reports] == [PARTS[learns_from] * n for n in range(5)]
+    assert {round(r["sparsity"], 2) for r in reports} == {0.5}
+
+
+def test_only_the_last_stage_yields_candidates_and_what_is_dropped_leaves_the_store(
+    world, tmp_path
+):
+    store = CandidateStore(tmp_path)
+    reports = undisturbed(Pipeline(spec_of("prune_advft", world, seed=2), world, store))
+
+    assert all(report["candidate"] is None for report in reports[:3])
+    named = [report["candidate"] for report in reports if report["candidate"]]
+    dropped = [name for report in reports for name in report["dropped"]]
+    assert named
+    assert dropped
+    assert names(store) == set(named) - set(dropped)
+    last_kept = next(r for r in reversed(reports) if r["candidate"])
+    facts = store.facts(last_kept["candidate"])
+    assert (facts["trial"], facts["epoch"]) == ("t0001", last_kept["epoch"])
+    assert facts["decision"] == last_kept["decision"]
+
+
+def test_without_a_store_nothing_is_a_candidate(world):
+    reports = undisturbed(Pipeline(spec_of("adv_ft", world), world))
+
+    assert all(report["candidate"] is None for report in reports)
+
+
+def test_a_network_no_better_than_a_constant_one_is_no_candidate(tmp_path):
+    untrained = nn.Sequential(nn.Linear(5, 1))
+    nn.init.zeros_(untrained[0].weight)
+    world = World.open(made_prepared(), untrained, LOOSE, device="cpu")
+
+    store = CandidateStore(tmp_path)
+    report = undisturbed(Pipeline(spec_of("dense_threshold", world), world, store))[-1]
+
+    assert report["last"]
+    assert report["bias"] == 0.0
+    assert report["feasible"]
+    assert not report["beats_trivial"]
+    assert report["candidate"] is None
+
+
+def test_a_trial_that_is_done_refuses_another_epoch(world):
+    pipeline = Pipeline(spec_of("dense_threshold", world), world)
+    undisturbed(pipeline)
+
+    with pytest.raises(RuntimeError, match="t0001: all of its stages are done"):
+        pipeline.step()
+
+
+def test_a_loss_that_is_not_finite_ends_the_trial_with_its_reason(world):
+    settings = {"recovery": {**ADVERSARIAL, "lr": 1e38, "epochs": 9}}
+    pipeline = Pipeline(spec_of("adv_ft", world, settings=settings), world)
+
+    with pytest.raises(FloatingPointError, match="must stay finite"):
+        undisturbed(pipeline)
+
+
+def test_a_worker_s_data_have_no_test_part_to_be_counted():
+    prepared = made_prepared()
+    whole = {**prepared.parts, "test": prepared.parts["tune"]}
+    opened = World.open(with_parts(prepared, whole).sealed(), trained_net(2), LOOSE, device="cpu")
+
+    assert "test" not in opened.prepared.parts
+    with pytest.raises(ValueError, match="test"):
+        opened.data.part("test")
+    with pytest.raises(KeyError, match="test"):
+        opened.count(opened.dense, "test")
+    assert opened.count(opened.dense, "tune").total == PARTS["tune"]
+
+
+def with_parts(prepared, parts):
+    return type(prepared)(**{**vars(prepared), "parts": parts})
+
+
+def names(store):
+    return {path.stem for path in store.folder.glob("*.safetensors")}
+
+
+def test_counts_are_kept_by_crossing_and_added_up_to_groups(world):
+    crossed = world.count(world.dense, "tune")
+    grouped = world.by_group(crossed)
+
+    part = world.prepared.parts["tune"]
+    for group in range(2):
+        assert grouped.cells[group].sum() == np.sum(part.groups == group)

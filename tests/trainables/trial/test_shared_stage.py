@@ -1,0 +1,255 @@
+"""A trial whose stage others need too: it reports the same, whoever has computed the stage."""
+
+import json
+
+import pytest
+import torch
+
+from tests.trainables.made_data import PARTS, made_prepared
+from tests.trainables.short_methods import DISCOVERY, SHORT
+from tests.trainables.trial.test_pipeline import LOOSE, spec_of, trained_net, undisturbed
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.pipeline import Pipeline
+from trainables.trial.shared_stage import StageStore
+from trainables.trial.spec import Spec
+from trainables.trial.trainable import FairPruning, Supplies
+from trainables.trial.workbench import World
+
+EPOCHS = DISCOVERY["epochs"]
+OWN = ("seconds", "spent", "candidate", "dropped")  # that may differ, or name what differs
+
+
+@pytest.fixture(scope="module")
+def world():
+    return World.open(made_prepared(), trained_net(2), LOOSE, device="cpu")
+
+
+@pytest.fixture
+def stages(tmp_path):
+    return StageStore(tmp_path / "stages")
+
+
+def shared_spec(world, method="prune_advft", trial="t0001", **changes):
+    plain = spec_of(method, world, settings=SHORT[method])
+    config = {**plain.to_config(), "trial": trial, "shared": {"pruner": 3}, **changes}
+    return Spec.from_config(config)
+
+
+def told(reports):
+    """What must be equal, as the journal would have it."""
+    kept = [{k: v for k, v in report.items() if k not in OWN} for report in reports]
+    return json.loads(json.dumps(kept))
+
+
+def test_a_spec_says_which_of_its_stages_are_shared_and_only_then(world):
+    assert shared_spec(world).to_config()["shared"] == {"pruner": 3}
+    assert "shared" not in spec_of("prune_advft", world).to_config()
+    with pytest.raises(ValueError, match="shared must name some of"):
+        Spec.from_config({**shared_spec(world).to_config(), "shared": {"dense": 0}})
+
+
+def test_a_hit_reports_what_a_miss_and_a_trial_by_itself_report(world, stages):
+    spec = shared_spec(world)
+    alone = undisturbed(Pipeline(spec, world))
+    missed = undisturbed(Pipeline(spec, world, stages=stages))
+    hit = undisturbed(Pipeline(spec, world, stages=stages))
+
+    assert told(hit) == told(missed) == told(alone)
+    assert [r["charged"] for r in hit] == [PARTS["debias"] * n for n in range(1, EPOCHS + 5)]
+    assert [r["spent"] for r in missed] == [r["charged"] for r in missed]
+    assert [r["spent"] for r in hit] == [PARTS["debias"] * max(0, n) for n in range(1 - EPOCHS, 5)]
+
+
+@pytest.mark.parametrize("first", ["prune_advft", "external_graft"])
+def test_two_discoveries_of_a_trial_differ_and_the_first_is_that_of_other_methods(
+    world, stages, first
+):
+    """Whichever method comes first: a shared stage's seed does not depend on its place."""
+    methods = ["prune_advft", "external_graft"]
+    order = sorted(methods, key=first.__ne__)
+    reports = {
+        method: undisturbed(Pipeline(shared_spec(world, method), world, stages=stages))
+        for method in order
+    }
+
+    graft = reports["external_graft"]
+    losses = [report["losses"] for report in graft]
+    assert losses[:EPOCHS] == [r["losses"] for r in reports["prune_advft"][:EPOCHS]]
+    assert losses[:EPOCHS] != losses[EPOCHS : 2 * EPOCHS]
+    assert [report["stage"] for report in graft] == [0] * EPOCHS + [1] * EPOCHS + [2] * 3
+    samples = {method: found[-1]["spent"] for method, found in reports.items()}
+    own = {"prune_advft": 4, "external_graft": EPOCHS + 2 * 3}
+    own[first] += EPOCHS
+    assert samples == {method: PARTS["debias"] * epochs for method, epochs in own.items()}
+    assert len(stages.files()) == 4  # two results, two locks
+
+
+def test_a_hit_leaves_the_same_candidates(world, stages, tmp_path):
+    """The network that is handed on is the same, bit by bit."""
+    spec = shared_spec(world)
+    found = []
+    for name in ("miss", "hit"):
+        store = CandidateStore(tmp_path / name)
+        undisturbed(Pipeline(spec, world, store, stages))
+        found.append([path.name for path in store.files()])
+
+    assert found[0] == found[1] != []
+
+
+def test_other_methods_recoveries_and_trials_share_but_other_settings_and_seeds_do_not(
+    world, stages
+):
+    undisturbed(Pipeline(shared_spec(world), world, stages=stages))
+
+    def spends(**changes):
+        pipeline = Pipeline(shared_spec(world, **changes), world, stages=stages)
+        for _ in range(EPOCHS):
+            pipeline.step()
+        pipeline.close()
+        return pipeline.spent > 0
+
+    settings = SHORT["prune_advft"]
+    assert not spends(trial="t0002", method="prune_as_is")
+    assert not spends(settings={**settings, "recovery": {"epochs": 2, "batch_size": 20}})
+    assert spends(settings={**settings, "pruner": {**DISCOVERY, "lr": 0.1}})
+    assert spends(seed=2)
+    assert spends(correction={"name": "threshold", "choose": "fixed"})
+
+
+def test_another_dense_net_objective_data_or_precision_share_nothing(world, stages):
+    undisturbed(Pipeline(shared_spec(world), world, stages=stages))
+    net = trained_net(2)
+    with torch.no_grad():
+        net[0].weight[0, 0] += 1e-3
+    data = made_prepared()
+    changed = type(data)(**{**vars(data), "hashes": {"debias": "other"}})
+    stricter = type(LOOSE)("accuracy", "spd", tolerance=0.5, margin=0.1)
+    others = [
+        World.open(made_prepared(), net, LOOSE, device="cpu"),
+        World.open(made_prepared(), trained_net(2), stricter, device="cpu"),
+        World.open(changed, trained_net(2), LOOSE, device="cpu"),
+        World.open(made_prepared(), trained_net(2), LOOSE, device="cpu", precision="bf16"),
+    ]
+
+    for other in others:
+        pipeline = Pipeline(shared_spec(world), other, stages=stages)
+        assert pipeline.step()["spent"] == PARTS["debias"]
+        pipeline.close()
+    test_hash = type(data)(**{**vars(data), "hashes": {"test": "other"}})
+    same = World.open(test_hash, trained_net(2), LOOSE, device="cpu")
+    assert Pipeline(shared_spec(world), same, stages=stages).step()["spent"] == 0
+
+
+def saved(pipeline, path):
+    torch.save(pipeline.state_dict(), path)
+    pipeline.close()
+    return torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize("before", [0, EPOCHS])
+def test_a_trial_taken_up_at_every_epoch_reports_what_an_undisturbed_one_does(
+    world, stages, tmp_path, before
+):
+    """Its discovery is computed (before = 0 epochs by another trial) or replayed."""
+    spec = shared_spec(world)
+    expected = undisturbed(Pipeline(spec, world))
+    if before:
+        undisturbed(Pipeline(shared_spec(world, trial="t0009"), world, stages=stages))
+    reports, state = [], Pipeline(spec, world, stages=stages).state_dict()
+    while len(reports) < len(expected):
+        pipeline = Pipeline(spec, world, stages=stages)
+        pipeline.load_state_dict(state)
+        reports.append(pipeline.step())
+        state = saved(pipeline, tmp_path / "state.pt")
+
+    assert told(reports) == told(expected)
+    assert reports[-1]["spent"] == expected[-1]["charged"] - before * PARTS["debias"]
+    assert len(stages.files()) == 2  # the result and its lock
+
+
+def test_a_replay_whose_result_is_gone_is_caught_up_and_stored_again(world, stages, tmp_path):
+    spec = shared_spec(world)
+    expected = undisturbed(Pipeline(spec, world, stages=stages))
+    pipeline = Pipeline(spec, world, stages=stages)
+    reports = [pipeline.step(), pipeline.step()]
+    state = saved(pipeline, tmp_path / "state.pt")
+    for path in stages.files():
+        path.unlink()
+
+    pipeline = Pipeline(spec, world, stages=stages)
+    pipeline.load_state_dict(state)
+    reports += undisturbed(pipeline)
+
+    assert told(reports) == told(expected)
+    assert reports[2]["spent"] == 3 * PARTS["debias"]  # all three epochs at once
+    assert undisturbed(Pipeline(spec, world, stages=stages))[EPOCHS - 1]["spent"] == 0
+
+
+def test_a_trial_that_lost_its_claim_takes_over_what_the_other_has_finished(
+    world, stages, tmp_path
+):
+    spec = shared_spec(world)
+    pipeline = Pipeline(spec, world, stages=stages)
+    reports = [pipeline.step()]
+    state = saved(pipeline, tmp_path / "state.pt")
+    undisturbed(Pipeline(shared_spec(world, trial="t0002"), world, stages=stages))
+
+    pipeline = Pipeline(spec, world, stages=stages)
+    pipeline.load_state_dict(state)
+    reports += undisturbed(pipeline)
+
+    assert told(reports) == told(undisturbed(Pipeline(spec, world)))
+    assert reports[EPOCHS - 1]["spent"] == PARTS["debias"]  # the one epoch of its own
+
+
+CONFIG = {"method": "prune_advft", "seed": 1, "settings": SHORT["prune_advft"]}
+
+
+def worker(folder, trial):
+    """What a Ray actor holds; setting up is all that Ray's own constructor would add."""
+    made = object.__new__(FairPruning)
+    made.patience_seconds = 0.05
+    supplies = Supplies(made_prepared(), trained_net(2), LOOSE, sparsity=True, folder=folder)
+    made.setup(config_of(trial), supplies)
+    return made
+
+
+def config_of(trial):
+    return {**CONFIG, "trial": trial, "shared": {"pruner": 0}, "correction": {"name": "threshold"}}
+
+
+def said(made):
+    return json.loads(made.step()["report"])
+
+
+@pytest.mark.parametrize("leave", ["reset", "cleanup", "failure"])
+def test_a_worker_waits_until_the_other_goes_on_with_another_trial_or_ends(tmp_path, leave):
+    holder, waiting = worker(tmp_path, "t1"), worker(tmp_path, "t2")
+    assert said(holder)["epoch"] == 1
+    assert said(waiting) == said(waiting) == {"trial": "t2", "waiting": True}
+
+    if leave == "reset":
+        holder.reset_config({**config_of("t3"), "method": "adv_ft", "shared": {}, "settings": {}})
+    elif leave == "cleanup":
+        holder.cleanup()
+    else:
+        holder.pipeline.world = None  # whatever fails
+        assert "failure" in said(holder)
+
+    report = said(waiting)
+    assert (report["trial"], report["epoch"], report["spent"]) == ("t2", 1, PARTS["debias"])
+    holder.cleanup()
+    waiting.cleanup()
+
+
+def test_a_worker_that_has_waited_replays_what_the_other_computed(tmp_path):
+    holder, waiting = worker(tmp_path, "t1"), worker(tmp_path, "t2")
+    first = said(holder)
+    assert "waiting" in said(waiting)
+    first = [first, *(said(holder) for _ in range(EPOCHS - 1))]
+
+    second = [said(waiting) for _ in range(EPOCHS)]
+
+    assert [{**report, "trial": "t1"} for report in told(second)] == told(first)
+    assert second[-1]["spent"] == 0
+    assert second[0]["seconds"] >= 0.05  # it held its device while it waited

@@ -1,0 +1,292 @@
+"""A prepared data set on one device: shuffled batches for training, scores for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from trainables.data.encoder import ArrayEncoder
+from trainables.data.task import Head, Precision, head_for
+
+if TYPE_CHECKING:
+    from trainables.data.encoder import Encoder
+    from trainables.data.prepare import Part, Prepared
+
+_CHUNK = 2**24  # values gathered at once: what an epoch needs beside the data themselves
+# Values per batch of an evaluation: on a CPU what lies in its cache is several times faster.
+_EVALUATION_ON_CPU, _EVALUATION = 2**18, 2**22
+
+
+@dataclass(frozen=True)
+class TensorPart:
+    """One split on the device."""
+
+    inputs: Tensor  # (n, d) float or (n, C, H, W) float or uint8
+    labels: Tensor  # (n,) int64
+    groups: Tensor  # (n,) int64, of the experiment's grouping
+    crossing: Tensor  # (n,) int64, cells of the finest crossing
+    weights: Tensor  # (n,) float, mean 1
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step sees."""
+
+    inputs: Tensor  # float, normalised
+    labels: Tensor
+    groups: Tensor
+    weights: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class TrialData:
+    """The splits of `prepared` as tensors on `device`, moved there once.
+
+    `precision` is what networks learn in; what they are worth is always found out in float32.
+    """
+
+    def __init__(
+        self, prepared: Prepared, device: torch.device, precision: Precision = "float32"
+    ) -> None:
+        self.device = device
+        self.precision: Precision = precision
+        self.head: Head = head_for(len(prepared.classes))
+        self.input_shape = tuple(prepared.input_shape)
+        self.n_groups = len(prepared.group_names)
+        self.n_classes = len(prepared.classes)
+        self.augment = prepared.augment  # whether training images may be cropped and flipped
+        self.priors = torch.tensor(prepared.priors, dtype=torch.float32, device=device)
+        self._parts = {name: _to_device(part, device) for name, part in prepared.parts.items()}
+        self._pixels: tuple[Tensor, Tensor] | None = None
+        if any(part.inputs.dtype == torch.uint8 for part in self._parts.values()):
+            self._pixels = _per_channel(prepared.encoder, device)
+
+    def part(self, name: str) -> TensorPart:
+        """Raises ValueError for a part that was not handed over (test is sealed)."""
+        if name not in self._parts:
+            known = ", ".join(self._parts)
+            raise ValueError(f"data: part must be one of {known}, got {name!r}")
+        return self._parts[name]
+
+    def normalise(self, inputs: Tensor) -> Tensor:
+        """Float inputs for a network: uint8 images are scaled by train's channel mean and std.
+
+        Images have their channels last in memory, which convolutions are faster with.
+        """
+        if inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if inputs.dtype != torch.uint8:
+            return inputs
+        if self._pixels is None:
+            raise ValueError("data: inputs must be floats as in this data set, got uint8")
+        mean, std = self._pixels
+        return inputs.float().sub_(mean).div_(std)
+
+    def forward(
+        self, net: nn.Module, inputs: Tensor, replaced: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """(n, outputs) logits: the forward pass of a training step, in the data's precision.
+
+        `replaced` stands in for parameters and buffers of `net` by name, with gradients.
+        """
+        mixed = self.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
+            if replaced is None:
+                logits: Tensor = net(inputs)
+            else:
+                logits = functional_call(net, dict(replaced), (inputs,))
+        return logits.float() if mixed else logits
+
+    def epoch(
+        self,
+        name: str,
+        size: int,
+        generator: torch.Generator,
+        *,
+        augment: bool = False,
+        drop_last: bool = False,
+    ) -> Iterator[Batch]:
+        """Batches of `size` rows over the whole part, in an order drawn from `generator`.
+
+        Rows are gathered many batches at a time, which costs a small network far less than
+        indexing per batch. A single row left over joins the batch before it, since batch
+        statistics need two. With `drop_last` every batch has `size` rows, except that a part
+        smaller than that is one batch. `augment` crops (with a margin of 1/8 of zeros) and
+        flips images; draws for it come from `generator` as well.
+        """
+        part = self.part(name)
+        order = torch.randperm(len(part), generator=generator)
+        bounds = _bounds(len(part), size, drop_last)
+        per_row = max(1, part.inputs[0].numel())
+        per_chunk = max(1, _CHUNK // (per_row * size))
+        for first in range(0, len(bounds), per_chunk):
+            chunk = bounds[first : first + per_chunk]
+            rows = order[chunk[0][0] : chunk[-1][1]]
+            gathered = _gather(part, rows.to(self.device))
+            if augment and part.inputs.ndim == 4:
+                moved = crop_and_flip(gathered.inputs, generator)
+                gathered = replace(gathered, inputs=moved)
+            yield from self._batches(gathered, [stop - start for start, stop in chunk])
+
+    def _batches(self, rows: TensorPart, sizes: list[int]) -> Iterator[Batch]:
+        inputs = self.normalise(rows.inputs).split(sizes)
+        rest = (rows.labels.split(sizes), rows.groups.split(sizes), rows.weights.split(sizes))
+        for values, labels, groups, weights in zip(inputs, *rest, strict=True):
+            yield Batch(values, labels, groups, weights)
+
+
+def _to_device(part: Part, device: torch.device) -> TensorPart:
+    # torch.tensor copies, since arrays from an object store are read-only. What lies in a file is
+    # there because it is not to be copied; it is mapped so that writing to it does no harm.
+    mapped = isinstance(part.inputs, np.memmap)
+    inputs = torch.from_numpy(part.inputs) if mapped else torch.tensor(part.inputs)
+    return TensorPart(
+        inputs=inputs.to(device, inputs.dtype if inputs.dtype == torch.uint8 else torch.float32),
+        labels=torch.tensor(part.labels, dtype=torch.int64, device=device),
+        groups=torch.tensor(part.groups, dtype=torch.int64, device=device),
+        crossing=torch.tensor(part.crossing, dtype=torch.int64, device=device),
+        weights=torch.tensor(part.weights, dtype=torch.float32, device=device),
+    )
+
+
+def _per_channel(encoder: Encoder, device: torch.device) -> tuple[Tensor, Tensor]:
+    if not isinstance(encoder, ArrayEncoder):
+        kind = type(encoder).__name__
+        raise ValueError(f"data: uint8 images must come with an ArrayEncoder, got {kind}")
+    mean, std = torch.tensor(encoder.mean), torch.tensor(encoder.std)
+    return mean.to(device).view(-1, 1, 1), std.to(device).view(-1, 1, 1)
+
+
+def _gather(part: TensorPart, rows: Tensor) -> TensorPart:
+    return TensorPart(
+        part.inputs[rows],
+        part.labels[rows],
+        part.groups[rows],
+        part.crossing[rows],
+        part.weights[rows],
+    )
+
+
+def _bounds(rows: int, size: int, drop_last: bool) -> list[tuple[int, int]]:
+    """(start, stop) of each batch."""
+    if size < 2:
+        raise ValueError(f"batches: size must be at least 2, got {size}")
+    if rows <= size:
+        return [(0, rows)]
+    full = rows // size
+    bounds = [(i * size, (i + 1) * size) for i in range(full)]
+    left = rows - full * size
+    if left == 0 or drop_last:
+        return bounds
+    if left == 1:
+        bounds[-1] = (bounds[-1][0], rows)
+        return bounds
+    return [*bounds, (full * size, rows)]
+
+
+def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image (n, C, H, W) shifted by up to 1/8 of its side over zeros, half of them mirrored.
+
+    For 32 x 32: a random crop with 4 pixels of padding, as is usual on CIFAR.
+    """
+    n, channels, height, width = images.shape
+    down, right = height // 8, width // 8
+    padded = torch.nn.functional.pad(images, (right, right, down, down))
+    top = torch.randint(0, 2 * down + 1, (n, 1), generator=generator)
+    left = torch.randint(0, 2 * right + 1, (n, 1), generator=generator)
+    mirrored = torch.randint(0, 2, (n, 1), generator=generator, dtype=torch.bool)
+    rows = top + torch.arange(height)
+    columns = torch.where(mirrored, torch.arange(width).flip(0), torch.arange(width)) + left
+    index = (
+        torch.arange(n)[:, None, None, None],
+        torch.arange(channels)[None, :, None, None],
+        rows[:, None, :, None],
+        columns[:, None, None, :],
+    )
+    return padded[tuple(part.to(images.device) for part in index)]
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """`net` in evaluation mode; afterwards every module is back in the mode it had."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@torch.no_grad()
+def logits_of(net: nn.Module, data: TrialData, part: str) -> Tensor:
+    """(n, outputs) float32 on the data's device, in evaluation mode, in large batches."""
+    inputs = data.part(part).inputs
+    values = _EVALUATION_ON_CPU if data.device.type == "cpu" else _EVALUATION
+    size = max(1, values // max(1, inputs[0].numel()))
+    with evaluating(net):
+        return torch.cat([net(data.normalise(rows)) for rows in inputs.split(size)])
+
+
+def scores_of(net: nn.Module, data: TrialData, part: str) -> NDArray[np.float64]:
+    """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise.
+
+    Raises FloatingPointError where a logit is not finite: the last step of an epoch may spoil
+    the weights without any loss showing it.
+    """
+    logits = logits_of(net, data, part).double()
+    if not bool(logits.isfinite().all()):
+        raise FloatingPointError(f"scores: logits on {part} must be finite, got NaN or infinity")
+    return data.head.scores(logits).cpu().numpy()
+
+
+def loss_of(net: nn.Module, data: TrialData, part: str) -> float:
+    """Mean loss on a part, in evaluation mode."""
+    rows = data.part(part)
+    return float(data.head.loss(logits_of(net, data, part), rows.labels, rows.weights))
+
+
+@torch.no_grad()
+def recalibrate_batch_norm(
+    net: nn.Module,
+    data: TrialData,
+    generator: torch.Generator,
+    *,
+    part: str = "debias",
+    batches: int = 20,
+    size: int = 128,
+) -> None:
+    """Estimates the running statistics of every batch normalisation anew, in place.
+
+    They become the plain average over at most `batches` batches. Dropout is off meanwhile, as
+    it is when the statistics are used. Without batch normalisation nothing happens.
+    """
+    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    with evaluating(net):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # torch's way to ask for the cumulative average
+            norm.train()
+        for done, batch in enumerate(data.epoch(part, size, generator, drop_last=True)):
+            if done == batches:
+                break
+            net(batch.inputs)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

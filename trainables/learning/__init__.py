@@ -1,0 +1,1 @@
+"""Losses, masks and adversaries that networks learn with, shared by stages."""

@@ -1,0 +1,261 @@
+"""The fine-tuning loss: cross-entropy, multiplied the more, the more biased the batch is.
+
+The bias of a batch is made differentiable: scores take the place of hard decisions, and a rate is
+the mean score of a cell (group x label). Savani, White, Govindarajulu, "Intra-Processing Methods
+for Debiasing Neural Networks", NeurIPS 2020, arXiv:2006.08564 (soft rates, multiplier); Zhang,
+Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure", ECCV 2022
+(L_ft, eqs. 2-6); Wang et al., "Towards Fairness in Visual Recognition", CVPR 2020,
+arXiv:1911.11834 (bias amplification).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from trainables.data.batches import Batch, TrialData
+from trainables.learning.adversaries import Adversary
+from trainables.models.last_layer import FeatureTap
+from trainables.stage import Context, State
+
+Combine = Callable[[Tensor], Tensor]  # gaps (pairs, labels) -> value per pair (pairs,)
+
+# Of the gaps between two groups in the rate of positive decisions given label 0 and label 1.
+ODDS: dict[str, Combine] = {
+    "eod": lambda gaps: gaps[:, 1],
+    "aod": lambda gaps: gaps.mean(1),
+    "abs_aod": lambda gaps: gaps.abs().mean(1),
+    "deo_sum": lambda gaps: gaps.abs().sum(1),
+    "deo_max": lambda gaps: gaps.abs().amax(1),
+    "deo_mean": lambda gaps: gaps.abs().mean(1),
+}
+BINARY = (*ODDS, "spd", "di")
+MEASURES = (*BINARY, "bias_amplification", "accuracy_std")
+
+
+class SoftBias:
+    """The bias of a batch as a differentiable number.
+
+    Signed where two groups are compared by a signed measure (spd, eod, aod), else never negative:
+    the largest gap over all pairs of groups, 1 - DI, or a spread. A cell without a sample in the
+    batch contributes 0 to every gap that needs it.
+
+    `priors` (groups, labels) are the joint shares in the training data. Rates of a whole group
+    (spd, di, accuracy_std) mix its labels by them: the batch comes from a balanced split, whose
+    label mix is not that of the world.
+    """
+
+    def __init__(self, measure: str, priors: Tensor) -> None:
+        if measure not in MEASURES:
+            raise ValueError(
+                f"soft_bias: measure must be one of {', '.join(MEASURES)}, got {measure!r}"
+            )
+        if measure in BINARY and priors.shape[1] != 2:
+            raise ValueError(f"soft_bias: {measure} needs 2 labels, got {priors.shape[1]}")
+        if priors.shape[0] < 2:
+            raise ValueError(f"soft_bias: at least 2 groups are needed, got {priors.shape[0]}")
+        self.measure = measure
+        self.n_groups, self.n_labels = priors.shape
+        self._mix = (priors / priors.sum(1, keepdim=True).clamp_min(1e-12)).float()  # P(y | g)
+        self._cells = torch.arange(priors.numel(), device=priors.device)
+        self._pairs = torch.combinations(torch.arange(self.n_groups, device=priors.device)).unbind(
+            1
+        )
+        self._value = self._select()
+
+    def __call__(self, scores: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
+        """Bias () of probabilities `scores` (n,) or (n, classes), with `labels`, `groups` (n,)."""
+        cells = _Cells.of(groups * self.n_labels + labels, self._cells)
+        return self._value(scores, labels, cells)
+
+    def _select(self) -> Callable[[Tensor, Tensor, _Cells], Tensor]:
+        if self.measure in ODDS:
+            return self._odds
+        return {
+            "spd": self._spd,
+            "di": self._di,
+            "bias_amplification": self._amplification,
+            "accuracy_std": self._accuracy_std,
+        }[self.measure]
+
+    def _odds(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        rates = cells.means(scores).view(self.n_groups, 2)
+        gaps = self._gaps(rates, cells.present.view(self.n_groups, 2))
+        return _largest(ODDS[self.measure](gaps))
+
+    def _spd(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        rates, known = self._of_groups(cells.means(scores), cells)
+        return _largest(self._gaps(rates, known))
+
+    def _di(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        rates, known = self._of_groups(cells.means(scores), cells)
+        first, second = rates[self._pairs[0]], rates[self._pairs[1]]
+        both = known[self._pairs[0]] & known[self._pairs[1]]
+        ratios = torch.minimum(first, second) / torch.maximum(first, second).clamp_min(1e-12)
+        return ((1 - ratios) * both).amax()
+
+    def _accuracy_std(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        rates, known = self._of_groups(cells.means(_of_truth(scores, labels)), cells)
+        n = known.sum()
+        centred = (rates - (rates * known).sum() / n.clamp_min(1)) * known
+        variance = (centred**2).sum() / (n - 1).clamp_min(1)  # sample variance: ddof = 1
+        return (variance + 1e-12).sqrt()  # the root has no slope at 0
+
+    def _amplification(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        """Softmax sums in place of counts; every cell weighs the same, as in a balanced split."""
+        soft = scores if scores.dim() == 2 else torch.stack([1 - scores, scores], 1)
+        shape = (self.n_groups, self.n_labels)
+        both = cells.present.view(shape).all(0)  # (labels,): seen in every group
+        rates = cells.means(soft).view(*shape, -1)
+        masses = (rates * both[None, :, None]).sum(1)  # (groups, classes)
+        shares = masses.amax(0) / masses.sum(0).clamp_min(1e-12)
+        excess = (shares - 1 / self.n_groups) * both
+        return excess.sum() / both.sum().clamp_min(1)
+
+    def _of_groups(self, rates: Tensor, cells: _Cells) -> tuple[Tensor, Tensor]:
+        """Rate of each group under the priors (groups,), and whether all its cells are there."""
+        present = cells.present.view(self.n_groups, self.n_labels) | (self._mix == 0)
+        return (rates.view(self.n_groups, self.n_labels) * self._mix).sum(1), present.all(1)
+
+    def _gaps(self, rates: Tensor, known: Tensor) -> Tensor:
+        """First minus second group of every pair (pairs, ...), 0 where either is unknown."""
+        first, second = self._pairs
+        return (rates[first] - rates[second]) * (known[first] & known[second])
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Which sample of a batch lies in which cell, as a matrix: sums are deterministic products."""
+
+    members: Tensor  # (n, cells) 0 or 1
+    counts: Tensor  # (cells,)
+
+    @classmethod
+    def of(cls, cell: Tensor, cells: Tensor) -> _Cells:
+        members = (cell[:, None] == cells).float()
+        return cls(members, members.sum(0))
+
+    @property
+    def present(self) -> Tensor:
+        return self.counts > 0
+
+    def means(self, values: Tensor) -> Tensor:
+        """Mean of `values` (n,) or (n, k) in each cell (cells,) or (cells, k); 0 where empty."""
+        counts = self.counts.clamp_min(1)
+        return self.members.T @ values / (counts if values.dim() == 1 else counts[:, None])
+
+
+def _of_truth(scores: Tensor, labels: Tensor) -> Tensor:
+    """The score of the true label (n,)."""
+    if scores.dim() == 2:
+        return scores.gather(1, labels[:, None]).squeeze(1)
+    return torch.where(labels == 1, scores, 1 - scores)
+
+
+def _largest(values: Tensor) -> Tensor:
+    """The one value, with its sign, of one pair; the largest magnitude of several."""
+    return values[0] if values.numel() == 1 else values.abs().amax()
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """max(1, slope (|bias| - tolerance + delta) + 1): what the task loss is multiplied with."""
+
+    slope: float
+    tolerance: float
+    delta: float  # safety margin below the tolerance
+
+    def __call__(self, bias: Tensor) -> Tensor:
+        return ((bias.abs() - (self.tolerance - self.delta)) * self.slope).clamp_min(0) + 1
+
+
+BiasFrom = Literal["soft", "critic", "nothing"]
+
+
+class FairLoss:
+    """max(1, slope (|b| - tolerance + delta) + 1) * cross-entropy of a batch.
+
+    b is the batch's soft bias, what a critic that learns along predicts for it, or nothing: then
+    the loss is the cross-entropy alone. Means of what was seen are collected for `means`.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        net: nn.Module,
+        *,
+        bias_from: BiasFrom,
+        slope: float,
+        delta: float,
+        critic_lr: float,
+    ) -> None:
+        self.bias_from = bias_from
+        self._head = context.data.head
+        self._soft_bias = SoftBias(context.objective.bias, context.data.priors)
+        self._multiplier = Multiplier(slope, context.objective.tolerance, delta)
+        self._probe = _probe(context.data)
+        self._tap: FeatureTap | None = None
+        self._adversary: Adversary | None = None
+        self._seen: list[Tensor] = []
+        if bias_from == "critic":
+            with FeatureTap(net, self._probe) as tap:
+                self._adversary = Adversary(
+                    tap.width,
+                    self._head.outputs,
+                    lr=critic_lr,
+                    generator=context.generator("critic"),
+                    device=context.device,
+                )
+
+    @contextmanager
+    def watching(self, net: nn.Module) -> Iterator[None]:
+        """Between enter and exit the features of `net` are at hand, where a critic needs them."""
+        self._seen = []
+        if self._adversary is None:
+            yield
+            return
+        with FeatureTap(net, self._probe) as tap:
+            self._tap = tap
+            yield
+        self._tap = None
+
+    def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The loss (), right after the network's forward pass; the critic takes its step first."""
+        task = self._head.loss(logits, batch.labels, batch.weights)
+        scores = self._head.scores(logits)
+        if self.bias_from == "nothing":
+            scores = scores.detach()
+        bias = self._soft_bias(scores, batch.labels, batch.groups)
+        if self._adversary is None or self._tap is None:
+            self._seen.append(torch.stack([task.detach(), bias.detach()]))
+            return task if self.bias_from == "nothing" else self._multiplier(bias) * task
+        features = self._tap.features()
+        error = self._adversary.learn(features, scores, bias)
+        self._seen.append(torch.stack([task.detach(), bias.detach(), error]))
+        return self._multiplier(self._adversary.predict(features, scores)) * task
+
+    def means(self) -> dict[str, float]:
+        """Means over the batches since `watching`: cross-entropy, soft bias, critic's error.
+
+        The bias is the magnitude of the mean, in which the sampling noise of batches cancels.
+        """
+        values = torch.stack(self._seen).double().mean(0).tolist()
+        means = dict(zip(("task", "bias", "critic"), values, strict=False))
+        return means | {"bias": abs(means["bias"])}
+
+    def state_dict(self) -> State:
+        return {} if self._adversary is None else self._adversary.state_dict()
+
+    def load_state_dict(self, state: State) -> None:
+        if self._adversary is not None:
+            self._adversary.load_state_dict(state)
+
+
+def _probe(data: TrialData) -> Tensor:
+    """Two rows for finding the last layer."""
+    return data.normalise(data.part("debias").inputs[:2])

@@ -1,0 +1,153 @@
+"""Training steps that keep removed weights at exactly 0, shared by stages that train weights.
+
+Batch norm can use batch statistics while its running ones rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import SGD, Adam, Optimizer
+
+from trainables.data.batches import TrialData
+from trainables.masks import Masks
+from trainables.stage import State, snapshot
+
+
+@contextmanager
+def batch_statistics(net: nn.Module) -> Iterator[None]:
+    """`net` in training mode, its normalisations by batch statistics without updating others.
+
+    Where the running statistics are estimated anew before every evaluation, following them
+    through training is wasted work.
+    """
+    tracking = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    net.train()
+    for norm in tracking:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in tracking:
+            norm.track_running_stats = True
+
+
+Schedule = Literal["cosine", "constant", "steps"]
+
+
+def adam(net: nn.Module, lr: float, weight_decay: float = 0.0) -> Adam:
+    """Adam over all parameters; fused, since a small network's step is overhead."""
+    return Adam(_trained(net), lr=lr, weight_decay=weight_decay, fused=True)
+
+
+def sgd(net: nn.Module, lr: float, momentum: float = 0.9, weight_decay: float = 0.0) -> SGD:
+    """Stochastic gradient descent over all parameters, fused."""
+    return SGD(_trained(net), lr=lr, momentum=momentum, weight_decay=weight_decay, fused=True)
+
+
+def _trained(net: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in net.parameters() if parameter.requires_grad]
+
+
+class MaskedOptimizer:
+    """An optimizer of `net` under which removed weights are exactly 0 after every step.
+
+    Their gradients are set to 0 before the step, so that moments stay 0 too, and the weights
+    after it: weight decay, momentum or rounding can't bring one back.
+    """
+
+    def __init__(self, net: nn.Module, masks: Masks, optimizer: Optimizer) -> None:
+        masks.apply_(net)
+        self.optimizer = optimizer
+        # masks as factors of the weights' own type: several times faster than bool masks;
+        # complete ones change nothing and cost nothing
+        self._masked = [
+            (weight, masks[name].to(weight.device, weight.dtype))
+            for name, weight in masks.check(net).items()
+            if not bool(masks[name].all())
+        ]
+
+    def set_lr(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of `loss`."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.follow()
+
+    def follow(self) -> None:
+        """One step down the gradients that the weights hold."""
+        with torch.no_grad():
+            for weight, mask in self._masked:
+                if weight.grad is not None:
+                    weight.grad.mul_(mask)
+            self.optimizer.step()
+            for weight, mask in self._masked:
+                weight.mul_(mask)
+
+    def state_dict(self) -> State:
+        return snapshot(self.optimizer.state_dict())
+
+    def load_state_dict(self, state: State) -> None:
+        self.optimizer.load_state_dict(snapshot(state))  # torch would keep the very tensors
+
+
+class MeanLoss:
+    """The mean of a loss over the rows of an epoch, summed on the device without waiting."""
+
+    def __init__(self) -> None:
+        self._total: Tensor | None = None
+        self._rows = 0
+
+    def add(self, loss: Tensor, rows: int) -> None:
+        """`loss` is the mean over `rows` rows."""
+        part = loss.detach().double() * rows
+        self._total = part if self._total is None else self._total + part
+        self._rows += rows
+
+    def value(self) -> float:
+        """The mean per row; NaN where nothing was added."""
+        return math.nan if self._total is None else float(self._total) / self._rows
+
+
+def train_epoch(
+    net: nn.Module,
+    optimizer: MaskedOptimizer,
+    data: TrialData,
+    part: str,
+    size: int,
+    generator: torch.Generator,
+) -> float:
+    """One pass over `part` in training mode; the mean loss per row."""
+    net.train()
+    mean = MeanLoss()
+    for batch in data.epoch(part, size, generator, augment=data.augment):
+        loss = data.head.loss(data.forward(net, batch.inputs), batch.labels, batch.weights)
+        optimizer.step(loss)
+        mean.add(loss, len(batch))
+    return mean.value()
+
+
+def schedule_factor(schedule: Schedule, progress: float, warmup: float = 0.0) -> float:
+    """What a learning rate is multiplied by, `progress` in [0, 1) through the training.
+
+    cosine: (1 + cos(pi * progress)) / 2. constant: 1. steps: the three stages of FairGRAPE's
+    retraining (Lin, Kim, Joo, ECCV 2022, released code): 1, 1/10 and 1/100 for 13, 3 and 3
+    nineteenths. During the first `warmup` share the factor rises linearly from 0 to 1.
+    """
+    if progress < warmup:
+        return progress / warmup
+    through = (progress - warmup) / (1.0 - warmup)
+    if schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * through))
+    if schedule == "steps":
+        return 1.0 if through < 13 / 19 else 0.1 if through < 16 / 19 else 0.01
+    return 1.0

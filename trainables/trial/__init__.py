@@ -1,0 +1,1 @@
+"""One trial: its specification, its stages, its judge, its Ray wrapper."""

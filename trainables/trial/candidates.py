@@ -1,0 +1,92 @@
+"""The content-addressed store of weights and masks that the front may need."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+from trainables.files import whole_file
+from trainables.masks import MaskedNet, Masks
+from trainables.models.joint_head import described, rebuilt
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_WEIGHT, _MASK = "weight:", "mask:"
+_STRUCTURE = "structure"  # among the facts, where training has replaced the last layer
+
+
+@dataclass(frozen=True)
+class CandidateStore:
+    """Files `<sha256, 16 digits>.safetensors` in one folder; a name is the hash of its content."""
+
+    folder: Path
+
+    def path(self, candidate: str) -> Path:
+        return self.folder / f"{candidate}.safetensors"
+
+    def __contains__(self, candidate: str) -> bool:
+        return self.path(candidate).exists()
+
+    def put(self, masked: MaskedNet, facts: dict[str, Any]) -> str:
+        """Writes one candidate and returns its name; `facts` must be JSON-able.
+
+        The file appears at once or not at all: a reader never sees half of it.
+        """
+        tensors = {_WEIGHT + k: v for k, v in masked.net.state_dict().items()}
+        tensors |= {_MASK + k: v.to(torch.uint8) for k, v in masked.masks.items()}
+        content = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        if (structure := described(masked.net)) is not None:
+            facts = {**facts, _STRUCTURE: structure}
+        # One metadata entry only: the order of several is not fixed, and would change the hash.
+        data = save(content, metadata={"candidate": json.dumps(facts, sort_keys=True)})
+        name = hashlib.sha256(data).hexdigest()[:16]
+        with whole_file(self.path(name)) as file:
+            file.write_bytes(data)
+        return name
+
+    def files(self) -> list[Path]:
+        """All candidates' files, sorted by name."""
+        return sorted(self.folder.glob("*.safetensors"))
+
+    def drop(self, candidate: str) -> None:
+        self.path(candidate).unlink(missing_ok=True)
+
+    def facts(self, candidate: str) -> dict[str, Any]:
+        """What was said of the candidate when it was put.
+
+        Raises FileNotFoundError where the store has no such candidate.
+        """
+        with safe_open(self._existing(candidate), framework="pt") as file:
+            return dict(json.loads(file.metadata()["candidate"]))
+
+    def load(self, candidate: str, net: nn.Module) -> MaskedNet:
+        """The candidate's weights in `net` with its masks.
+
+        `net` is of the architecture that the candidate was trained from, and is changed in place
+        unless one of them has another last layer than the other.
+        """
+        net = rebuilt(net, self.facts(candidate).get(_STRUCTURE))
+        with safe_open(self._existing(candidate), framework="pt") as file:
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        weights = {k.removeprefix(_WEIGHT): v for k, v in tensors.items() if k.startswith(_WEIGHT)}
+        masks = {k.removeprefix(_MASK): v for k, v in tensors.items() if k.startswith(_MASK)}
+        net.load_state_dict(weights)
+        return MaskedNet(net, Masks({k: v.bool() for k, v in masks.items()}))
+
+    def _existing(self, candidate: str) -> Path:
+        if candidate not in self:
+            raise FileNotFoundError(f"candidates: {self.path(candidate)} does not exist")
+        return self.path(candidate)
+
+
+def checkpoint_path(folder: Path, trial: str) -> Path:
+    """Where the run in `folder` keeps the state of a trial under way."""
+    return folder / "checkpoints" / f"{trial}.pt"

@@ -1,0 +1,121 @@
+"""What a trial's networks are worth: counts, decision, measures, and whether they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from trainables.evaluation.report import evaluate
+from trainables.masks import MaskedNet
+from trainables.trial.candidates import CandidateStore
+
+if TYPE_CHECKING:
+    from trainables.evaluation.counts import Counts, ScoreCounts
+    from trainables.masks import MaskedNet
+    from trainables.trial.spec import Spec
+    from trainables.trial.workbench import World
+
+Report = dict[str, Any]
+
+
+class Judge:
+    """Judges the networks of one trial and keeps in `store` those that the front may need."""
+
+    def __init__(self, spec: Spec, world: World, store: CandidateStore | None) -> None:
+        self._spec, self._world, self._store = spec, world, store
+        self.archive: list[Entry] = []  # candidates that no other of the trial makes superfluous
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        return [asdict(entry) for entry in self.archive]
+
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+        self.archive = [Entry(**entry) for entry in state]
+
+    def report(self, masked: MaskedNet, epoch: int, *, candidate: bool) -> Report:
+        """Counts, decision and measures of the network as it stands, offered as a candidate.
+
+        Counts are whole (histograms of scores) where a candidate is left, else as decided. In a
+        recording those of a candidate are taken on test too.
+        """
+        world = self._world
+        counts: dict[str, Counts | ScoreCounts] = {
+            split: world.count(masked.net, split) for split in ("tune", "held_back")
+        }
+        decision = self._spec.correction.fit(
+            world.by_group(counts["held_back"]),
+            world.objective,
+            world.prepared.priors,
+            self._spec.seed,
+        )
+        judged = decision.decide_by_group(counts["tune"], world.crossing_to_group)
+        found = evaluate(judged, world.objective)
+        report: Report = {
+            "sparsity": masked.masks.sparsity,
+            "live": masked.live_share(world.data.input_shape),
+            "decision": decision.to_dict(),
+            **found,
+            "candidate": None,
+            "dropped": [],
+        }
+        if candidate and found["beats_trivial"] and found["bias"] is not None:
+            report |= self._offer(masked, epoch, report)
+        if report["candidate"] is None:
+            # Never judged again by another tolerance, measure or group: decided counts will do,
+            # and every measure follows from them. A decision by lot draws here as it did above.
+            groups = world.crossing_to_group
+            counts = {split: decision.decide(one, groups) for split, one in counts.items()}
+            del report["measures"]
+        elif world.recording:
+            counts["test"] = world.count(masked.net, "test")
+        return {**report, "counts": {split: one.to_dict() for split, one in counts.items()}}
+
+    def _offer(self, masked: MaskedNet, epoch: int, report: Report) -> Report:
+        """Keeps the network if nothing in this trial makes it superfluous."""
+        places = ("performance", "bias", "sparsity", "feasible")
+        new = Entry("", **{key: report[key] for key in places})
+        stay = admit(self.archive, new, sparsity=self._world.sparsity)
+        if self._store is None or stay is None:
+            return {}
+        facts = {
+            "trial": self._spec.trial,
+            "epoch": epoch,
+            "spec": self._spec.to_config(),
+            "decision": report["decision"],
+            "sparsity": report["sparsity"],
+        }
+        name = self._store.put(masked, facts)
+        dropped = [old.candidate for old in self.archive if old not in stay]
+        for superfluous in dropped:
+            self._store.drop(superfluous)
+        self.archive = [*stay, replace(new, candidate=name)]
+        return {"candidate": name, "dropped": dropped}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A candidate's place in its trial: what domination is decided by."""
+
+    candidate: str
+    performance: float
+    bias: float
+    sparsity: float
+    feasible: bool
+
+
+def dominates(a: Entry, b: Entry, *, sparsity: bool) -> bool:
+    """Whether `a` makes `b` superfluous: feasible first, then least bias, then Pareto."""
+    if a.feasible != b.feasible:
+        return a.feasible
+    if not a.feasible:
+        return a.bias <= b.bias
+    pairs = [(a.performance, b.performance), (-a.bias, -b.bias)]
+    if sparsity:
+        pairs.append((a.sparsity, b.sparsity))
+    return all(x >= y for x, y in pairs)
+
+
+def admit(archive: list[Entry], new: Entry, *, sparsity: bool) -> list[Entry] | None:
+    """The entries of `archive` that stay beside `new`; None where `new` itself is superfluous."""
+    if any(dominates(old, new, sparsity=sparsity) for old in archive):
+        return None
+    return [old for old in archive if not dominates(new, old, sparsity=sparsity)]

@@ -1,0 +1,245 @@
+"""One trial: a list of stages, advanced an epoch at a time, evaluated after each."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from trainables.masks import MaskedNet, Masks
+from trainables.models.joint_head import described, rebuilt
+from trainables.stage import Context, Run, State, derived_seed, seeded
+from trainables.trial.candidates import CandidateStore
+from trainables.trial.judge import Entry, Judge
+from trainables.trial.shared_stage import SharedStage, stage_key, stage_seed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from trainables.trial.shared_stage import Part, StageStore
+    from trainables.trial.spec import Spec, StageSpec
+    from trainables.trial.workbench import World
+
+Report = dict[str, Any]  # JSON-able; its keys are listed in `Pipeline.step`
+
+
+class Pipeline:
+    """Runs `spec` in `world`. On CPU the same spec and seed give identical reports, also when the
+    state was saved and loaded half-way, or a stage's result was there already in `stages`."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        world: World,
+        store: CandidateStore | None = None,
+        stages: StageStore | None = None,
+    ) -> None:
+        """`store` takes candidates; `stages` the results of stages that the spec calls shared."""
+        self.spec = spec
+        self.world = world
+        self.store = store
+        self.stages = stages
+        self.position = 0  # of the current stage
+        self.epoch = 0  # finished epochs, all stages together
+        self.stage_epoch = 0  # finished epochs of the current stage
+        self.charged = 0  # samples that the stages so far take
+        self.spent = 0  # samples that this trial has processed: less where a result was there
+        self.left: list[MaskedNet] = []  # what finished stages left
+        self._judge = Judge(spec, world, store)
+        self._run: Run | None = None
+        self._run_epoch = 0  # finished epochs of `_run`
+        self._shared: SharedStage | None = None  # the current stage, if it is one
+
+    @property
+    def archive(self) -> list[Entry]:
+        """The candidates of this trial that none of its others makes superfluous."""
+        return self._judge.archive
+
+    @property
+    def done(self) -> bool:
+        return self.position == len(self.spec.stages)
+
+    def ready(self, patience: float = math.inf) -> bool:
+        """Whether `step` can begin at once; False where another worker still computes what it
+        needs after `patience` seconds."""
+        if self._shared is None and not self.done:
+            self._shared = self._sharing()
+        return self._shared is None or self._shared.ready(patience)
+
+    def close(self) -> None:
+        """Leaves a shared stage that is not finished to other trials."""
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+
+    def step(self) -> Report:
+        """One epoch of the current stage and its report; waits until it is `ready`.
+
+        Raises FloatingPointError where a loss is not finite, RuntimeError when already done.
+        """
+        if self.done:
+            raise RuntimeError(f"trial {self.spec.trial}: all of its stages are done")
+        self.ready()
+        waited = 0.0 if self._shared is None else self._shared.take_waited()
+        begin = time.perf_counter() - waited
+        stage = self.spec.stages[self.position]
+        self.stage_epoch += 1
+        self.epoch += 1
+        if self._shared is not None and self._shared.result is not None:
+            part = self._shared.result.reports[self.stage_epoch - 1]
+        else:
+            part = self._compute()
+        self.charged += part["samples"]
+        last_of_stage = self.stage_epoch == part["stage_epochs"]
+        final = self._final
+        report = {
+            "trial": self.spec.trial,
+            "epoch": self.epoch,
+            "stage": self.position,
+            "role": stage.role,
+            "name": stage.name,
+            "stage_epoch": self.stage_epoch,
+            "final_stage": final,
+            "last": final and last_of_stage,
+            "charged": self.charged,
+            "spent": self.spent,
+            **part,
+        }
+        if last_of_stage:
+            self._finish_stage()
+        report["seconds"] = round(time.perf_counter() - begin, 4)
+        return report
+
+    def state_dict(self) -> State:
+        return {
+            "position": self.position,
+            "epoch": self.epoch,
+            "stage_epoch": self.stage_epoch,
+            "charged": self.charged,
+            "spent": self.spent,
+            "archive": self._judge.state_dict(),
+            "left": [
+                {
+                    "net": left.net.state_dict(),
+                    "masks": left.masks.state_dict(),
+                    "structure": described(left.net),
+                }
+                for left in self.left
+            ],
+            "run": None if self._run is None else self._run.state_dict(),
+            "run_epoch": self._run_epoch,
+            "shared": None if self._shared is None else self._shared.state_dict(),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.position = state["position"]
+        self.epoch = state["epoch"]
+        self.stage_epoch = state["stage_epoch"]
+        self.charged = state["charged"]
+        self.spent = state["spent"]
+        self._judge.load_state_dict(state["archive"])
+        self.left = [self._net_from(left) for left in state["left"]]
+        self.close()
+        self._run = None
+        if state["run"] is not None:
+            self._start().load_state_dict(state["run"])
+        self._run_epoch = state["run_epoch"]
+        if state["shared"] is not None and (shared := self._sharing()) is not None:
+            shared.load_state_dict(state["shared"])
+            self._shared = shared
+
+    def _net_from(self, state: State) -> MaskedNet:
+        base = MaskedNet(self.world.dense, Masks.keep_all(self.world.dense)).clone()
+        net = rebuilt(base.net, state["structure"])
+        net.load_state_dict(state["net"])
+        return MaskedNet(net, Masks.from_state_dict(state["masks"]))
+
+    def _context(self) -> Context:
+        stage = self.spec.stages[self.position]
+        return Context(
+            untrained=self._untrained(stage),
+            dense=self.world.dense,
+            incoming=tuple(self.left),
+            data=self.world.data,
+            objective=self.world.objective,
+            device=self.world.device,
+            seed=stage_seed(self.spec, self.position),
+        )
+
+    @property
+    def _final(self) -> bool:
+        return self.position == len(self.spec.stages) - 1
+
+    def _sharing(self) -> SharedStage | None:
+        """The current stage as a shared one, if it is; a last stage leaves candidates, never."""
+        role = self.spec.stages[self.position].role
+        if self.stages is None or self._final or role not in self.spec.shared:
+            return None
+        key = stage_key(self.spec, self.position, self.world, self.left)
+        return SharedStage(self.stages, key)
+
+    def _samples(self, run: Run) -> int:
+        """What an epoch of the current stage learns from, in rows, once for every network."""
+        split = self.spec.stages[self.position].settings.learns_from
+        return 0 if split == "nothing" else run.passes * len(self.world.data.part(split))
+
+    def _compute(self) -> Part:
+        """Runs the stage up to the epoch that is due, and returns that one's part of the report.
+
+        That is one epoch, unless this trial replayed the epochs before from a result that is gone.
+        """
+        run = self._run or self._start()
+        candidate = self._final or run.yields_candidates
+        if self._shared is not None and candidate:
+            raise RuntimeError(
+                f"{self.spec.trial}: a stage that leaves candidates is never shared"
+            )
+        part: Part = {}
+        while self._run_epoch < self.stage_epoch:
+            context = self._context()
+            with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.world.device):
+                losses = run.epoch(context.generator("epoch", self._run_epoch))
+            self._run_epoch += 1
+            samples = self._samples(run)
+            self.spent += samples
+            evaluation = self._judge.report(run.result(), self.epoch, candidate=candidate)
+            part = {"stage_epochs": run.epochs, "samples": samples, "losses": losses}
+            part |= evaluation
+            if self._shared is not None:
+                self._shared.computed.append(part)
+        return part
+
+    def _untrained(self, stage: StageSpec) -> nn.Module:
+        """Only a dense stage looks at it; a world of trials without one need not have it."""
+        if self.world.untrained is not None:
+            return self.world.untrained
+        if stage.role == "dense":
+            raise RuntimeError(
+                f"trial {self.spec.trial}: {stage.name} trains from scratch, but its world was "
+                f"opened without an untrained network"
+            )
+        return self.world.dense
+
+    def _start(self) -> Run:
+        context = self._context()
+        with seeded(derived_seed(context.seed, "start"), self.world.device):
+            self._run = self.spec.stages[self.position].settings.start(context)
+        self._run_epoch = 0
+        return self._run
+
+    def _finish_stage(self) -> None:
+        shared = self._shared
+        if shared is not None and shared.result is not None:
+            net, masks = dict(shared.result.net), dict(shared.result.masks)
+            structure = described(self.world.dense)  # what a pruner works on
+            state = {"net": net, "masks": masks, "structure": structure}
+            self.left.append(self._net_from(state))
+        elif self._run is not None:
+            self.left.append(self._run.result().clone())
+            if shared is not None:
+                shared.finish(self.left[-1])
+        self.close()
+        self._run = None
+        self._run_epoch = 0
+        self.position += 1
+        self.stage_epoch = 0

@@ -1,0 +1,87 @@
+"""What all trials of a worker share: the data on its device, the networks, the objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from trainables.data.batches import TrialData, scores_of
+from trainables.data.task import Precision
+from trainables.evaluation.counts import Counts, ScoreCounts, count
+from trainables.models.net_file import digest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from trainables.data import Prepared
+    from trainables.evaluation.objective import Objective
+
+
+@dataclass(frozen=True)
+class World:
+    """Opened once per worker; nothing in it changes while trials run."""
+
+    prepared: Prepared
+    data: TrialData
+    dense: nn.Module
+    objective: Objective
+    sparsity: bool  # whether sparsity is an objective: which candidates are superfluous
+    device: torch.device
+    recording: bool = False  # candidates are counted on test too
+    untrained: nn.Module | None = None  # None: no stage of a trial may train from scratch
+
+    @classmethod
+    def open(
+        cls,
+        prepared: Prepared,
+        dense: nn.Module,
+        objective: Objective,
+        *,
+        sparsity: bool = True,
+        device: str | None = None,
+        recording: bool = False,
+        untrained: nn.Module | None = None,
+        precision: Precision = "float32",
+    ) -> World:
+        """Puts data and networks on `device`: the GPU given to this process, else the CPU."""
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return cls(
+            prepared,
+            TrialData(prepared, place, precision),
+            dense.to(place).eval(),
+            objective,
+            sparsity,
+            place,
+            recording,
+            None if untrained is None else untrained.to(place).eval(),
+        )
+
+    @cached_property
+    def dense_digest(self) -> str:
+        """sha256 of the dense net's weights and buffers."""
+        return digest(self.dense.state_dict())
+
+    def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
+        """Counts of one split at the finest crossing of the attributes.
+
+        Where each image is there as a copy of either group, the decided counts of more than two
+        classes keep the pairs; scores of a binary task are counted row by row.
+        """
+        split = self.prepared.parts[part]
+        scores = scores_of(net, self.data, part)
+        crossings = len(self.prepared.crossing_names)
+        return count(scores, split.labels, split.crossing, crossings, split.units)
+
+    @property
+    def crossing_to_group(self) -> NDArray[np.int64]:
+        """(n_crossing,) the group of each cell of the finest crossing, -1 where it is left out."""
+        return np.asarray(self.prepared.crossing_to_group)
+
+    def by_group(self, counts: Any) -> Any:
+        """Counts at the finest crossing, summed to the experiment's grouping."""
+        return counts.regroup(self.crossing_to_group)
