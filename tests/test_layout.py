@@ -48,7 +48,7 @@ FLOORS = {
         ("trial",),
     ),
     "analysis": (
-        ("events", "palette", "pareto"),
+        ("events", "palette", "pareto", "front_json"),
         ("front_table", "hypervolume", "over_compute"),
         ("words", "trials"),
         ("figures",),

@@ -1,0 +1,180 @@
+"""What front.json holds: its keys, with type, unit and meaning, are written here and nowhere else.
+
+At run time these are plain dicts, as JSON reads them. `search` builds them, the figures, tables
+and sentences of this package read them. A key is NotRequired where some fronts lack it: those of
+earlier versions, those that are not confirmed yet, or that of a search that is still running,
+which says less. All lists of groups begin with group 0, the unprivileged one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict
+
+Split = Literal["tune", "test"]  # tune is what the search saw; test is sealed until confirm
+SPLITS: tuple[Split, Split] = ("tune", "test")
+
+# Lower and upper end, both None where not estimable. On tune they hold with 95 % each, on test
+# with 95 % for all points, seeds and references together.
+Interval = list[float | None]
+Measures = dict[str, float | None]  # every measure by name, signed or a ratio; None: not estimable
+
+
+class PointValues(TypedDict):
+    """What one network, with its decision, is worth on one split; fractions, not percent.
+
+    The keys that are NotRequired are missing where only the headline figures were kept: of the
+    dense net while a search runs, and on tune of the best network without the group.
+    """
+
+    performance: float | None  # of the objective's measure; None: not estimable
+    bias: float | None  # what is compared with the tolerance, >= 0; None: not estimable
+    sparsity: float  # fraction of the weights that is removed
+    performance_se: NotRequired[float | None]  # its standard error
+    performance_interval: NotRequired[Interval | None]
+    performance_lower: NotRequired[float | None]  # one-sided 95 % bound
+    trivial_performance: NotRequired[float | None]  # the best that a constant prediction reaches
+    bias_interval: NotRequired[Interval | None]
+    bias_upper: NotRequired[float | None]  # one-sided 95 % bound
+    prediction_shares: NotRequired[list[float | None]]  # share of the rows that each class gets
+    measures: NotRequired[Measures]
+    feasible: NotRequired[bool]  # is certain enough to keep the tolerance on this split
+    beats_trivial: NotRequired[bool]  # is clearly better than a constant prediction
+    trivial: NotRequired[bool]  # gives nearly all rows one and the same prediction
+
+
+class FrontPoint(TypedDict):
+    """A candidate on the front; where none is feasible, one of those that come closest."""
+
+    candidate: str  # name of its stored weights, masks and decision
+    trial: str
+    epoch: int  # of the trial, through all of its stages
+    method: str  # name of the published pairing
+    settings: Mapping[str, Any]  # stage -> its settings: {"pruner": {"sparsity": ...}, ...}
+    learns_from: NotRequired[str | None]  # the splits that its stages learn from
+    needs_group: bool  # its decision needs the group at prediction time
+    live: NotRequired[float]  # share of units on a live path
+    tune: PointValues
+    test: PointValues | None  # None before confirm
+    feasible: bool  # on tune it keeps the tolerance and is clearly better than trivial
+    chosen: bool  # the one that is handed over; at most one point
+    kept_promise: bool | None  # it keeps the tolerance on test too; None before confirm
+
+
+class Reference(TypedDict):
+    """The unrepaired dense net under one way to decide, a line that the front is compared with."""
+
+    label: str  # "dense net", "dense net, group thresholds"
+    needs_group: bool
+    tune: PointValues
+    test: PointValues | None  # None before confirm
+
+
+class DenseNet(TypedDict):
+    """The unrepaired dense net with its best threshold (or argmax): the first reference."""
+
+    tune: PointValues | None  # None while a search has not judged it yet
+    test: PointValues | None  # None before confirm
+
+
+class FrontObjective(TypedDict):
+    """What the front is judged by."""
+
+    performance: str  # name of the measure that is maximised
+    bias: str  # name of the measure whose bias is minimised
+    tolerance: float  # of the bias
+    margin: float  # a bias below tolerance - margin counts as certain to keep it
+    sparsity: bool  # whether sparsity is maximised as well
+    group: str  # the grouping: "sex", "sex*race", "race=White"
+    groups: list[str]  # their names
+    reference: list[float]  # of the hypervolume: performance, bias, sparsity
+    group_at_prediction: NotRequired[bool]  # whether a point that needs the group may be chosen
+
+
+class WithoutGroup(TypedDict):
+    """The feasible candidate of best performance on tune that works without the group, be it on
+    the front or hidden by a point that needs it."""
+
+    tried: bool  # whether any trial could have left such a candidate
+    candidate: str | None  # None: there is none, and method, tune and test are None too
+    method: str | None
+    tune: PointValues | None
+    test: PointValues | None  # None before confirm
+
+
+class LeftOut(TypedDict):
+    """Candidates that could not be judged by the groups that are looked at."""
+
+    method: str
+    candidates: int  # how many
+    why: str
+
+
+class BiasUndefined(TypedDict):
+    """That no candidate at all has a bias which can be estimated on tune."""
+
+    candidates: int  # how many there are
+    empty_cells: list[list[str]]  # [group, label] of each cell of tune without rows
+
+
+class SeedRow(TypedDict):
+    """The chosen settings trained again with another seed, and the candidate chosen of that."""
+
+    seed: int
+    trial: str
+    candidate: str | None  # None: it left none, and epoch, tune and test are None too
+    epoch: int | None
+    feasible: bool  # as of a point
+    failure: str | None  # why its trial failed; None: it did not
+    tune: PointValues | None
+    test: PointValues | None  # None too where the seed was trained after test had been opened
+    kept_promise: bool | None  # as of a point; False without a candidate
+
+
+class Summary(TypedDict):
+    """One quantity over the seeds that have it."""
+
+    mean: float
+    min: float
+    max: float
+    sd: NotRequired[float]  # over n - 1; missing with one seed
+
+
+class SpreadOnSplit(TypedDict):
+    """The quantities of all seeds on one split; None where no seed has an estimable one."""
+
+    performance: Summary | None
+    bias: Summary | None
+    sparsity: Summary | None
+
+
+class Spread(TypedDict):
+    """How far the seeds differ from one another."""
+
+    seeds: int  # how many there are
+    feasible: int  # of them on tune
+    judged: int  # for how many test was opened
+    kept: int | None  # how many of these kept the tolerance on test; None where none was judged
+    tune: SpreadOnSplit | None  # None where no seed has values there
+    test: SpreadOnSplit | None
+
+
+class Front(TypedDict):
+    """The whole file."""
+
+    name: str  # of the experiment
+    objective: FrontObjective
+    hypervolume: float  # share of the box that the points cover which could be chosen, in [0, 1]
+    hypervolume_with_group: NotRequired[float]  # the same of all points
+    opening: int | None  # the how-manieth opening of these test rows this was; None before confirm
+    changed: NotRequired[bool]  # judged by another tolerance, measure or grouping than searched
+    candidates: NotRequired[int]  # how many were judged
+    group_notes: NotRequired[list[str]]  # groups merged or left out, unless the search did so
+    left_out: NotRequired[list[LeftOut]]
+    bias_undefined: NotRequired[BiasUndefined | None]  # None: some candidate has a bias
+    without_group: NotRequired[WithoutGroup | None]
+    dense: DenseNet
+    references: list[Reference]  # empty while a search runs
+    points: list[FrontPoint]  # best performance first; closest candidates by rising bias
+    seeds: NotRequired[list[SeedRow]]  # of `confirm --seeds` only
+    spread: NotRequired[Spread]  # of `seeds`
