@@ -1,5 +1,7 @@
-"""Asynchronous successive halving on performance, as everyone knows it (Li et al., A system for
-massively parallel hyperparameter tuning, MLSys 2020): Ray's own, asked as a policy."""
+"""Ray's own asynchronous successive halving on performance, asked as one of our policies.
+
+Li et al., A system for massively parallel hyperparameter tuning, MLSys 2020.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,16 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from search.journal.record import TrialRecord
 from search.schedulers.policy import Stopping, Verdict
-from search.schedulers.watch import Report, Watching, trial_share
+from search.schedulers.watch import WatchingPolicy, trial_share
+from trainables.evaluation.report import Report
 
 
-class Asha(Watching):
-    """Asynchronous successive halving on performance, blind to bias: Ray's own, to compare with.
+class Asha(WatchingPolicy):
+    """Looks at performance alone, not at bias. It is here to compare our policies with.
 
-    Trials differ in length, so time is the share of the whole trial in percent; rungs lie at 10,
-    30 and 90, where a trial must be among the best third of those that got there. Methods are
-    compared with each other, as Ray does.
+    Trials differ in length, so time is the share of the whole trial in percent. Rungs lie at 10,
+    30 and 90 percent: there a trial must be among the best third of those that got so far. Trials
+    of different methods are compared with each other, as Ray does it.
     """
 
     def __init__(self, stopping: Stopping) -> None:

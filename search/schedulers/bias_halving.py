@@ -1,7 +1,7 @@
 """Successive halving that asks for fairness first.
 
-A policy of our own: a rung ranks feasible trials before infeasible ones, the feasible by
-non-domination, the others by bias, and lets the best share go on.
+A policy of our own. At certain points of a trial, its rungs, it is ranked among the trials that
+came there before, and goes on if it is among the best.
 """
 
 from __future__ import annotations
@@ -12,45 +12,93 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from search.journal.candidates import is_feasible
 from search.journal.record import TrialRecord
 from search.schedulers.policy import Stopping, Verdict
 from search.schedulers.watch import (
     FeasiblePoints,
     Points,
-    Report,
-    Watching,
-    Window,
-    feasible_candidate,
+    RecentReports,
+    WatchingPolicy,
     point_of,
     stage_share,
     trial_share,
     undominated,
 )
+from trainables.evaluation.report import Report
+
+
+class BiasHalving(WatchingPolicy):
+    """Lets the best third go on at each rung: feasible trials first, then those of low bias.
+
+    Rungs lie at shares of the last stage, whatever a method's length: earlier stages say little
+    about bias. Each method is ranked for itself. Of the trials that fall behind, those with a
+    feasible candidate finish early and keep it, the others are stopped.
+    """
+
+    RUNGS = (0.05, 0.15, 0.45)  # shares of the last stage
+    KEEP = 1 / 3
+
+    def __init__(self, stopping: Stopping) -> None:
+        super().__init__()
+        self._sparsity = stopping.sparsity
+        self._feasible = FeasiblePoints(2 + stopping.sparsity)
+        self._rungs: dict[str, list[Rung]] = {}  # by method
+        self._climbs: dict[str, _Climb] = {}  # by trial
+
+    def _report(self, trial: TrialRecord, report: Report) -> Verdict | None:
+        if not report["final_stage"]:
+            return None
+        if is_feasible(report):
+            self._feasible.add(trial.trial, point_of(report, sparsity=self._sparsity))
+        climb = self._climbs.setdefault(trial.trial, _Climb())
+        climb.recent.take(report)
+        self._climb(trial, climb, stage_share(report))
+        if not climb.behind or report["last"]:
+            return None
+        keeps = trial.trial in self._feasible
+        at = f"{'early, ' if keeps else ''}at {100 * trial_share(trial, report):.0f} %"
+        return Verdict(f"{at}: behind two thirds of the trials", keeps)
+
+    def _climb(self, trial: TrialRecord, climb: _Climb, share: float) -> None:
+        """Ranks the trial at every rung that it has reached since its last report."""
+        rungs = self._rungs.setdefault(trial.method, [Rung(self.KEEP) for _ in self.RUNGS])
+        while climb.next_rung < len(self.RUNGS) and share >= self.RUNGS[climb.next_rung]:
+            points = undominated(self._feasible.of(trial.trial))
+            climb.behind = not rungs[climb.next_rung].passes(points, climb.recent.bias)
+            climb.next_rung += 1
+
+    def _end(self, trial: TrialRecord) -> None:
+        self._climbs.pop(trial.trial, None)
+        self._feasible.remove(trial.trial)
 
 
 class Rung:
     """Ranks trials by what they were like when they reached this rung.
 
-    Feasible ones come before infeasible ones, these by their bias (Deb's rule, IEEE Trans. Evol.
-    Comp. 2002); a feasible one is behind all those that dominate each of its points. Asynchronous:
-    a trial is judged at once, by those that came before it (Li et al., MLSys 2020).
+    Feasible trials come before infeasible ones, and infeasible ones are ranked by their bias (Deb,
+    IEEE Transactions on Evolutionary Computation 2002). A feasible trial is behind those trials
+    that dominate all of its points. A trial is ranked at once, among those that came before it
+    (asynchronous halving: Li et al., MLSys 2020).
     """
 
-    RECENT = 512  # feasible trials that a new one is compared with, so that time stays bounded
+    RECENT = 512  # feasible trials that a new one is compared with: so its time stays bounded
 
     def __init__(self, keep: float) -> None:
         """`keep` is the share of trials that goes on."""
         self._keep = keep
         self._biases: list[float] = []  # of infeasible trials, rising
-        self._feasible = 0
-        self._recent: deque[Points] = deque(maxlen=self.RECENT)
+        self._feasible = 0  # how many trials
+        self._recent: deque[Points] = deque(maxlen=self.RECENT)  # points of feasible trials
 
     def __len__(self) -> int:
         return len(self._biases) + self._feasible
 
     def passes(self, points: Points, bias: float) -> bool:
-        """Whether a trial with these feasible points (n, 2 or 3), or without any and with this
-        bias, is among the best `keep`; it is on record from now on."""
+        """Adds a trial and tells whether it is among the best `keep` of all so far.
+
+        `points` (n, 2 or 3) are its feasible points; where there are none, its `bias` counts.
+        """
         if len(points):
             before = self._dominating(points)
             self._recent.append(points)
@@ -61,11 +109,13 @@ class Rung:
         return before < max(1.0, self._keep * len(self))
 
     def _dominating(self, points: Points) -> float:
-        """How many feasible trials dominate all of these points; projected where only recent ones
-        were looked at."""
+        """How many feasible trials dominate all of these points.
+
+        It is counted among the recent ones and scaled up to all.
+        """
         if not self._recent:
             return 0.0
-        sizes = [len(one) for one in self._recent]
+        sizes = [len(own) for own in self._recent]
         stacked = np.concatenate(self._recent)
         exceeds = (stacked[:, None] >= points[None]).all(axis=2)  # (theirs, mine)
         starts = np.cumsum([0, *sizes[:-1]])
@@ -77,51 +127,6 @@ class Rung:
 class _Climb:
     """How far a trial has got."""
 
-    window: Window = field(default_factory=Window)
-    rung: int = 0  # the next one
-    behind: bool = False  # at the last one
-
-
-class BiasHalving(Watching):
-    """Successive halving, constraint first: feasible before infeasible, then by non-domination.
-
-    Rungs lie at shares of the last stage, whatever a method's length: what stages before it report
-    says little about bias. Methods are ranked apart. At each rung the best third goes on; of the
-    others, those with a feasible candidate finish early and keep it, the rest is stopped.
-    """
-
-    RUNGS = (0.05, 0.15, 0.45)  # shares of the last stage
-    KEEP = 1 / 3
-
-    def __init__(self, stopping: Stopping) -> None:
-        super().__init__()
-        self._sparsity = stopping.sparsity
-        self._feasible = FeasiblePoints(2 + stopping.sparsity)
-        self._rungs: dict[str, list[Rung]] = {}
-        self._climbs: dict[str, _Climb] = {}
-
-    def _report(self, trial: TrialRecord, report: Report) -> Verdict | None:
-        if not report["final_stage"]:
-            return None
-        if feasible_candidate(report):
-            self._feasible.add(trial.trial, point_of(report, sparsity=self._sparsity))
-        climb = self._climbs.setdefault(trial.trial, _Climb())
-        climb.window.take(report)
-        self._climb(trial, climb, stage_share(report))
-        if not climb.behind or report["last"]:
-            return None
-        keeps = trial.trial in self._feasible
-        at = f"{'early, ' if keeps else ''}at {100 * trial_share(trial, report):.0f} %"
-        return Verdict(f"{at}: behind two thirds of the trials", keeps)
-
-    def _climb(self, trial: TrialRecord, climb: _Climb, share: float) -> None:
-        """Takes the trial past every rung that it has now reached."""
-        rungs = self._rungs.setdefault(trial.method, [Rung(self.KEEP) for _ in self.RUNGS])
-        while climb.rung < len(self.RUNGS) and share >= self.RUNGS[climb.rung]:
-            points = undominated(self._feasible.of(trial.trial))
-            climb.behind = not rungs[climb.rung].passes(points, climb.window.bias)
-            climb.rung += 1
-
-    def _end(self, trial: TrialRecord) -> None:
-        self._climbs.pop(trial.trial, None)
-        self._feasible.remove(trial.trial)
+    recent: RecentReports = field(default_factory=RecentReports)
+    next_rung: int = 0
+    behind: bool = False  # at the rung before that

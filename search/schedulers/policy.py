@@ -1,23 +1,25 @@
-"""Who decides whether a trial goes on: the contract, and what every policy is told at first."""
+"""The contract of a policy, which decides after each report whether a trial goes on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.journal.record import Status, TrialRecord
+from search.journal.events import End
+from search.journal.record import TrialRecord
 
 
 @dataclass(frozen=True)
 class Stopping:
-    """What the experiment asks of a policy; `limit` and `reference` are of the objective."""
+    """What the experiment asks of a policy: all that it is told before the first report."""
 
     limit: float  # a bias strictly below it is feasible: tolerance - margin
     tolerance: float
-    sparsity: bool  # whether it is an objective
-    error_rate: float = 0.05  # share of trials that would become feasible, yet may be stopped
+    sparsity: bool  # whether sparsity is an objective
+    error_rate: float = 0.05  # share of the trials that would become feasible which may be stopped
     seed: int = 0
-    reference: tuple[float, float, float] = (0.0, 1.0, 0.0)  # performance, bias, sparsity
+    # Where hypervolumes begin: performance, bias, sparsity.
+    reference: tuple[float, float, float] = (0.0, 1.0, 0.0)
     not_to_be_chosen: frozenset[str] = frozenset()  # methods whose networks need the group
 
     def __post_init__(self) -> None:
@@ -32,31 +34,31 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a trial ends before its time, and what becomes of the candidates that it has left."""
+    """Why a trial ends early, and whether its candidates stay."""
 
     reason: str
-    keeps: bool = False  # they stay: the trial has finished early, it was not stopped
+    keeps: bool = False  # True: the trial counts as finished early, not as stopped
 
     @property
-    def status(self) -> Status:
+    def status(self) -> End:
         return "finished" if self.keeps else "stopped"
 
 
 class Policy(Protocol):
-    """Decides after each report. Knows nothing of Ray: a search and a replay ask the same object.
+    """Decides after each report. It knows nothing of Ray, so a replay can ask the same object.
 
-    Its state is built from what it saw and from nothing else. So a resumed search rebuilds it by
-    showing it the trials on record, one call for each.
+    Its state follows from what it saw and from nothing else, so a resumed search rebuilds it by
+    showing it the trials on record, one call of `saw` for each.
     """
 
     def saw(self, trial: TrialRecord) -> None:
         """Takes over what is new in `trial`: all reports since the last call, and its end.
 
-        Called after each report and when a trial ended. May be called again without anything
-        new, and with a trial that another search has run.
+        It is called after each report and after a trial's end. It may be called again when nothing
+        is new, and for trials that another search has run.
         """
         ...
 
     def decide(self, trial: TrialRecord) -> Verdict | None:
-        """How `trial` should end after its last report, which was seen; None: it goes on."""
+        """How `trial` should end after its last report, already seen; None: it goes on."""
         ...

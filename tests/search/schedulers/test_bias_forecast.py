@@ -7,7 +7,7 @@ import pytest
 
 from search.journal.record import TrialRecord
 from search.schedulers import Stopping
-from search.schedulers.bias_forecast import POINTS, BiasForecast, Peers, summarised
+from search.schedulers.bias_forecast import POINTS, BiasForecast, CompletedTrials, summarised
 from search.schedulers.volume import SampledVolume
 from search.schedulers.watch import explored
 from tests.search.schedulers.test_bias_halving import flat, report, stopped_after
@@ -25,13 +25,13 @@ def test_a_course_is_kept_by_its_non_dominated_points():
     assert summarised(np.empty((0, 2))).shape == (POINTS, 2)
 
 
-def taught_peers(rows):
-    """Peers by (level of -bias, later -bias), all with performance .7."""
-    peers = Peers(2)
+def taught_trials(rows):
+    """CompletedTrials by (level of -bias, later -bias), all with performance .7."""
+    completed = CompletedTrials(2)
     for index, (now, later) in enumerate(rows):
         points = np.array([[0.7, later]])
-        peers.add(f"t{index}", np.array([0.7, now]), points, left=100.0, weight=1.0)
-    return peers
+        completed.add(f"t{index}", np.array([0.7, now]), points, left=100.0, weight=1.0)
+    return completed
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def taught_peers(rows):
     ],
 )
 def test_a_course_is_shifted_by_the_part_of_a_difference_that_lasts(rows, expected):
-    courses, weights, names = taught_peers(rows).courses_from(np.array([0.7, -0.4]))
+    courses, weights, names = taught_trials(rows).courses_from(np.array([0.7, -0.4]))
 
     assert sorted(names) == ["t0", "t1", "t2"]
     assert weights.tolist() == [1, 1, 1]
