@@ -41,6 +41,17 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Torch on so many CPU threads for the length of a `with` block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 @dataclass(frozen=True)
 class Context:
     """What a stage is given; the networks are read-only, it copies before it writes."""
