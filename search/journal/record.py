@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any, cast
 
-from analysis.events import Event
+from search.journal.candidates import standing
+from search.journal.events import Dense, End, Event, Remembered, ReportEvent, Status
 from search.journal.journal import Journal
-
-Status = Literal["running", "finished", "stopped", "failed"]
+from trainables.evaluation.report import Report
 
 _ONLY_WRITTEN = frozenset(  # stay in the journal; memory holds what decisions need
     {
@@ -20,17 +20,17 @@ _ONLY_WRITTEN = frozenset(  # stay in the journal; memory holds what decisions n
 )
 
 
-class Report(Mapping[str, Any]):
+class SlimReport(Mapping[str, Any]):
     """What memory keeps of a report: a read-only mapping of about 0.6 kB, since a search of
     thousands of trials has some hundred thousand of them. Lists have become tuples."""
 
     __slots__ = ("_places", "_values")
 
-    def __init__(self, event: Mapping[str, Any]) -> None:
-        self._places = _places(tuple(event))
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        self._places = _places(tuple(report))
         self._values = tuple(
             tuple(value) if type(value) is list else value
-            for value in map(event.__getitem__, self._places)
+            for value in map(report.__getitem__, self._places)
         )
 
     def __getitem__(self, key: str) -> Any:
@@ -43,7 +43,7 @@ class Report(Mapping[str, Any]):
         return len(self._places)
 
     def __repr__(self) -> str:
-        return f"Report({dict(self)})"
+        return f"SlimReport({dict(self)})"
 
 
 @cache
@@ -60,7 +60,7 @@ class TrialRecord:
     trial: str
     method: str
     spec: dict[str, Any]
-    reports: list[Mapping[str, Any]] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)  # slim ones, see above
     status: Status = "running"
     reason: str | None = None
 
@@ -68,11 +68,9 @@ class TrialRecord:
     def epoch(self) -> int:
         return self.reports[-1]["epoch"] if self.reports else 0
 
-    def candidates(self) -> list[Mapping[str, Any]]:
-        """The reports whose weights were kept and not superseded later in the trial."""
-        dropped = {name for report in self.reports for name in report["dropped"]}
-        kept = [r for r in self.reports if r["candidate"] and r["candidate"] not in dropped]
-        return [] if self.status in ("stopped", "failed") else kept
+    def candidates(self) -> list[Report]:
+        """The reports that stand as candidates, oldest first."""
+        return standing(self.reports, self.status)
 
 
 class Record:
@@ -82,7 +80,7 @@ class Record:
         self, journal: Journal | None = None, listener: Callable[[Event], None] | None = None
     ) -> None:
         self.trials: dict[str, TrialRecord] = {}
-        self.dense: Event | None = None
+        self.dense: Dense | None = None
         self.remembered: list[TrialRecord] = []  # of earlier searches, see warm_start.py
         self.seconds = 0.0  # that the epochs of all trials have taken
         self._highest = 0  # number of any trial's name
@@ -95,28 +93,27 @@ class Record:
         for event in events:
             self._apply(event)
 
-    def add(self, kind: str, **facts: Any) -> Event:
-        """Appends an event to the journal, then takes it over."""
+    def add(self, event: Event) -> None:
+        """Appends an event to the journal, then takes it over and tells the listener."""
         if self._journal is None:
             raise RuntimeError("record: has no journal to write to")
-        event = self._journal.append(kind, **facts)
+        event = self._journal.append(event)
         self._apply(event)
         if self._listener is not None:
             self._listener(event)
-        return event
 
-    def report(self, report: dict[str, Any]) -> bool:
+    def report(self, report: Report) -> bool:
         """Adds a trial's report; False where a worker died and repeated that epoch."""
         trial = self.trials[report["trial"]]
         if report["epoch"] <= trial.epoch:
             return False
-        self.add("report", **report)
+        self.add(cast("ReportEvent", {"event": "report", **report}))
         return True
 
-    def end(self, trial: str, status: Status, reason: str | None = None) -> None:
+    def end(self, trial: str, status: End, reason: str | None = None) -> None:
         """Ends a trial once; a second end is ignored."""
         if self.trials[trial].status == "running":
-            self.add("trial_end", trial=trial, status=status, reason=reason)
+            self.add({"event": "trial_end", "trial": trial, "status": status, "reason": reason})
 
     def count(self, status: Status) -> int:
         return sum(trial.status == status for trial in self.trials.values())
@@ -156,32 +153,28 @@ class Record:
         return len(self._of_method.get(method, {}))
 
     def _apply(self, event: Event) -> None:
-        kind = event["event"]
-        if kind == "trial_start":
-            self._start(TrialRecord(event["trial"], event["method"], event["spec"]))
-        elif kind == "report":
-            trial = self.trials[event["trial"]]
-            trial.reports.append(Report({**event, "trial": trial.trial}))
-            self.seconds += event.get("seconds", 0.0)
-        elif kind == "trial_end":
-            self.trials[event["trial"]].status = event["status"]
-            self.trials[event["trial"]].reason = event["reason"]
-        elif kind == "dense":
-            self.dense = event
-        elif kind == "warm_start":
-            self.remembered += map(_of_an_earlier_search, event["trials"])
-        elif kind == "repair":
-            for name in event["lost"]:
-                self._heard_of(name)
+        match event["event"]:
+            case "trial_start":
+                self._start(TrialRecord(event["trial"], event["method"], event["spec"]))
+            case "report":
+                trial = self.trials[event["trial"]]
+                trial.reports.append(cast("Report", SlimReport({**event, "trial": trial.trial})))
+                self.seconds += event.get("seconds", 0.0)
+            case "trial_end":
+                self.trials[event["trial"]].status = event["status"]
+                self.trials[event["trial"]].reason = event["reason"]
+            case "dense":
+                self.dense = event
+            case "warm_start":
+                self.remembered += map(_of_an_earlier_search, event["trials"])
+            case "repair":
+                for name in event["lost"]:
+                    self._heard_of(name)
 
 
-def _of_an_earlier_search(told: dict[str, Any]) -> TrialRecord:
-    one = TrialRecord(told["trial"], told["method"], told["spec"], status=told["status"])
-    one.reports.append(told["report"])
-    return one
-
-
-def feasible_candidate(report: Mapping[str, Any]) -> bool:
-    """Whether a report has left weights that keep the tolerance and beat a constant prediction,
-    as a point of a front does; where its decision needs the group, that must be allowed too."""
-    return bool(report["candidate"] and report["feasible"] and report["beats_trivial"])
+def _of_an_earlier_search(remembered: Remembered) -> TrialRecord:
+    trial = TrialRecord(
+        remembered["trial"], remembered["method"], remembered["spec"], status=remembered["status"]
+    )
+    trial.reports.append(cast("Report", remembered["report"]))
+    return trial

@@ -10,24 +10,24 @@ from typing import Any
 import ray
 from torch import nn
 
-from analysis.events import Event
+from analysis.front_json import Front, FrontPoint, SeedRow
 from search.cluster.connect import cluster_address, connected
 from search.cluster.shipping import ship_by_value
 from search.engine.scheduler import DEATHS
 from search.engine.workers import local_cpus, supplies_of
 from search.errors import UserError
-from search.front.build import Front, build_front
+from search.front.build import build_front
 from search.front.view import view_of
-from search.journal.journal import Journal, Listener, read_events
+from search.journal.events import Event, Listener
+from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.problem.problem import Problem
 from search.runs.folder import RunFolder
+from trainables.evaluation.report import Report
 from trainables.trial.candidates import CandidateStore
-from trainables.trial.pipeline import Pipeline, Report
+from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.trainable import Supplies, UnfitWorker
-
-Row = dict[str, Any]  # what confirmed.json says of one seed
 
 
 def seed_rows(
@@ -38,7 +38,7 @@ def seed_rows(
     *,
     address: str | None = None,
     listener: Listener | None = None,
-) -> list[Row]:
+) -> list[SeedRow]:
     """One row for each of `count` retrainings of the chosen point, with values on tune alone.
 
     Each is the whole trial from the same dense net with the next seed. Its candidate is chosen as
@@ -108,7 +108,13 @@ def _write_down(record: Record, spec: dict[str, Any], reports: Callable[[], list
     if trial not in record.trials:
         learns_from = Spec.from_config(spec).learns_from
         record.add(
-            "trial_start", trial=trial, method=spec["method"], spec=spec, learns_from=learns_from
+            {
+                "event": "trial_start",
+                "trial": trial,
+                "method": spec["method"],
+                "spec": spec,
+                "learns_from": learns_from,
+            }
         )
     try:
         for report in reports():
@@ -124,31 +130,35 @@ def _write_down(record: Record, spec: dict[str, Any], reports: Callable[[], list
         record.end(trial, "finished")
 
 
-def _rows(folder: RunFolder, specs: Sequence[dict[str, Any]]) -> list[Row]:
+def _rows(folder: RunFolder, specs: Sequence[dict[str, Any]]) -> list[SeedRow]:
     """Each seed's candidate as chosen on tune, judged from the counts of its reports."""
     facts, dense = folder.facts(), folder.dense_event()
     events: dict[str, list[Event]] = {spec["trial"]: [] for spec in specs}
+    failures: dict[str, str | None] = {}
     for event in read_events(folder.seeds.journal):
-        if event.get("trial") in events:
+        if event["event"] not in ("trial_start", "report", "trial_end"):
+            continue
+        if event["trial"] in events:
             events[event["trial"]].append(event)
+        if event["event"] == "trial_end":
+            failures[event["trial"]] = event["reason"]
     rows = []
     for spec in specs:
-        of_seed = events[spec["trial"]]
-        points = build_front(facts, [dense, *of_seed], view_of(facts))["points"]
-        rows.append(_row(spec, of_seed, points))
+        trial = spec["trial"]
+        points = build_front(facts, [dense, *events[trial]], view_of(facts))["points"]
+        rows.append(_row(spec, failures[trial], points))
     return rows
 
 
-def _row(spec: dict[str, Any], events: Sequence[Event], points: Sequence[dict[str, Any]]) -> Row:
+def _row(spec: dict[str, Any], failure: str | None, points: Sequence[FrontPoint]) -> SeedRow:
     chosen = next((point for point in points if point["chosen"]), points[0] if points else None)
-    ends = [event["reason"] for event in events if event["event"] == "trial_end"]
     return {
         "seed": spec["seed"],
         "trial": spec["trial"],
         "candidate": None if chosen is None else chosen["candidate"],
         "epoch": None if chosen is None else chosen["epoch"],
         "feasible": chosen is not None and chosen["feasible"],
-        "failure": ends[-1],
+        "failure": failure,
         "tune": None if chosen is None else chosen["tune"],
         "test": None,
         "kept_promise": None,

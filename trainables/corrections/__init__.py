@@ -5,9 +5,6 @@ A decision has a kind, by which reports, cards and journals hold it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from trainables.corrections.argmax import Argmax, LargestScore
 from trainables.corrections.calibrated_odds import CalibratedOdds, WithheldScores
 from trainables.corrections.decision import Correction, Decision
@@ -15,6 +12,7 @@ from trainables.corrections.equalized_odds import DerivedPredictor, EqualizedOdd
 from trainables.corrections.group_thresholds import GroupThresholds, ThresholdPerGroup
 from trainables.corrections.reject_option import RejectBand, RejectOption
 from trainables.corrections.threshold import CommonThreshold, Threshold
+from trainables.evaluation.report import DecisionDict
 
 CORRECTIONS: dict[str, type[Correction]] = {
     "argmax": Argmax,
@@ -39,7 +37,7 @@ KINDS: dict[str, type[Decision]] = {
 }
 
 
-def decision_from_dict(state: Mapping[str, Any]) -> Decision:
+def decision_from_dict(state: DecisionDict) -> Decision:
     """The inverse of `Decision.to_dict`."""
     if state["kind"] not in KINDS:
         raise ValueError(f"decision: kind must be one of {sorted(KINDS)}, got {state['kind']!r}")

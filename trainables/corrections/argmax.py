@@ -5,9 +5,8 @@ The only choice with more than two classes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from trainables.corrections.decision import Decision, Groups
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import DecisionDict
 from trainables.evaluation.trivial import is_trivial
 
 
@@ -42,11 +42,11 @@ class LargestScore(Decision):
             )
         return np.asarray(values.argmax(axis=1), dtype=np.int64)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> DecisionDict:
         return {"kind": self.kind, "trivial": self.trivial}
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+    def from_dict(cls, state: DecisionDict) -> Self:
         return cls(bool(state["trivial"]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from trainables.evaluation.counts import BINS, Counts, ScoreCounts
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import DecisionDict
 
 Groups = Sequence[int] | NDArray[np.int64]
 
@@ -47,12 +48,12 @@ class Decision(ABC):
         """(n,) predictions of raw scores, and of the rows' groups where they are needed."""
 
     @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> DecisionDict:
         """JSON types, "kind" among them; `from_dict` is the inverse."""
 
     @classmethod
     @abstractmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+    def from_dict(cls, state: DecisionDict) -> Self:
         """The inverse of `to_dict`; `kinds.decision_from_dict` finds the class by the kind."""
 
 

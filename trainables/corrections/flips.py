@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +19,7 @@ from trainables.corrections.decision import (
     scores_to_decide,
 )
 from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts
+from trainables.evaluation.report import DecisionDict
 
 _ROUNDING = 1e-9  # so that .29 of 100 rows are 29 of them in floating point too
 
@@ -76,7 +76,7 @@ class Flips(Decision):
                 after[generator.permutation(rows)[: flips_among(len(rows), rate)]] = 1 - predicted
         return after
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> DecisionDict:
         return {
             "kind": self.kind,
             "index": self.index,
@@ -87,7 +87,7 @@ class Flips(Decision):
         }
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+    def from_dict(cls, state: DecisionDict) -> Self:
         rates = tuple((float(of_0), float(of_1)) for of_0, of_1 in state["rates"])
         return cls(int(state["index"]), rates, int(state["seed"]), bool(state["trivial"]))
 

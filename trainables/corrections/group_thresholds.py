@@ -7,9 +7,8 @@ bias < tolerance - margin on the held-back rows; where there are none, those of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +26,7 @@ from trainables.corrections.decision import (
 from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts, tables_at_all_thresholds
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.rates import Tables, Values
+from trainables.evaluation.report import DecisionDict
 from trainables.evaluation.trivial import is_trivial
 
 
@@ -58,7 +58,7 @@ class ThresholdPerGroup(Decision):
         group = groups_of_rows(self.kind, values, groups, len(self.indices))
         return np.asarray(values > THRESHOLDS[np.array(self.indices)[group]], dtype=np.int64)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> DecisionDict:
         return {
             "kind": self.kind,
             "indices": list(self.indices),
@@ -67,7 +67,7 @@ class ThresholdPerGroup(Decision):
         }
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+    def from_dict(cls, state: DecisionDict) -> Self:
         return cls(tuple(int(index) for index in state["indices"]), bool(state["trivial"]))
 
 

@@ -7,9 +7,8 @@ Phi = performance if bias < tolerance - margin, else 0; the first maximum wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +29,7 @@ from trainables.evaluation.counts import (
 )
 from trainables.evaluation.intervals import resample
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import DecisionDict
 from trainables.evaluation.trivial import is_trivial
 
 
@@ -55,7 +55,7 @@ class CommonThreshold(Decision):
         values = raw_scores(self.kind, scores)
         return np.asarray(values > THRESHOLDS[self.index], dtype=np.int64)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> DecisionDict:
         threshold = float(THRESHOLDS[self.index])
         return {
             "kind": self.kind,
@@ -65,7 +65,7 @@ class CommonThreshold(Decision):
         }
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+    def from_dict(cls, state: DecisionDict) -> Self:
         return cls(int(state["index"]), bool(state["trivial"]))
 
 

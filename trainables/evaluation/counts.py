@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NotRequired, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainables.evaluation.packing import packed, unpacked
+from trainables.evaluation.packing import PackedArray, packed, unpacked
 from trainables.evaluation.pairs import checked_pairs, count_pairs
 
 # 1001 thresholds, 0 to 1 (Savani et al. NeurIPS 2020); positive iff score > threshold.
 THRESHOLDS: NDArray[np.float64] = np.arange(1001) / 1000
 THRESHOLDS.setflags(write=False)
 BINS = len(THRESHOLDS)  # scores in [0, 1] exceed 0 to 1000 of the thresholds: 1001 bins
+
+
+class CountsDict(PackedArray):
+    """Counts as JSON types; `counts_from_dict` reads them."""
+
+    kind: str  # "decided" or "scores"
+    pairs: NotRequired[PackedArray]  # of decided counts whose rows come as pairs
 
 
 class _GroupCounts:
@@ -92,12 +99,12 @@ class _GroupCounts:
     def _regrouped(self, array: NDArray[np.int64], mapping: NDArray[np.int64]) -> Self:
         return type(self)(**{self._field: array})
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> CountsDict:
         """A compressed form of JSON types; `counts_from_dict` is the inverse."""
-        return {"kind": self._kind, **packed(self.array)}
+        return cast("CountsDict", {"kind": self._kind, **packed(self.array)})
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+    def from_dict(cls, state: CountsDict) -> Self:
         counts = counts_from_dict(state)
         if not isinstance(counts, cls):
             raise ValueError(f"{cls.__name__}: cannot be read from kind {state['kind']!r}")
@@ -143,7 +150,7 @@ class Counts(_GroupCounts):
             return type(self)(array)
         return type(self)(array, pairs if order == [0, 1] else pairs.swapaxes(1, 2))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> CountsDict:
         state = super().to_dict()
         return state if self.pairs is None else {**state, "pairs": packed(self.pairs)}
 
@@ -188,7 +195,7 @@ def tables_at_all_thresholds(histograms: NDArray[Any]) -> NDArray[Any]:
     return np.stack([negatives, histograms.sum(axis=-1)[..., None, :, :] - negatives], axis=-1)
 
 
-def counts_from_dict(state: Mapping[str, Any]) -> Counts | ScoreCounts:
+def counts_from_dict(state: CountsDict) -> Counts | ScoreCounts:
     """The inverse of `to_dict`."""
     kinds: dict[str, type[Counts] | type[ScoreCounts]] = {
         kind._kind: kind for kind in (Counts, ScoreCounts)

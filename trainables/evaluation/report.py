@@ -1,11 +1,16 @@
-"""What a report says about counts: the keys are written here and nowhere else."""
+"""What a trial reports: every key of a report is defined here, once, with its meaning.
+
+Reports are plain dicts of JSON types. A number that cannot be estimated is None in them, since
+JSON has no NaN.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
-from trainables.evaluation.counts import Counts
+from trainables.evaluation.counts import Counts, CountsDict
 from trainables.evaluation.intervals import (
     estimate,
     performance_se,
@@ -18,43 +23,124 @@ from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial
 if TYPE_CHECKING:
     from trainables.evaluation.objective import Objective
 
+# [low, high]; None twice where the value in between is not estimable
+IntervalList = list[float | None]
+
+
+class _Judged(TypedDict):
+    """What is always said of decided counts by group. Fractions throughout."""
+
+    performance: float | None  # of the objective's performance measure
+    performance_se: float | None  # its standard error
+    performance_interval: IntervalList  # two-sided
+    performance_lower: float | None  # one-sided bound of 95 %
+    trivial_performance: float | None  # the best that a constant prediction has on these rows
+    bias: float | None  # of the objective's bias measure, never negative
+    bias_interval: IntervalList  # two-sided
+    bias_upper: float | None  # one-sided bound of 95 %
+    prediction_shares: list[float | None]  # share of the rows that gets each prediction
+    feasible: bool  # bias < tolerance - margin, or bias_upper < tolerance
+    beats_trivial: bool  # clearly better than every constant prediction, and not nearly one
+    trivial: bool  # more than 99 % of the rows get the same prediction
+
+
+class Values(_Judged):
+    """What decided counts by group are worth: the result of `evaluate`."""
+
+    measures: dict[str, float | None]  # every measure by name; None also: not for such a task
+
+
+class DecisionDict(TypedDict):
+    """How scores become predictions: `Decision.to_dict`. Which keys it has depends on the kind."""
+
+    kind: str  # of trainables.corrections.KINDS
+    trivial: bool  # (nearly) everybody gets the same prediction on the rows it was fitted on
+    index: NotRequired[int]  # of the one threshold, among THRESHOLDS
+    threshold: NotRequired[float]  # the same threshold as a score, in [0, 1]
+    indices: NotRequired[list[int]]  # of one threshold per group
+    thresholds: NotRequired[list[float]]  # the same thresholds as scores
+    rates: NotRequired[list[list[float]]]  # per group: turned round of [negatives, positives]
+    seed: NotRequired[int]  # that draws which predictions are turned round
+
+
+class Judgement(_Judged):
+    """What a trial's network is worth on tune after an epoch."""
+
+    sparsity: float  # share of the prunable weights that is removed
+    live: float  # share of the units that lie on a path of kept weights from input to output
+    decision: DecisionDict  # fitted on the held-back rows
+    measures: NotRequired[dict[str, float | None]]  # only where there is a candidate
+    candidate: str | None  # name of the kept weights in the candidate store; None: not kept
+    dropped: list[str]  # earlier candidates of this trial that the new one makes superfluous
+    # By split (tune, held_back; test only in a recording), at the finest crossing of attributes:
+    # of scores where there is a candidate, otherwise as decided.
+    counts: dict[str, CountsDict]
+
+
+class StageReport(Judgement):
+    """What a stage says of one of its epochs, whichever trial it belongs to."""
+
+    stage_epochs: int  # epochs that the stage takes, as far as it is known by now
+    samples: int  # rows that an epoch learns from, once for every network that learns
+    losses: dict[str, float]  # means over the epoch by name
+
+
+class Report(StageReport):
+    """What a trial reports of one epoch."""
+
+    trial: str
+    epoch: int  # from 1, all stages together
+    stage: int  # place of the stage in the trial, from 0
+    role: str  # of the stage: dense, pruner, recovery or distillation
+    name: str  # of the stage in the registry of its role
+    stage_epoch: int  # from 1
+    final_stage: bool  # whether the stage is the trial's last
+    last: bool  # whether the epoch is the trial's last
+    charged: int  # samples that the trial's epochs so far take
+    spent: NotRequired[int]  # samples processed for them; absent: written by an earlier version
+    seconds: NotRequired[float]  # that the epoch took its worker, waiting included
+
+
+class NoReport(TypedDict):
+    """What a worker sends in place of a report; one of the last three keys says why."""
+
+    trial: str
+    waiting: NotRequired[Literal[True]]  # for a stage's result that another worker computes
+    unfit: NotRequired[str]  # what this machine lacks to run any trial
+    failure: NotRequired[str]  # the error that ended the trial
+
 
 def evaluate(
     counts: Counts, objective: Objective, *, level: float = 0.95, seed: int = 0
-) -> dict[str, Any]:
-    """Everything a report says about decided counts by group; JSON types, None = not estimable.
+) -> Values:
+    """What decided counts by group are worth.
 
     `level` is that of the two-sided intervals; `bias_upper` and `performance_lower` are one-sided
-    95 % bounds whatever the level. Feasible: the bias lies below tolerance - margin, or its upper
-    bound below the tolerance.
+    95 % bounds whatever the level.
     """
     measures, resamples = all_measures(counts), resamples_for(level)
     performance = estimate(objective.performance, counts, seed, resamples)
     bias = estimate(objective.bias, counts, seed, resamples)
-    facts: dict[str, Any] = {
-        "performance": performance.point,
-        "performance_se": performance_se(objective.performance, counts, seed),
-        "performance_interval": list(performance.interval(level)),
-        "performance_lower": performance.lower(),
-        "trivial_performance": trivial_performance(objective.performance, counts),
-        "bias": bias.point,
-        "bias_interval": list(bias.interval(level)),
-        "bias_upper": bias.upper(),
-        "prediction_shares": prediction_shares(counts),
-        "measures": measures,
-    }
     return {
-        **{key: _plain(value) for key, value in facts.items()},
+        "performance": _number(performance.point),
+        "performance_se": _number(performance_se(objective.performance, counts, seed)),
+        "performance_interval": _numbers(performance.interval(level)),
+        "performance_lower": _number(performance.lower()),
+        "trivial_performance": _number(trivial_performance(objective.performance, counts)),
+        "bias": _number(bias.point),
+        "bias_interval": _numbers(bias.interval(level)),
+        "bias_upper": _number(bias.upper()),
+        "prediction_shares": _numbers(prediction_shares(counts)),
+        "measures": {name: _number(value) for name, value in measures.items()},
         "feasible": bias.point < objective.safe_bias or bias.upper() < objective.tolerance,
         "beats_trivial": surpasses_trivial(objective.performance, counts, performance),
         "trivial": is_trivial(counts),
     }
 
 
-def _plain(value: Any) -> Any:
-    """`value` with None for every NaN in it."""
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
+def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
+
+
+def _numbers(values: Iterable[float]) -> list[float | None]:
+    return [_number(value) for value in values]

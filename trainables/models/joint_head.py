@@ -7,7 +7,7 @@ Visual Recognition: Effective Strategies for Bias Mitigation", CVPR 2020, arXiv:
 from __future__ import annotations
 
 import copy
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -49,10 +49,19 @@ class JointHead(nn.Sequential):
         self.readout = readout
 
 
-def described(net: nn.Module) -> dict[str, Any] | None:
+class Structure(TypedDict):
+    """What tells a network with a JointHead from the architecture that it was trained from."""
+
+    joint_head: str  # name of the layer that it stands for
+    classes: int
+    groups: int
+    over: Over
+
+
+def described(net: nn.Module) -> Structure | None:
     """What `rebuilt` must know to give another copy of the architecture this net's last layer.
 
-    JSON-able; None for a network without a JointHead.
+    None for a network without a JointHead.
     """
     for name, module in net.named_modules():
         if isinstance(module, JointHead):
@@ -65,7 +74,7 @@ def described(net: nn.Module) -> dict[str, Any] | None:
     return None
 
 
-def rebuilt(net: nn.Module, description: dict[str, Any] | None) -> nn.Module:
+def rebuilt(net: nn.Module, description: Structure | None) -> nn.Module:
     """A network to load weights into that were saved beside `description`.
 
     `net` itself where it has that last layer, otherwise a copy with another one, whose weights
@@ -79,7 +88,8 @@ def rebuilt(net: nn.Module, description: dict[str, Any] | None) -> nn.Module:
         net = with_layer(net, own["joint_head"], _plain(net.get_submodule(own["joint_head"])))
     if description is None:
         return net
-    name, classes, groups = (description[key] for key in ("joint_head", "classes", "groups"))
+    name = description["joint_head"]
+    classes, groups = description["classes"], description["groups"]
     layer = net.get_submodule(name)
     if not isinstance(layer, nn.Linear):
         kind = type(layer).__name__

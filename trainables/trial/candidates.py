@@ -6,21 +6,32 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
+from trainables.evaluation.report import DecisionDict
 from trainables.files import whole_file
 from trainables.masks import MaskedNet, Masks
-from trainables.models.joint_head import described, rebuilt
+from trainables.models.joint_head import Structure, described, rebuilt
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _WEIGHT, _MASK = "weight:", "mask:"
-_STRUCTURE = "structure"  # among the facts, where training has replaced the last layer
+
+
+class CandidateFacts(TypedDict):
+    """What a candidate's file says beside its weights and masks."""
+
+    trial: str
+    epoch: int
+    spec: dict[str, Any]  # of the trial, see Spec.to_config
+    decision: DecisionDict
+    sparsity: float
+    structure: NotRequired[Structure]  # where training has replaced the network's last layer
 
 
 @dataclass(frozen=True)
@@ -35,8 +46,8 @@ class CandidateStore:
     def __contains__(self, candidate: str) -> bool:
         return self.path(candidate).exists()
 
-    def put(self, masked: MaskedNet, facts: dict[str, Any]) -> str:
-        """Writes one candidate and returns its name; `facts` must be JSON-able.
+    def put(self, masked: MaskedNet, facts: CandidateFacts) -> str:
+        """Writes one candidate and returns its name. The store itself adds the structure.
 
         The file appears at once or not at all: a reader never sees half of it.
         """
@@ -44,7 +55,7 @@ class CandidateStore:
         tensors |= {_MASK + k: v.to(torch.uint8) for k, v in masked.masks.items()}
         content = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         if (structure := described(masked.net)) is not None:
-            facts = {**facts, _STRUCTURE: structure}
+            facts = {**facts, "structure": structure}
         # One metadata entry only: the order of several is not fixed, and would change the hash.
         data = save(content, metadata={"candidate": json.dumps(facts, sort_keys=True)})
         name = hashlib.sha256(data).hexdigest()[:16]
@@ -59,13 +70,14 @@ class CandidateStore:
     def drop(self, candidate: str) -> None:
         self.path(candidate).unlink(missing_ok=True)
 
-    def facts(self, candidate: str) -> dict[str, Any]:
+    def facts(self, candidate: str) -> CandidateFacts:
         """What was said of the candidate when it was put.
 
         Raises FileNotFoundError where the store has no such candidate.
         """
         with safe_open(self._existing(candidate), framework="pt") as file:
-            return dict(json.loads(file.metadata()["candidate"]))
+            facts: CandidateFacts = json.loads(file.metadata()["candidate"])
+            return facts
 
     def load(self, candidate: str, net: nn.Module) -> MaskedNet:
         """The candidate's weights in `net` with its masks.
@@ -73,7 +85,7 @@ class CandidateStore:
         `net` is of the architecture that the candidate was trained from, and is changed in place
         unless one of them has another last layer than the other.
         """
-        net = rebuilt(net, self.facts(candidate).get(_STRUCTURE))
+        net = rebuilt(net, self.facts(candidate).get("structure"))
         with safe_open(self._existing(candidate), framework="pt") as file:
             tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         weights = {k.removeprefix(_WEIGHT): v for k, v in tensors.items() if k.startswith(_WEIGHT)}

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trainables.evaluation.report import evaluate
-from trainables.masks import MaskedNet
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidates import CandidateFacts, CandidateStore
 
 if TYPE_CHECKING:
     from trainables.evaluation.counts import Counts, ScoreCounts
+    from trainables.evaluation.report import DecisionDict, Judgement, Values
     from trainables.masks import MaskedNet
+    from trainables.stage import State
     from trainables.trial.spec import Spec
     from trainables.trial.workbench import World
-
-Report = dict[str, Any]
 
 
 class Judge:
@@ -25,13 +24,13 @@ class Judge:
         self._spec, self._world, self._store = spec, world, store
         self.archive: list[Entry] = []  # candidates that no other of the trial makes superfluous
 
-    def state_dict(self) -> list[dict[str, Any]]:
+    def state_dict(self) -> list[State]:
         return [asdict(entry) for entry in self.archive]
 
-    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+    def load_state_dict(self, state: list[State]) -> None:
         self.archive = [Entry(**entry) for entry in state]
 
-    def report(self, masked: MaskedNet, epoch: int, *, candidate: bool) -> Report:
+    def report(self, masked: MaskedNet, epoch: int, *, candidate: bool) -> Judgement:
         """Counts, decision and measures of the network as it stands, offered as a candidate.
 
         Counts are whole (histograms of scores) where a candidate is left, else as decided. In a
@@ -48,47 +47,60 @@ class Judge:
             self._spec.seed,
         )
         judged = decision.decide_by_group(counts["tune"], world.crossing_to_group)
-        found = evaluate(judged, world.objective)
-        report: Report = {
+        values = evaluate(judged, world.objective)
+        how = decision.to_dict()
+        name: str | None = None
+        dropped: list[str] = []
+        if candidate and values["beats_trivial"]:
+            name, dropped = self._offer(masked, epoch, values, how)
+        report: Judgement = {
             "sparsity": masked.masks.sparsity,
             "live": masked.live_share(world.data.input_shape),
-            "decision": decision.to_dict(),
-            **found,
-            "candidate": None,
-            "dropped": [],
+            "decision": how,
+            **values,
+            "candidate": name,
+            "dropped": dropped,
+            "counts": {},
         }
-        if candidate and found["beats_trivial"] and found["bias"] is not None:
-            report |= self._offer(masked, epoch, report)
-        if report["candidate"] is None:
+        if name is None:
             # Never judged again by another tolerance, measure or group: decided counts will do,
             # and every measure follows from them. A decision by lot draws here as it did above.
             groups = world.crossing_to_group
-            counts = {split: decision.decide(one, groups) for split, one in counts.items()}
+            counts = {split: decision.decide(whole, groups) for split, whole in counts.items()}
             del report["measures"]
         elif world.recording:
             counts["test"] = world.count(masked.net, "test")
-        return {**report, "counts": {split: one.to_dict() for split, one in counts.items()}}
+        report["counts"] = {split: of_split.to_dict() for split, of_split in counts.items()}
+        return report
 
-    def _offer(self, masked: MaskedNet, epoch: int, report: Report) -> Report:
-        """Keeps the network if nothing in this trial makes it superfluous."""
-        places = ("performance", "bias", "sparsity", "feasible")
-        new = Entry("", **{key: report[key] for key in places})
+    def _offer(
+        self, masked: MaskedNet, epoch: int, values: Values, decision: DecisionDict
+    ) -> tuple[str | None, list[str]]:
+        """Keeps the network if nothing in this trial makes it superfluous.
+
+        Returns its name, or None where it is not kept, and the names of those that it replaces.
+        """
+        performance, bias = values["performance"], values["bias"]
+        if self._store is None or performance is None or bias is None:
+            return None, []
+        sparsity = masked.masks.sparsity
+        new = Entry("", performance, bias, sparsity, values["feasible"])
         stay = admit(self.archive, new, sparsity=self._world.sparsity)
-        if self._store is None or stay is None:
-            return {}
-        facts = {
+        if stay is None:
+            return None, []
+        facts: CandidateFacts = {
             "trial": self._spec.trial,
             "epoch": epoch,
             "spec": self._spec.to_config(),
-            "decision": report["decision"],
-            "sparsity": report["sparsity"],
+            "decision": decision,
+            "sparsity": sparsity,
         }
         name = self._store.put(masked, facts)
         dropped = [old.candidate for old in self.archive if old not in stay]
         for superfluous in dropped:
             self._store.drop(superfluous)
         self.archive = [*stay, replace(new, candidate=name)]
-        return {"candidate": name, "dropped": dropped}
+        return name, dropped
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
@@ -16,11 +16,10 @@ from trainables.trial.shared_stage import SharedStage, stage_key, stage_seed
 if TYPE_CHECKING:
     from torch import nn
 
-    from trainables.trial.shared_stage import Part, StageStore
+    from trainables.evaluation.report import Report, StageReport
+    from trainables.trial.shared_stage import StageStore
     from trainables.trial.spec import Spec, StageSpec
     from trainables.trial.workbench import World
-
-Report = dict[str, Any]  # JSON-able; its keys are listed in `Pipeline.step`
 
 
 class Pipeline:
@@ -86,13 +85,13 @@ class Pipeline:
         self.stage_epoch += 1
         self.epoch += 1
         if self._shared is not None and self._shared.result is not None:
-            part = self._shared.result.reports[self.stage_epoch - 1]
+            of_stage = self._shared.result.reports[self.stage_epoch - 1]
         else:
-            part = self._compute()
-        self.charged += part["samples"]
-        last_of_stage = self.stage_epoch == part["stage_epochs"]
+            of_stage = self._compute()
+        self.charged += of_stage["samples"]
+        last_of_stage = self.stage_epoch == of_stage["stage_epochs"]
         final = self._final
-        report = {
+        report: Report = {
             "trial": self.spec.trial,
             "epoch": self.epoch,
             "stage": self.position,
@@ -103,7 +102,8 @@ class Pipeline:
             "last": final and last_of_stage,
             "charged": self.charged,
             "spent": self.spent,
-            **part,
+            **of_stage,
+            "seconds": 0.0,
         }
         if last_of_stage:
             self._finish_stage()
@@ -183,31 +183,38 @@ class Pipeline:
         split = self.spec.stages[self.position].settings.learns_from
         return 0 if split == "nothing" else run.passes * len(self.world.data.part(split))
 
-    def _compute(self) -> Part:
-        """Runs the stage up to the epoch that is due, and returns that one's part of the report.
+    def _compute(self) -> StageReport:
+        """Runs the stage up to the epoch that is due, and returns what it says of that one.
 
         That is one epoch, unless this trial replayed the epochs before from a result that is gone.
         """
         run = self._run or self._start()
+        while self._run_epoch + 1 < self.stage_epoch:
+            self._compute_epoch(run)
+        return self._compute_epoch(run)
+
+    def _compute_epoch(self, run: Run) -> StageReport:
         candidate = self._final or run.yields_candidates
         if self._shared is not None and candidate:
             raise RuntimeError(
                 f"{self.spec.trial}: a stage that leaves candidates is never shared"
             )
-        part: Part = {}
-        while self._run_epoch < self.stage_epoch:
-            context = self._context()
-            with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.world.device):
-                losses = run.epoch(context.generator("epoch", self._run_epoch))
-            self._run_epoch += 1
-            samples = self._samples(run)
-            self.spent += samples
-            evaluation = self._judge.report(run.result(), self.epoch, candidate=candidate)
-            part = {"stage_epochs": run.epochs, "samples": samples, "losses": losses}
-            part |= evaluation
-            if self._shared is not None:
-                self._shared.computed.append(part)
-        return part
+        context = self._context()
+        with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.world.device):
+            losses = run.epoch(context.generator("epoch", self._run_epoch))
+        self._run_epoch += 1
+        samples = self._samples(run)
+        self.spent += samples
+        judgement = self._judge.report(run.result(), self.epoch, candidate=candidate)
+        report: StageReport = {
+            "stage_epochs": run.epochs,
+            "samples": samples,
+            "losses": losses,
+            **judgement,
+        }
+        if self._shared is not None:
+            self._shared.computed.append(report)
+        return report
 
     def _untrained(self, stage: StageSpec) -> nn.Module:
         """Only a dense stage looks at it; a world of trials without one need not have it."""

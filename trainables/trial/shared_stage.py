@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,6 +27,7 @@ from trainables.stage import derived_seed, settings_dict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trainables.evaluation.report import StageReport
     from trainables.masks import MaskedNet
     from trainables.trial.spec import Spec
     from trainables.trial.workbench import World
@@ -34,14 +35,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NET, _MASK = "weight:", "mask:"
-Part = dict[str, Any]  # of a report: all that the stage decides, JSON-able
 
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage left: its part of each epoch's report, the weights and masks at its end."""
+    """What a stage left: its report of each epoch, the weights and masks at its end."""
 
-    reports: tuple[Part, ...]
+    reports: tuple[StageReport, ...]
     net: Mapping[str, Tensor]
     masks: Mapping[str, Tensor]  # bool
 
@@ -128,7 +128,7 @@ class StageStore:
         return Claim(file)
 
 
-def key_of(facts: Mapping[str, Any]) -> str:
+def key_of(facts: Mapping[str, object]) -> str:
     """The key of the result that these JSON-able facts decide; 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -176,7 +176,7 @@ class SharedStage:
         self._claim: Claim | None = None
         self._waited = 0.0
         self.result: StageResult | None = None  # that is replayed
-        self.computed: list[Part] = []  # by this trial: of each epoch's report
+        self.computed: list[StageReport] = []  # by this trial, one of each epoch
 
     def ready(self, patience: float = math.inf) -> bool:
         """Whether the stage can go on; False where another worker still computes the result after
@@ -244,7 +244,7 @@ def stage_key(spec: Spec, position: int, world: World, incoming: Sequence[Masked
     `incoming`, what earlier stages left, counts only for a stage that needs it.
     """
     stage, prepared = spec.stages[position], world.prepared
-    facts: dict[str, Any] = {
+    facts: dict[str, object] = {
         "stage": stage.name,
         "settings": settings_dict(stage.settings),
         "seed": stage_seed(spec, position),

@@ -17,6 +17,7 @@ from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.data.task import Precision
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import NoReport, Report
 from trainables.files import whole_file
 from trainables.trial.candidates import CandidateStore, checkpoint_path
 from trainables.trial.pipeline import Pipeline
@@ -122,12 +123,14 @@ class FairPruning(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """One report; or, so that a search can end meanwhile, that the trial is waiting."""
         trial = self.trial_config["trial"]
+        report: Report | NoReport
         try:
             pipeline = self.pipeline or self._open_pipeline()
             if self._since_checkpoint >= self.checkpoint_seconds:
                 self._checkpoint(pipeline)
             if pipeline.ready(self.patience_seconds):
                 report = pipeline.step()
+                self._since_checkpoint += report["seconds"]
             else:
                 report = {"trial": trial, "waiting": True}
         except UnfitWorker as error:
@@ -136,7 +139,6 @@ class FairPruning(tune.Trainable):
             # Whatever went wrong belongs to this trial alone; its reason is shown to the user.
             report = {"trial": trial, "failure": f"{type(error).__name__}: {error}"}
             self._leave()
-        self._since_checkpoint += report.get("seconds", 0.0)
         return {"report": json.dumps(report)}
 
     def _open_pipeline(self) -> Pipeline:
