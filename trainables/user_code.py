@@ -11,7 +11,8 @@ from typing import Any
 
 from trainables.names import nearest
 
-OUR_PACKAGES = ("analysis", "search", "spaces", "trainables")
+# All that is ours to import, and so travels to workers; `fairfront` is a single file.
+OUR_PACKAGES = ("analysis", "fairfront", "search", "spaces", "trainables")
 
 
 def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any]:

@@ -28,8 +28,10 @@ def code_for_workers() -> dict[str, Any]:
     if "py_modules" in (job.get("runtime_env") or {}):
         return {}
     root = Path(__file__).resolve().parents[2]
+    places = [root / package for package in OUR_PACKAGES]
     return {
-        "py_modules": [str(root / package) for package in OUR_PACKAGES],
+        # Ray takes folders and single files; their names have to say which.
+        "py_modules": [str(p if p.is_dir() else p.with_suffix(".py")) for p in places],
         "excludes": ["**/__pycache__", "**/*.npz"],  # tables to replay are of no use there
     }
 

@@ -1,10 +1,14 @@
 """Addresses, room for trials, and what travels: all that needs no cluster to be checked."""
 
 import json
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
-from ray._private.runtime_env.packaging import get_uri_for_directory
+from ray._private.runtime_env.packaging import create_package, get_uri_for_directory
+from ray._private.runtime_env.py_modules import upload_py_modules_if_needed
 
 from search.cluster.connect import close_token_file, cluster_address
 from search.cluster.nodes import slots
@@ -74,7 +78,8 @@ def test_our_packages_travel_and_nothing_beside_them(monkeypatch):
     monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
     sent = code_for_workers()
 
-    assert {Path(path).name for path in sent["py_modules"]} == set(OUR_PACKAGES)
+    assert {Path(path).stem for path in sent["py_modules"]} == set(OUR_PACKAGES)
+    assert all(Path(path).exists() for path in sent["py_modules"])
     assert "working_dir" not in sent
     files = [
         file
@@ -83,6 +88,47 @@ def test_our_packages_travel_and_nothing_beside_them(monkeypatch):
         if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".npz"
     ]
     assert sum(file.stat().st_size for file in files) < 4e6
+
+
+def test_the_single_file_among_our_packages_is_one_that_ray_unpacks_as_a_module(tmp_path):
+    sent = code_for_workers()
+    (file,) = [path for path in sent["py_modules"] if path.endswith(".py")]
+    asked = {"py_modules": [file], "excludes": sent["excludes"]}
+
+    def upload(path, **options):
+        create_package(path, tmp_path / "sent.zip", include_gitignore=True, **options)
+
+    (uri,) = upload_py_modules_if_needed(asked, True, upload_fn=upload)["py_modules"]
+
+    assert uri.startswith("gcs://_ray_pkg_")
+    assert zipfile.ZipFile(tmp_path / "sent.zip").namelist() == ["fairfront.py"]
+
+
+FAR_AWAY = """
+import json, ray
+from search.cluster.shipping import code_for_workers
+
+ray.init(address="local", num_cpus=1, num_gpus=0, include_dashboard=False,
+         log_to_driver=False, runtime_env=code_for_workers())
+
+@ray.remote
+def where():
+    import fairfront, search
+    return [fairfront.__file__, search.__file__]
+
+print(json.dumps(ray.get(where.remote())))
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_imports_what_was_sent_and_not_what_is_installed(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FAR_AWAY], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    of_fairfront, of_search = json.loads(done.stdout.splitlines()[-1])
+    assert "py_modules_files" in of_fairfront
+    assert "py_modules_files" in of_search
 
 
 def test_what_was_compiled_meanwhile_makes_no_new_package(tmp_path):

@@ -1,0 +1,342 @@
+"""fairfront for scripts and notebooks: all that a user calls, with nothing deeper to know.
+
+    import fairfront
+
+    run = fairfront.search("quick").folder        # look for networks; test stays sealed
+    front = fairfront.confirm(run)                # open test, once
+    model = fairfront.load(fairfront.export(run, "chosen"))
+
+An experiment is a preset's name, the path of a TOML file or a `Config`. A run is the path of the
+folder that a search wrote. Fractions are fractions (0.05, not 5 percent), times are seconds or
+texts such as "90s" and "1h30m", sparsity is the share of weights that were removed, and a bias is
+never negative: lower is fairer. Input that does not fit raises `UserError` with one readable
+message. Importing this module loads neither torch nor ray; the first call does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from search.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from analysis.front_json import Front
+    from search.config.config import Config
+    from search.engine.experiment import RunResult
+    from search.journal.journal import Listener
+    from search.problem.problem import Build
+    from search.runs.export import Model
+    from trainables.data import Attribute, FairData
+
+__all__ = [
+    "Attribute",
+    "Config",
+    "FairData",
+    "Model",
+    "RunResult",
+    "UserError",
+    "confirm",
+    "export",
+    "from_frame",
+    "front_of",
+    "load",
+    "load_data",
+    "load_run",
+    "mlflow_uri",
+    "price",
+    "report",
+    "resume",
+    "search",
+]
+
+_CLASSES = {  # where each class is defined; imported when it is first asked for
+    "Attribute": "trainables.data",
+    "Config": "search.config.config",
+    "FairData": "trainables.data",
+    "Model": "search.runs.export",
+    "RunResult": "search.engine.experiment",
+}
+
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for one of these
+
+    def __getattr__(name: str) -> Any:
+        if name not in _CLASSES:
+            raise AttributeError(f"module 'fairfront' has no attribute {name!r}")
+        value = getattr(importlib.import_module(_CLASSES[name]), name)
+        globals()[name] = value  # found at once from now on
+        return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+def search(
+    config: Config | Path | str,
+    *,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    out: Path | str | None = None,
+    address: str | None = None,
+    on_event: Listener | None = None,
+) -> RunResult:
+    """Searches and writes a run; returns its `folder` and its `front` as seen on tune.
+
+    `data` stands for the experiment's [data] name or load (a frame is read by what [data] says of
+    its columns), `model` for its [model]: a network, which is left as it is, or a function of one
+    input's shape and the number of outputs that builds one. A task of two classes wants one
+    output, one of more a logit for each class. `out` is a new or empty folder, by default
+    `runs/<name>-<time>` where Python runs. `address` is the head of a Ray cluster ("host:port" or
+    "auto"); without it all runs on this machine. `on_event` is called with each line of the
+    journal, a dict, and with notes to the user.
+
+    Raises UserError where the input does not fit together, before anything is written, and
+    KeyboardInterrupt on Ctrl-C, with all in place for `resume`.
+    """
+    from search.config.config import Config
+    from search.engine.experiment import run
+
+    loaded = config if isinstance(config, Config) else Config.load(config)
+    return run(loaded, out=out, data=data, model=model, address=address, on_event=on_event)
+
+
+def resume(
+    run: Path | str,
+    *,
+    trials: int | None = None,
+    time_limit: float | str | None = None,
+    budget: float | str | None = None,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    address: str | None = None,
+    repair: bool = False,
+    on_event: Listener | None = None,
+) -> RunResult:
+    """Goes on with an interrupted search: finished trials stay, unfinished ones continue.
+
+    `trials` is another number in all, `time_limit` counts from now on, `budget` is the time of
+    all devices over all sessions. `data` and `model` are not kept in a run: hand over again what
+    the search was given. `repair` first sets damaged lines of the journal aside. The rest is as
+    for `search`; a search that was complete stays as it is.
+
+    Raises UserError where the folder holds no run, the data have changed, or another process
+    writes it.
+    """
+    from search.engine.experiment import resume as go_on
+
+    return go_on(
+        run,
+        trials=trials,
+        time_limit=_seconds("time_limit", time_limit),
+        budget=_seconds("budget", budget),
+        data=data,
+        model=model,
+        address=address,
+        repair=repair,
+        on_event=on_event,
+    )
+
+
+def _seconds(name: str, given: float | str | None) -> float | None:
+    from search.units import seconds
+
+    try:
+        return None if given is None else seconds(given)
+    except ValueError as error:
+        raise UserError(f"{name}: {error}, got {given!r}") from error
+
+
+def confirm(
+    run: Path | str,
+    *,
+    seeds: int = 0,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+    address: str | None = None,
+    on_event: Listener | None = None,
+) -> Front:
+    """Opens the test split, once, for the front as it was chosen on tune, and returns the front
+    with its test values: as `front.json` holds it.
+
+    Every point then has "test" beside "tune", with intervals that hold for all points together
+    (95 %), and "kept_promise" says whether its bias stayed below the tolerance. With `seeds` the
+    chosen settings are first trained again so many times; "spread" says how they fared. A second
+    call returns what the first one found. Where nothing was feasible, test stays sealed. `data`,
+    `model` and `address` are as for `search`.
+
+    Raises UserError where the run is not complete or its data have changed.
+    """
+    from search.results.confirm import confirm as open_test
+
+    return open_test(run, seeds=seeds, data=data, model=model, address=address, listener=on_event)
+
+
+def report(
+    run: Path | str,
+    *,
+    tolerance: float | None = None,
+    bias: str | None = None,
+    group: str | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
+    """Writes `report.html`, one file that needs nothing else, and returns its path.
+
+    With another tolerance, measure of bias or grouping ("race", "sex*race", "race=White") every
+    candidate is judged anew from its counts, nothing is retrained, and the file's name carries
+    the change. `say` is told which groups were too small and were merged or left out.
+
+    Raises UserError where the run's data do not have such groups or are too few for them, or the
+    measure is not defined for its classes.
+    """
+    from search.results.report import report as write
+
+    return write(run, tolerance, bias, group, say)
+
+
+def export(run: Path | str, candidate: str = "chosen", to: Path | None = None) -> Path:
+    """Writes one network of the run's front as a model of its own: weights, masks, decision and a
+    card; returns its folder, by default `<run>/exports/<candidate>`.
+
+    `candidate` is a name of `front.json`, any unambiguous beginning of one, or "chosen". Raises
+    UserError where the front has no such candidate, or `to` is not empty.
+    """
+    from search.runs.export import export as write
+
+    return write(run, candidate, to)
+
+
+def load(model: Path | str, net: nn.Module | None = None) -> Model:
+    """An exported model: `predict(rows)` gives (n,) class indices, `scores(rows)` probabilities,
+    `card` what is known of it.
+
+    `rows` are raw, as the data set's loader or your frame has them. `net`, an untrained network of
+    the same architecture, is needed where the search was given a network from Python. Raises
+    UserError where the folder holds no exported model.
+    """
+    from search.runs.export import load as read
+
+    return read(model, net)
+
+
+def load_run(run: Path | str) -> dict[str, pd.DataFrame]:
+    """A run as frames: "front" (a row per point), "trials" (a row per trial) and "reports" (a row
+    per trial and epoch). Raises UserError where the folder holds no run."""
+    from search.runs.folder import RunFolder
+
+    folder = RunFolder(Path(run))
+    folder.require()
+    return folder.frames()
+
+
+def front_of(
+    run: Path | str,
+    *,
+    group: str | None = None,
+    bias: str | None = None,
+    tolerance: float | None = None,
+) -> Front:
+    """The front of a run, as `front.json` holds it; with test values once it is confirmed.
+
+    By another grouping, measure of bias or tolerance every candidate is judged anew from its
+    counts on tune, as `report` does, and nothing is written. Raises UserError as `report` does,
+    and where the search was interrupted before it had a front.
+    """
+    from search.results.judged_anew import judged_anew
+    from search.runs.folder import RunFolder
+
+    folder = RunFolder(Path(run))
+    if group is None and bias is None and tolerance is None:
+        return folder.front()
+    return judged_anew(folder, tolerance=tolerance, bias=bias, group=group)[1]
+
+
+def price(
+    run: Path | str,
+    tolerances: Iterable[float] | None = None,
+    *,
+    bias: str | None = None,
+    group: str | None = None,
+) -> pd.DataFrame:
+    """The price of fairness: one row per tolerance with the best network that keeps it on tune,
+    its performance, bias, sparsity and method; empty cells where none does.
+
+    `tolerances` lie in (0, 1); by default, around that of the search. `analysis.price` draws the
+    result. Raises UserError as `report` does.
+    """
+    from analysis.price import tolerances_around
+    from search.results.report import price_of_fairness
+    from search.runs.folder import RunFolder
+
+    if tolerances is None:
+        searched = RunFolder(Path(run)).config().objective.tolerance
+        tolerances = tolerances_around(searched)
+    return price_of_fairness(run, tolerances, bias=bias, group=group)
+
+
+def mlflow_uri(run: Path | str) -> str:
+    """Where MLflow keeps its copy of a run, for `mlflow.set_tracking_uri`: the server that the
+    search was told of, else the database in the run's folder. Raises UserError where the folder
+    holds no run."""
+    from search.runs.folder import RunFolder
+    from search.tracking.mirror import default_uri
+
+    folder = RunFolder(Path(run))
+    return folder.config().tracking.uri or default_uri(folder.path)
+
+
+def load_data(source: Config | str, args: Mapping[str, Any] | None = None) -> FairData:
+    """The data set of that name (`fairfront list datasets`), with `args` for its loader, or the
+    one that an experiment's `Config` names: inputs, labels and attributes, before any split.
+
+    Raises UserError for an unknown name, and where files are missing: it says which and whence.
+    """
+    from search.problem.problem import open_data
+    from trainables.data.registry import load_named
+
+    if not isinstance(source, str):
+        return open_data(source)
+    try:
+        return load_named(source, args)
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        raise UserError(str(error)) from error
+
+
+def from_frame(
+    frame: pd.DataFrame,
+    *,
+    label: str,
+    attributes: Sequence[str],
+    positive: Any = None,
+    drop: Sequence[str] = (),
+    missing: Literal["refuse", "impute"] = "refuse",
+    name: str = "frame",
+) -> FairData:
+    """A table of yours as data to search on: `label` and `attributes` name columns, all others
+    but those in `drop` are inputs.
+
+    With `positive` the task is binary: that value against all others. Without it, labels 0 and 1
+    are binary and more than two values are the classes. `attributes` hold who the groups are;
+    they stay among the inputs unless dropped. Numbers are scaled and texts one-hot encoded
+    later, by the training rows alone. Raises UserError naming the column.
+    """
+    from trainables.data import from_frame as read
+
+    try:
+        return read(
+            frame,
+            label=label,
+            attributes=attributes,
+            positive=positive,
+            drop=drop,
+            missing=missing,
+            name=name,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
