@@ -18,6 +18,7 @@ from search.results.report import price_of_fairness
 from search.runs.folder import RunFolder
 from tests.search.front.test_build import BY_SEX, FAIR, ONLY_FPR, WORSE, report, trial
 from tests.search.runs.test_garbage import make
+from trainables.user_code import load_function
 
 HEAVY = ("torch", "ray", "mlflow", "pandas", "numpy", "optuna", "sklearn", "plotly", "pydantic")
 TRIALS = [
@@ -182,3 +183,10 @@ def test_data_are_loaded_by_name_or_as_an_experiment_says():
     assert isinstance(by_name, fairfront.FairData)
     assert by_name.inputs.dtype == np.uint8
     assert np.array_equal(by_name.inputs, by_config.inputs)
+
+
+def test_a_module_of_the_users_may_not_bear_its_name(tmp_path):
+    (tmp_path / "fairfront.py").write_text("def net(shape, outputs): ...")
+
+    with pytest.raises(ValueError, match="must not be named like a package of fairfront"):
+        load_function("model.build", "fairfront:net", tmp_path)

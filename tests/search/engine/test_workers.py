@@ -1,12 +1,14 @@
 """Addresses, room for trials, and what travels: all that needs no cluster to be checked."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from ray._private.ray_constants import ENABLE_RAY_CLUSTERS_ENV_VAR
 from ray._private.runtime_env.packaging import create_package, get_uri_for_directory
 from ray._private.runtime_env.py_modules import upload_py_modules_if_needed
 
@@ -122,8 +124,14 @@ print(json.dumps(ray.get(where.remote())))
 
 @pytest.mark.slow
 def test_a_worker_imports_what_was_sent_and_not_what_is_installed(tmp_path):
+    on_loopback = {ENABLE_RAY_CLUSTERS_ENV_VAR: "0", "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run(
-        [sys.executable, "-c", FAR_AWAY], cwd=tmp_path, capture_output=True, text=True, check=True
+        [sys.executable, "-c", FAR_AWAY],
+        cwd=tmp_path,
+        env={**os.environ, **on_loopback},
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     of_fairfront, of_search = json.loads(done.stdout.splitlines()[-1])
