@@ -38,7 +38,7 @@ from search.tracking import mirror as tracking
 from trainables.data import FairData
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def run(
             on_event({"event": "note", "text": text})
     with machines(config, address, folder) as train:
         dense = problem.dense(start, train)
-        world = World.open(problem.prepared, dense, problem.objective, device="cpu")
-        report = dense_report(world)
+        bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+        report = dense_report(bench)
         problem = problem.with_reference(report["trivial_performance"])
         folder.create(problem.config, dense, problem.prepared)
         with Driver(folder, problem, dense, address, on_event) as driver:

@@ -29,7 +29,7 @@ from trainables.files import whole_file
 from trainables.masks import unprunable
 from trainables.models.net_file import load_net, save_net
 from trainables.stage import Context, derived_seed, seeded
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -147,30 +147,30 @@ def _train(
     return run.result().net.cpu().eval()
 
 
-def dense_report(world: World) -> dict[str, Any]:
+def dense_report(bench: Workbench) -> dict[str, Any]:
     """The dense net's own counts, the reference row of every front.
 
     Raises UserError where it is no better than a constant prediction: there is nothing to repair.
     """
-    held_back, tune = world.count(world.dense, "held_back"), world.count(world.dense, "tune")
-    if world.prepared.binary:
+    held_back, tune = bench.count(bench.dense, "held_back"), bench.count(bench.dense, "tune")
+    if bench.prepared.binary:
         correction: Correction = Threshold(choose="balanced_accuracy")
     else:
         correction = Argmax()
-    decision = correction.fit(world.by_group(held_back), world.objective, world.prepared.priors, 0)
-    found = evaluate(decision.decide_by_group(tune, world.crossing_to_group), world.objective)
+    decision = correction.fit(bench.by_group(held_back), bench.objective, bench.prepared.priors, 0)
+    found = evaluate(decision.decide_by_group(tune, bench.crossing_to_group), bench.objective)
     if not found["beats_trivial"]:
         raise UserError(
             f"dense net: must be clearly better than a constant prediction, got "
-            f"{world.objective.performance} {found['performance']:.3f} on tune; train it longer "
+            f"{bench.objective.performance} {found['performance']:.3f} on tune; train it longer "
             f"([dense] max_epochs, lr), or check the labels and weights it was given"
         )
     return {
         "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
         "sparsity": 0.0,
-        "unpruned": unprunable(world.dense),
+        "unpruned": unprunable(bench.dense),
         "performance": found["performance"],
         "bias": found["bias"],
         "trivial_performance": found["trivial_performance"],
-        "weights": weights_hash(world.dense),
+        "weights": weights_hash(bench.dense),
     }

@@ -17,7 +17,7 @@ from search.reproduce.table_state import TableState
 from search.reproduce.tables import Column
 from search.results.confirm import candidate_on_test, dense_on_test
 from search.runs.folder import RunFolder
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 COLUMNS_OF: tuple[Kind, ...] = ("published", "tuned")
 _KEPT = ("performance", "bias", "sparsity", "measures", "prediction_shares")
@@ -109,9 +109,9 @@ def _add(plan: Plan, run: _Run, problem: Problem, entries: Entries) -> None:
     """The values of one run's networks on test."""
     view = view_of(run.folder.facts())
     dense = run.folder.dense(problem.untrained())
-    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
+    bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
     by_method = {one.method: one for one in run.chosen}
-    of_dense = dense_on_test(run.folder, world, view)
+    of_dense = dense_on_test(run.folder, bench, view)
     needs_group = {one["label"]: one["needs_group"] for one in run.folder.front()["references"]}
     tolerance = view.objective.tolerance
     for row in plan.table.rows:
@@ -129,17 +129,17 @@ def _add(plan: Plan, run: _Run, problem: Problem, entries: Entries) -> None:
                 )
         elif row.method in by_method:
             chosen = by_method[row.method]
-            of_row.append({"seed": run.seed, **_of_chosen(chosen, run, world, view, tolerance)})
+            of_row.append({"seed": run.seed, **_of_chosen(chosen, run, bench, view, tolerance)})
 
 
 def _of_chosen(
-    chosen: Chosen, run: _Run, world: World, view: Any, tolerance: float
+    chosen: Chosen, run: _Run, bench: Workbench, view: Any, tolerance: float
 ) -> Mapping[str, Any]:
     facts = {key: value for key, value in asdict(chosen).items() if key != "method"}
     if chosen.candidate is None or chosen.sparsity is None:
         return {**facts, "test": None, "kept": False}
     store = run.folder.candidates
-    test = candidate_on_test(store, chosen.candidate, world, view, chosen.sparsity)
+    test = candidate_on_test(store, chosen.candidate, bench, view, chosen.sparsity)
     return {**facts, **_of_test(test, tolerance)}
 
 

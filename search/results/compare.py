@@ -25,7 +25,7 @@ from search.problem.problem import open_problem
 from search.runs.folder import RunFolder, write_json
 from search.units import flat
 from trainables.corrections import decision_from_dict
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 # They bound a search or say where it ran; what was searched, and how, is elsewhere.
 _LIMITS = ("trials", "time_limit", "budget", "concurrent")
@@ -230,13 +230,13 @@ def _test_points(folder: RunFolder, facts: Event, names: set[str]) -> dict[str, 
     record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
     view = view_of(facts)
     dense = folder.dense(problem.untrained())
-    world = World.open(problem.prepared, dense, problem.objective)
+    bench = Workbench.open(problem.prepared, dense, problem.objective)
     found = {}
     for name in sorted(names):
-        masked = folder.candidates.load(name, deepcopy(world.dense))
+        masked = folder.candidates.load(name, deepcopy(bench.dense))
         stored = folder.candidates.facts(name)
         decision = decision_from_dict(stored["decision"])
-        counts = world.count(masked.net, "test")
+        counts = bench.count(masked.net, "test")
         values = values_of(counts, decision, view, sparsity=stored["sparsity"])
         axes = ("performance", "bias", "sparsity")[: 2 + view.sparsity]
         found[name] = tuple(np.nan if values[a] is None else float(values[a]) for a in axes)

@@ -25,7 +25,7 @@ from search.tracking import mirror as tracking
 from trainables.corrections import decision_from_dict
 from trainables.data import FairData
 from trainables.trial.candidates import CandidateStore
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 LEVEL = 0.95  # of all intervals together
 
@@ -104,17 +104,17 @@ def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) 
     """The front with test values for every point, seed, the dense net and the reference lines."""
     view = view_of(facts)
     dense = folder.dense(problem.untrained())
-    world = World.open(problem.prepared, dense, problem.objective)
+    bench = Workbench.open(problem.prepared, dense, problem.objective)
     rows = front.get("seeds", [])
     behind = hidden(front)
     together = len(front["points"]) + len(rows) + 1 + len(front["references"])
     together += behind is not None
     level = 1 - (1 - LEVEL) / together  # Bonferroni: all intervals hold at once
     store, of_seeds = folder.candidates, folder.seeds.candidates
-    judged = partial(_confirmed, world=world, view=view, level=level)
+    judged = partial(_confirmed, bench=bench, view=view, level=level)
     points = [judged(store, point) for point in front["points"]]
     seeds = [judged(of_seeds, row) for row in rows]
-    of_dense = dense_on_test(folder, world, view, level)
+    of_dense = dense_on_test(folder, bench, view, level)
     references = [
         {**reference, "test": of_dense[reference["label"]]} for reference in front["references"]
     ]
@@ -128,7 +128,7 @@ def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) 
 
 
 def _confirmed(
-    store: CandidateStore, point: dict[str, Any], world: World, view: View, level: float
+    store: CandidateStore, point: dict[str, Any], bench: Workbench, view: View, level: float
 ) -> dict[str, Any]:
     """A point of the front or a seed with its test values.
 
@@ -137,7 +137,7 @@ def _confirmed(
     if point["candidate"] is None:
         return {**point, "kept_promise": False}
     sparsity = point["tune"]["sparsity"]
-    test = candidate_on_test(store, point["candidate"], world, view, sparsity, level)
+    test = candidate_on_test(store, point["candidate"], bench, view, sparsity, level)
     kept = test["bias"] is not None and test["bias"] < view.objective.tolerance
     return {**point, "test": test, "kept_promise": bool(kept and point["feasible"])}
 
@@ -145,23 +145,23 @@ def _confirmed(
 def candidate_on_test(
     store: CandidateStore,
     candidate: str,
-    world: World,
+    bench: Workbench,
     view: View,
     sparsity: float,
     level: float = LEVEL,
 ) -> dict[str, Any]:
     """A stored candidate's values on test, by the decision that it was stored with."""
-    masked = store.load(candidate, deepcopy(world.dense))
+    masked = store.load(candidate, deepcopy(bench.dense))
     decision = decision_from_dict(store.facts(candidate)["decision"])
-    counts = world.count(masked.net, "test")
+    counts = bench.count(masked.net, "test")
     return values_of(counts, decision, view, sparsity=sparsity, level=level)
 
 
 def dense_on_test(
-    folder: RunFolder, world: World, view: View, level: float = LEVEL
+    folder: RunFolder, bench: Workbench, view: View, level: float = LEVEL
 ) -> dict[str, dict[str, Any]]:
     """The values of a run's reference lines on test, by label."""
-    counts = world.count(world.dense, "test")
+    counts = bench.count(bench.dense, "test")
     decisions = decisions_of_references(folder.dense_event(), folder.facts(), view)
     return {
         label: values_of(counts, decision, view, sparsity=0.0, level=level)

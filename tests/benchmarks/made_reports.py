@@ -22,7 +22,7 @@ from search.runs.folder import RunFolder
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 CONFIG = """
 name = "made"
@@ -73,13 +73,13 @@ def made(*overrides: str) -> Made:
         path.write_text(CONFIG)
         problem = open_problem(Config.load(path, overrides), people())
     dense = problem.dense(problem.untrained())
-    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
-    of_dense = dense_report(world)
+    bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+    of_dense = dense_report(bench)
     problem = problem.with_reference(of_dense["trivial_performance"])
     spec = {"trial": "t0000", "method": "dense_threshold", "seed": 0, "settings": {}}
     spec |= {"correction": problem.correction}
     with tempfile.TemporaryDirectory() as folder:
-        trial = Pipeline(Spec.from_config(spec), world, CandidateStore(Path(folder)))
+        trial = Pipeline(Spec.from_config(spec), bench, CandidateStore(Path(folder)))
         left, kept = trial.step(), trial.step()
     if left["candidate"] is not None or kept["candidate"] is None:
         raise ValueError(f"made reports: only the last epoch is to leave a candidate, got {kept}")

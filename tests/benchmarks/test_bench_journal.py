@@ -25,7 +25,7 @@ from tests.benchmarks.made_reports import made
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "5000"))
@@ -57,12 +57,12 @@ def _trials(folder: Path) -> tuple[list[Event], list[list[Event]]]:
         return _recorded(Path(JOURNAL))
     given = made()
     problem = given.problem
-    world = World.open(problem.prepared, given.dense, problem.objective, device="cpu")
+    bench = Workbench.open(problem.prepared, given.dense, problem.objective, device="cpu")
     found: list[list[Event]] = []
     for method, settings in SETTINGS.items():
         spec = {"trial": "t0000", "method": method, "seed": 0, "settings": settings}
         spec |= {"correction": problem.correction}
-        pipeline = Pipeline(Spec.from_config(spec), world, CandidateStore(folder))
+        pipeline = Pipeline(Spec.from_config(spec), bench, CandidateStore(folder))
         found.append([])
         while not pipeline.done:
             found[-1].append(pipeline.step())

@@ -10,15 +10,15 @@ from search.runs.folder import RunFolder
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec, correction_of
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 
 def made_run(path, config, settings):
     """The folder of a search that has ended, without its front; `settings` by method and role."""
     problem = open_problem(config)
     dense = problem.dense(problem.untrained())
-    world = World.open(problem.prepared, dense, problem.objective, device="cpu")
-    of_dense = dense_report(world)
+    bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+    of_dense = dense_report(bench)
     problem = problem.with_reference(of_dense["trivial_performance"])
     folder = RunFolder(path)
     folder.create(problem.config, dense, problem.prepared)
@@ -30,16 +30,16 @@ def made_run(path, config, settings):
         for number, (method, own) in enumerate(settings.items(), start=1):
             spec = {"trial": f"t{number:04}", "method": method, "seed": 0, "settings": own}
             spec |= {"correction": correction_of(method, problem.correction)}
-            _try(record, spec, world, path)
+            _try(record, spec, bench, path)
         record.add("search_end", left=0)
     return folder
 
 
-def _try(record, spec, world, path):
+def _try(record, spec, bench, path):
     parsed = Spec.from_config(spec)
     start = {"trial": spec["trial"], "method": spec["method"], "spec": spec}
     record.add("trial_start", **start, learns_from=parsed.learns_from)
-    pipeline = Pipeline(parsed, world, CandidateStore(path / "candidates"))
+    pipeline = Pipeline(parsed, bench, CandidateStore(path / "candidates"))
     while not pipeline.done:
         record.report(pipeline.step())
     record.end(spec["trial"], "finished")

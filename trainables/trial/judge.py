@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from trainables.masks import MaskedNet
     from trainables.stage import State
     from trainables.trial.spec import Spec
-    from trainables.trial.workbench import World
+    from trainables.trial.workbench import Workbench
 
 
 class Judge:
     """Judges the networks of one trial and keeps in `store` those that the front may need."""
 
-    def __init__(self, spec: Spec, world: World, store: CandidateStore | None) -> None:
-        self._spec, self._world, self._store = spec, world, store
+    def __init__(self, spec: Spec, bench: Workbench, store: CandidateStore | None) -> None:
+        self._spec, self._bench, self._store = spec, bench, store
         self.archive: list[Entry] = []  # candidates that no other of the trial makes superfluous
 
     def state_dict(self) -> list[State]:
@@ -36,18 +36,18 @@ class Judge:
         Counts are whole (histograms of scores) where a candidate is left, else as decided. In a
         recording those of a candidate are taken on test too.
         """
-        world = self._world
+        bench = self._bench
         counts: dict[str, Counts | ScoreCounts] = {
-            split: world.count(masked.net, split) for split in ("tune", "held_back")
+            split: bench.count(masked.net, split) for split in ("tune", "held_back")
         }
         decision = self._spec.correction.fit(
-            world.by_group(counts["held_back"]),
-            world.objective,
-            world.prepared.priors,
+            bench.by_group(counts["held_back"]),
+            bench.objective,
+            bench.prepared.priors,
             self._spec.seed,
         )
-        judged = decision.decide_by_group(counts["tune"], world.crossing_to_group)
-        values = evaluate(judged, world.objective)
+        judged = decision.decide_by_group(counts["tune"], bench.crossing_to_group)
+        values = evaluate(judged, bench.objective)
         how = decision.to_dict()
         name: str | None = None
         dropped: list[str] = []
@@ -55,7 +55,7 @@ class Judge:
             name, dropped = self._offer(masked, epoch, values, how)
         report: Judgement = {
             "sparsity": masked.masks.sparsity,
-            "live": masked.live_share(world.data.input_shape),
+            "live": masked.live_share(bench.data.input_shape),
             "decision": how,
             **values,
             "candidate": name,
@@ -65,11 +65,11 @@ class Judge:
         if name is None:
             # Never judged again by another tolerance, measure or group: decided counts will do,
             # and every measure follows from them. A decision by lot draws here as it did above.
-            groups = world.crossing_to_group
+            groups = bench.crossing_to_group
             counts = {split: decision.decide(whole, groups) for split, whole in counts.items()}
             del report["measures"]
-        elif world.recording:
-            counts["test"] = world.count(masked.net, "test")
+        elif bench.recording:
+            counts["test"] = bench.count(masked.net, "test")
         report["counts"] = {split: of_split.to_dict() for split, of_split in counts.items()}
         return report
 
@@ -85,7 +85,7 @@ class Judge:
             return None, []
         sparsity = masked.masks.sparsity
         new = Entry("", performance, bias, sparsity, values["feasible"])
-        stay = admit(self.archive, new, sparsity=self._world.sparsity)
+        stay = admit(self.archive, new, sparsity=self._bench.sparsity)
         if stay is None:
             return None, []
         facts: CandidateFacts = {

@@ -19,23 +19,26 @@ if TYPE_CHECKING:
     from trainables.evaluation.report import Report, StageReport
     from trainables.trial.shared_stage import StageStore
     from trainables.trial.spec import Spec, StageSpec
-    from trainables.trial.workbench import World
+    from trainables.trial.workbench import Workbench
 
 
 class Pipeline:
-    """Runs `spec` in `world`. On CPU the same spec and seed give identical reports, also when the
-    state was saved and loaded half-way, or a stage's result was there already in `stages`."""
+    """Runs the stages of one trial, an epoch of one of them in each step.
+
+    On a CPU the same spec and seed give identical reports, also when the state was saved and
+    loaded half-way, or a stage's result was there already in `stages`.
+    """
 
     def __init__(
         self,
         spec: Spec,
-        world: World,
+        bench: Workbench,
         store: CandidateStore | None = None,
         stages: StageStore | None = None,
     ) -> None:
         """`store` takes candidates; `stages` the results of stages that the spec calls shared."""
         self.spec = spec
-        self.world = world
+        self.bench = bench
         self.store = store
         self.stages = stages
         self.position = 0  # of the current stage
@@ -44,7 +47,7 @@ class Pipeline:
         self.charged = 0  # samples that the stages so far take
         self.spent = 0  # samples that this trial has processed: less where a result was there
         self.left: list[MaskedNet] = []  # what finished stages left
-        self._judge = Judge(spec, world, store)
+        self._judge = Judge(spec, bench, store)
         self._run: Run | None = None
         self._run_epoch = 0  # finished epochs of `_run`
         self._shared: SharedStage | None = None  # the current stage, if it is one
@@ -149,7 +152,7 @@ class Pipeline:
             self._shared = shared
 
     def _net_from(self, state: State) -> MaskedNet:
-        base = MaskedNet(self.world.dense, Masks.keep_all(self.world.dense)).clone()
+        base = MaskedNet(self.bench.dense, Masks.keep_all(self.bench.dense)).clone()
         net = rebuilt(base.net, state["structure"])
         net.load_state_dict(state["net"])
         return MaskedNet(net, Masks.from_state_dict(state["masks"]))
@@ -158,11 +161,11 @@ class Pipeline:
         stage = self.spec.stages[self.position]
         return Context(
             untrained=self._untrained(stage),
-            dense=self.world.dense,
+            dense=self.bench.dense,
             incoming=tuple(self.left),
-            data=self.world.data,
-            objective=self.world.objective,
-            device=self.world.device,
+            data=self.bench.data,
+            objective=self.bench.objective,
+            device=self.bench.device,
             seed=stage_seed(self.spec, self.position),
         )
 
@@ -175,13 +178,13 @@ class Pipeline:
         role = self.spec.stages[self.position].role
         if self.stages is None or self._final or role not in self.spec.shared:
             return None
-        key = stage_key(self.spec, self.position, self.world, self.left)
+        key = stage_key(self.spec, self.position, self.bench, self.left)
         return SharedStage(self.stages, key)
 
     def _samples(self, run: Run) -> int:
         """What an epoch of the current stage learns from, in rows, once for every network."""
         split = self.spec.stages[self.position].settings.learns_from
-        return 0 if split == "nothing" else run.passes * len(self.world.data.part(split))
+        return 0 if split == "nothing" else run.passes * len(self.bench.data.part(split))
 
     def _compute(self) -> StageReport:
         """Runs the stage up to the epoch that is due, and returns what it says of that one.
@@ -200,7 +203,7 @@ class Pipeline:
                 f"{self.spec.trial}: a stage that leaves candidates is never shared"
             )
         context = self._context()
-        with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.world.device):
+        with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.bench.device):
             losses = run.epoch(context.generator("epoch", self._run_epoch))
         self._run_epoch += 1
         samples = self._samples(run)
@@ -217,19 +220,19 @@ class Pipeline:
         return report
 
     def _untrained(self, stage: StageSpec) -> nn.Module:
-        """Only a dense stage looks at it; a world of trials without one need not have it."""
-        if self.world.untrained is not None:
-            return self.world.untrained
+        """Only a dense stage looks at it: other trials' workbench need not have it."""
+        if self.bench.untrained is not None:
+            return self.bench.untrained
         if stage.role == "dense":
             raise RuntimeError(
-                f"trial {self.spec.trial}: {stage.name} trains from scratch, but its world was "
-                f"opened without an untrained network"
+                f"trial {self.spec.trial}: {stage.name} trains from scratch, but its workbench "
+                f"was opened without an untrained network"
             )
-        return self.world.dense
+        return self.bench.dense
 
     def _start(self) -> Run:
         context = self._context()
-        with seeded(derived_seed(context.seed, "start"), self.world.device):
+        with seeded(derived_seed(context.seed, "start"), self.bench.device):
             self._run = self.spec.stages[self.position].settings.start(context)
         self._run_epoch = 0
         return self._run
@@ -238,7 +241,7 @@ class Pipeline:
         shared = self._shared
         if shared is not None and shared.result is not None:
             net, masks = dict(shared.result.net), dict(shared.result.masks)
-            structure = described(self.world.dense)  # what a pruner works on
+            structure = described(self.bench.dense)  # what a pruner works on
             state = {"net": net, "masks": masks, "structure": structure}
             self.left.append(self._net_from(state))
         elif self._run is not None:

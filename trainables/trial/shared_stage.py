@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trainables.evaluation.report import StageReport
     from trainables.masks import MaskedNet
     from trainables.trial.spec import Spec
-    from trainables.trial.workbench import World
+    from trainables.trial.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
@@ -238,22 +238,22 @@ def stage_seed(spec: Spec, position: int) -> int:
     return derived_seed(spec.seed, "shared", earlier, stage.name, settings)
 
 
-def stage_key(spec: Spec, position: int, world: World, incoming: Sequence[MaskedNet]) -> str:
+def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[MaskedNet]) -> str:
     """The key of a shared stage's result: all that decides its network or its reports.
 
     `incoming`, what earlier stages left, counts only for a stage that needs it.
     """
-    stage, prepared = spec.stages[position], world.prepared
+    stage, prepared = spec.stages[position], bench.prepared
     facts: dict[str, object] = {
         "stage": stage.name,
         "settings": settings_dict(stage.settings),
         "seed": stage_seed(spec, position),
-        "dense": world.dense_digest,
-        "precision": world.data.precision,
+        "dense": bench.dense_digest,
+        "precision": bench.data.precision,
         "incoming": [_digest_of(one) for one in incoming] if stage.settings.inputs else [],
         "rows": {name: one for name, one in prepared.hashes.items() if name != "test"},
         "groups": [list(prepared.group_names), [int(g) for g in prepared.crossing_to_group]],
-        "objective": asdict(world.objective),
+        "objective": asdict(bench.objective),
         "correction": {"name": spec.correction_name, **settings_dict(spec.correction)},
         "correction_seed": spec.seed,
     }

@@ -23,7 +23,7 @@ from trainables.trial.candidates import CandidateStore, checkpoint_path
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
 from trainables.trial.spec import Spec
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 
 class UnfitWorker(RuntimeError):
@@ -45,17 +45,17 @@ class Supplies:
     recording: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)  # see PackedData
     gpu: float | None = None  # devices per trial; None: one, if this process sees any
-    untrained: nn.Module | None = None  # see World
+    untrained: nn.Module | None = None  # see Workbench
     precision: Precision = "float32"  # that networks learn in
 
-    def open(self) -> World:
+    def open(self) -> Workbench:
         """Raises UnfitWorker where this machine lacks the run's folder or the device."""
         if not self.folder.is_dir():
             raise UnfitWorker(
                 f"{socket.gethostname()} does not see the run's folder {self.folder}: "
                 f"--out must lie on a path that all machines share"
             )
-        return World.open(
+        return Workbench.open(
             PackedData(self.prepared, self.files).open(),
             self.dense,
             self.objective,
@@ -98,7 +98,7 @@ class FairPruning(tune.Trainable):
 
     def setup(self, config: dict[str, Any], supplies: Supplies) -> None:
         self.supplies = supplies
-        self.world: World | None = None
+        self.bench: Workbench | None = None
         self.pipeline: Pipeline | None = None
         self._begin(config)
 
@@ -142,14 +142,14 @@ class FairPruning(tune.Trainable):
         return {"report": json.dumps(report)}
 
     def _open_pipeline(self) -> Pipeline:
-        self.world = self.world or self.supplies.open()
+        self.bench = self.bench or self.supplies.open()
         folder = self.supplies.folder
         store = CandidateStore(folder / "candidates")
         stages = StageStore(folder / "stages")
-        self.pipeline = Pipeline(Spec.from_config(self.trial_config), self.world, store, stages)
+        self.pipeline = Pipeline(Spec.from_config(self.trial_config), self.bench, store, stages)
         path = checkpoint_path(folder, self.trial_config["trial"])
         if path.exists():
-            state = torch.load(path, weights_only=True, map_location=self.world.device)
+            state = torch.load(path, weights_only=True, map_location=self.bench.device)
             self.pipeline.load_state_dict(state)
         return self.pipeline
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class World:
+class Workbench:
     """Opened once per worker; nothing in it changes while trials run."""
 
     prepared: Prepared
@@ -47,7 +47,7 @@ class World:
         recording: bool = False,
         untrained: nn.Module | None = None,
         precision: Precision = "float32",
-    ) -> World:
+    ) -> Workbench:
         """Puts data and networks on `device`: the GPU given to this process, else the CPU."""
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return cls(

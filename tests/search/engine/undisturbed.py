@@ -8,7 +8,7 @@ from search.problem.problem import open_problem
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 OF_TIME = {"time", "seconds", "event"}  # what may differ between two runs of one trial
 
@@ -25,7 +25,7 @@ def run_through(folder, store):
     torch.set_num_threads(1)
     problem = open_problem(Config.load(folder.path / "config.toml"))
     dense = folder.dense(problem.untrained())
-    world = World.open(
+    bench = Workbench.open(
         problem.prepared.sealed(),
         dense,
         problem.objective,
@@ -35,7 +35,7 @@ def run_through(folder, store):
     reports, kept = {}, set()
     for event in read_events(folder.journal):
         if event["event"] == "trial_start":
-            pipeline = Pipeline(Spec.from_config(event["spec"]), world, CandidateStore(store))
+            pipeline = Pipeline(Spec.from_config(event["spec"]), bench, CandidateStore(store))
             reports[event["trial"]] = []
             while not pipeline.done:
                 reports[event["trial"]].append(timeless(pipeline.step()))

@@ -20,7 +20,7 @@ from search.runs.folder import RunFolder
 from trainables.trial.candidates import CandidateStore, checkpoint_path
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 CONFIG = Config.load(
     "quick",
@@ -143,13 +143,13 @@ def save_checkpoint(folder, trial):
     home = RunFolder(folder)
     problem = open_problem(home.config())
     dense = home.dense(problem.untrained())
-    world = World.open(problem.prepared.sealed(), dense, problem.objective)
+    bench = Workbench.open(problem.prepared.sealed(), dense, problem.objective)
     (spec,) = (
         event["spec"]
         for event in read_events(home.journal)
         if event["event"] == "trial_start" and event["trial"] == trial
     )
-    pipeline = Pipeline(Spec.from_config(spec), world, CandidateStore(folder / "candidates"))
+    pipeline = Pipeline(Spec.from_config(spec), bench, CandidateStore(folder / "candidates"))
     pipeline.step()
     checkpoint_path(folder, trial).parent.mkdir(exist_ok=True)
     torch.save(pipeline.state_dict(), checkpoint_path(folder, trial))

@@ -19,7 +19,7 @@ from trainables.recoveries.adversarial import Adversarial
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec, StageSpec
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 INPUTS = torch.linspace(-2, 2, 35).view(7, 5)
 DESCRIPTION = {"joint_head": "6", "classes": 2, "groups": 3, "over": "sum"}
@@ -125,7 +125,7 @@ def test_stores_and_files_give_back_either_kind_into_either_kind(stored, given, 
 
 
 def opened(dense):
-    return World.open(made_prepared(), dense, Objective(), device="cpu", untrained=made_net())
+    return Workbench.open(made_prepared(), dense, Objective(), device="cpu", untrained=made_net())
 
 
 def spec_of(*stages):

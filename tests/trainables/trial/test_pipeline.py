@@ -16,7 +16,7 @@ from trainables.methods import METHODS
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec, correction_of
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 LOOSE = Objective("accuracy", "spd", tolerance=0.6, margin=0.1)
 
@@ -36,12 +36,12 @@ def trained_net(classes):
 
 
 @pytest.fixture(scope="module", params=[2, 3], ids=["binary", "three classes"])
-def world(request):
+def bench(request):
     classes = request.param
     objective = LOOSE if classes == 2 else Objective("accuracy", "bias_amplification", 0.6, 0.1)
     net = trained_net(classes)
     prepared = made_prepared(classes=classes)
-    return World.open(prepared, net, objective, device="cpu", untrained=fresh_net(classes))
+    return Workbench.open(prepared, net, objective, device="cpu", untrained=fresh_net(classes))
 
 
 def fresh_net(classes):
@@ -52,10 +52,10 @@ def fresh_net(classes):
         return nn.Sequential(*layers, nn.Linear(8, 1 if classes == 2 else classes))
 
 
-def spec_of(method, world, seed=1, settings=None):
+def spec_of(method, bench, seed=1, settings=None):
     correction = METHODS[method].correction
-    if correction is not None and CORRECTIONS[correction].binary != world.prepared.binary:
-        pytest.skip(f"{correction} is not for {len(world.prepared.classes)} classes")
+    if correction is not None and CORRECTIONS[correction].binary != bench.prepared.binary:
+        pytest.skip(f"{correction} is not for {len(bench.prepared.classes)} classes")
     return Spec.from_config(
         {
             "trial": "t0001",
@@ -63,7 +63,7 @@ def spec_of(method, world, seed=1, settings=None):
             "seed": seed,
             "settings": SHORT[method] if settings is None else settings,
             "correction": correction_of(
-                method, {"name": "threshold" if world.prepared.binary else "argmax"}
+                method, {"name": "threshold" if bench.prepared.binary else "argmax"}
             ),
         }
     )
@@ -76,13 +76,13 @@ def undisturbed(pipeline):
     return reports
 
 
-def disturbed(spec, world, store, folder):
+def disturbed(spec, bench, store, folder):
     """Every epoch by a new pipeline, which knows only what the file of the one before says."""
     reports, path = [], folder / "state.pt"
-    pipeline = Pipeline(spec, world, store)
+    pipeline = Pipeline(spec, bench, store)
     torch.save(pipeline.state_dict(), path)
     while not pipeline.done:
-        pipeline = Pipeline(spec, world, store)
+        pipeline = Pipeline(spec, bench, store)
         pipeline.load_state_dict(torch.load(path, weights_only=True))
         reports.append(pipeline.step())
         torch.save(pipeline.state_dict(), path)
@@ -95,13 +95,13 @@ def without_seconds(reports):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_trial_saved_and_loaded_at_every_epoch_reports_what_an_undisturbed_one_reports(
-    method, world, tmp_path
+    method, bench, tmp_path
 ):
     one, other = CandidateStore(tmp_path / "one"), CandidateStore(tmp_path / "other")
-    spec = spec_of(method, world)
+    spec = spec_of(method, bench)
 
-    expected = undisturbed(Pipeline(spec, world, one))
-    found = disturbed(spec, world, other, tmp_path)
+    expected = undisturbed(Pipeline(spec, bench, one))
+    found = disturbed(spec, bench, other, tmp_path)
 
     assert without_seconds(found) == without_seconds(expected)
     assert len(expected) == EPOCHS[method]
@@ -110,34 +110,34 @@ def test_a_trial_saved_and_loaded_at_every_epoch_reports_what_an_undisturbed_one
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_trial_depends_on_its_seed_alone_not_on_torch_s_global_stream(method, world):
+def test_a_trial_depends_on_its_seed_alone_not_on_torch_s_global_stream(method, bench):
     torch.manual_seed(0)
-    first = undisturbed(Pipeline(spec_of(method, world), world))
+    first = undisturbed(Pipeline(spec_of(method, bench), bench))
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    second = undisturbed(Pipeline(spec_of(method, world), world))
+    second = undisturbed(Pipeline(spec_of(method, bench), bench))
 
     assert without_seconds(first) == without_seconds(second)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_another_seed_gives_another_trial(world):
-    reports = [undisturbed(Pipeline(spec_of("adv_ft", world, s), world)) for s in (1, 2)]
+def test_another_seed_gives_another_trial(bench):
+    reports = [undisturbed(Pipeline(spec_of("adv_ft", bench, s), bench)) for s in (1, 2)]
 
     assert reports[0][0]["losses"] != reports[1][0]["losses"]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_trial_leaves_the_shared_dense_net_as_it_was(method, world):
-    before = {key: value.clone() for key, value in world.dense.state_dict().items()}
+def test_a_trial_leaves_the_shared_dense_net_as_it_was(method, bench):
+    before = {key: value.clone() for key, value in bench.dense.state_dict().items()}
 
-    undisturbed(Pipeline(spec_of(method, world), world))
+    undisturbed(Pipeline(spec_of(method, bench), bench))
 
-    assert all(torch.equal(before[k], v) for k, v in world.dense.state_dict().items())
+    assert all(torch.equal(before[k], v) for k, v in bench.dense.state_dict().items())
 
 
-def test_reports_number_epochs_and_stages_and_charge_the_samples_that_were_learned_from(world):
-    reports = undisturbed(Pipeline(spec_of("prune_advft", world), world))
+def test_reports_number_epochs_and_stages_and_charge_the_samples_that_were_learned_from(bench):
+    reports = undisturbed(Pipeline(spec_of("prune_advft", bench), bench))
 
     assert [report["epoch"] for report in reports] == [1, 2, 3, 4, 5, 6, 7]
     assert [report["stage"] for report in reports] == [0, 0, 0, 1, 1, 1, 1]
@@ -150,31 +150,31 @@ def test_reports_number_epochs_and_stages_and_charge_the_samples_that_were_learn
     assert {report["name"] for report in reports[3:]} == {"adversarial"}
 
 
-def test_reports_are_json_without_nan(world):
-    for report in undisturbed(Pipeline(spec_of("magnitude_retrain", world), world)):
+def test_reports_are_json_without_nan(bench):
+    for report in undisturbed(Pipeline(spec_of("magnitude_retrain", bench), bench)):
         json.dumps(report, allow_nan=False)
 
 
-def test_a_stage_that_trains_two_networks_is_charged_for_both(world):
-    reports = undisturbed(Pipeline(spec_of("netaug", world), world))
+def test_a_stage_that_trains_two_networks_is_charged_for_both(bench):
+    reports = undisturbed(Pipeline(spec_of("netaug", bench), bench))
 
     assert [report["samples"] for report in reports] == [60, 60, 60, 120, 120, 120]
     assert [report["charged"] for report in reports] == [60, 120, 180, 300, 420, 540]
 
 
-def test_a_stage_that_learns_from_nothing_is_charged_nothing(world):
-    reports = undisturbed(Pipeline(spec_of("magnitude_retrain", world), world))
+def test_a_stage_that_learns_from_nothing_is_charged_nothing(bench):
+    reports = undisturbed(Pipeline(spec_of("magnitude_retrain", bench), bench))
 
-    learns_from = spec_of("magnitude_retrain", world).stages[1].settings.learns_from
+    learns_from = spec_of("magnitude_retrain", bench).stages[1].settings.learns_from
     assert [r["charged"] for r in reports] == [PARTS[learns_from] * n for n in range(5)]
     assert {round(r["sparsity"], 2) for r in reports} == {0.5}
 
 
 def test_only_the_last_stage_yields_candidates_and_what_is_dropped_leaves_the_store(
-    world, tmp_path
+    bench, tmp_path
 ):
     store = CandidateStore(tmp_path)
-    reports = undisturbed(Pipeline(spec_of("prune_advft", world, seed=2), world, store))
+    reports = undisturbed(Pipeline(spec_of("prune_advft", bench, seed=2), bench, store))
 
     assert all(report["candidate"] is None for report in reports[:3])
     named = [report["candidate"] for report in reports if report["candidate"]]
@@ -188,8 +188,8 @@ def test_only_the_last_stage_yields_candidates_and_what_is_dropped_leaves_the_st
     assert facts["decision"] == last_kept["decision"]
 
 
-def test_without_a_store_nothing_is_a_candidate(world):
-    reports = undisturbed(Pipeline(spec_of("adv_ft", world), world))
+def test_without_a_store_nothing_is_a_candidate(bench):
+    reports = undisturbed(Pipeline(spec_of("adv_ft", bench), bench))
 
     assert all(report["candidate"] is None for report in reports)
 
@@ -197,10 +197,10 @@ def test_without_a_store_nothing_is_a_candidate(world):
 def test_a_network_no_better_than_a_constant_one_is_no_candidate(tmp_path):
     untrained = nn.Sequential(nn.Linear(5, 1))
     nn.init.zeros_(untrained[0].weight)
-    world = World.open(made_prepared(), untrained, LOOSE, device="cpu")
+    bench = Workbench.open(made_prepared(), untrained, LOOSE, device="cpu")
 
     store = CandidateStore(tmp_path)
-    report = undisturbed(Pipeline(spec_of("dense_threshold", world), world, store))[-1]
+    report = undisturbed(Pipeline(spec_of("dense_threshold", bench), bench, store))[-1]
 
     assert report["last"]
     assert report["bias"] == 0.0
@@ -209,17 +209,17 @@ def test_a_network_no_better_than_a_constant_one_is_no_candidate(tmp_path):
     assert report["candidate"] is None
 
 
-def test_a_trial_that_is_done_refuses_another_epoch(world):
-    pipeline = Pipeline(spec_of("dense_threshold", world), world)
+def test_a_trial_that_is_done_refuses_another_epoch(bench):
+    pipeline = Pipeline(spec_of("dense_threshold", bench), bench)
     undisturbed(pipeline)
 
     with pytest.raises(RuntimeError, match="t0001: all of its stages are done"):
         pipeline.step()
 
 
-def test_a_loss_that_is_not_finite_ends_the_trial_with_its_reason(world):
+def test_a_loss_that_is_not_finite_ends_the_trial_with_its_reason(bench):
     settings = {"recovery": {**ADVERSARIAL, "lr": 1e38, "epochs": 9}}
-    pipeline = Pipeline(spec_of("adv_ft", world, settings=settings), world)
+    pipeline = Pipeline(spec_of("adv_ft", bench, settings=settings), bench)
 
     with pytest.raises(FloatingPointError, match="must stay finite"):
         undisturbed(pipeline)
@@ -228,7 +228,9 @@ def test_a_loss_that_is_not_finite_ends_the_trial_with_its_reason(world):
 def test_a_worker_s_data_have_no_test_part_to_be_counted():
     prepared = made_prepared()
     whole = {**prepared.parts, "test": prepared.parts["tune"]}
-    opened = World.open(with_parts(prepared, whole).sealed(), trained_net(2), LOOSE, device="cpu")
+    opened = Workbench.open(
+        with_parts(prepared, whole).sealed(), trained_net(2), LOOSE, device="cpu"
+    )
 
     assert "test" not in opened.prepared.parts
     with pytest.raises(ValueError, match="test"):
@@ -246,10 +248,10 @@ def names(store):
     return {path.stem for path in store.folder.glob("*.safetensors")}
 
 
-def test_counts_are_kept_by_crossing_and_added_up_to_groups(world):
-    crossed = world.count(world.dense, "tune")
-    grouped = world.by_group(crossed)
+def test_counts_are_kept_by_crossing_and_added_up_to_groups(bench):
+    crossed = bench.count(bench.dense, "tune")
+    grouped = bench.by_group(crossed)
 
-    part = world.prepared.parts["tune"]
+    part = bench.prepared.parts["tune"]
     for group in range(2):
         assert grouped.cells[group].sum() == np.sum(part.groups == group)

@@ -13,7 +13,7 @@ from trainables.models import build
 from trainables.models.last_layer import FeatureTap
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 IMAGES = {"shape": (3, 8, 8), "dtype": np.uint8, "classes": 3}
 CPU = torch.device("cpu")
@@ -104,9 +104,9 @@ def test_images_have_their_channels_last_in_memory():
     assert first_batch(tables).inputs.is_contiguous()
 
 
-def world_in(precision, net):
+def bench_in(precision, net):
     objective = Objective("accuracy", "bias_amplification", 0.6, 0.1)
-    return World.open(
+    return Workbench.open(
         made_prepared(**IMAGES), net, objective, device="cpu", untrained=net, precision=precision
     )
 
@@ -115,7 +115,7 @@ def world_in(precision, net):
     "method", ["netaug", "external_graft", "distil_advft", "domain_discriminative"]
 )
 def test_a_trial_in_bfloat16_goes_on_exactly_from_a_checkpoint(net, method, tmp_path):
-    world = world_in("bf16", net)
+    bench = bench_in("bf16", net)
     spec = Spec.from_config(
         {
             "trial": "t0001",
@@ -125,12 +125,12 @@ def test_a_trial_in_bfloat16_goes_on_exactly_from_a_checkpoint(net, method, tmp_
             "correction": {"name": "argmax"},
         }
     )
-    whole = Pipeline(spec, world)
+    whole = Pipeline(spec, bench)
     expected = [whole.step() for _ in range(EPOCHS[method])]
-    parted = Pipeline(spec, world)
+    parted = Pipeline(spec, bench)
     found = [parted.step() for _ in range(EPOCHS[method] - 1)]
     torch.save(parted.state_dict(), tmp_path / "state.pt")
-    parted = Pipeline(spec, world)
+    parted = Pipeline(spec, bench)
     parted.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     found.append(parted.step())
 

@@ -13,15 +13,15 @@ from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
 from trainables.trial.spec import Spec
 from trainables.trial.trainable import FairPruning, Supplies
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 EPOCHS = DISCOVERY["epochs"]
 OWN = ("seconds", "spent", "candidate", "dropped")  # that may differ, or name what differs
 
 
 @pytest.fixture(scope="module")
-def world():
-    return World.open(made_prepared(), trained_net(2), LOOSE, device="cpu")
+def bench():
+    return Workbench.open(made_prepared(), trained_net(2), LOOSE, device="cpu")
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def stages(tmp_path):
     return StageStore(tmp_path / "stages")
 
 
-def shared_spec(world, method="prune_advft", trial="t0001", **changes):
-    plain = spec_of(method, world, settings=SHORT[method])
+def shared_spec(bench, method="prune_advft", trial="t0001", **changes):
+    plain = spec_of(method, bench, settings=SHORT[method])
     config = {**plain.to_config(), "trial": trial, "shared": {"pruner": 3}, **changes}
     return Spec.from_config(config)
 
@@ -41,18 +41,18 @@ def told(reports):
     return json.loads(json.dumps(kept))
 
 
-def test_a_spec_says_which_of_its_stages_are_shared_and_only_then(world):
-    assert shared_spec(world).to_config()["shared"] == {"pruner": 3}
-    assert "shared" not in spec_of("prune_advft", world).to_config()
+def test_a_spec_says_which_of_its_stages_are_shared_and_only_then(bench):
+    assert shared_spec(bench).to_config()["shared"] == {"pruner": 3}
+    assert "shared" not in spec_of("prune_advft", bench).to_config()
     with pytest.raises(ValueError, match="shared must name some of"):
-        Spec.from_config({**shared_spec(world).to_config(), "shared": {"dense": 0}})
+        Spec.from_config({**shared_spec(bench).to_config(), "shared": {"dense": 0}})
 
 
-def test_a_hit_reports_what_a_miss_and_a_trial_by_itself_report(world, stages):
-    spec = shared_spec(world)
-    alone = undisturbed(Pipeline(spec, world))
-    missed = undisturbed(Pipeline(spec, world, stages=stages))
-    hit = undisturbed(Pipeline(spec, world, stages=stages))
+def test_a_hit_reports_what_a_miss_and_a_trial_by_itself_report(bench, stages):
+    spec = shared_spec(bench)
+    alone = undisturbed(Pipeline(spec, bench))
+    missed = undisturbed(Pipeline(spec, bench, stages=stages))
+    hit = undisturbed(Pipeline(spec, bench, stages=stages))
 
     assert told(hit) == told(missed) == told(alone)
     assert [r["charged"] for r in hit] == [PARTS["debias"] * n for n in range(1, EPOCHS + 5)]
@@ -62,13 +62,13 @@ def test_a_hit_reports_what_a_miss_and_a_trial_by_itself_report(world, stages):
 
 @pytest.mark.parametrize("first", ["prune_advft", "external_graft"])
 def test_two_discoveries_of_a_trial_differ_and_the_first_is_that_of_other_methods(
-    world, stages, first
+    bench, stages, first
 ):
     """Whichever method comes first: a shared stage's seed does not depend on its place."""
     methods = ["prune_advft", "external_graft"]
     order = sorted(methods, key=first.__ne__)
     reports = {
-        method: undisturbed(Pipeline(shared_spec(world, method), world, stages=stages))
+        method: undisturbed(Pipeline(shared_spec(bench, method), bench, stages=stages))
         for method in order
     }
 
@@ -84,25 +84,25 @@ def test_two_discoveries_of_a_trial_differ_and_the_first_is_that_of_other_method
     assert len(stages.files()) == 4  # two results, two locks
 
 
-def test_a_hit_leaves_the_same_candidates(world, stages, tmp_path):
+def test_a_hit_leaves_the_same_candidates(bench, stages, tmp_path):
     """The network that is handed on is the same, bit by bit."""
-    spec = shared_spec(world)
+    spec = shared_spec(bench)
     found = []
     for name in ("miss", "hit"):
         store = CandidateStore(tmp_path / name)
-        undisturbed(Pipeline(spec, world, store, stages))
+        undisturbed(Pipeline(spec, bench, store, stages))
         found.append([path.name for path in store.files()])
 
     assert found[0] == found[1] != []
 
 
 def test_other_methods_recoveries_and_trials_share_but_other_settings_and_seeds_do_not(
-    world, stages
+    bench, stages
 ):
-    undisturbed(Pipeline(shared_spec(world), world, stages=stages))
+    undisturbed(Pipeline(shared_spec(bench), bench, stages=stages))
 
     def spends(**changes):
-        pipeline = Pipeline(shared_spec(world, **changes), world, stages=stages)
+        pipeline = Pipeline(shared_spec(bench, **changes), bench, stages=stages)
         for _ in range(EPOCHS):
             pipeline.step()
         pipeline.close()
@@ -116,8 +116,8 @@ def test_other_methods_recoveries_and_trials_share_but_other_settings_and_seeds_
     assert spends(correction={"name": "threshold", "choose": "fixed"})
 
 
-def test_another_dense_net_objective_data_or_precision_share_nothing(world, stages):
-    undisturbed(Pipeline(shared_spec(world), world, stages=stages))
+def test_another_dense_net_objective_data_or_precision_share_nothing(bench, stages):
+    undisturbed(Pipeline(shared_spec(bench), bench, stages=stages))
     net = trained_net(2)
     with torch.no_grad():
         net[0].weight[0, 0] += 1e-3
@@ -125,19 +125,19 @@ def test_another_dense_net_objective_data_or_precision_share_nothing(world, stag
     changed = type(data)(**{**vars(data), "hashes": {"debias": "other"}})
     stricter = type(LOOSE)("accuracy", "spd", tolerance=0.5, margin=0.1)
     others = [
-        World.open(made_prepared(), net, LOOSE, device="cpu"),
-        World.open(made_prepared(), trained_net(2), stricter, device="cpu"),
-        World.open(changed, trained_net(2), LOOSE, device="cpu"),
-        World.open(made_prepared(), trained_net(2), LOOSE, device="cpu", precision="bf16"),
+        Workbench.open(made_prepared(), net, LOOSE, device="cpu"),
+        Workbench.open(made_prepared(), trained_net(2), stricter, device="cpu"),
+        Workbench.open(changed, trained_net(2), LOOSE, device="cpu"),
+        Workbench.open(made_prepared(), trained_net(2), LOOSE, device="cpu", precision="bf16"),
     ]
 
     for other in others:
-        pipeline = Pipeline(shared_spec(world), other, stages=stages)
+        pipeline = Pipeline(shared_spec(bench), other, stages=stages)
         assert pipeline.step()["spent"] == PARTS["debias"]
         pipeline.close()
     test_hash = type(data)(**{**vars(data), "hashes": {"test": "other"}})
-    same = World.open(test_hash, trained_net(2), LOOSE, device="cpu")
-    assert Pipeline(shared_spec(world), same, stages=stages).step()["spent"] == 0
+    same = Workbench.open(test_hash, trained_net(2), LOOSE, device="cpu")
+    assert Pipeline(shared_spec(bench), same, stages=stages).step()["spent"] == 0
 
 
 def saved(pipeline, path):
@@ -148,16 +148,16 @@ def saved(pipeline, path):
 
 @pytest.mark.parametrize("before", [0, EPOCHS])
 def test_a_trial_taken_up_at_every_epoch_reports_what_an_undisturbed_one_does(
-    world, stages, tmp_path, before
+    bench, stages, tmp_path, before
 ):
     """Its discovery is computed (before = 0 epochs by another trial) or replayed."""
-    spec = shared_spec(world)
-    expected = undisturbed(Pipeline(spec, world))
+    spec = shared_spec(bench)
+    expected = undisturbed(Pipeline(spec, bench))
     if before:
-        undisturbed(Pipeline(shared_spec(world, trial="t0009"), world, stages=stages))
-    reports, state = [], Pipeline(spec, world, stages=stages).state_dict()
+        undisturbed(Pipeline(shared_spec(bench, trial="t0009"), bench, stages=stages))
+    reports, state = [], Pipeline(spec, bench, stages=stages).state_dict()
     while len(reports) < len(expected):
-        pipeline = Pipeline(spec, world, stages=stages)
+        pipeline = Pipeline(spec, bench, stages=stages)
         pipeline.load_state_dict(state)
         reports.append(pipeline.step())
         state = saved(pipeline, tmp_path / "state.pt")
@@ -167,38 +167,38 @@ def test_a_trial_taken_up_at_every_epoch_reports_what_an_undisturbed_one_does(
     assert len(stages.files()) == 2  # the result and its lock
 
 
-def test_a_replay_whose_result_is_gone_is_caught_up_and_stored_again(world, stages, tmp_path):
-    spec = shared_spec(world)
-    expected = undisturbed(Pipeline(spec, world, stages=stages))
-    pipeline = Pipeline(spec, world, stages=stages)
+def test_a_replay_whose_result_is_gone_is_caught_up_and_stored_again(bench, stages, tmp_path):
+    spec = shared_spec(bench)
+    expected = undisturbed(Pipeline(spec, bench, stages=stages))
+    pipeline = Pipeline(spec, bench, stages=stages)
     reports = [pipeline.step(), pipeline.step()]
     state = saved(pipeline, tmp_path / "state.pt")
     for path in stages.files():
         path.unlink()
 
-    pipeline = Pipeline(spec, world, stages=stages)
+    pipeline = Pipeline(spec, bench, stages=stages)
     pipeline.load_state_dict(state)
     reports += undisturbed(pipeline)
 
     assert told(reports) == told(expected)
     assert reports[2]["spent"] == 3 * PARTS["debias"]  # all three epochs at once
-    assert undisturbed(Pipeline(spec, world, stages=stages))[EPOCHS - 1]["spent"] == 0
+    assert undisturbed(Pipeline(spec, bench, stages=stages))[EPOCHS - 1]["spent"] == 0
 
 
 def test_a_trial_that_lost_its_claim_takes_over_what_the_other_has_finished(
-    world, stages, tmp_path
+    bench, stages, tmp_path
 ):
-    spec = shared_spec(world)
-    pipeline = Pipeline(spec, world, stages=stages)
+    spec = shared_spec(bench)
+    pipeline = Pipeline(spec, bench, stages=stages)
     reports = [pipeline.step()]
     state = saved(pipeline, tmp_path / "state.pt")
-    undisturbed(Pipeline(shared_spec(world, trial="t0002"), world, stages=stages))
+    undisturbed(Pipeline(shared_spec(bench, trial="t0002"), bench, stages=stages))
 
-    pipeline = Pipeline(spec, world, stages=stages)
+    pipeline = Pipeline(spec, bench, stages=stages)
     pipeline.load_state_dict(state)
     reports += undisturbed(pipeline)
 
-    assert told(reports) == told(undisturbed(Pipeline(spec, world)))
+    assert told(reports) == told(undisturbed(Pipeline(spec, bench)))
     assert reports[EPOCHS - 1]["spent"] == PARTS["debias"]  # the one epoch of its own
 
 
@@ -233,7 +233,7 @@ def test_a_worker_waits_until_the_other_goes_on_with_another_trial_or_ends(tmp_p
     elif leave == "cleanup":
         holder.cleanup()
     else:
-        holder.pipeline.world = None  # whatever fails
+        holder.pipeline.bench = None  # whatever fails
         assert "failure" in said(holder)
 
     report = said(waiting)

@@ -82,10 +82,10 @@ def test_an_error_of_a_trial_becomes_its_last_report_and_the_worker_takes_the_ne
 
     assert made.reset_config(CONFIG)
     assert steps(made, 1)[0]["epoch"] == 1
-    world = made.world
+    bench = made.bench
     made.reset_config({**CONFIG, "trial": "t0008"})
     assert steps(made, 1)[0]["trial"] == "t0008"
-    assert made.world is world  # the data were opened once
+    assert made.bench is bench  # the data were opened once
 
 
 def test_a_machine_without_the_runs_folder_is_told_apart_from_a_trial_that_fails(supplies):

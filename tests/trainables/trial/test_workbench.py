@@ -10,10 +10,10 @@ from tests.trainables.made_data import made_prepared
 from trainables.data.batches import scores_of
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.objective import Objective
-from trainables.trial.workbench import World
+from trainables.trial.workbench import Workbench
 
 
-def world_of_copies(classes):
+def bench_of_copies(classes):
     """Tune holds the first half of its rows as group 0, and the same objects as group 1."""
     prepared = made_prepared(classes=classes)
     part = prepared.parts["tune"]
@@ -24,26 +24,26 @@ def world_of_copies(classes):
     )
     prepared = replace(prepared, parts={**prepared.parts, "tune": copies})
     net = nn.Linear(5, 1 if classes == 2 else classes)
-    return World.open(prepared, net, Objective("accuracy", "accuracy_std"), device="cpu")
+    return Workbench.open(prepared, net, Objective("accuracy", "accuracy_std"), device="cpu")
 
 
 def test_decided_counts_of_copies_keep_which_predictions_go_together():
-    world = world_of_copies(classes=3)
-    part = world.prepared.parts["tune"]
-    predictions = scores_of(world.dense, world.data, "tune").argmax(1).reshape(2, -1)
+    bench = bench_of_copies(classes=3)
+    part = bench.prepared.parts["tune"]
+    predictions = scores_of(bench.dense, bench.data, "tune").argmax(1).reshape(2, -1)
 
-    counts = world.count(world.dense, "tune")
+    counts = bench.count(bench.dense, "tune")
 
     assert isinstance(counts, Counts)
     expected = np.zeros((3, 3, 3), dtype=int)
     np.add.at(expected, (part.labels[: predictions.shape[1]], *predictions), 1)
     np.testing.assert_array_equal(counts.pairs, expected)
-    assert world.by_group(counts) == counts
+    assert bench.by_group(counts) == counts
 
 
 @pytest.mark.parametrize(("classes", "part"), [(2, "tune"), (3, "held_back")])
 def test_binary_scores_and_rows_of_their_own_have_no_pairs(classes, part):
-    world = world_of_copies(classes)
-    counts = world.count(world.dense, part)
+    bench = bench_of_copies(classes)
+    counts = bench.count(bench.dense, part)
 
     assert isinstance(counts, ScoreCounts) if classes == 2 else counts.pairs is None
