@@ -14,8 +14,8 @@ from search.samplers.steady_state import SteadyNSGA2, SteadyNSGA3
 from spaces.space import Range
 
 _STARTUP_SHARE = 0.25  # of the budget is drawn at random before a model learns
-_STARTUP = (4, 40)  # at least and at most, so that small searches learn too
-_POPULATION = (6, 50)
+_STARTUP = (4, 40)  # trials at least and at most, so that small searches learn too
+_POPULATION = (6, 50)  # parents at least and at most
 
 
 def random(proposal: Proposal) -> BaseSampler:
@@ -68,11 +68,12 @@ SAMPLERS: dict[str, Callable[[Proposal], BaseSampler]] = {
     "nsga3": nsga3,
     "gp": gp,
 }
-"""Sampler name -> what is known of a proposal -> the Optuna sampler that makes it."""
+"""Sampler name -> what makes the Optuna sampler of one proposal."""
 
-# Measured with three objectives and four pending trials, CPU per proposal: tpe 29 ms and nsga 9 ms
-# at 300, gp 1.9 s at 50 and 3.1 s at 100. A window of 150 cost tpe hypervolume, one of 300 none.
-_FED = {"tpe": 300, "nsga2": 300, "nsga3": 300, "gp": 60}
+# How many ended trials each is shown at most. CPU time per proposal, measured with three
+# objectives and four pending trials: tpe 29 ms and nsga 9 ms at 300, gp 1.9 s at 50 and 3.1 s at
+# 100. With 150 tpe found less hypervolume than with all trials, with 300 it did not.
+_WINDOWS = {"tpe": 300, "nsga2": 300, "nsga3": 300, "gp": 60}
 
 
 def startup(budget: int) -> int:
@@ -91,9 +92,10 @@ def population(budget: int) -> int:
 class Sampling:
     """How a method's settings are proposed: a sampler's name, a seed, the method's budget.
 
-    A sampler is made anew for each proposal. What it proposes depends on this value, on the
-    proposal's number and on which trials were told and which are pending, not on a running stream
-    or on the order of events: a study that is rebuilt neither repeats nor forgets draws.
+    A sampler is made anew for each proposal. What it proposes depends on this value, on the number
+    of the proposal, and on which trials have ended and which are pending. It does not depend on a
+    running stream of random numbers or on the order of events, so that a study which is rebuilt
+    from a journal goes on as the old one would have.
     """
 
     name: str
@@ -101,9 +103,9 @@ class Sampling:
     budget: int  # trials that the method gets
 
     @property
-    def fed(self) -> int | None:
+    def window(self) -> int | None:
         """How many ended trials the sampler is shown at most; None: all of them."""
-        return _FED.get(self.name)
+        return _WINDOWS.get(self.name)
 
     def sampler(self, number: int, ranges: Mapping[str, Range]) -> BaseSampler:
         """The sampler of proposal `number`, from 0."""

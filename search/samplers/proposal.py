@@ -11,7 +11,7 @@ from trainables.stage import derived_seed
 
 @dataclass(frozen=True)
 class Proposal:
-    """One proposal of one study: nothing here runs on from the one before."""
+    """One proposal of one study. Nothing in it depends on the proposal before."""
 
     seed: int  # of the study
     number: int  # from 0
@@ -24,5 +24,5 @@ class Proposal:
         return self.stream("draw")
 
     def stream(self, name: str) -> int:
-        """A seed for draws that must be independent of the others of this proposal."""
+        """A seed for draws that are to be independent of this proposal's other draws."""
         return derived_seed(self.seed, "proposal", self.number, name) % 2**32

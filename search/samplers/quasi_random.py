@@ -1,7 +1,7 @@
 """Quasi-random proposals: the n-th one is the n-th point of a scrambled Sobol sequence.
 
-Optuna's own QMC sampler keeps its place in the study's attributes and falls back to independent
-draws until a trial has ended; here the place is the proposal's number.
+Optuna's own QMC sampler counts in the study's attributes, and draws independently until a trial
+has ended. Here n is the number of the proposal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class QuasiRandom(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        return {name: one.distribution() for name, one in self._proposal.ranges.items()}
+        return {name: span.distribution() for name, span in self._proposal.ranges.items()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -40,8 +40,8 @@ class QuasiRandom(BaseSampler):
             sequence.fast_forward(self._proposal.number)
         point = sequence.random(1)[0]
         return {
-            name: one.at(float(share))
-            for (name, one), share in zip(ranges.items(), point, strict=True)
+            name: span.at(float(share))
+            for (name, span), share in zip(ranges.items(), point, strict=True)
         }
 
     def sample_independent(

@@ -1,9 +1,9 @@
-"""NSGA-II and NSGA-III without generations: parents are the best of all trials told so far.
+"""NSGA-II and NSGA-III without generations: parents are the best of all trials that have ended.
 
 Durillo, Nebro, Luna and Alba, "On the Effect of the Steady-State Selection Scheme in
 Multi-Objective Genetic Algorithms", EMO 2009. Trials end one by one and some are stopped, so a
-generation would wait for its slowest trial; and parents that follow from the told trials alone
-need no state, which a study rebuilt from a journal would have to be given back.
+generation would wait for its slowest trial. And parents that follow from the ended trials alone
+are found again when a study is rebuilt from a journal.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ from search.samplers.proposal import Proposal
 
 
 class SteadyNSGA2(NSGAIISampler):
-    """Crosses and mutates the elite of all ended trials; draws until there are `population`."""
+    """Crosses and mutates the best of all ended trials.
+
+    It draws at random until `population` trials have ended.
+    """
 
     def __init__(self, proposal: Proposal, population: int) -> None:
         super().__init__(population_size=population, seed=proposal.draw)
         self._least = population
-        # Not the seed of the other draws: values would depend on whether parents were crossed.
+        # It needs a stream of its own: otherwise values would depend on whether parents were
+        # crossed.
         self._values = RandomSampler(seed=proposal.stream("mutation"))
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
@@ -50,7 +54,7 @@ class SteadyNSGA2(NSGAIISampler):
 
 
 class SteadyNSGA3(SteadyNSGA2):
-    """The same with an elite that is spread over reference directions."""
+    """The same, but the best are spread over reference directions."""
 
     def __init__(self, proposal: Proposal, population: int) -> None:
         super().__init__(proposal, population)
@@ -63,7 +67,7 @@ class SteadyNSGA3(SteadyNSGA2):
 
 
 class _Niches(NSGAIIISampler):
-    """Selects parents as NSGA-III does; what it would propose is not asked for."""
+    """Selects parents as NSGA-III does; it is never asked to propose anything."""
 
     def get_population(self, study: Study, generation: int) -> list[FrozenTrial]:
         return _ended(study)

@@ -21,7 +21,7 @@ FREE = ("adv_ft", "magnitude_retrain")
 FIXED = "dense_threshold"  # has nothing to search
 REPORT = {
     **{"epoch": 1, "performance": 0.8, "bias": 0.01, "sparsity": 0.0, "feasible": True},
-    **{"candidate": "c", "dropped": []},
+    **{"candidate": "c", "dropped": [], "beats_trivial": True},
 }
 
 
@@ -127,10 +127,8 @@ def test_a_resumed_search_proposes_what_the_undisturbed_one_would_have(record, t
     class Unwritten(Record):
         """Stands beside the live record without writing to its journal."""
 
-        def add(self, kind, **facts):
-            event = {"event": kind, **facts}
+        def add(self, event):
             self._apply(event)
-            return event
 
     other = Unwritten()
     other.replay(read_events(tmp_path / "journal.jsonl"))
@@ -170,7 +168,7 @@ def test_a_trial_that_was_cut_off_is_not_told_to_its_study(record):
     searching.on_trial_complete("ray0")
 
     assert record.trials["t0001"].status == "running"
-    assert searching._studies["adv_ft"]._asked.keys() == {"t0001"}
+    assert searching._studies["adv_ft"]._pending.keys() == {"t0001"}
 
 
 def test_a_worker_that_died_too_often_fails_its_trial(record):
@@ -181,4 +179,4 @@ def test_a_worker_that_died_too_often_fails_its_trial(record):
 
     assert record.trials["t0001"].status == "failed"
     assert "died" in record.trials["t0001"].reason
-    assert not searching._studies["adv_ft"]._asked
+    assert not searching._studies["adv_ft"]._pending

@@ -68,7 +68,11 @@ def test_published_settings_are_proposed_once():
         ("finished", [report()], TrialState.COMPLETE, [0.8, 0.02, 0.5], -0.01),
         (
             "finished",  # the best feasible candidate stands for the trial, not its last report
-            [report(), report(0.7, 0.01, candidate="d"), report(0.9, 0.2, feasible=False)],
+            [
+                report(),
+                report(0.7, 0.01, candidate="d"),
+                report(0.9, 0.2, candidate="e", feasible=False),
+            ],
             TrialState.COMPLETE,
             [0.8, 0.02, 0.5],
             -0.01,

@@ -7,13 +7,13 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from search.samplers.window import Informative, Window
+from search.samplers.window import InformativeTrials, Window
 
 UP_DOWN = [True, False]  # performance up, bias down
 
 
 def chosen(trials, size, maximize=UP_DOWN):
-    informative = Informative(maximize)
+    informative = InformativeTrials(maximize)
     for number, values, violation in trials:
         informative.add(number, values, violation)
     return informative.choose(size)
