@@ -1,14 +1,15 @@
 """front.json as a table, the views that figures need, and what could not be judged, in words."""
 
+from __future__ import annotations
+
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Literal, TypedDict
 
 import pandas as pd
 
-from analysis.palette import bias_words
-
-Front = Mapping[str, Any]  # front.json, read
-Point = Mapping[str, Any]  # one entry of its "points"
+from analysis.front_json import SPLITS, Front, FrontPoint, PointValues
+from analysis.notation import bias_words, ends_of, known
 
 VALUES = (
     *("performance", "performance_interval", "bias", "bias_interval"),
@@ -18,6 +19,18 @@ LEADING_COLUMNS = (
     *("candidate", "trial", "epoch", "method", "learns_from", "needs_group"),
     *("feasible", "chosen", "kept_promise"),
 )
+ROOM = 1.08  # of the bias axis, for the mark at its right end
+ROOM_FOR_REFERENCE = 1.12
+
+
+class ReferenceMark(TypedDict):
+    """What a figure draws of the dense net, or of anything else that a front is compared with."""
+
+    label: str
+    needs_group: bool
+    performance: float | None  # on tune
+    bias: float | None
+    sparsity: float
 
 
 def front_frame(front: Front) -> pd.DataFrame:
@@ -28,33 +41,26 @@ def front_frame(front: Front) -> pd.DataFrame:
     rows = [dict(_flat(_trimmed(point))) for point in front["points"]]
     names = list(dict.fromkeys(name for row in rows for name in row))
     groups = ("tune.", "test.", "settings.")
+    # Points of earlier versions do not say what they learn from.
     leading = [name for name in LEADING_COLUMNS if name in names or name != "learns_from"]
     rest = [name for name in names if name not in leading and not name.startswith(groups)]
     grouped = [name for start in groups for name in names if name.startswith(start)]
     return pd.DataFrame(rows, columns=[*leading, *rest, *grouped])
 
 
-def _trimmed(point: Point) -> dict[str, Any]:
-    """The point with only the VALUES of its parts on tune and test."""
-    parts = {split: point[split] for split in ("tune", "test") if point[split] is not None}
-    short = {
-        split: {key: part[key] for key in VALUES if key in part} for split, part in parts.items()
-    }
-    return {**{key: value for key, value in point.items() if key not in parts}, **short}
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif key.endswith("_interval") and value is not None:
-            yield from ((f"{prefix}{key}.low", value[0]), (f"{prefix}{key}.high", value[1]))
-        elif not (prefix == "" and key in ("tune", "test") and value is None):
-            yield f"{prefix}{key}", value
-
-
-def chosen_point(front: Front) -> Point | None:
+def chosen_point(front: Front) -> FrontPoint | None:
+    """The point that is handed over; None where nothing is feasible."""
     return next((point for point in front["points"] if point["chosen"]), None)
+
+
+def one_per_trial(front: Front) -> list[FrontPoint]:
+    """The chosen point of a trial, or the one that performs best, in the order of the front."""
+    best: dict[str, FrontPoint] = {}
+    for point in front["points"]:
+        rival = best.get(point["trial"])
+        if rival is None or _rank(point) > _rank(rival):
+            best[point["trial"]] = point
+    return list(best.values())
 
 
 def method_label(front: Front, method: str) -> str:
@@ -64,57 +70,82 @@ def method_label(front: Front, method: str) -> str:
 
 
 def is_confirmed(front: Front) -> bool:
+    """Whether test was opened for the front."""
     return any(point["test"] is not None for point in front["points"])
 
 
-def reference_marks(front: Front, references: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The dense net (on tune), then `references` that are not the dense net again.
-
-    A reference is {"label", "performance", "bias", "sparsity", "needs_group"}; one whose numbers
-    are not all estimable cannot be drawn and is left out.
-    """
-    dense = (front.get("dense") or {}).get("tune")
-    marks = []
-    if dense is not None:
-        numbers = {key: dense.get(key) for key in ("performance", "bias", "sparsity")}
-        marks.append({"label": "dense net", "needs_group": False, **numbers})
-    marks += [dict(reference) for reference in references]
-    seen: set[tuple[Any, Any]] = set()
-    fresh = []
-    for mark in marks:
-        place = (mark["performance"], mark["bias"])
-        if place not in seen and all(known(value) for value in place):
-            fresh.append(mark)
-        seen.add(place)
-    return fresh
+def place(values: PointValues | ReferenceMark) -> tuple[float, float]:
+    """Where values lie in a figure: bias and performance; NaN for what is not estimable."""
+    return _nan_if_none(values["bias"]), _nan_if_none(values["performance"])
 
 
-def drawable(front: Front) -> list[Point]:
+def is_drawable(values: PointValues | ReferenceMark) -> bool:
+    """Whether values have a place in a figure."""
+    return all(known(coordinate) for coordinate in place(values))
+
+
+def drawable(front: Front) -> list[FrontPoint]:
     """Points whose performance and bias on tune are numbers."""
-    numbers = ("performance", "bias")
-    return [p for p in front["points"] if all(known(p["tune"][key]) for key in numbers)]
+    return [point for point in front["points"] if is_drawable(point["tune"])]
 
 
-def known(value: float | None) -> bool:
-    """Whether a value is a number: neither None (as in JSON) nor NaN (as in a frame)."""
-    return value is not None and value == value
+def tested(front: Front) -> list[tuple[FrontPoint, PointValues]]:
+    """The drawable points with their values on test, where these have a place in a figure too."""
+    pairs = [(point, point["test"]) for point in drawable(front)]
+    return [(point, test) for point, test in pairs if test is not None and is_drawable(test)]
 
 
-def bias_extent(front: Front, marks: Sequence[Mapping[str, Any]]) -> float:
+def interval_reach(
+    values: PointValues, name: Literal["performance", "bias"]
+) -> tuple[float, float] | None:
+    """How far the interval of a value reaches below it and above it; None where it has none."""
+    value = values[name]
+    if name == "performance":
+        ends = ends_of(values.get("performance_interval"))
+    else:
+        ends = ends_of(values.get("bias_interval"))
+    if ends is None or value is None:
+        return None
+    return max(value - ends[0], 0.0), max(ends[1] - value, 0.0)
+
+
+def marks_of_references(front: Front) -> list[ReferenceMark]:
+    """The references of a front as figures draw them: with their values on tune."""
+    return [
+        _mark(reference["label"], reference["tune"], needs_group=reference["needs_group"])
+        for reference in front["references"]
+    ]
+
+
+def reference_marks(front: Front, references: Sequence[ReferenceMark]) -> list[ReferenceMark]:
+    """The dense net, then those `references` that are not the dense net again.
+
+    A mark whose performance or bias is not estimable cannot be drawn and is left out.
+    """
+    dense = front["dense"]["tune"]
+    of_dense = [] if dense is None else [_mark("dense net", dense, needs_group=False)]
+    drawn: dict[tuple[float, float], ReferenceMark] = {}
+    for mark in [*of_dense, *references]:
+        if is_drawable(mark):
+            drawn.setdefault(place(mark), mark)
+    return list(drawn.values())
+
+
+def bias_extent(front: Front, marks: Sequence[ReferenceMark]) -> float:
     """Right end of the bias axis.
 
     The points and their test values always fit. Reference marks fit as long as the points keep
     about half of the width; a mark further out is shown at the edge with its value.
     """
-    objective = front["objective"]
-    inner = [float(objective["tolerance"]) * 1.3]
+    inner = [front["objective"]["tolerance"] * 1.3]
     for point in drawable(front):
-        inner.append(float(point["tune"]["bias"]))
-        if point["test"] is not None and known(point["test"]["bias"]):
-            inner.append(float(point["test"]["bias"]))
-    reach = max(inner) * 1.08
-    wanted = max([float(mark["bias"]) * 1.12 for mark in marks], default=0.0)
-    return wanted if reach < wanted <= 2.0 * reach else reach
+        for values in (point["tune"], point["test"]):
+            if values is not None and known(values["bias"]):
+                inner.append(values["bias"])
+    needed = max(inner) * ROOM
+    biases = [_nan_if_none(mark["bias"]) for mark in marks]
+    wanted = max([bias * ROOM_FOR_REFERENCE for bias in biases], default=0.0)
+    return wanted if needed < wanted <= 2.0 * needed else needed
 
 
 def group_sentences(front: Front) -> list[str]:
@@ -123,26 +154,29 @@ def group_sentences(front: Front) -> list[str]:
 
 
 def is_undefined(front: Front) -> bool:
-    """Whether candidates were judged and none has a bias that can be estimated on tune. Fronts
-    of earlier versions do not say: False."""
+    """Whether candidates were judged and none has a bias that can be estimated on tune.
+
+    Fronts of earlier versions do not say: False.
+    """
     return front.get("bias_undefined") is not None
 
 
 def undefined_sentences(front: Front) -> list[str]:
     """Why no candidate has a bias; nothing where one has."""
-    if not is_undefined(front):
+    undefined = front.get("bias_undefined")
+    if undefined is None:
         return []
-    found, bias = front["bias_undefined"], bias_words(front["objective"])
-    said = f"{bias} is undefined on tune for each of the {found['candidates']} candidates"
-    cells = "; ".join(f"{group}, label {label}" for group, label in found["empty_cells"])
+    who = f"each of the {undefined['candidates']} candidates"
+    finding = f"{bias_words(front['objective'])} is undefined on tune for {who}"
+    cells = "; ".join(f"{group}, label {label}" for group, label in undefined["empty_cells"])
     if cells:
-        why = f"{said}: there are no rows of {cells}. Coarser groups can be compared."
+        why = f"{finding}: there are no rows of {cells}. Coarser groups can be compared."
     else:
-        why = f"{said}: what they predict leaves a rate of some group divided by zero."
+        why = f"{finding}: what they predict leaves a rate of some group divided by zero."
     return [why, "So none can keep a tolerance or break it, and none is chosen."]
 
 
-def why_not_drawn(front: Front, references: Sequence[Mapping[str, Any]]) -> str | None:
+def why_not_drawn(front: Front, references: Sequence[ReferenceMark]) -> str | None:
     """Why there is nothing to draw a front of; None where there is a point or a reference."""
     if drawable(front) or reference_marks(front, references):
         return None
@@ -152,15 +186,39 @@ def why_not_drawn(front: Front, references: Sequence[Mapping[str, Any]]) -> str 
     return f"Nothing can be drawn: no network has both a performance and {bias}."
 
 
-def one_per_trial(front: Front) -> list[dict[str, Any]]:
-    """The chosen point of a trial, or the one that performs best, in the order of the front."""
-    best: dict[str, dict[str, Any]] = {}
-    for point in front["points"]:
-        known = best.get(point["trial"])
-        if known is None or _rank(point) > _rank(known):
-            best[point["trial"]] = point
-    return list(best.values())
+def _trimmed(point: FrontPoint) -> dict[str, object]:
+    """The point with only the VALUES of its parts on tune and test."""
+    trimmed: dict[str, object] = {**point}
+    for split in SPLITS:
+        values: Mapping[str, object] | None = point[split]
+        if values is not None:
+            trimmed[split] = {key: values[key] for key in VALUES if key in values}
+    return trimmed
 
 
-def _rank(point: dict[str, Any]) -> tuple[bool, float]:
-    return point["chosen"], point["tune"]["performance"]
+def _flat(values: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif key.endswith("_interval") and isinstance(value, Sequence):
+            yield from ((f"{prefix}{key}.low", value[0]), (f"{prefix}{key}.high", value[1]))
+        elif not (prefix == "" and key in SPLITS and value is None):
+            yield f"{prefix}{key}", value
+
+
+def _rank(point: FrontPoint) -> tuple[bool, float]:
+    return point["chosen"], _nan_if_none(point["tune"]["performance"])
+
+
+def _mark(label: str, values: PointValues, *, needs_group: bool) -> ReferenceMark:
+    return {
+        "label": label,
+        "needs_group": needs_group,
+        "performance": values["performance"],
+        "bias": values["bias"],
+        "sparsity": values["sparsity"],
+    }
+
+
+def _nan_if_none(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -19,14 +19,6 @@ def hypervolume(points: ArrayLike, reference: ArrayLike, ideal: ArrayLike) -> fl
     return _covered(_scaled(points, reference, ideal))
 
 
-def hypervolume_curve(
-    points: ArrayLike, reference: ArrayLike, ideal: ArrayLike
-) -> NDArray[np.float64]:
-    """Covered share (n,) after each of `points` (n, d) taken in order; never falls."""
-    growing = GrowingHypervolume(reference, ideal)
-    return np.array([growing.add(point) for point in np.asarray(points, dtype=np.float64)])
-
-
 class GrowingHypervolume:
     """Keeps the front of the points seen so far and the share of the box that it covers."""
 

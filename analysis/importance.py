@@ -19,15 +19,77 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.figures.front_html import base_layout
 from analysis.hypervolume import hypervolume
-from analysis.palette import METHOD_COLOURS, method_order
+from analysis.palette import method_colours
+from analysis.trials import is_feasible
 
 TARGETS = ("hypervolume", "performance", "bias", "feasible")
 COLUMNS = ("method", "target", "setting", "importance", "divergence", "chance", "trials", "best")
+
+PALE = 0.3  # opacity of what chance would show as well
 
 _GRID = 50  # places at which densities are compared, as in the authors' code
 _DRAWS = 200  # of random subsets
 _LEVEL = 0.95  # of what they show, the quantile that chance means
 _LEAST = 5  # best trials, below which a density says nothing
+
+
+def importance_by_method(
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    reference: ArrayLike,
+    ideal: ArrayLike,
+    *,
+    quantile: float = 0.25,
+    targets: Sequence[str] = TARGETS,
+) -> pd.DataFrame:
+    """Importance of each setting of each method for each of `targets`, with COLUMNS.
+
+    Good trials are the best `quantile` of a method's, for `feasible` those that are. Left out are
+    targets with fewer than five good trials or five others: they say nothing yet.
+    """
+    outcomes = outcomes_frame(trials, reports, reference, ideal)
+    settings = settings_frame(trials).set_index(trials["trial"])
+    tables = []
+    for method, of_method in outcomes.groupby("method"):
+        for target in targets:
+            good = best_of(of_method[target], quantile, lower=target == "bias")
+            if min(good.sum(), (~good).sum()) < _LEAST:
+                continue
+            tried = settings.loc[of_method["trial"]].dropna(axis="columns", how="all")
+            facts = {"method": method, "target": target, "trials": good.size, "best": good.sum()}
+            tables.append(importance(tried, good).assign(**facts))
+    tables = [table for table in tables if len(table)]
+    if not tables:
+        return pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
+
+
+def importance_figure(table: pd.DataFrame, target: str = "hypervolume") -> go.Figure:
+    """One bar per setting, method by method, for one target of `importance_by_method`.
+
+    A bar is pale where its divergence is no larger than chance's.
+    """
+    shown = table[table["target"] == target].iloc[::-1]  # plotly draws from below
+    figure = go.Figure()
+    for method, colour in method_colours(shown["method"]).items():
+        part = shown[shown["method"] == method]
+        real = part["divergence"] > part["chance"]
+        figure.add_bar(
+            x=part["importance"].round(4),
+            y=[f"{escape(method)}  {escape(setting)}" for setting in part["setting"]],
+            orientation="h",
+            name=escape(method),
+            marker={
+                "color": colour,
+                "opacity": [1.0 if is_real else PALE for is_real in real],
+            },
+            customdata=part[["divergence", "chance", "best", "trials"]].round(3),
+            hovertemplate="%{y}: %{x:.2f}<br>divergence %{customdata[0]}, by chance up to "
+            "%{customdata[1]}<br>%{customdata[2]} good of %{customdata[3]} trials<extra></extra>",
+        )
+    base_layout(figure, height=120 + 22 * len(shown))
+    figure.update_xaxes(title=f"importance for {target} (shares of one method sum to 1)")
+    return figure
 
 
 def importance(
@@ -55,19 +117,74 @@ def importance(
     subsets = [random.permutation(good) for _ in range(draws)]
     rows = []
     for name in settings:
-        column = _column(settings[name])
-        if column.varies:
-            by_chance = [column.divergence(subset) for subset in subsets]
+        setting = _on_grid(settings[name])
+        if setting.varies:
+            by_chance = [setting.divergence(subset) for subset in subsets]
             chance = float(np.quantile(by_chance, _LEVEL))
-            rows.append((str(name), column.divergence(good), chance))
+            rows.append((str(name), setting.divergence(good), chance))
     frame = pd.DataFrame(rows, columns=["setting", "divergence", "chance"])
     total = frame["divergence"].sum()
     frame["importance"] = frame["divergence"] / total if total > 0 else 0.0
     return frame.sort_values("divergence", ascending=False, ignore_index=True)
 
 
+def settings_frame(trials: pd.DataFrame) -> pd.DataFrame:
+    """The settings of the trials of `trials_frame`, one column each, such as "recovery.lr"."""
+    rows = [
+        {f"{role}.{key}": value for role, part in settings.items() for key, value in part.items()}
+        for settings in (spec["settings"] for spec in trials["spec"])
+    ]
+    return pd.DataFrame(rows, index=trials.index)
+
+
+def outcomes_frame(
+    trials: pd.DataFrame, reports: pd.DataFrame, reference: ArrayLike, ideal: ArrayLike
+) -> pd.DataFrame:
+    """How each ended trial fared: trial, method and TARGETS, one row each.
+
+    `hypervolume` is the share of the box that its feasible candidates cover alone, `performance`
+    the best of these, or of all its candidates where none is feasible, `bias` the least of its
+    candidates. Where a trial has left no candidate, its last report is taken for one that is not
+    feasible.
+    """
+    axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
+    by_trial = {str(t): np.asarray(rows) for t, rows in reports.groupby("trial").indices.items()}
+    points, bias = reports[axes].to_numpy(), reports["bias"].to_numpy()
+    stands = reports["candidate"].notna().to_numpy()
+    feasible = is_feasible(reports).to_numpy()
+    rows = []
+    for trial, method, status in trials[["trial", "method", "status"]].itertuples(index=False):
+        reported = by_trial.get(trial)
+        if status == "running" or reported is None:
+            continue
+        good = reported[feasible[reported]]
+        candidates = reported[stands[reported]]
+        shown = candidates if len(candidates) else reported[-1:]
+        covered = hypervolume(points[good], reference, ideal)
+        performance = _known(np.max, points[good if len(good) else shown, 0])
+        rows.append(
+            (trial, method, covered, performance, _known(np.min, bias[shown]), len(good) > 0)
+        )
+    return pd.DataFrame(rows, columns=["trial", "method", *TARGETS])
+
+
+def best_of(values: pd.Series, quantile: float, *, lower: bool = False) -> NDArray[np.bool_]:
+    """Which of `values` are the best `quantile` of them; of booleans, the true ones.
+
+    Those that equal the worst of the best belong to them too, unless they were the majority then:
+    where most trials cover nothing, covering nothing is not good.
+    """
+    if values.dtype == bool:
+        return values.to_numpy(dtype=bool)
+    numbers = values.to_numpy(dtype=np.float64) * (-1 if lower else 1)
+    known = np.nan_to_num(numbers, nan=-np.inf)
+    last = np.sort(known)[::-1][max(1, int(np.ceil(quantile * known.size))) - 1]
+    good = known >= last
+    return np.asarray(good if good.mean() <= 0.5 else known > last)
+
+
 @dataclass(frozen=True)
-class _Column:
+class _Setting:
     """One setting of all trials: its place on a grid, and for numbers where in between."""
 
     places: NDArray[np.intp]  # (trials,)
@@ -91,14 +208,14 @@ class _Column:
         return np.asarray((counts + 1 / self.size) / (counts.sum() + 1))
 
 
-def _column(values: pd.Series) -> _Column:
+def _on_grid(values: pd.Series) -> _Setting:
     """Numbers by their ranks among all trials; names, and numbers of two values, as names."""
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if not numeric or values.nunique() <= 2:
         codes, names = pd.factorize(values.astype(str))
-        return _Column(codes, len(names), None)
+        return _Setting(codes, len(names), None)
     ranks = (values.rank().to_numpy(dtype=np.float64) - 0.5) / len(values)
-    return _Column((ranks * _GRID).astype(np.intp), _GRID, ranks)
+    return _Setting((ranks * _GRID).astype(np.intp), _GRID, ranks)
 
 
 def _width(ranks: NDArray[np.float64]) -> float:
@@ -117,124 +234,7 @@ def _kernels(size: int, width: float) -> NDArray[np.float64]:
     return np.asarray(kernels / kernels.sum(axis=1, keepdims=True))
 
 
-def settings_frame(trials: pd.DataFrame) -> pd.DataFrame:
-    """The settings of `trials_frame`'s trials, row by row, one column each: "recovery.lr"."""
-    rows = [
-        {f"{role}.{key}": value for role, of in settings.items() for key, value in of.items()}
-        for settings in (spec["settings"] for spec in trials["spec"])
-    ]
-    return pd.DataFrame(rows, index=trials.index)
-
-
-def outcomes_frame(
-    trials: pd.DataFrame, reports: pd.DataFrame, reference: ArrayLike, ideal: ArrayLike
-) -> pd.DataFrame:
-    """How each ended trial fared: trial, method and TARGETS, one row each.
-
-    `hypervolume` is the share of the box that its feasible candidates cover alone; `performance`
-    the best of these, or of all its candidates where none is feasible; `bias` the least of its
-    candidates. A trial that was stopped or failed, or left no candidate, has no feasible ones, and
-    its last report stands for its candidates.
-    """
-    axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
-    by_trial = {str(t): np.asarray(rows) for t, rows in reports.groupby("trial").indices.items()}
-    points, bias = reports[axes].to_numpy(), reports["bias"].to_numpy()
-    candidate = reports["candidate"].notna().to_numpy()
-    able = (reports["feasible"].eq(True) & reports["beats_trivial"].eq(True)).to_numpy()
-    rows = []
-    for trial, method, status in trials[["trial", "method", "status"]].itertuples(index=False):
-        told = by_trial.get(trial)
-        if status == "running" or told is None:
-            continue
-        kept = told[candidate[told]] if status == "finished" else told[:0]
-        good = kept[able[kept]]
-        shown = kept if len(kept) else told[-1:]
-        covered = hypervolume(points[good], reference, ideal)
-        performance = _known(np.max, points[good if len(good) else shown, 0])
-        rows.append(
-            (trial, method, covered, performance, _known(np.min, bias[shown]), len(good) > 0)
-        )
-    return pd.DataFrame(rows, columns=["trial", "method", *TARGETS])
-
-
 def _known(extreme: Callable[[NDArray[np.float64]], float], values: NDArray[np.float64]) -> float:
+    """The largest or least of the values that are estimable; NaN where none is."""
     known = values[~np.isnan(values)]
     return float(extreme(known)) if known.size else np.nan
-
-
-def importance_by_method(
-    trials: pd.DataFrame,
-    reports: pd.DataFrame,
-    reference: ArrayLike,
-    ideal: ArrayLike,
-    *,
-    quantile: float = 0.25,
-    targets: Sequence[str] = TARGETS,
-) -> pd.DataFrame:
-    """Importance of each setting of each method for each of `targets`, with COLUMNS.
-
-    Good trials are the best `quantile` of a method's, for `feasible` those that are. Left out are
-    targets with fewer than five good trials or five others: they say nothing yet.
-    """
-    outcomes = outcomes_frame(trials, reports, reference, ideal)
-    settings = settings_frame(trials).set_index(trials["trial"])
-    found = []
-    for method, of_method in outcomes.groupby("method"):
-        for target in targets:
-            good = best_of(of_method[target], quantile, lower=target == "bias")
-            if min(good.sum(), (~good).sum()) < _LEAST:
-                continue
-            tried = settings.loc[of_method["trial"]].dropna(axis="columns", how="all")
-            facts = {"method": method, "target": target, "trials": good.size, "best": good.sum()}
-            found.append(importance(tried, good).assign(**facts))
-    tables = [table for table in found if len(table)]
-    return pd.concat(tables, ignore_index=True)[list(COLUMNS)] if tables else _NOTHING
-
-
-def best_of(values: pd.Series, quantile: float, *, lower: bool = False) -> NDArray[np.bool_]:
-    """Which of `values` are the best `quantile` of them; of booleans, the true ones.
-
-    Values equal to the last of these count only where that does not make them the majority: where
-    most trials cover nothing, covering nothing is not good.
-    """
-    if values.dtype == bool:
-        return values.to_numpy(dtype=bool)
-    numbers = values.to_numpy(dtype=np.float64) * (-1 if lower else 1)
-    known = np.nan_to_num(numbers, nan=-np.inf)
-    last = np.sort(known)[::-1][max(1, int(np.ceil(quantile * known.size))) - 1]
-    good = known >= last
-    return np.asarray(good if good.mean() <= 0.5 else known > last)
-
-
-_NOTHING = pd.DataFrame(columns=list(COLUMNS))
-
-
-PALE = 0.3  # opacity of what chance would show as well
-
-
-def importance_figure(table: pd.DataFrame, target: str = "hypervolume") -> go.Figure:
-    """One bar per setting, method by method, for one target of `importance_by_method`.
-
-    A bar is pale where its divergence is no larger than chance's.
-    """
-    shown = table[table["target"] == target].iloc[::-1]  # plotly draws from below
-    figure = go.Figure()
-    for method, place in method_order(shown["method"]).items():
-        part = shown[shown["method"] == method]
-        real = part["divergence"] > part["chance"]
-        figure.add_bar(
-            x=part["importance"].round(4),
-            y=[f"{escape(method)}  {escape(setting)}" for setting in part["setting"]],
-            orientation="h",
-            name=escape(method),
-            marker={
-                "color": METHOD_COLOURS[place % len(METHOD_COLOURS)],
-                "opacity": [1.0 if one else PALE for one in real],
-            },
-            customdata=part[["divergence", "chance", "best", "trials"]].round(3),
-            hovertemplate="%{y}: %{x:.2f}<br>divergence %{customdata[0]}, by chance up to "
-            "%{customdata[1]}<br>%{customdata[2]} good of %{customdata[3]} trials<extra></extra>",
-        )
-    base_layout(figure, height=120 + 22 * len(shown))
-    figure.update_xaxes(title=f"importance for {target} (shares of one method sum to 1)")
-    return figure

@@ -27,7 +27,7 @@ _LINE_HEIGHT = 0.19  # inches of a line of the legend
 
 
 @dataclass(frozen=True)
-class Progress:
+class SearchCurve:
     """One search: its hypervolume whenever a trial has ended."""
 
     label: str  # searches with one label are repetitions of each other
@@ -37,18 +37,19 @@ class Progress:
     test: NDArray[np.float64]  # (n,) of the same points by their test values
 
 
-def at(compute: ArrayLike, values: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
-    """A step function's values on `grid` (m,): what was reached by then, 0 before the first."""
+def stepped(compute: ArrayLike, values: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
+    """The `values` (n,) reached at `compute` (n,) as a step function on `grid` (m,): what had been
+    reached by then, 0 before the first."""
     steps = np.searchsorted(np.asarray(compute), np.asarray(grid), side="right")
     return np.concatenate([[0.0], np.asarray(values, dtype=np.float64)])[steps]
 
 
-def common_compute(searches: Sequence[Progress]) -> float:
+def common_compute(searches: Sequence[SearchCurve]) -> float:
     """The compute that every search has spent: beyond it they are not comparable."""
     return float(min(search.compute[-1] for search in searches))
 
 
-def bands(searches: Sequence[Progress], points: int = 200) -> pd.DataFrame:
+def bands(searches: Sequence[SearchCurve], points: int = 200) -> pd.DataFrame:
     """One row per label and grid point up to the common compute: label, compute, and for each of
     tune and test the mean over seeds and its standard error (NaN for a single seed)."""
     grid = np.linspace(0.0, common_compute(searches), points)
@@ -63,7 +64,7 @@ def bands(searches: Sequence[Progress], points: int = 200) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def differences(searches: Sequence[Progress], level: float = 0.95) -> pd.DataFrame:
+def differences(searches: Sequence[SearchCurve], level: float = 0.95) -> pd.DataFrame:
     """Test hypervolume of each label minus that of the first, paired by seed, at SHARES of the
     common compute: columns label, against, share, seeds, mean, low, high (Student's t).
 
@@ -87,9 +88,9 @@ def differences(searches: Sequence[Progress], level: float = 0.95) -> pd.DataFra
     return pd.DataFrame(rows, columns=columns)
 
 
-def figure(searches: Sequence[Progress], title: str = "") -> Figure:
-    """Mean hypervolume over compute per label with one standard error around it; each search as a
-    thin line. Left by the values on tune that the search saw, right by test."""
+def over_compute_figure(searches: Sequence[SearchCurve], title: str = "") -> Figure:
+    """Mean hypervolume over compute per label, with one standard error around it; each search as a
+    thin line. Left by the values on tune that the search saw, right by those on test."""
     table = bands(searches)
     groups = _by_label(searches)
     labels = [textwrap.fill(label, _LABEL_WIDTH) for label in groups]
@@ -122,7 +123,7 @@ def figure(searches: Sequence[Progress], title: str = "") -> Figure:
 
 
 def _band(axes: Axes, rows: pd.DataFrame, split: str, *, color: str, linestyle: str) -> Line2D:
-    """Draws a label's mean with its standard error, and returns the mean's line."""
+    """Draws the mean of a label with its standard error; returns the line of the mean."""
     compute, mean, error = rows["compute"], rows[split], rows[f"{split}_se"]
     axes.fill_between(compute, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
     # Not clipped: a curve at 0 lies on the edge of the axes.
@@ -130,8 +131,8 @@ def _band(axes: Axes, rows: pd.DataFrame, split: str, *, color: str, linestyle: 
     return axes.plot(compute, mean, clip_on=False, zorder=3, **look)[0]
 
 
-def _highest(searches: Sequence[Progress], table: pd.DataFrame) -> float:
-    """The top of all that is drawn, curves and bands; 1 where all of it lies at 0."""
+def _highest(searches: Sequence[SearchCurve], table: pd.DataFrame) -> float:
+    """The largest value that is drawn, of curves and bands; 1 where all of them are 0."""
     tops = [(table[split] + table[f"{split}_se"].fillna(0)).max() for split in ("tune", "test")]
     shown = common_compute(searches)
     for search in searches:
@@ -140,29 +141,29 @@ def _highest(searches: Sequence[Progress], table: pd.DataFrame) -> float:
     return float(max(tops)) or 1.0
 
 
-def _by_label(searches: Sequence[Progress]) -> Mapping[str, list[Progress]]:
-    groups: dict[str, list[Progress]] = {}
+def _by_label(searches: Sequence[SearchCurve]) -> Mapping[str, list[SearchCurve]]:
+    groups: dict[str, list[SearchCurve]] = {}
     for search in searches:
         groups.setdefault(search.label, []).append(search)
     return groups
 
 
 def _table(
-    group: Sequence[Progress], split: str, grid: NDArray[np.float64]
+    group: Sequence[SearchCurve], split: str, grid: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Hypervolume (searches, m) by the values on one split."""
-    return np.array([at(one.compute, getattr(one, split), grid) for one in group])
+    """Hypervolume (searches, m) of a group by the values on one split."""
+    return np.array([stepped(search.compute, getattr(search, split), grid) for search in group])
 
 
 def _standard_error(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of the mean over rows (n, m); NaN where there is but one."""
+    """That of the mean over the rows of `table` (n, m); NaN where there is but one."""
     if len(table) < 2:
         return np.full(table.shape[1], np.nan)
     return np.asarray(table.std(axis=0, ddof=1) / np.sqrt(len(table)))
 
 
 def _paired(
-    first: Sequence[Progress], second: Sequence[Progress]
-) -> list[tuple[Progress, Progress]]:
+    first: Sequence[SearchCurve], second: Sequence[SearchCurve]
+) -> list[tuple[SearchCurve, SearchCurve]]:
     by_seed = {search.seed: search for search in first}
     return [(by_seed[search.seed], search) for search in second if search.seed in by_seed]

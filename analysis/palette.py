@@ -1,7 +1,6 @@
-"""Colours, markers and wording that the static and the interactive figures share."""
+"""Colours and markers that the static and the interactive figures share."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 INK = "#1f2328"  # text, chosen point; the report swaps INK, MUTED, GRID and PAPER in the dark
 MUTED = "#6b7280"  # axes, links, reference marks
@@ -28,43 +27,14 @@ SPARSITY_SCALE = (  # fraction removed -> colour; readable on white and on near-
     (1.0, "#2c3c9e"),
 )
 
-PERFORMANCE_WORDS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "worst_group_accuracy": "accuracy of the worst group",
-}
-BIAS_WORDS = {
-    "spd": "|SPD|",
-    "eod": "|EOD|",
-    "aod": "|AOD|",
-    "abs_aod": "abs. AOD",
-    "di": "1 \N{MINUS SIGN} DI",
-    "deo_sum": "DEO (sum)",
-    "deo_max": "DEO (max)",
-    "deo_mean": "DEO (mean)",
-    "accuracy_std": "std of group accuracies",
-    "bias_amplification": "|bias amplification|",
-}
+
+def method_colours(methods: Iterable[str]) -> dict[str, str]:
+    """The colour of each method, by name, so that it keeps its colour between figures."""
+    names = sorted(set(methods))
+    return {name: METHOD_COLOURS[i % len(METHOD_COLOURS)] for i, name in enumerate(names)}
 
 
-def performance_words(objective: Mapping[str, Any]) -> str:
-    name = str(objective["performance"])
-    return PERFORMANCE_WORDS.get(name, name.replace("_", " "))
-
-
-def bias_words(objective: Mapping[str, Any]) -> str:
-    name = str(objective["bias"])
-    return BIAS_WORDS.get(name, name.replace("_", " "))
-
-
-def method_order(methods: Iterable[str]) -> dict[str, int]:
-    """Position of each method, by name, so that a method keeps its marker between figures."""
-    return {name: place for place, name in enumerate(sorted(set(methods)))}
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A fraction as text; what is not estimable is a dash."""
-    if value is None or value != value:
-        return "\N{EN DASH}"
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("-")
+def method_markers(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """The marker of each method, for matplotlib and for plotly, as `method_colours`."""
+    names = sorted(set(methods))
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(names)}

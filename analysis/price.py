@@ -10,38 +10,42 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from analysis.figures.front_html import base_layout
-from analysis.palette import INK, METHOD_COLOURS, MUTED, TOLERANCE, bias_words, performance_words
+from analysis.notation import bias_words, performance_words
+from analysis.palette import INK, METHOD_COLOURS, MUTED, TOLERANCE
+from analysis.trials import is_candidate
 
 PRICE_COLUMNS = (
     "tolerance",
     "margin",  # keeps its share of the tolerance
-    *(
-        "performance",
-        "bias",
-        "sparsity",
-        "method",
-        "candidate",
-    ),  # of the best feasible
+    *("performance", "bias", "sparsity", "method", "candidate"),  # of the best feasible
 )
 
 
-def price_of_fairness(
-    candidates: pd.DataFrame, tolerances: ArrayLike, margin_share: float
+def price_as_searched(
+    reports: pd.DataFrame,
+    tolerances: ArrayLike,
+    margin_share: float,
+    *,
+    group_allowed: bool = False,
 ) -> pd.DataFrame:
-    """PRICE_COLUMNS, one row per tolerance: the best candidate that is feasible under it.
+    """PRICE_COLUMNS, one row per tolerance: the best candidate that is feasible under it, of those
+    that could be chosen.
 
-    `candidates` (see `compare.candidates_of`) are judged by the values that they were reported
-    with: their thresholds were fitted for the tolerance of the search. Feasible is a bias below
-    the tolerance less `margin_share` of it, or an upper bound of the bias below the tolerance.
+    Candidates are judged by the values that they were reported with: their thresholds were fitted
+    for the tolerance of the search. To fit them anew for each tolerance, as
+    `fairfront.price` does, takes minutes where a search has a thousand candidates. Feasible
+    is a bias below the tolerance less `margin_share` of it, or an upper bound of the bias below
+    the tolerance.
     """
+    candidates = reports[is_candidate(reports, group_allowed=group_allowed)]
     rows = []
     for tolerance in np.asarray(tolerances, dtype=np.float64).tolist():
         margin = margin_share * tolerance
         below = candidates["bias"] < tolerance - margin
         good = candidates[below | (candidates["bias_upper"] < tolerance)]
         best = good.iloc[int(good["performance"].argmax())] if len(good) else {}
-        found = {name: best.get(name) for name in PRICE_COLUMNS}
-        rows.append({**found, "tolerance": tolerance, "margin": margin})
+        values = {name: best.get(name) for name in PRICE_COLUMNS}
+        rows.append({**values, "tolerance": tolerance, "margin": margin})
     frame = pd.DataFrame(rows, columns=list(PRICE_COLUMNS))
     return frame.astype(dict.fromkeys(("performance", "bias", "sparsity"), "float64"))
 

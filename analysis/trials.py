@@ -1,14 +1,14 @@
 """The journal as tables: one row per trial, one row per report."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.events import Event, read_events
+from analysis.events import Event
 from analysis.hypervolume import GrowingHypervolume
 
 TRIAL_COLUMNS = (
@@ -42,7 +42,7 @@ REPORT_COLUMNS = (
     "feasible",
     "beats_trivial",
     "needs_group",  # at prediction time; NaN where the events do not say so
-    "candidate",  # identifier of the kept weights, None if not kept or dropped since
+    "candidate",  # name of the weights that it left; missing where none stand
     "charged",  # compute charged so far, samples
     "spent",  # the same, less what other trials had processed already
     "seconds",  # this epoch took
@@ -52,15 +52,6 @@ FLOATS = [  # None in the journal is NaN in a frame
     *("reports", "charged", "spent", "seconds", "started", "ended", "time"),
     *("performance", "performance_se", "bias", "bias_upper", "sparsity", "live"),
 ]
-
-
-def read_journal(path: Path) -> list[Event]:
-    """All events of a journal.jsonl, in order.
-
-    A last line that was torn (no newline) is left out: its writer was killed. A broken line
-    elsewhere raises DamagedJournal, because something other than the writer changed the file.
-    """
-    return list(read_events(path))
 
 
 def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
@@ -89,22 +80,46 @@ def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
     return _frame(rows.values(), TRIAL_COLUMNS)
 
 
-def reports_frame(events: Iterable[Event]) -> pd.DataFrame:
-    """One row per report with REPORT_COLUMNS and the losses, in order of the journal."""
+def reports_frame(
+    events: Iterable[Event], standing: AbstractSet[tuple[str, str]] | None = None
+) -> pd.DataFrame:
+    """One row per report with REPORT_COLUMNS and the losses, in order of the journal.
+
+    `standing` names the candidates that count, as (trial, candidate); without it these are the
+    ones that no later report drops, of trials that neither were stopped nor failed. A candidate
+    that several reports of a trial have left stands in the last of their rows.
+    """
+    events = list(_once(events))
+    standing = _standing(events) if standing is None else standing
     methods: dict[str, str] = {}
-    dropped: set[tuple[str, str]] = set()  # (trial, candidate) superseded later in the trial
-    rows = []
-    for event in _once(events):
+    rows: list[dict[str, Any]] = []
+    row_of: dict[tuple[str, str], dict[str, Any]] = {}
+    for event in events:
         if event["event"] == "trial_start":
             methods[event["trial"]] = event.get("method", "")
         elif event["event"] == "report":
             losses = {f"loss.{name}": value for name, value in event.get("losses", {}).items()}
-            picked = _picked(event, REPORT_COLUMNS)
-            dropped.update((event["trial"], name) for name in event.get("dropped", ()))
-            rows.append({"method": methods.get(event["trial"]), **picked, **losses})
-    for row in rows:
-        row["candidate"] = _kept(row, dropped)
+            row = {"method": methods.get(event["trial"]), **_picked(event, REPORT_COLUMNS)}
+            rows.append({**row, **losses, "candidate": None})
+            if event.get("candidate"):
+                row_of[event["trial"], event["candidate"]] = rows[-1]
+    for (trial, candidate), row in row_of.items():
+        if (trial, candidate) in standing:
+            row["candidate"] = candidate
     return _frame(rows, REPORT_COLUMNS)
+
+
+def is_candidate(reports: pd.DataFrame, *, group_allowed: bool = True) -> pd.Series:
+    """Which rows of `reports_frame` are candidates that may enter a front: they stand and are
+    clearly better than a constant prediction. Those that need the group count only where it is
+    allowed."""
+    stands = reports["candidate"].notna() & reports["beats_trivial"].eq(True)
+    return stands & (group_allowed | ~reports["needs_group"].eq(True))
+
+
+def is_feasible(reports: pd.DataFrame, *, group_allowed: bool = True) -> pd.Series:
+    """Which rows of `reports_frame` are candidates that also keep the tolerance."""
+    return is_candidate(reports, group_allowed=group_allowed) & reports["feasible"].eq(True)
 
 
 def hypervolume_by_trial(
@@ -117,21 +132,16 @@ def hypervolume_by_trial(
 ) -> pd.DataFrame:
     """Hypervolume after each ended trial: columns trial, method, ended, hypervolume.
 
-    Counted are the feasible candidates, clearly better than the trivial classifier, of trials that
-    ran to their end: a stopped trial never enters a front. Those that need the group count only
-    where it is allowed. Two-entry boxes leave sparsity out.
+    Counted are the feasible candidates, see `is_feasible`. Two-entry boxes leave sparsity out.
     """
     axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
     ended = trials[trials["status"] != "running"].sort_values("ended", kind="stable")
-    counts = (reports["feasible"].eq(True) & reports["beats_trivial"].eq(True)) & reports[
-        "candidate"
-    ].notna()
-    counts &= group_allowed | ~reports["needs_group"].eq(True)
-    points = {trial: part[axes].to_numpy() for trial, part in reports[counts].groupby("trial")}
+    feasible = reports[is_feasible(reports, group_allowed=group_allowed)]
+    points = {trial: part[axes].to_numpy() for trial, part in feasible.groupby("trial")}
     growing = GrowingHypervolume(reference, ideal)
     values = []
-    for trial, status in zip(ended["trial"], ended["status"], strict=True):
-        for point in points.get(trial, ()) if status == "finished" else ():
+    for trial in ended["trial"]:
+        for point in points.get(trial, ()):
             growing.add(point)
         values.append(growing.value)
     table = ended[["trial", "method", "ended"]].reset_index(drop=True)
@@ -139,8 +149,8 @@ def hypervolume_by_trial(
 
 
 def _once(events: Iterable[Event]) -> Iterator[Event]:
-    """Leaves out repeated reports of one epoch: a trial that was interrupted after its report but
-    before its checkpoint runs that epoch again and reports the same numbers."""
+    """The events without repeated reports of one epoch: a trial that was interrupted after its
+    report but before its checkpoint runs that epoch again and reports the same numbers."""
     seen: set[tuple[str, int]] = set()
     for event in events:
         if event["event"] == "report":
@@ -151,9 +161,17 @@ def _once(events: Iterable[Event]) -> Iterator[Event]:
         yield event
 
 
-def _kept(row: Mapping[str, Any], dropped: set[tuple[str, str]]) -> str | None:
-    candidate: str | None = row.get("candidate")
-    return None if (row["trial"], candidate) in dropped else candidate
+def _standing(events: Iterable[Event]) -> set[tuple[str, str]]:
+    of_trial: dict[str, set[str]] = {}
+    for event in events:
+        if event["event"] == "report":
+            names = of_trial.setdefault(event["trial"], set())
+            names.difference_update(event.get("dropped", ()))
+            if event.get("candidate"):
+                names.add(event["candidate"])
+        elif event["event"] == "trial_end" and event["status"] in ("stopped", "failed"):
+            of_trial.pop(event["trial"], None)
+    return {(trial, name) for trial, names in of_trial.items() for name in names}
 
 
 def _picked(event: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -1,141 +1,191 @@
 """What a search found, and what doing without the group costs, in plain sentences."""
 
-from collections.abc import Mapping
-from typing import Any
+from __future__ import annotations
 
+from typing import Literal
+
+from analysis.front_json import Front, FrontObjective, FrontPoint, PointValues, Split, WithoutGroup
 from analysis.front_table import (
-    Front,
-    Point,
     chosen_point,
     group_sentences,
     is_confirmed,
     is_undefined,
-    known,
     undefined_sentences,
 )
-from analysis.palette import bias_words, number, performance_words
+from analysis.notation import (
+    bias_words,
+    ends_of,
+    known,
+    number,
+    performance_words,
+    with_interval,
+)
+
+Finding = Literal[
+    "only with the group",  # all that is feasible needs the group, which may not be used
+    "undefined",  # no candidate has a bias that can be estimated
+    "nothing feasible",
+    "judged otherwise",  # a point is chosen, by another view than that of the search
+    "not confirmed",  # a point is chosen on tune, test is sealed
+    "kept",  # the chosen point kept the tolerance on test
+    "broken",
+]
 
 
-def unbeaten_reference(front: Front) -> str | None:
-    """A sentence where the best network that works without the group performs no better than the
-    unrepaired dense net with a threshold per group; None where it does.
-
-    That network is the one which front.json names: of all candidates that keep the tolerance on
-    tune the best there. It is compared on tune, or on test once the front is confirmed, so that
-    nothing is selected by its values on test. A line that does not keep the tolerance is nothing
-    to beat, and fronts of earlier versions name no such network: None.
-    """
-    split = "test" if is_confirmed(front) else "tune"
-    best, objective = front.get("without_group"), front["objective"]
-    lines = [one for one in front.get("references", ()) if one["needs_group"]]
-    if best is None or not lines or not _keeps(lines[0][split], split, objective):
-        return None
-    line = lines[0][split]
-    said = (
-        f"On {split} the unrepaired dense net with one threshold per group keeps the tolerance "
-        f"with {performance_words(objective)} {number(line['performance'])} and "
-        f"{bias_words(objective)} {number(line['bias'])}"
-    )
-    if not best["tried"]:
-        return f"{said}; no network that works without the group was tried."
-    if best["candidate"] is None:
-        return f"{said}; no network that works without the group keeps it on tune."
-    if best[split] is None:  # judged anew, or confirmed by an earlier version
-        return None
-    return _compared(said, best, split, line, objective)
-
-
-def _compared(
-    said: str,
-    best: Mapping[str, Any],
-    split: str,
-    line: Mapping[str, Any],
-    objective: Mapping[str, Any],
-) -> str | None:
-    who = f"the best network that works without the group ({best['method']})"
-    if split == "test":
-        who = f"the network that was best on tune of those without the group ({best['method']})"
-    if not _keeps(best[split], split, objective):
-        return f"{said}; {who} does not keep it."
-    performance = best[split]["performance"]
-    if performance > line["performance"]:
-        return None
-    return (
-        f"{said}; {who} comes to {number(performance)}, so that doing without the group costs "
-        f"{number(line['performance'] - performance)}."
-    )
-
-
-def _keeps(values: Mapping[str, Any] | None, split: str, objective: Mapping[str, Any]) -> bool:
-    """Whether values keep the tolerance; on tune they say themselves whether that is certain."""
-    if values is None or not (known(values["bias"]) and known(values["performance"])):
-        return False
-    if split == "tune":
-        return bool(values["feasible"] and values["beats_trivial"])
-    return bool(values["bias"] < objective["tolerance"])
+def finding(front: Front) -> Finding:
+    """What a front comes to; headline, verdict and explanation word it."""
+    point = chosen_point(front)
+    if point is None and any(p["feasible"] for p in front["points"]):
+        return "only with the group"
+    if is_undefined(front):
+        return "undefined"
+    if point is None:
+        return "nothing feasible"
+    if point["test"] is None:
+        return "judged otherwise" if front.get("changed") else "not confirmed"
+    return "kept" if point["kept_promise"] else "broken"
 
 
 def headline(front: Front) -> str:
-    """The finding in one sentence: bias undefined, nothing feasible, chosen on tune, or kept or
-    broken on test."""
+    """The finding in one sentence, as the report has it on top."""
     point = chosen_point(front)
     tolerance = f"{front['objective']['tolerance']:g}"
-    if point is None and any(p["feasible"] for p in front["points"]):
-        return f"Only networks that need the group at prediction time keep {tolerance} on tune."
-    if is_undefined(front):
-        return f"{bias_words(front['objective'])} is undefined for every network."
-    if point is None:
-        return f"No network kept the tolerance of {tolerance}."
-    if point["test"] is None:
-        kept = f"{point['method']} keeps the tolerance of {tolerance} on tune"
-        if front.get("changed"):
-            return f"{kept}, judged otherwise than it was searched."
-        return f"{kept}; not yet confirmed on test."
-    if point["kept_promise"]:
-        return f"The chosen network kept the tolerance of {tolerance} on test."
-    return f"The chosen network did not keep the tolerance of {tolerance} on test."
+    on_tune = (
+        "" if point is None else f"{point['method']} keeps the tolerance of {tolerance} on tune"
+    )
+    match finding(front):
+        case "only with the group":
+            return (
+                f"Only networks that need the group at prediction time keep {tolerance} on tune."
+            )
+        case "undefined":
+            return f"{bias_words(front['objective'])} is undefined for every network."
+        case "nothing feasible":
+            return f"No network kept the tolerance of {tolerance}."
+        case "judged otherwise":
+            return f"{on_tune}, judged otherwise than it was searched."
+        case "not confirmed":
+            return f"{on_tune}; not yet confirmed on test."
+        case "kept":
+            return f"The chosen network kept the tolerance of {tolerance} on test."
+        case "broken":
+            return f"The chosen network did not keep the tolerance of {tolerance} on test."
+
+
+def verdict(front: Front) -> str:
+    """The finding in one line, as the terminal has it under the table: it names the candidate."""
+    point = chosen_point(front)
+    tolerance = f"{front['objective']['tolerance']:g}"
+    chosen = "" if point is None else f"Chosen: {point['candidate'][:8]} ({point['method']})"
+    match finding(front):
+        case "only with the group":
+            return (
+                f"Nothing is chosen: all that keeps {front['objective']['bias']} below "
+                f"{tolerance} needs the group at prediction time "
+                f"(objective.group_at_prediction = true would allow it)."
+            )
+        case "undefined":
+            return " ".join(undefined_sentences(front))
+        case "nothing feasible":
+            return (
+                f"Nothing was feasible: no candidate is seen to keep {front['objective']['bias']} "
+                f"below {tolerance}. The closest ones are marked infeasible."
+            )
+        case "judged otherwise" | "not confirmed":
+            return f"{chosen}; not confirmed on test yet."
+        case "kept":
+            return f"{chosen}; on test it kept the tolerance of {tolerance}."
+        case "broken":
+            return f"{chosen}; on test it did NOT keep the tolerance of {tolerance}."
 
 
 def explanation(front: Front, opening: int | None = None) -> list[str]:
     """The sentences under the headline. `opening` is how many times the test rows have been
     opened, this time included."""
     point = chosen_point(front)
-    if point is None and any(p["feasible"] for p in front["points"]):
-        return [*_only_with_the_group(front), *_dense(front), *_beside(front)]
-    if is_undefined(front):
-        return [*undefined_sentences(front), *_beside(front)]
     if point is None:
-        return [*_nothing_feasible(front), *_beside(front)]
-    sentences = [_identity(point), _values(front, point, "tune")]
-    if point["test"] is None and front.get("changed"):
+        return [*_why_none_is_chosen(front), *_further(front)]
+    sentences = [_identity(point), _values(front, "tune", point["tune"])]
+    if point["test"] is not None:
+        sentences.append(_values(front, "test", point["test"]))
+        sentences.append(_certainty(front, point["test"]))
+        if opening is not None:
+            sentences.append(_opening(opening))
+    elif finding(front) == "judged otherwise":
         sentences.append(
             "Another tolerance, measure or grouping than in the search: test values are not "
             "shown; only the front of the search itself is confirmed."
         )
-    elif point["test"] is None:
-        sentences.append("The test split is sealed: run confirm to open it once.")
     else:
-        sentences += [_values(front, point, "test"), _certainty(front, point)]
-        if opening is not None:
-            sentences.append(_opening(opening))
-    return [*sentences, *_dense(front), *_beside(front)]
+        sentences.append("The test split is sealed: run confirm to open it once.")
+    return [*sentences, *_dense(front), *_further(front)]
 
 
-def _beside(front: Front) -> list[str]:
-    """Which groups are compared otherwise than named, what doing without the group costs, and
-    which candidates could not be judged."""
-    said = unbeaten_reference(front)
-    left_out = [
-        f"Left out: candidates of {one['method']}, {one['candidates']} ({one['why']})."
-        for one in front.get("left_out", ())
-    ]
-    return [*group_sentences(front), *([] if said is None else [said]), *left_out]
+def unbeaten_reference(front: Front) -> str | None:
+    """A sentence where the best network that works without the group performs no better than the
+    unrepaired dense net with a threshold per group; None where it does.
+
+    That network is the one that front.json names: of all candidates that keep the tolerance on
+    tune the best there. It is compared on tune, or on test once the front is confirmed, so that
+    nothing is selected by its values on test. None too where the dense net does not keep the
+    tolerance (there is nothing to beat), and for fronts of earlier versions, which name no such
+    network.
+    """
+    split: Split = "test" if is_confirmed(front) else "tune"
+    best, objective = front.get("without_group"), front["objective"]
+    of_dense = next((r[split] for r in front["references"] if r["needs_group"]), None)
+    to_beat = _performance_if_kept(of_dense, split, objective)
+    if best is None or of_dense is None or to_beat is None:
+        return None
+    sentence = (
+        f"On {split} the unrepaired dense net with one threshold per group keeps the tolerance "
+        f"with {performance_words(objective)} {number(to_beat)} and "
+        f"{bias_words(objective)} {number(of_dense['bias'])}"
+    )
+    if not best["tried"]:
+        return f"{sentence}; no network that works without the group was tried."
+    if best["candidate"] is None:
+        return f"{sentence}; no network that works without the group keeps it on tune."
+    if best[split] is None:  # judged anew, or confirmed by an earlier version
+        return None
+    performance = _performance_if_kept(best[split], split, objective)
+    if performance is None:
+        return f"{sentence}; {_named(best, split)} does not keep it."
+    if performance > to_beat:
+        return None
+    return (
+        f"{sentence}; {_named(best, split)} comes to {number(performance)}, so that doing without "
+        f"the group costs {number(to_beat - performance)}."
+    )
+
+
+def values_words(objective: FrontObjective, values: PointValues) -> str:
+    """Performance and bias with their intervals, each by its name."""
+    performance = with_interval(values["performance"], values.get("performance_interval"))
+    bias = with_interval(values["bias"], values.get("bias_interval"))
+    return f"{performance_words(objective)} {performance}, {bias_words(objective)} {bias}"
+
+
+def chosen_label(point: FrontPoint) -> str:
+    """The chosen point in a few words, for figures."""
+    group = ", needs the group" if point["needs_group"] else ""
+    return f"chosen: {point['method']}, sparsity {number(point['tune']['sparsity'], 2)}{group}"
+
+
+def _why_none_is_chosen(front: Front) -> list[str]:
+    match finding(front):
+        case "only with the group":
+            return [*_only_with_the_group(front), *_dense(front)]
+        case "undefined":
+            return undefined_sentences(front)
+        case _:
+            return _nothing_feasible(front)
 
 
 def _only_with_the_group(front: Front) -> list[str]:
-    kept = sum(bool(point["feasible"]) for point in front["points"])
+    feasible = sum(bool(point["feasible"]) for point in front["points"])
     return [
-        f"Feasible points: {kept}. All of them need the group at prediction time, so none is "
+        f"Feasible points: {feasible}. All of them need the group at prediction time, so none is "
         f"chosen without objective.group_at_prediction = true.",
         "The test split stays sealed.",
     ]
@@ -147,7 +197,7 @@ def _nothing_feasible(front: Front) -> list[str]:
         f"Asked was {bias_words(objective)} below {objective['tolerance']:g} less the margin of "
         f"{objective['margin']:g} on tune, clearly better than the trivial classifier."
     )
-    biases = [p["tune"]["bias"] for p in front["points"] if known(p["tune"]["bias"])]
+    biases = [bias for point in front["points"] if known(bias := point["tune"]["bias"])]
     if not biases:
         return [wanted, "No candidate came close enough to be shown."]
     return [
@@ -158,7 +208,7 @@ def _nothing_feasible(front: Front) -> list[str]:
     ]
 
 
-def _identity(point: Point) -> str:
+def _identity(point: FrontPoint) -> str:
     group = (
         "It needs the group at prediction time."
         if point["needs_group"]
@@ -170,34 +220,15 @@ def _identity(point: Point) -> str:
     )
 
 
-def _values(front: Front, point: Point, split: str) -> str:
-    values, objective = point[split], front["objective"]
-    return (
-        f"On {split}: {performance_words(objective)} {with_interval(values, 'performance')}, "
-        f"{bias_words(objective)} {with_interval(values, 'bias')}."
-    )
+def _values(front: Front, split: Split, values: PointValues) -> str:
+    return f"On {split}: {values_words(front['objective'], values)}."
 
 
-def with_interval(values: Mapping[str, Any], name: str) -> str:
-    """A value and, where there is one, its interval: "0.031 [0.012, 0.047]"."""
-    interval = values.get(f"{name}_interval")
-    text = number(values[name])
-    if interval is None or not all(known(end) for end in interval):
-        return text
-    return f"{text} [{number(interval[0])}, {number(interval[1])}]"
-
-
-def chosen_label(point: Point) -> str:
-    """The chosen point in a few words."""
-    group = ", needs the group" if point["needs_group"] else ""
-    return f"chosen: {point['method']}, sparsity {number(point['tune']['sparsity'], 2)}{group}"
-
-
-def _certainty(front: Front, point: Point) -> str:
+def _certainty(front: Front, test: PointValues) -> str:
     """Whether the interval on test agrees with the verdict."""
-    tolerance = float(front["objective"]["tolerance"])
-    interval = point["test"].get("bias_interval")
-    if interval is None or not all(known(end) for end in interval):
+    tolerance = front["objective"]["tolerance"]
+    interval = ends_of(test.get("bias_interval"))
+    if interval is None:
         return "The bias on test has no interval: a cell is too small."
     low, high = interval
     if high < tolerance:
@@ -221,38 +252,43 @@ def _opening(opening: int) -> str:
 
 def _dense(front: Front) -> list[str]:
     """The dense net's values, on test where they are known."""
-    dense = front.get("dense") or {}
-    split = "test" if dense.get("test") is not None else "tune"
-    values = dense.get(split)
+    dense = front["dense"]
+    split: Split = "tune" if dense["test"] is None else "test"
+    values = dense[split]
     if values is None:
         return []
-    objective = front["objective"]
-    return [
-        f"The dense net before any pruning, on {split}: {performance_words(objective)} "
-        f"{with_interval(values, 'performance')}, "
-        f"{bias_words(objective)} {with_interval(values, 'bias')}."
+    words = values_words(front["objective"], values)
+    return [f"The dense net before any pruning, on {split}: {words}."]
+
+
+def _further(front: Front) -> list[str]:
+    """Which groups are compared otherwise than named, what doing without the group costs, and
+    which candidates could not be judged."""
+    unbeaten = unbeaten_reference(front)
+    left_out = [
+        f"Left out: candidates of {of['method']}, {of['candidates']} ({of['why']})."
+        for of in front.get("left_out", ())
     ]
+    return [*group_sentences(front), *([] if unbeaten is None else [unbeaten]), *left_out]
 
 
-def verdict(front: Front) -> str:
-    """One sentence: what was chosen and whether it kept its promise on test."""
-    chosen = next((point for point in front["points"] if point["chosen"]), None)
-    tolerance = front["objective"]["tolerance"]
-    if chosen is None and any(point["feasible"] for point in front["points"]):
-        return (
-            f"Nothing is chosen: all that keeps {front['objective']['bias']} below {tolerance:g} "
-            f"needs the group at prediction time (objective.group_at_prediction = true would "
-            f"allow it)."
-        )
-    if chosen is None and is_undefined(front):
-        return " ".join(undefined_sentences(front))
-    if chosen is None:
-        return (
-            f"Nothing was feasible: no candidate is seen to keep {front['objective']['bias']} "
-            f"below {tolerance:g}. The closest ones are marked infeasible."
-        )
-    said = f"Chosen: {chosen['candidate'][:8]} ({chosen['method']})"
-    if chosen["kept_promise"] is None:
-        return f"{said}; not confirmed on test yet."
-    kept = "kept" if chosen["kept_promise"] else "did NOT keep"
-    return f"{said}; on test it {kept} the tolerance of {tolerance:g}."
+def _named(best: WithoutGroup, split: Split) -> str:
+    if split == "test":
+        return f"the network that was best on tune of those without the group ({best['method']})"
+    return f"the best network that works without the group ({best['method']})"
+
+
+def _performance_if_kept(
+    values: PointValues | None, split: Split, objective: FrontObjective
+) -> float | None:
+    """The performance of values that keep the tolerance, else None.
+
+    On tune they say themselves whether it is certain that they do.
+    """
+    if values is None or not known(values["bias"]) or not known(values["performance"]):
+        return None
+    if split == "tune":
+        kept = values["feasible"] and values["beats_trivial"]
+    else:
+        kept = values["bias"] < objective["tolerance"]
+    return values["performance"] if kept else None

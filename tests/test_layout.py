@@ -48,7 +48,7 @@ FLOORS = {
         ("trial",),
     ),
     "analysis": (
-        ("events", "palette", "pareto", "front_json"),
+        ("events", "front_json", "notation", "palette", "pareto"),
         ("front_table", "hypervolume", "over_compute"),
         ("words", "trials"),
         ("figures",),

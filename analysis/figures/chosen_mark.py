@@ -1,26 +1,20 @@
 """The chosen point in the static figure: its ring, and a label that hides no other point."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
-from analysis.front_table import Front, Point, chosen_point, drawable, known
+from analysis.front_json import Front, FrontPoint
+from analysis.front_table import chosen_point, drawable, interval_reach, is_drawable, place
 from analysis.palette import INK, PAPER
 from analysis.words import chosen_label
 
 LABEL_OFFSETS = (
-    (14, 12),
-    (14, -12),
-    (-14, 12),
-    (-14, -12),
-    (14, 26),
-    (14, -26),
-    (14, 46),
-    (14, -46),
+    *((14, 12), (14, -12), (-14, 12), (-14, -12)),
+    *((14, 26), (14, -26), (14, 46), (14, -46)),
 )  # points
 
 
@@ -30,16 +24,16 @@ def mark_chosen(axes: Axes, front: Front, labels: Sequence[Annotation] = ()) -> 
     point = chosen_point(front)
     if point is None:
         return
-    place = (point["tune"]["bias"], point["tune"]["performance"])
-    axes.plot(*place, "o", markersize=14, markerfacecolor="none", markeredgecolor=INK, zorder=5)
+    where = place(point["tune"])
+    axes.plot(*where, "o", markersize=14, markerfacecolor="none", markeredgecolor=INK, zorder=5)
     taken = _taken(front, point)
     crowds = []
-    for x, y in LABEL_OFFSETS:
-        label = _chosen_text(axes, chosen_label(point), place, (x, y))
+    for offset in LABEL_OFFSETS:
+        label = _chosen_text(axes, chosen_label(point), where, offset)
         crowds.append(_covered(axes, label, taken) + len(taken) * _overlaps(label, labels))
         label.remove()
     best = LABEL_OFFSETS[int(np.argmin(crowds))]
-    _chosen_text(axes, chosen_label(point), place, best)
+    _chosen_text(axes, chosen_label(point), where, best)
 
 
 def _overlaps(label: Annotation, others: Sequence[Annotation]) -> int:
@@ -48,32 +42,19 @@ def _overlaps(label: Annotation, others: Sequence[Annotation]) -> int:
     return sum(box.overlaps(other.get_window_extent()) for other in others)
 
 
-def _taken(front: Front, chosen: Point) -> NDArray[np.float64]:
+def _taken(front: Front, chosen: FrontPoint) -> NDArray[np.float64]:
     """Places (n, 2) that the chosen point's label should not hide: other points, and its own test
     value with its intervals."""
-    places = [_place(point["tune"]) for point in drawable(front) if point is not chosen]
+    places = [place(point["tune"]) for point in drawable(front) if point is not chosen]
     test = chosen["test"]
-    if test is not None and known(test["bias"]):
-        x, y = _place(test)
+    if test is not None and is_drawable(test):
+        x, y = place(test)
         places.append((x, y))
-        for low, high in zip(*(reach(test, "bias") or ((0.0,), (0.0,))), strict=True):
-            places += [(float(at), y) for at in np.linspace(x - low, x + high, 24)]
-        for low, high in zip(*(reach(test, "performance") or ((0.0,), (0.0,))), strict=True):
-            places += [(x, float(at)) for at in np.linspace(y - low, y + high, 24)]
+        below, above = interval_reach(test, "bias") or (0.0, 0.0)
+        places += [(float(at), y) for at in np.linspace(x - below, x + above, 24)]
+        below, above = interval_reach(test, "performance") or (0.0, 0.0)
+        places += [(x, float(at)) for at in np.linspace(y - below, y + above, 24)]
     return np.array(places).reshape(-1, 2)
-
-
-def reach(values: Mapping[str, Any], name: str) -> tuple[tuple[float], tuple[float]] | None:
-    """Lower and upper length of an error bar; none where there is no interval."""
-    interval = values.get(f"{name}_interval")
-    if interval is None or not all(known(end) for end in interval):
-        return None
-    low, high = interval
-    return (max(values[name] - low, 0.0),), (max(high - values[name], 0.0),)
-
-
-def _place(values: Mapping[str, Any]) -> tuple[float, float]:
-    return values["bias"], values["performance"]
 
 
 def _chosen_text(

@@ -10,14 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.figures.front_html import base_layout
-from analysis.palette import (
-    INK,
-    METHOD_COLOURS,
-    TOLERANCE,
-    bias_words,
-    method_order,
-    performance_words,
-)
+from analysis.notation import bias_words, performance_words
+from analysis.palette import INK, METHOD_COLOURS, TOLERANCE, method_colours
 from analysis.trials import hypervolume_by_trial
 
 POINT_BUDGET = 40_000  # reports drawn at most, about 3 MB of report
@@ -40,11 +34,9 @@ def curves_figure(
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.05)
     thinned = thin(reports, POINT_BUDGET)
-    order = method_order(reports["method"].dropna())
     ended = dict(zip(trials["trial"], trials["status"], strict=True))
-    for method, place in order.items():
+    for method, colour in method_colours(reports["method"].dropna()).items():
         part = thinned[thinned["method"] == method]
-        colour = METHOD_COLOURS[place % len(METHOD_COLOURS)]
         for column, row in ROWS:
             for trace in _method_traces(part, column, method, colour, ended):
                 trace.update(showlegend=bool(trace.showlegend) and row == 1)

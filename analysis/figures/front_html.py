@@ -1,46 +1,44 @@
 """The figures of the report as interactive plotly figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
 from analysis.figures.hover import point_details
+from analysis.figures.placed_reference import placed
+from analysis.front_json import Front, FrontObjective, FrontPoint, PointValues
 from analysis.front_table import (
-    Front,
-    Point,
+    ReferenceMark,
     bias_extent,
     chosen_point,
     drawable,
-    known,
+    interval_reach,
     method_label,
     reference_marks,
+    tested,
 )
+from analysis.notation import bias_words, number, performance_words
 from analysis.palette import (
     ALLOWED,
     GRID,
     INK,
-    MARKERS,
     MUTED,
     PAPER,
     SPARSITY_SCALE,
     TOLERANCE,
-    bias_words,
-    method_order,
-    number,
-    performance_words,
+    method_markers,
 )
 from analysis.words import chosen_label
 
-AXES = {"x": "bias", "y": "performance"}
 REFERENCE_MARKERS = ("x", "cross", "star", "diamond-tall")
 FONT = {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK}
 AXIS = {"gridcolor": GRID, "zeroline": False, "tickfont": {"color": MUTED}, "automargin": True}
 
 
-def interactive_front(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> go.Figure:
-    """The front with details of every point on hover; marks as in `plots.front_figure`."""
+def interactive_front(front: Front, references: Sequence[ReferenceMark] = ()) -> go.Figure:
+    """The front with details of every point on hover; marks as in `front_png.front_figure`."""
     marks = reference_marks(front, references)
     edge = bias_extent(front, marks)
     figure = go.Figure()
@@ -83,8 +81,8 @@ def base_layout(figure: go.Figure, height: int) -> None:
     figure.update_yaxes(**AXIS)
 
 
-def _allowed_region(figure: go.Figure, objective: Mapping[str, Any]) -> None:
-    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+def _allowed_region(figure: go.Figure, objective: FrontObjective) -> None:
+    tolerance, margin = objective["tolerance"], objective["margin"]
     figure.add_vrect(x0=0, x1=tolerance, fillcolor=ALLOWED, opacity=0.07, line_width=0)
     _labelled_line(figure, tolerance, f"tolerance {tolerance:g}", TOLERANCE, side="right")
     if 0 < margin < tolerance:
@@ -108,11 +106,12 @@ def _points(front: Front) -> list[go.Scatter]:
     """One trace per method and feasibility, so that the legend switches them."""
     points = sorted(drawable(front), key=lambda point: bool(point["chosen"]))  # drawn on top
     traces = []
-    for method, place in method_order(point["method"] for point in points).items():
+    for method, (_, marker) in method_markers(point["method"] for point in points).items():
         for feasible in (True, False):
             alike = [p for p in points if p["method"] == method and p["feasible"] == feasible]
             if alike:
-                traces.append(_point_trace(front, alike, place, feasible=feasible))
+                traces.append(_point_trace(front, alike, marker, feasible=feasible))
+    # The method of the chosen point comes last, so that no other trace hides that point.
     return sorted(traces, key=lambda trace: trace.legendgroup == escape(points[-1]["method"]))
 
 
@@ -120,8 +119,8 @@ def _legend(front: Front) -> list[go.Scatter]:
     """Entries in one colour: plotly draws those of points coloured by sparsity in black."""
     points = drawable(front)
     entries = [
-        (escape(method_label(front, method)), escape(method), MARKERS[place % len(MARKERS)][1])
-        for method, place in method_order(point["method"] for point in points).items()
+        (escape(method_label(front, method)), escape(method), marker)
+        for method, (_, marker) in method_markers(point["method"] for point in points).items()
     ]
     if not all(point["feasible"] for point in points):
         entries.append(("not feasible (hollow)", "", "circle-open"))
@@ -139,9 +138,8 @@ def _legend(front: Front) -> list[go.Scatter]:
 
 
 def _point_trace(
-    front: Front, points: Sequence[Point], place: int, *, feasible: bool
+    front: Front, points: Sequence[FrontPoint], marker: str, *, feasible: bool
 ) -> go.Scatter:
-    shape = MARKERS[place % len(MARKERS)][1]
     return go.Scatter(
         x=[point["tune"]["bias"] for point in points],
         y=[point["tune"]["performance"] for point in points],
@@ -151,7 +149,7 @@ def _point_trace(
         hovertext=[point_details(front, point) for point in points],
         hoverinfo="text",
         marker={
-            "symbol": shape if feasible else f"{shape}-open",
+            "symbol": marker if feasible else f"{marker}-open",
             "size": 12,
             "color": [point["tune"]["sparsity"] for point in points],
             "coloraxis": "coloraxis",
@@ -164,9 +162,12 @@ def _links(front: Front) -> list[go.Scatter]:
     """Thin lines from each point to its test value."""
     x: list[float | None] = []
     y: list[float | None] = []
-    for point in _tested(front):
-        x += [point["tune"]["bias"], point["test"]["bias"], None]
-        y += [point["tune"]["performance"], point["test"]["performance"], None]
+    for point, test in tested(front):
+        for values in (point["tune"], test):
+            x.append(values["bias"])
+            y.append(values["performance"])
+        x.append(None)  # where a line ends
+        y.append(None)
     if not x:
         return []
     line = {"color": MUTED, "width": 1}
@@ -177,56 +178,47 @@ def _links(front: Front) -> list[go.Scatter]:
 def _test_values(front: Front) -> list[go.Scatter]:
     """Small marks at the test values: the chosen one with its intervals, the others without, so
     that the figure stays readable; all intervals are in the table and on hover."""
-    tested = _tested(front)
-    others = [point for point in tested if not point["chosen"]]
+    others = [(point, test) for point, test in tested(front) if not point["chosen"]]
     traces = []
     if others:
         traces.append(_test_trace(front, others, "value on test", MUTED))
-    for point in tested:
+    for point, test in tested(front):
         if point["chosen"]:
-            trace = _test_trace(front, [point], "chosen, on test", INK)
-            errors = {f"error_{axis}": _error(point, name) for axis, name in AXES.items()}
-            trace.update(showlegend=False, **errors)
-            traces.append(trace)
+            trace = _test_trace(front, [(point, test)], "chosen, on test", INK)
+            errors = {"error_x": _error(test, "bias"), "error_y": _error(test, "performance")}
+            traces.append(trace.update(showlegend=False, **errors))
     return traces
 
 
-def _test_trace(front: Front, points: Sequence[Point], name: str, colour: str) -> go.Scatter:
+def _test_trace(
+    front: Front, points: Sequence[tuple[FrontPoint, PointValues]], name: str, colour: str
+) -> go.Scatter:
     return go.Scatter(
-        x=[point["test"]["bias"] for point in points],
-        y=[point["test"]["performance"] for point in points],
+        x=[test["bias"] for _, test in points],
+        y=[test["performance"] for _, test in points],
         mode="markers",
         name=name,
         legendgroup="test" if colour == MUTED else "chosen",
         legendrank=1200 if colour == MUTED else 1150,
-        hovertext=[point_details(front, point) for point in points],
+        hovertext=[point_details(front, point) for point, _ in points],
         hoverinfo="text",
         marker={"size": 5 if colour == MUTED else 7, "color": colour},
     )
 
 
-def _error(point: Point, name: str) -> dict[str, Any]:
-    interval = point["test"].get(f"{name}_interval")
-    if interval is None or not all(known(end) for end in interval):
+def _error(values: PointValues, name: Literal["performance", "bias"]) -> dict[str, Any]:
+    reach = interval_reach(values, name)
+    if reach is None:
         return {"visible": False}
-    value = point["test"][name]
+    below, above = reach
     return {
         "type": "data",
-        "array": [max(interval[1] - value, 0.0)],
-        "arrayminus": [max(value - interval[0], 0.0)],
+        "array": [above],
+        "arrayminus": [below],
         "color": INK,
         "thickness": 1.3,
         "width": 4,
     }
-
-
-def _tested(front: Front) -> list[Point]:
-    numbers = ("performance", "bias")
-    return [
-        point
-        for point in drawable(front)
-        if point["test"] is not None and all(known(point["test"][key]) for key in numbers)
-    ]
 
 
 def _chosen_ring(front: Front) -> list[go.Scatter]:
@@ -252,30 +244,28 @@ def _chosen_ring(front: Front) -> list[go.Scatter]:
     ]
 
 
-def _reference_traces(marks: Sequence[Mapping[str, Any]], edge: float) -> list[go.Scatter]:
+def _reference_traces(marks: Sequence[ReferenceMark], edge: float) -> list[go.Scatter]:
     return [
         _reference(mark, shape, edge)
         for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
     ]
 
 
-def _reference(mark: Mapping[str, Any], shape: str, edge: float) -> go.Scatter:
-    """A reference mark; one beyond the edge is drawn at the edge with its value and an arrow."""
-    outside = mark["bias"] > edge
-    x = edge * 0.985 if outside else mark["bias"]
-    label = escape(mark["label"]) + (" (uses the group)" if mark["needs_group"] else "")
-    beyond = f"<br>bias {number(mark['bias'])} \N{RIGHTWARDS ARROW}" if outside else ""
+def _reference(mark: ReferenceMark, shape: str, edge: float) -> go.Scatter:
+    drawn = placed(mark, edge)
+    label = escape(drawn.label)
+    text = f"{label}<br>{drawn.beyond}" if drawn.beyond else label
     details = (
         f"<b>{label}</b><br>performance {number(mark['performance'])}<br>"
         f"bias {number(mark['bias'])}<br>sparsity {number(mark['sparsity'])}"
     )
     return go.Scatter(
-        x=[x],
-        y=[mark["performance"]],
+        x=[drawn.x],
+        y=[drawn.y],
         mode="markers+text",
         name=label,
-        text=[f"{label}{beyond}  " if x > 0.6 * edge else f"  {label}{beyond}"],
-        textposition="middle left" if x > 0.6 * edge else "middle right",
+        text=[f"{text}  " if drawn.label_on_left else f"  {text}"],
+        textposition="middle left" if drawn.label_on_left else "middle right",
         textfont={"size": 12, "color": INK},
         hovertext=[details],
         hoverinfo="text",

@@ -1,6 +1,6 @@
 """The front as a static figure (front.png)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from textwrap import fill
 from typing import Any, Literal
 
@@ -11,31 +11,32 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
-from analysis.figures.chosen_mark import mark_chosen, reach
+from analysis.figures.chosen_mark import mark_chosen
+from analysis.figures.placed_reference import placed
+from analysis.front_json import Front, FrontObjective, PointValues
 from analysis.front_table import (
-    Front,
+    ReferenceMark,
     bias_extent,
     chosen_point,
     drawable,
+    interval_reach,
     is_confirmed,
-    known,
     method_label,
+    place,
     reference_marks,
+    tested,
     why_not_drawn,
 )
+from analysis.notation import bias_words, number, performance_words
 from analysis.palette import (
     ALLOWED,
     GRID,
     INK,
-    MARKERS,
     MUTED,
     PAPER,
     SPARSITY_SCALE,
     TOLERANCE,
-    bias_words,
-    method_order,
-    number,
-    performance_words,
+    method_markers,
 )
 
 SPARSITY_COLOURS = LinearSegmentedColormap.from_list("sparsity", list(SPARSITY_SCALE))
@@ -43,14 +44,13 @@ Side = Literal["left", "right"]
 REFERENCE_MARKERS = ("X", "P", "*", "d")
 
 
-def front_figure(front: Front, references: Sequence[Mapping[str, Any]] = ()) -> Figure:
+def front_figure(front: Front, references: Sequence[ReferenceMark] = ()) -> Figure:
     """Bias against performance on tune, sparsity as colour, one marker per method.
 
     Filled points are feasible, hollow ones are not. The chosen point is ringed. Once the front is
     confirmed, each point is linked to its test values, the chosen one with its intervals.
-    `references` are drawn beside the dense net: {"label", "performance", "bias", "sparsity",
-    "needs_group"}. Where nothing can be drawn, the figure says why. The caller saves the figure;
-    200 dots per inch suit a README.
+    `references` are drawn beside the dense net. Where nothing can be drawn, the figure says why.
+    The caller saves the figure; 200 dots per inch suit a README.
     """
     figure = Figure(figsize=(8.4, 5.2), layout="constrained", facecolor=PAPER)
     axes = figure.add_subplot()
@@ -93,8 +93,8 @@ def _style(axes: Axes, front: Front) -> None:
     axes.spines[["left", "bottom"]].set_color(GRID)
 
 
-def _allowed_region(axes: Axes, objective: Mapping[str, Any]) -> None:
-    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+def _allowed_region(axes: Axes, objective: FrontObjective) -> None:
+    tolerance, margin = objective["tolerance"], objective["margin"]
     axes.axvspan(0, tolerance, color=ALLOWED, alpha=0.07, linewidth=0)
     axes.axvline(tolerance, color=TOLERANCE, linewidth=1.2)
     _line_label(axes, tolerance, f"tolerance {tolerance:g}", TOLERANCE, side="left")
@@ -120,13 +120,12 @@ def _line_label(axes: Axes, x: float, text: str, colour: str, *, side: Side) -> 
 
 def _points(axes: Axes, front: Front) -> None:
     points = drawable(front)
-    order = method_order(point["method"] for point in points)
+    markers = method_markers(point["method"] for point in points)
     for point in points:
         colour = SPARSITY_COLOURS(float(point["tune"]["sparsity"]))
         axes.plot(
-            point["tune"]["bias"],
-            point["tune"]["performance"],
-            marker=MARKERS[order[point["method"]] % len(MARKERS)][0],
+            *place(point["tune"]),
+            marker=markers[point["method"]][0],
             markersize=7.5,
             markerfacecolor=colour if point["feasible"] else PAPER,
             markeredgecolor=PAPER if point["feasible"] else colour,
@@ -138,25 +137,20 @@ def _points(axes: Axes, front: Front) -> None:
 
 
 def _test_values(axes: Axes, front: Front) -> None:
-    for point in drawable(front):
-        test = point["test"]
-        if test is None or not (known(test["bias"]) and known(test["performance"])):
-            continue
+    for point, test in tested(front):
         chosen = bool(point["chosen"])
         colour, strength = (INK, 1.0) if chosen else (MUTED, 0.45)
         axes.plot(
-            [point["tune"]["bias"], test["bias"]],
-            [point["tune"]["performance"], test["performance"]],
+            *zip(place(point["tune"]), place(test), strict=True),
             color=colour,
             alpha=strength,
             linewidth=1.1 if chosen else 0.8,
             zorder=2,
         )
         axes.errorbar(
-            test["bias"],
-            test["performance"],
-            xerr=reach(test, "bias") if chosen else None,
-            yerr=reach(test, "performance") if chosen else None,
+            *place(test),
+            xerr=_error(test, "bias") if chosen else None,
+            yerr=_error(test, "performance") if chosen else None,
             fmt="o",
             markersize=4.5 if chosen else 3,
             color=colour,
@@ -167,23 +161,26 @@ def _test_values(axes: Axes, front: Front) -> None:
         )
 
 
-def _references(axes: Axes, marks: Sequence[Mapping[str, Any]]) -> list[Annotation]:
+def _error(
+    values: PointValues, name: Literal["performance", "bias"]
+) -> tuple[list[float], list[float]] | None:
+    reach = interval_reach(values, name)
+    return None if reach is None else ([reach[0]], [reach[1]])
+
+
+def _references(axes: Axes, marks: Sequence[ReferenceMark]) -> list[Annotation]:
     """Draws the reference marks; returns their labels."""
     edge = axes.get_xlim()[1]
     labels = []
     for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False):
-        outside = mark["bias"] > edge
-        x = edge * 0.985 if outside else mark["bias"]
-        note = " (uses the group)" if mark["needs_group"] else ""
-        value = f"\nbias {number(mark['bias'])} \N{RIGHTWARDS ARROW}" if outside else ""
-        axes.plot(x, mark["performance"], shape, color=INK, markersize=9, zorder=3)
-        left = x > 0.6 * edge
+        drawn = placed(mark, edge)
+        axes.plot(drawn.x, drawn.y, shape, color=INK, markersize=9, zorder=3)
         label = axes.annotate(
-            f"{mark['label']}{note}{value}",
-            (x, mark["performance"]),
-            xytext=(-9 if left else 9, 0),
+            f"{drawn.label}\n{drawn.beyond}" if drawn.beyond else drawn.label,
+            (drawn.x, drawn.y),
+            xytext=(-9 if drawn.label_on_left else 9, 0),
             textcoords="offset points",
-            ha="right" if left else "left",
+            ha="right" if drawn.label_on_left else "left",
             va="center",
             color=INK,
             fontsize=8.5,
@@ -201,24 +198,22 @@ def _room_for_labels(axes: Axes) -> None:
 def _title(axes: Axes, front: Front) -> None:
     points = len(front["points"])
     if chosen_point(front) is None:
-        found = f"nothing feasible; the {points} closest candidates"
+        finding = f"nothing feasible; the {points} closest candidates"
     else:
-        found = f"{points} points, hypervolume {number(front['hypervolume'])}"
-    title = f"{front['name']}: {found}"
-    axes.set_title(
-        title, loc="left", color=INK, fontsize=11, fontweight="bold", pad=10, parse_math=False
-    )
+        finding = f"{points} points, hypervolume {number(front['hypervolume'])}"
+    look: dict[str, Any] = {"color": INK, "fontsize": 11, "fontweight": "bold", "pad": 10}
+    axes.set_title(f"{front['name']}: {finding}", loc="left", parse_math=False, **look)
 
 
-def _legend(figure: Figure, front: Front, marks: Sequence[Mapping[str, Any]]) -> None:
+def _legend(figure: Figure, front: Front, marks: Sequence[ReferenceMark]) -> None:
     points = drawable(front)
     handles = [
         _handle(
             method_label(front, method),
-            marker=MARKERS[place % len(MARKERS)][0],
+            marker=marker,
             markerfacecolor=MUTED,
         )
-        for method, place in method_order(point["method"] for point in points).items()
+        for method, (marker, _) in method_markers(point["method"] for point in points).items()
     ]
     if not all(point["feasible"] for point in points):
         handles.append(_handle("not feasible", marker="o", markerfacecolor=PAPER))

@@ -4,22 +4,18 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from analysis.front_table import Front, Point
-from analysis.palette import bias_words, number, performance_words
-from analysis.words import with_interval
+from analysis.front_json import SPLITS, Front, FrontPoint
+from analysis.notation import number
+from analysis.words import values_words
 
 
-def point_details(front: Front, point: Point) -> str:
+def point_details(front: Front, point: FrontPoint) -> str:
     """Hover text: identity, objectives on tune and test, every measure, settings."""
-    objective = front["objective"]
     lines = [f"<b>{escape(point['method'])}</b>  {escape(point['candidate'])}"]
     lines.append(f"sparsity {number(point['tune']['sparsity'])}")
-    for split in ("tune", "test"):
+    for split in SPLITS:
         if (values := point[split]) is not None:
-            lines.append(
-                f"{split}: {performance_words(objective)} {with_interval(values, 'performance')}, "
-                f"{escape(bias_words(objective))} {with_interval(values, 'bias')}"
-            )
+            lines.append(f"{split}: {escape(values_words(front['objective'], values))}")
     if point["needs_group"]:
         lines.append("needs the group at prediction time")
     lines.append("<br><b>measures on tune</b>")

@@ -1,5 +1,7 @@
 """The report of a search: one HTML file that needs nothing else, not even a network."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -11,10 +13,11 @@ from plotly.offline import get_plotlyjs
 
 from analysis.figures.curves import curves_figure, hypervolume_figure
 from analysis.figures.front_html import interactive_front
-from analysis.front_table import Front, chosen_point, known, why_not_drawn
+from analysis.front_json import Front
+from analysis.front_table import ReferenceMark, chosen_point, place, why_not_drawn
 from analysis.importance import importance_by_method, importance_figure
-from analysis.methods import candidates_of
-from analysis.price import price_figure, price_of_fairness, tolerances_around
+from analysis.notation import known
+from analysis.price import price_as_searched, price_figure, tolerances_around
 from analysis.report.seeds import seeds_table, spread_lines
 from analysis.report.tables import (
     comparison_table,
@@ -25,7 +28,8 @@ from analysis.report.tables import (
     safe_json,
     signed_pair,
 )
-from analysis.words import explanation, headline
+from analysis.trials import is_candidate
+from analysis.words import explanation, finding, headline
 
 # Plotly can draw maps from tile servers; this keeps the file from ever asking a server anything.
 POLICY = (
@@ -60,7 +64,7 @@ def report_html(
     front: Front,
     trials: pd.DataFrame,
     curves: pd.DataFrame,
-    references: Sequence[Mapping[str, Any]],
+    references: Sequence[ReferenceMark],
     facts: Mapping[str, Any],
 ) -> str:
     """The whole report as one self-contained HTML text.
@@ -90,24 +94,27 @@ def _header(front: Front, facts: Mapping[str, Any]) -> str:
         f"<li>{escape(sentence)}</li>" for sentence in explanation(front, facts.get("opening"))
     )
     return (
-        f'<header class="{_verdict(front)}"><p class="name">{escape(str(front["name"]))}</p>'
+        f'<header class="{_colour(front)}"><p class="name">{escape(str(front["name"]))}</p>'
         f"<h1>{escape(headline(front))}</h1><ul>{sentences}</ul></header>"
     )
 
 
-def _verdict(front: Front) -> str:
+def _colour(front: Front) -> str:
     """CSS class of the headline."""
-    point = chosen_point(front)
-    if point is None:
-        return "broken"
-    return {None: "open", True: "kept", False: "broken"}[point["kept_promise"]]
+    match finding(front):
+        case "kept":
+            return "kept"
+        case "not confirmed" | "judged otherwise":
+            return "open"
+        case _:
+            return "broken"
 
 
 def _sections(
     front: Front,
     trials: pd.DataFrame,
     curves: pd.DataFrame,
-    references: Sequence[Mapping[str, Any]],
+    references: Sequence[ReferenceMark],
     facts: Mapping[str, Any],
 ) -> str:
     parts = [
@@ -118,14 +125,14 @@ def _sections(
     ]
     searched = {**front["objective"], **facts.get("searched", {})}
     if not curves.empty:
-        point = chosen_point(front) or {}
-        figure = curves_figure(searched, trials, curves, point.get("trial"), point.get("epoch"))
+        point = chosen_point(front)
+        chosen = (None, None) if point is None else (point["trial"], point["epoch"])
+        figure = curves_figure(searched, trials, curves, *chosen)
         parts.append(_section("Trials", CURVES_CAPTION, _figure("curves", figure)))
     # The journal's biases are those of the search: no curve for a front judged by another.
     if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
         allowed = bool(front["objective"].get("group_at_prediction", False))
-        ends = box["reference"], box["ideal"]
-        figure = hypervolume_figure(trials, curves, *ends, group_allowed=allowed)
+        figure = hypervolume_figure(trials, curves, **box, group_allowed=allowed)
         parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
         parts += _afterwards(front, trials, curves, box)
     parts += [
@@ -136,7 +143,7 @@ def _sections(
     return "".join(parts)
 
 
-def _front_section(front: Front, references: Sequence[Mapping[str, Any]]) -> str:
+def _front_section(front: Front, references: Sequence[ReferenceMark]) -> str:
     """The figure of the front, or in its place why there is none."""
     title = "Front" if chosen_point(front) is not None else "Closest candidates"
     why = why_not_drawn(front, references)
@@ -149,18 +156,19 @@ def _front_section(front: Front, references: Sequence[Mapping[str, Any]]) -> str
 def _afterwards(front: Front, trials: pd.DataFrame, curves: pd.DataFrame, box: Box) -> list[str]:
     """What the reports say beyond the front: the price of fairness, the settings that mattered."""
     objective, parts = front["objective"], []
-    tolerance, margin = float(objective["tolerance"]), float(objective["margin"])
+    tolerance, margin = objective["tolerance"], objective["margin"]
     allowed = bool(objective.get("group_at_prediction", False))
-    candidates = candidates_of(trials, curves, group_allowed=allowed)
-    if not candidates.empty:
-        price = price_of_fairness(candidates, tolerances_around(tolerance), margin / tolerance)
-        dense = (front.get("dense") or {}).get("tune") or {}
-        place = (dense["bias"], dense["performance"]) if known(dense.get("bias")) else None
-        figure = price_figure(price, objective, place)
+    if is_candidate(curves, group_allowed=allowed).any():
+        price = price_as_searched(
+            curves, tolerances_around(tolerance), margin / tolerance, group_allowed=allowed
+        )
+        dense = front["dense"]["tune"]
+        where = place(dense) if dense is not None and known(dense["bias"]) else None
+        figure = price_figure(price, objective, where)
         parts.append(_section("Price of fairness", PRICE_CAPTION, _figure("price", figure)))
-    found = importance_by_method(trials, curves, **box, targets=["hypervolume"])
-    if not found.empty:
-        figure = importance_figure(found)
+    importances = importance_by_method(trials, curves, **box, targets=["hypervolume"])
+    if not importances.empty:
+        figure = importance_figure(importances)
         parts.append(
             _section("Settings that mattered", IMPORTANCE_CAPTION, _figure("importance", figure))
         )

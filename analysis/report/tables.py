@@ -1,5 +1,7 @@
 """The tables of the report as HTML; every text that comes from outside is escaped."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -7,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.front_table import Front, Point, chosen_point, is_confirmed, known
-from analysis.palette import bias_words, number, performance_words
+from analysis.front_json import SPLITS, Front, FrontPoint, Interval, PointValues
+from analysis.front_table import chosen_point, is_confirmed
+from analysis.notation import bias_words, interval_text, known, number, performance_words
+from analysis.trials import is_feasible
 
 Cell = tuple[str, str]  # (HTML, value that the column is sorted by)
 
@@ -45,13 +49,12 @@ def yes_no(value: bool | None) -> Cell:
     return ("yes", "1") if value else ('<span class="muted">no</span>', "0")
 
 
-def fraction(value: float | None, interval: Sequence[float] | None = None) -> Cell:
+def fraction(value: float | None, interval: Interval | None = None) -> Cell:
     """A number and, smaller, its interval."""
     html = number(value)
-    if interval is not None and all(known(end) for end in interval):
-        low, high = interval
-        html += f' <span class="interval">[{number(low)}, {number(high)}]</span>'
-    return html, "" if value is None or not known(value) else repr(float(value))
+    if ends := interval_text(interval):
+        html += f' <span class="interval">{ends}</span>'
+    return html, repr(float(value)) if known(value) else ""
 
 
 def points_table(front: Front) -> str:
@@ -84,7 +87,7 @@ def signed_pair(front: Front) -> dict[str, str]:
     return names if any(known(values.get("aod")) for values in measured) else {}
 
 
-def _point_row(point: Point, signed: Sequence[str], *, confirmed: bool) -> list[Cell]:
+def _point_row(point: FrontPoint, signed: Sequence[str], *, confirmed: bool) -> list[Cell]:
     row = [
         _identity(point),
         text(point.get("learns_from", "\N{EN DASH}")),
@@ -100,14 +103,14 @@ def _point_row(point: Point, signed: Sequence[str], *, confirmed: bool) -> list[
     return [*row, _settings(point["settings"])]
 
 
-def _identity(point: Point) -> Cell:
+def _identity(point: FrontPoint) -> Cell:
     badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
     method, candidate = escape(point["method"]), escape(point["candidate"])
     key = f"{point['method']} {point['candidate']}"
     return f'{method}{badge}<br><span class="mono muted">{candidate}</span>', key
 
 
-def _measured(values: Mapping[str, Any], signed: Sequence[str]) -> list[Cell]:
+def _measured(values: PointValues, signed: Sequence[str]) -> list[Cell]:
     measures = values["measures"]
     return [
         fraction(values["performance"], values.get("performance_interval")),
@@ -141,31 +144,28 @@ def _pairs(values: object) -> str:
 
 def comparison_table(front: Front) -> str:
     """Every estimable measure of the dense net and of the chosen point, side by side."""
-    dense, point = front.get("dense") or {}, chosen_point(front)
-    sources = [
-        (f"{name}, {split}", values[split])
-        for split in ("tune", "test")
-        for name, values in (("dense net", dense), ("chosen", point or {}))
-        if values.get(split) is not None
-    ]
-    if not sources:
+    point, columns = chosen_point(front), {}
+    for split in SPLITS:
+        columns[f"dense net, {split}"] = front["dense"][split]
+        columns[f"chosen, {split}"] = None if point is None else point[split]
+    judged = {name: values for name, values in columns.items() if values is not None}
+    if not judged:
         return ""
-    measured = [values["measures"] for _, values in sources]
+    measured = [values["measures"] for values in judged.values()]
     names = dict.fromkeys(
         name for measures in measured for name, value in measures.items() if known(value)
     )
-    rows = [[text("sparsity"), *(fraction(values["sparsity"]) for _, values in sources)]]
+    rows = [[text("sparsity"), *(fraction(values["sparsity"]) for values in judged.values())]]
     rows += [
-        [text(name), *(fraction(values["measures"].get(name)) for _, values in sources)]
-        for name in names
+        [text(name), *(fraction(measures.get(name)) for measures in measured)] for name in names
     ]
-    return table(["measure", *(name for name, _ in sources)], rows)
+    return table(["measure", *judged], rows)
 
 
 def methods_table(trials: pd.DataFrame, reports: pd.DataFrame, facts: Mapping[str, Any]) -> str:
-    """Trials of each method by how they ended, the epochs they took, its best feasible point."""
+    """How the trials of each method ended, how many epochs they took, its best feasible point."""
     states = ("finished", "stopped", "failed", "running")
-    feasible = reports[reports["feasible"].eq(True) & reports["candidate"].notna()]
+    feasible = reports[is_feasible(reports)]
     described = facts.get("methods", {})
     rows = []
     for method, part in trials.groupby("method"):
@@ -201,8 +201,8 @@ FACT_NAMES = {
 
 def facts_list(facts: Mapping[str, Any], front: Front) -> str:
     """Everything known about data and search as a definition list."""
-    found = {name: front.get(name) for name in ("objective", "candidates", "hypervolume")}
-    shown = {**found, **facts}
+    of_front = {name: front.get(name) for name in ("objective", "candidates", "hypervolume")}
+    shown = {**of_front, **facts}
     items = "".join(
         f"<dt>{escape(FACT_NAMES.get(name, name.replace('_', ' ')))}</dt><dd>{_fact(value)}</dd>"
         for name, value in shown.items()

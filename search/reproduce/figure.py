@@ -9,16 +9,8 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.palette import (
-    ALLOWED,
-    GRID,
-    INK,
-    METHOD_COLOURS,
-    MUTED,
-    TOLERANCE,
-    bias_words,
-    performance_words,
-)
+from analysis.notation import bias_words, performance_words
+from analysis.palette import ALLOWED, GRID, INK, METHOD_COLOURS, MUTED, TOLERANCE
 from search.reproduce.results import NOTHING
 from search.reproduce.wording import PAPER_WORD, kind_words
 

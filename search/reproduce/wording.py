@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.palette import bias_words, number, performance_words
+from analysis.notation import bias_words, number, performance_words
 from search.reproduce.results import NOTHING
 from search.units import clock
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis.events import Event
 from analysis.hypervolume import hypervolume
-from analysis.over_compute import Progress, bands, differences, figure
+from analysis.over_compute import SearchCurve, bands, differences, over_compute_figure
 from analysis.pareto import non_dominated
 from search.errors import UserError
 from search.front.build import values_of
@@ -109,7 +109,7 @@ def compare(paths: Sequence[Path | str], to: Path | str) -> dict[str, Any]:
     searches = [_progress(folder, label) for folder, label in zip(folders, labels, strict=True)]
     target = Path(to)
     target.parent.mkdir(parents=True, exist_ok=True)
-    figure(searches).savefig(target.with_suffix(".png"), dpi=200)
+    over_compute_figure(searches).savefig(target.with_suffix(".png"), dpi=200)
     bands(searches).to_csv(target.with_suffix(".csv"), index=False)
     result = {
         "runs": [
@@ -157,7 +157,7 @@ def _task(facts: Event) -> dict[str, str]:
     }
 
 
-def _differences(searches: Sequence[Progress]) -> list[dict[str, Any]]:
+def _differences(searches: Sequence[SearchCurve]) -> list[dict[str, Any]]:
     """Empty where some kind of run shares less than two seeds with the first kind."""
     seeds: dict[str, set[int]] = {}
     for search in searches:
@@ -187,7 +187,7 @@ def _labels(folders: Sequence[RunFolder]) -> list[str]:
     ]
 
 
-def _progress(folder: RunFolder, label: str) -> Progress:
+def _progress(folder: RunFolder, label: str) -> SearchCurve:
     facts = folder.facts()
     reference = tuple(facts["reference"])[: 2 + facts["sparsity"]]
     ideal = (1.0, 0.0, 1.0)[: len(reference)]
@@ -199,7 +199,7 @@ def _progress(folder: RunFolder, label: str) -> Progress:
     if not taken:
         raise UserError(f"compare: no trial of {folder.path} has ended")
     test = _test_points(folder, facts, {name for step in taken for name in step.front})
-    return Progress(
+    return SearchCurve(
         label,
         int(facts["seed"]),
         np.array([step.compute for step in taken]),

@@ -14,7 +14,8 @@ import pandas as pd
 
 from analysis.events import Event
 from analysis.figures.front_png import front_figure
-from analysis.front_table import group_sentences, known, undefined_sentences
+from analysis.front_table import group_sentences, undefined_sentences
+from analysis.notation import known
 from analysis.price import PRICE_COLUMNS
 from analysis.report.report import report_html
 from analysis.trials import reports_frame, trials_frame

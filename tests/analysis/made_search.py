@@ -92,6 +92,7 @@ def made_front(seed=0, *, confirmed=False, feasible=True, points=14):
         "objective": OBJECTIVE,
         "hypervolume": 0.31 if feasible else 0.0,
         "dense": {"tune": dense, "test": values(rng, 0.82, 0.135, 0.0) if confirmed else None},
+        "references": [],
         "points": rows,
     }
 

@@ -104,6 +104,25 @@ def test_what_is_no_event_is_damage_that_is_named(path, line):
     assert [found.event for found in lines_of(path)] == [EVENTS[0], None, EVENTS[2]]
 
 
+@pytest.mark.parametrize(
+    "tail", ['{"event": "rep', "\x00\x00\x00", '{"event": "report", "name": "ü', '{"event": "x"}']
+)
+def test_torn_last_line_is_left_out(path, tail):
+    torn = tail.encode()[: -1 if tail.endswith("ü") else None]  # within a letter
+    write(path, *(json.dumps(event).encode() + b"\n" for event in EVENTS), torn)
+
+    assert list(read_events(path)) == EVENTS
+
+
+@pytest.mark.parametrize("line", ['{"event": "rep', "[1, 2]"])
+def test_broken_line_in_the_middle_is_an_error_that_says_what_it_must_be(path, line):
+    first, second, third, _ = (json.dumps(event).encode() + b"\n" for event in EVENTS)
+    write(path, first, second, line.encode() + b"\n", third)
+
+    with pytest.raises(ValueError, match="line 3 must be a JSON object"):
+        list(read_events(path))
+
+
 def test_lines_say_where_they_begin_and_end(path):
     lines = [line_of(event) for event in EVENTS]
     blank = b" " * 10 + b"\n"

@@ -58,7 +58,8 @@ def test_what_can_be_drawn_is_drawn(points):
 
 
 def test_a_search_without_candidates_is_not_called_undefined():
-    front = made_front(points=0, feasible=False) | {"dense": None, "bias_undefined": None}
+    front = made_front(points=0, feasible=False)
+    front |= {"dense": {"tune": None, "test": None}, "bias_undefined": None}
 
     assert why_not_drawn(front, ()).endswith("no network has both a performance and |AOD|.")
     assert headline(front) == "No network kept the tolerance of 0.05."

@@ -138,6 +138,7 @@ def outcome_of(status, *rows):
     """The outcome of one trial with `rows` of (performance, bias, sparsity, feasible, kept)."""
     columns = ["performance", "bias", "sparsity", "feasible", "candidate"]
     reports = pd.DataFrame(rows, columns=columns).assign(trial="t1", beats_trivial=True)
+    reports["needs_group"] = False
     trials = pd.DataFrame({"trial": ["t1"], "method": ["adv_ft"], "status": [status]})
     return outcomes_frame(trials, reports, BOX["reference"], BOX["ideal"]).to_dict("records")
 
@@ -157,7 +158,8 @@ def test_a_trial_s_outcome_is_that_of_its_feasible_candidates():
 
 
 def test_a_stopped_trial_covers_nothing_and_a_running_one_has_no_outcome():
-    (stopped,) = outcome_of("stopped", (0.8, 0.02, 0.5, True, "a"), (0.7, 0.2, 0.5, False, None))
+    rows = (0.8, 0.02, 0.5, True, None), (0.7, 0.2, 0.5, False, None)  # no candidate stands
+    (stopped,) = outcome_of("stopped", *rows)
 
     assert stopped["hypervolume"] == 0.0
     assert (stopped["performance"], stopped["bias"], stopped["feasible"]) == (0.7, 0.2, False)

@@ -4,30 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.methods import (
-    attained,
-    attained_by,
-    attainment_figure,
-    candidates_of,
-    methods_compared,
-)
-from analysis.price import price_figure, price_of_fairness, tolerances_around
-from analysis.trials import reports_frame, trials_frame
+from analysis.methods import attained, attainment_figure, methods_compared
+from analysis.price import price_as_searched, price_figure, tolerances_around
+from analysis.trials import is_candidate, reports_frame, trials_frame
 from tests.analysis.made_search import BOX, OBJECTIVE, made_events
 
 # trial, method, status, performance, bias, sparsity, feasible; box from (.5, .05, 0) to (1, 0, 1)
 ROWS = [
     ("t1", "a", "finished", 0.75, 0.02, 0.5, True),  # covers .5 * .6 * .5 = .15
     ("t2", "a", "finished", 0.70, 0.03, 0.4, True),  # t1 is better in everything
-    (
-        "t3",
-        "b",
-        "finished",
-        0.60,
-        0.01,
-        0.5,
-        True,
-    ),  # covers .2 * .8 * .5 = .08
+    ("t3", "b", "finished", 0.60, 0.01, 0.5, True),  # covers .2 * .8 * .5 = .08
     ("t4", "b", "finished", 0.90, 0.10, 0.5, False),
     ("t5", "c", "stopped", 0.95, 0.00, 0.9, True),  # a stopped trial enters no front
 ]
@@ -37,7 +23,8 @@ COLUMNS = ["trial", "method", "status", "performance", "bias", "sparsity", "feas
 def frames():
     table = pd.DataFrame(ROWS, columns=COLUMNS)
     trials = table[["trial", "method", "status"]].assign(charged=100)
-    reports = table.drop(columns="status").assign(candidate=table["trial"], beats_trivial=True)
+    stands = table["trial"].where(table["status"] == "finished", None)
+    reports = table.drop(columns="status").assign(candidate=stands, beats_trivial=True)
     reports["needs_group"] = False
     return trials, reports.assign(bias_upper=reports["bias"] + 0.02)
 
@@ -71,15 +58,15 @@ def test_what_needs_the_group_covers_nothing_unless_it_may_be_chosen():
     ]
     assert table.loc["b", "adds"] == pytest.approx(0.08)
     assert allowed.loc["a", "hypervolume"] == pytest.approx(0.15)
-    assert candidates_of(trials, reports, group_allowed=False)["trial"].tolist() == ["t3", "t4"]
+    assert reports[is_candidate(reports, group_allowed=False)]["trial"].tolist() == ["t3", "t4"]
 
 
 def test_what_is_attained_is_shown_of_networks_that_could_be_chosen():
-    trials, reports = frames()
+    _, reports = frames()
     reports.loc[reports["method"] == "a", "needs_group"] = True
 
-    shown = attainment_figure(trials, reports, OBJECTIVE)
-    allowed = attainment_figure(trials, reports, {**OBJECTIVE, "group_at_prediction": True})
+    shown = attainment_figure(reports, OBJECTIVE)
+    allowed = attainment_figure(reports, {**OBJECTIVE, "group_at_prediction": True})
 
     assert [trace.name for trace in shown.data] == ["b"]
     assert sorted(trace.name for trace in allowed.data) == ["a", "b"]
@@ -92,11 +79,11 @@ def test_without_a_sparsity_objective_the_box_has_two_dimensions():
 
 
 def test_candidates_are_those_that_may_enter_a_front():
-    trials, reports = frames()
+    _, reports = frames()
     reports.loc[0, "candidate"] = None
     reports.loc[1, "beats_trivial"] = False
 
-    assert candidates_of(trials, reports)["trial"].tolist() == ["t3", "t4"]
+    assert reports[is_candidate(reports)]["trial"].tolist() == ["t3", "t4"]
 
 
 def test_what_is_attained_is_the_best_at_each_level_of_bias_or_below():
@@ -106,23 +93,12 @@ def test_what_is_attained_is_the_best_at_each_level_of_bias_or_below():
     assert np.isnan(attained([], [], [0.1])).all()
 
 
-def test_what_half_of_the_runs_attain_is_the_median_from_below():
-    runs = [([0.6], [0.01]), ([0.7], [0.01]), ([0.8], [0.03])]
-
-    assert attained_by(runs, [0.01, 0.03], 0.5).tolist() == [0.6, 0.7]
-    assert attained_by(runs, [0.01, 0.03], 1.0).tolist() == pytest.approx(
-        [np.nan, 0.6], nan_ok=True
-    )
-    with pytest.raises(ValueError, match=r"share must lie in \(0, 1\]"):
-        attained_by(runs, [0.01], 0.0)
-
-
 def test_a_tighter_tolerance_costs_performance():
     """With a margin of 40 % of the tolerance: feasible below .6 t, or with an upper bound below t.
     At .01 nothing is; at .04 t3 (.01 < .024) and t1 (.02 < .024); at .2 t4 (.1 < .12) as well."""
-    candidates = candidates_of(*frames())
+    _, reports = frames()
 
-    price = price_of_fairness(candidates, [0.01, 0.02, 0.04, 0.2], 0.4)
+    price = price_as_searched(reports, [0.01, 0.02, 0.04, 0.2], 0.4)
 
     assert price["performance"].tolist() == pytest.approx([np.nan, 0.6, 0.75, 0.9], nan_ok=True)
     assert price["candidate"].tolist()[1:] == ["t3", "t1", "t4"]
@@ -130,9 +106,9 @@ def test_a_tighter_tolerance_costs_performance():
 
 
 def test_an_upper_bound_below_the_tolerance_is_feasible_too():
-    candidates = candidates_of(*frames())
+    _, reports = frames()
 
-    price = price_of_fairness(candidates, [0.045], 0.9)  # .01 + .02 and .02 + .02 are below .045
+    price = price_as_searched(reports, [0.045], 0.9)  # .01 + .02 and .02 + .02 are below .045
 
     assert price["candidate"].tolist() == ["t1"]
 
@@ -150,8 +126,8 @@ def test_the_figures_show_every_method_and_the_price():
     events = made_events()
     trials, reports = trials_frame(events), reports_frame(events)
 
-    staircases = attainment_figure(trials, reports, OBJECTIVE)
-    price = price_of_fairness(candidates_of(trials, reports), tolerances_around(0.05), 0.4)
+    staircases = attainment_figure(reports, OBJECTIVE)
+    price = price_as_searched(reports, tolerances_around(0.05), 0.4)
     figure = price_figure(price, OBJECTIVE, (0.14, 0.82))
 
     assert {trace.name for trace in staircases.data} == set(trials["method"])

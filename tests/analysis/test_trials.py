@@ -1,4 +1,3 @@
-import json
 import math
 
 import pandas as pd
@@ -8,7 +7,8 @@ from analysis.trials import (
     REPORT_COLUMNS,
     TRIAL_COLUMNS,
     hypervolume_by_trial,
-    read_journal,
+    is_candidate,
+    is_feasible,
     reports_frame,
     trials_frame,
 )
@@ -62,33 +62,6 @@ def events():
     ]
 
 
-def write(path, events, tail=""):
-    path.write_text("".join(json.dumps(event) + "\n" for event in events) + tail)
-    return path
-
-
-def test_journal_is_read_back_in_order(tmp_path, events):
-    assert read_journal(write(tmp_path / "journal.jsonl", events)) == events
-
-
-@pytest.mark.parametrize(
-    "tail", ['{"event": "rep', "\x00\x00\x00", '{"event": "report", "name": "ü', '{"event": "x"}']
-)
-def test_torn_last_line_is_left_out(tmp_path, events, tail):
-    path = write(tmp_path / "journal.jsonl", events, tail)
-    path.write_bytes(path.read_bytes()[:-1] if tail.endswith("ü") else path.read_bytes())
-    assert read_journal(path) == events
-
-
-@pytest.mark.parametrize("line", ['{"event": "rep', "[1, 2]"])
-def test_broken_line_in_the_middle_is_an_error_that_names_it(tmp_path, events, line):
-    path = write(
-        tmp_path / "journal.jsonl", events[:2], line + "\n" + json.dumps(events[2]) + "\n"
-    )
-    with pytest.raises(ValueError, match="line 3 must be a JSON object"):
-        read_journal(path)
-
-
 def test_trials_have_one_row_each_with_the_last_report(events):
     trials = trials_frame(events).set_index("trial")
     assert trials["status"].to_dict() == {
@@ -125,6 +98,44 @@ def test_reports_carry_method_and_losses(events):
 def test_candidate_that_was_superseded_later_is_none():
     events = [start("t1", 1), report("t1", 1), report("t1", 2, dropped=["t1-1"]), end("t1", 9)]
     assert reports_frame(events)["candidate"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("status", ["stopped", "failed"])
+def test_candidates_of_a_trial_that_did_not_finish_are_none(status):
+    events = [start("t1", 1), report("t1", 1), end("t1", 9, status)]
+    running = [start("t2", 1), report("t2", 1)]
+
+    assert reports_frame([*events, *running])["candidate"].fillna("").tolist() == ["", "t2-1"]
+
+
+def test_who_hands_in_what_stands_decides():
+    events = [start("t1", 1), report("t1", 1), report("t1", 2), end("t1", 9, "stopped")]
+
+    given = reports_frame(events, {("t1", "t1-2")})
+    assert given["candidate"].fillna("").tolist() == ["", "t1-2"]
+    assert reports_frame(events, set())["candidate"].isna().all()
+
+
+def test_candidate_that_several_reports_have_left_stands_in_the_last_of_them():
+    events = [start("t1", 1), *(report("t1", epoch, candidate="same") for epoch in (1, 2, 3))]
+
+    assert reports_frame(events)["candidate"].fillna("").tolist() == ["", "", "same"]
+
+
+def test_only_candidates_that_stand_count():
+    reports = pd.DataFrame(
+        {
+            "candidate": ["a", None, "c", "d", "e"],
+            "beats_trivial": [True, True, False, True, True],
+            "feasible": [True, True, True, False, True],
+            "needs_group": [False, False, False, False, True],
+        }
+    )
+
+    assert is_candidate(reports).tolist() == [True, False, False, True, True]
+    assert is_feasible(reports).tolist() == [True, False, False, False, True]
+    assert is_candidate(reports, group_allowed=False).tolist() == [True, False, False, True, False]
+    assert is_feasible(reports, group_allowed=False).tolist() == [True, *[False] * 4]
 
 
 def test_frames_of_an_empty_journal_have_their_columns():

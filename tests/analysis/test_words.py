@@ -1,6 +1,7 @@
 import pytest
 
-from analysis.words import explanation, headline, with_interval
+from analysis.notation import with_interval
+from analysis.words import explanation, headline
 from tests.analysis.made_search import made_front
 
 
@@ -87,7 +88,7 @@ def test_search_without_any_candidate_is_explained():
 
 
 def test_value_that_is_not_estimable_is_a_dash():
-    assert with_interval({"bias": None}, "bias") == "\N{EN DASH}"
+    assert with_interval(None, None) == "\N{EN DASH}"
 
 
 def test_a_front_that_is_judged_otherwise_does_not_ask_for_a_confirmation():

@@ -43,8 +43,9 @@ def front(*points, line=None, on_test=None, without=None):
         {"label": "by group", "needs_group": True, "tune": line, "test": on_test},
     ]
     return {
-        **{"name": "made", "objective": OBJECTIVE, "dense": None, "points": list(points)},
+        **{"name": "made", "objective": OBJECTIVE, "points": list(points)},
         **{"references": references if line else [], "without_group": without},
+        "dense": {"tune": None, "test": None},
     }
 
 

@@ -1,0 +1,37 @@
+"""Where a reference mark is drawn and what is written beside it, in both kinds of figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.front_table import ReferenceMark, place
+from analysis.notation import number
+
+AT_THE_EDGE = 0.985  # of the bias axis: where a mark beyond it is drawn
+TURN = 0.6  # of the bias axis: labels of marks further right stand on their left
+
+
+@dataclass(frozen=True)
+class PlacedReference:
+    """A reference mark in a figure. One beyond the edge is drawn at the edge, with its value and
+    an arrow."""
+
+    x: float
+    y: float
+    label: str
+    beyond: str  # its bias where it lies beyond the edge, else empty
+    label_on_left: bool
+
+
+def placed(mark: ReferenceMark, edge: float) -> PlacedReference:
+    """A mark in a figure whose bias axis ends at `edge`."""
+    bias, performance = place(mark)
+    outside = bias > edge
+    x = AT_THE_EDGE * edge if outside else bias
+    return PlacedReference(
+        x=x,
+        y=performance,
+        label=f"{mark['label']} (uses the group)" if mark["needs_group"] else mark["label"],
+        beyond=f"bias {number(bias)} \N{RIGHTWARDS ARROW}" if outside else "",
+        label_on_left=x > TURN * edge,
+    )

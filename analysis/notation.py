@@ -1,0 +1,70 @@
+"""How numbers and measures are written, wherever they are shown to a reader."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeGuard
+
+PERFORMANCE_WORDS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "worst_group_accuracy": "accuracy of the worst group",
+}
+BIAS_WORDS = {
+    "spd": "|SPD|",
+    "eod": "|EOD|",
+    "aod": "|AOD|",
+    "abs_aod": "abs. AOD",
+    "di": "1 \N{MINUS SIGN} DI",
+    "deo_sum": "DEO (sum)",
+    "deo_max": "DEO (max)",
+    "deo_mean": "DEO (mean)",
+    "accuracy_std": "std of group accuracies",
+    "bias_amplification": "|bias amplification|",
+}
+
+
+def performance_words(objective: Mapping[str, Any]) -> str:
+    """What the performance measure of an objective is called in text."""
+    name = str(objective["performance"])
+    return PERFORMANCE_WORDS.get(name, name.replace("_", " "))
+
+
+def bias_words(objective: Mapping[str, Any]) -> str:
+    """What the bias measure of an objective is called in text."""
+    name = str(objective["bias"])
+    return BIAS_WORDS.get(name, name.replace("_", " "))
+
+
+def known(value: float | None) -> TypeGuard[float]:
+    """Whether a value is a number: neither None (as in JSON) nor NaN (as in a frame)."""
+    return value is not None and value == value
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A fraction as text; what is not estimable is a dash."""
+    if not known(value):
+        return "\N{EN DASH}"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("-")
+
+
+def ends_of(interval: Sequence[float | None] | None) -> tuple[float, float] | None:
+    """Lower and upper end of an interval; None where there is none, or it is not estimable."""
+    low, high = interval or (None, None)
+    return (low, high) if known(low) and known(high) else None
+
+
+def interval_text(
+    interval: Sequence[float | None] | None, as_text: Callable[[float], str] = number
+) -> str:
+    """Both ends of an interval: "[0.012, 0.047]"; empty where it has none."""
+    ends = ends_of(interval)
+    return "" if ends is None else f"[{as_text(ends[0])}, {as_text(ends[1])}]"
+
+
+def with_interval(
+    value: float | None,
+    interval: Sequence[float | None] | None,
+    as_text: Callable[[float | None], str] = number,
+) -> str:
+    """A value and, where there is one, its interval: "0.031 [0.012, 0.047]"."""
+    return f"{as_text(value)} {interval_text(interval, as_text)}".rstrip()
