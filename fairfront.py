@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from analysis.front_json import Front
     from search.config.config import Config
     from search.engine.experiment import RunResult
-    from search.journal.journal import Listener
+    from search.journal.events import Listener
     from search.problem.problem import Build
     from search.runs.export import Model
     from trainables.data import Attribute, FairData

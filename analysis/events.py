@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+JOURNAL = "journal.jsonl"  # its name in a run's folder
+
 Event = dict[str, Any]  # {"event": kind, "time": unix seconds, ...}, JSON-able
 
 _KEY = b',"crc":"'

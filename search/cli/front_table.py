@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from rich.table import Table
 
+from analysis.front_json import SPLITS, Front, FrontPoint, Reference, Split
 from analysis.front_table import one_per_trial
-from search.front.build import Front
 
 ROWS = 30  # of a table that still fits a screen
 
@@ -20,7 +20,7 @@ def front_table(front: Front) -> Table:
     of their names, which `export` takes too.
     """
     confirmed = any(point["test"] is not None for point in front["points"])
-    splits = ("tune", "test") if confirmed else ("tune",)
+    splits: Sequence[Split] = SPLITS if confirmed else ("tune",)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("", "candidate", "method"):
         table.add_column(heading, no_wrap=True)
@@ -40,7 +40,7 @@ def front_table(front: Front) -> Table:
     return table
 
 
-def shown_points(front: Front) -> list[dict[str, Any]]:
+def shown_points(front: Front) -> list[FrontPoint]:
     """The table's points by rising sparsity: the chosen one, both ends and others between."""
     points = sorted(one_per_trial(front), key=lambda point: point["tune"]["sparsity"])
     if len(points) <= ROWS:
@@ -60,14 +60,19 @@ def legend(front: Front) -> str:
     return f"{said}; {more} further points: front.csv" if more else said
 
 
-def _cells(point: dict[str, Any], splits: tuple[str, ...]) -> list[str]:
-    return [
-        "-" if not point[split] or point[split][key] is None else f"{point[split][key]:.3f}"
-        for split in splits
-        for key in ("performance", "bias")
+def _cells(network: FrontPoint | Reference, splits: Sequence[Split]) -> list[str]:
+    """Performance and bias on each split."""
+    values = [network[split] for split in splits]
+    figures = [
+        figure
+        for of_split in values
+        for figure in (
+            (None, None) if of_split is None else (of_split["performance"], of_split["bias"])
+        )
     ]
+    return ["-" if figure is None else f"{figure:.3f}" for figure in figures]
 
 
-def _mark(point: dict[str, Any]) -> str:
+def _mark(point: FrontPoint) -> str:
     mark = "*" if point["chosen"] else "" if point["feasible"] else "x"
     return mark + ("g" if point["needs_group"] else "")

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from analysis.events import JOURNAL
+from analysis.notation import with_interval
 from search.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from analysis.events import Event
+    from analysis.front_json import Front
     from search.engine.experiment import RunResult
-    from search.front.build import Front
+    from search.journal.events import Told
 
 
 def compare(
@@ -41,15 +43,13 @@ def compare(
     if not result["differences"]:
         typer.echo("No differences: they need kinds of runs that share two seeds or more.")
     for row in result["differences"]:
+        mean = with_interval(row["mean"], (row["low"], row["high"]), "{:+.4f}".format)
         typer.echo(
             f"{row['label']} - {row['against']} at {row['share']:.0%} of the common compute, "
-            f"on test: {row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}], "
-            f"{row['seeds']} seeds"
+            f"on test: {mean}, {row['seeds']} seeds"
         )
     typer.echo(f"Figure: {to.with_suffix('.png')}")
 
-
-JOURNAL = "journal.jsonl"
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
 
@@ -135,7 +135,7 @@ def confirm(
         typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
 
 
-def _tell(event: Event) -> None:
+def _tell(event: Told) -> None:
     if event["event"] == "trial_end":
         reason = f" ({event['reason']})" if event["reason"] else ""
         typer.echo(f"{event['trial']} {event['status']}{reason}")

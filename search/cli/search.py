@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analysis.events import JOURNAL
 from search.cli.interrupt import INTERRUPTED
-from search.cli.run import JOURNAL, Folder, check_run, show_end
+from search.cli.run import Folder, check_run, show_end
 from search.errors import UserError
 from search.units import seconds
 
 if TYPE_CHECKING:
-    from analysis.events import Event
     from search.engine.experiment import RunResult
-    from search.journal.journal import Listener
+    from search.journal.events import Listener, Told
 
 
 def search(
@@ -108,14 +108,14 @@ def _watched(
     import optuna
 
     from search.cli.interrupt import Interruptible
-    from search.cli.live import Progress
+    from search.cli.live import LiveView
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study and trial
     left = 0
     try:
-        with Interruptible() as interruption, Progress(trials) as shown:
+        with Interruptible() as interruption, LiveView(trials) as shown:
 
-            def listen(event: Event) -> None:
+            def listen(event: Told) -> None:
                 nonlocal left
                 if event["event"] == "search_end":
                     left = event["left"]

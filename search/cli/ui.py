@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from search.cli.run import JOURNAL, Folder, check_run
-from search.errors import UserError
+from search.cli.run import Folder, check_run
 
 
 def ui(
@@ -79,8 +78,6 @@ def _is_database(uri: str) -> bool:
 
 
 def _run_id(folder: Path) -> str:
-    from search.journal.journal import read_events
+    from search.journal.journal import experiment_of
 
-    for event in read_events(folder / JOURNAL):
-        return str(event["run"])
-    raise UserError(f"{folder}: its search ended before it had begun; start it again")
+    return experiment_of(folder)["run"]

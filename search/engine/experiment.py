@@ -7,25 +7,27 @@ import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import optuna
 import pandas as pd
 from ray import tune
 from torch import nn
 
+from analysis.front_json import Front
 from search.cluster.connect import check_cluster, cluster_address, connected
 from search.cluster.nodes import trials_at_once
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
-from search.engine.progress import Limits, Status, spending
+from search.engine.progress import Limits, Progress, spending
 from search.engine.scheduler import DEATHS, Forgiving, JournalingScheduler
 from search.engine.searcher import MethodSearcher
 from search.engine.study import MethodStudy, Target
 from search.engine.warm_start import earlier_runs
 from search.engine.workers import local_cpus, machines, supplies_of
 from search.errors import UserError
-from search.journal.journal import Journal, Listener, read_events
+from search.journal.events import Dense, Experiment, Listener, WarmStart
+from search.journal.journal import Journal, read_events
 from search.journal.ledger import record_opening
 from search.journal.record import Record
 from search.problem.dense_net import dense_report
@@ -46,7 +48,7 @@ class RunResult:
     """Where a search wrote, and what front.json holds."""
 
     folder: Path
-    front: dict[str, Any]
+    front: Front
 
 
 def run(
@@ -83,16 +85,22 @@ def run(
         problem = problem.with_reference(report["trivial_performance"])
         folder.create(problem.config, dense, problem.prepared)
         with Driver(folder, problem, dense, address, on_event) as driver:
+            # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
             driver.record.add(
-                "experiment",
-                run=uuid.uuid4().hex,
-                in_memory=data is not None,
-                model_in_memory=model is not None,
-                **problem.facts(),
+                cast(
+                    "Experiment",
+                    {
+                        "event": "experiment",
+                        "run": uuid.uuid4().hex,
+                        "in_memory": data is not None,
+                        "model_in_memory": model is not None,
+                        **problem.facts(),
+                    },
+                )
             )
-            for one in earlier:
-                driver.record.add("warm_start", **one.facts())
-            driver.record.add("dense", **report)
+            for run_before in earlier:
+                driver.record.add(cast("WarmStart", {"event": "warm_start", **run_before.facts()}))
+            driver.record.add(cast("Dense", {"event": "dense", **report}))
             if config.search.recording:
                 facts = folder.facts()
                 record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
@@ -191,11 +199,11 @@ class Driver:
         with ExitStack() as opening:
             journal = Journal(self._folder.path)
             opening.callback(journal.close)
-            self._status = Status(self._problem, self._on_event)
-            self.record = Record(journal, self._status.take)
+            self._progress = Progress(self._problem.config, self._on_event)
+            self.record = Record(journal, self._progress.take)
             for event in read_events(journal.path):
                 self.record.replay([event])
-                self._status.replay(event)
+                self._progress.replay(event)
             self._folder.drop_checkpoints_ahead(self.record.unfinished())
             self._stack = opening.pop_all()
         return self
@@ -212,12 +220,22 @@ class Driver:
             mirror = tracking.start_mirror(self._folder.path, config.tracking.uri)
             self._stack.callback(tracking.finish_mirror, mirror, 600)
         if searcher.left and not limits.reached:
-            self._status.expect(searcher.left)
+            self._progress.expect(searcher.left)
             self._tune(searcher, limits)
             self._folder.tidy(self.record.trials.values())
         charged, spent = self.record.compute
-        hours = spending(config, self.record.seconds)
-        self.record.add("search_end", left=searcher.left, charged=charged, spent=spent, **hours)
+        costs = spending(config, self.record.seconds)
+        self.record.add(
+            {
+                "event": "search_end",
+                "left": searcher.left,
+                "charged": charged,
+                "spent": spent,
+                "spent_hours": costs["spent_hours"],
+                "budget_hours": costs["budget_hours"],
+                "device": costs["device"],
+            }
+        )
 
     def _searcher(self, limits: Limits) -> MethodSearcher:
         config, problem = self._problem.config, self._problem

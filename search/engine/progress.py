@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from analysis.events import Event
-from analysis.hypervolume import GrowingHypervolume
 from search.config.config import Config
-from search.front.selection import needs_group
-from search.journal.record import Record, feasible_candidate
-from search.problem.problem import Problem
+from search.front.growing import GrowingFront
+from search.journal.events import STATUSES, Event, Listener, SearchStatus, Spending, Status
+from search.journal.record import Record
 
 HOUR = 3600.0
 
@@ -56,7 +52,7 @@ def charged(config: Config) -> tuple[float, str]:
     return (gpu, "GPU") if gpu else (float(cpu), "CPU")
 
 
-def spending(config: Config, seconds: float) -> Event:
+def spending(config: Config, seconds: float) -> Spending:
     """For events: the hours of devices that `seconds` of trials have cost, and the budget."""
     devices, unit = charged(config)
     budget = config.search.budget
@@ -67,22 +63,20 @@ def spending(config: Config, seconds: float) -> Event:
     }
 
 
-def spent_text(event: Event) -> str:
+def spent_text(event: Spending) -> str:
     """What `spending` said, as a user reads it: `1.25 of 40 GPU hours`."""
     of = "" if event["budget_hours"] is None else f" of {event['budget_hours']:.3g}"
     return f"{event['spent_hours']:.3g}{of} {event['device']} hours"
 
 
-class Status:
+class Progress:
     """Follows the events of a search and hands on a `status` event after each that changes it."""
 
-    def __init__(self, problem: Problem, listener: Callable[[Event], None] | None) -> None:
-        self._problem = problem
+    def __init__(self, config: Config, listener: Listener | None) -> None:
+        self._config = config
         self._listener = listener
-        self._volume: GrowingHypervolume | None = None
-        self._hypervolume = 0.0
-        self._best: dict[str, Any] | None = None
-        self._tally = {"running": 0, "finished": 0, "stopped": 0, "failed": 0}
+        self._front: GrowingFront | None = None  # from the first event on
+        self._trials: dict[Status, int] = dict.fromkeys(STATUSES, 0)
         self._expected = 0
         self._begin = time.monotonic()
         self._ended_here = 0
@@ -107,20 +101,22 @@ class Status:
         if self._listener is None:
             return
         self._listener(event)
-        if event["event"] in ("trial_start", "trial_end") or event.get("candidate"):
+        of_trial = event["event"] in ("trial_start", "trial_end")
+        if of_trial or (event["event"] == "report" and event["candidate"]):
             self._listener(self.status())
 
-    def status(self) -> Event:
+    def status(self) -> SearchStatus:
+        """How far the search is now."""
         return {
             "event": "status",
-            "done": self._tally["finished"],
-            "running": self._tally["running"],
-            "stopped": self._tally["stopped"],
-            "failed": self._tally["failed"],
-            "best": self._best,
-            "hypervolume": self._hypervolume,
+            "done": self._trials["finished"],
+            "running": self._trials["running"],
+            "stopped": self._trials["stopped"],
+            "failed": self._trials["failed"],
+            "best": None if self._front is None else self._front.best,
+            "hypervolume": 0.0 if self._front is None else self._front.hypervolume,
             "seconds_left": self._seconds_left(),
-            **spending(self._problem.config, self._seconds),
+            **spending(self._config, self._seconds),
         }
 
     def _seconds_left(self) -> float | None:
@@ -130,36 +126,15 @@ class Status:
         return per_trial * max(0, self._expected - self._ended_here)
 
     def _apply(self, event: Event) -> None:
-        kind = event["event"]
-        if kind == "report":
-            self._seconds += event.get("seconds", 0.0)
-        if kind == "trial_start":
-            self._tally["running"] += 1
-        elif kind == "trial_end":
-            self._tally["running"] -= 1
-            self._tally[event["status"]] += 1
-        elif kind == "dense":
-            self._volume = self._empty_volume()
-        elif kind == "report" and self._could_be_chosen(event):
-            self._point(event)
-
-    def _could_be_chosen(self, report: Event) -> bool:
-        allowed = self._problem.group_allowed or not needs_group(report)
-        return allowed and feasible_candidate(report)
-
-    def _empty_volume(self) -> GrowingHypervolume:
-        section = self._problem.config.objective
-        if section.reference is None:
-            raise ValueError("progress: the hypervolume's reference must have been resolved")
-        dimensions = 2 + section.sparsity
-        return GrowingHypervolume(section.reference[:dimensions], [1.0, 0.0, 1.0][:dimensions])
-
-    def _point(self, report: Event) -> None:
-        values = [report["performance"], report["bias"], report["sparsity"]]
-        if self._volume is not None:
-            self._hypervolume = self._volume.add(
-                values[: 2 + self._problem.config.objective.sparsity]
-            )
-        if self._best is None or report["performance"] > self._best["performance"]:
-            keys = ("trial", "epoch", "performance", "bias", "sparsity")
-            self._best = {key: report[key] for key in keys}
+        match event["event"]:
+            case "experiment":
+                self._front = GrowingFront(event, points=False)
+            case "trial_start":
+                self._trials["running"] += 1
+            case "trial_end":
+                self._trials["running"] -= 1
+                self._trials[event["status"]] += 1
+            case "report":
+                self._seconds += event.get("seconds", 0.0)
+        if self._front is not None:
+            self._front.take(event)

@@ -13,7 +13,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.engine.progress import Limits
 from search.errors import UserError
-from search.journal.record import Record, Status, TrialRecord
+from search.journal.events import End
+from search.journal.record import Record, TrialRecord
 from search.schedulers.policy import Policy
 
 DEATHS = 2  # of its worker that a trial is forgiven between one new report and the next
@@ -118,7 +119,7 @@ class JournalingScheduler(FIFOScheduler):
         if self._forgiving is not None:
             self._forgiving.died(trial)
 
-    def _end(self, trial: TrialRecord, status: Status, reason: str | None = None) -> str:
+    def _end(self, trial: TrialRecord, status: End, reason: str | None = None) -> str:
         self._record.end(trial.trial, status, reason)
         self._show(trial)
         return STOP

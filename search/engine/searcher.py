@@ -77,7 +77,13 @@ class MethodSearcher(Searcher):
         }
         learns_from = Spec.from_config(spec).learns_from
         self._record.add(
-            "trial_start", trial=name, method=method, spec=spec, learns_from=learns_from
+            {
+                "event": "trial_start",
+                "trial": name,
+                "method": method,
+                "spec": spec,
+                "learns_from": learns_from,
+            }
         )
         return spec
 

@@ -10,20 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from analysis.events import Event
 from search.config.config import Config
 from search.engine.study import telling_report
 from search.errors import UserError
+from search.journal.events import Experiment, Remembered, WarmStartFacts
 from search.journal.journal import read_events
 from search.journal.record import Record, TrialRecord
 from search.problem.problem import Problem
 from search.runs.folder import RunFolder
 from spaces.space import Space
 from trainables.evaluation.objective import Objective
-
-_TOLD = ("performance", "bias", "sparsity", "feasible", "beats_trivial")
+from trainables.evaluation.report import Report
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,10 @@ class Earlier:
 
     folder: str
     run: str  # its id
-    trials: tuple[dict[str, Any], ...]  # trial, method, status, spec, report
+    trials: tuple[Remembered, ...]
     left_out: Mapping[str, int]  # why -> how many trials
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> WarmStartFacts:
         """The `warm_start` event."""
         left_out = dict(self.left_out)
         return {
@@ -81,13 +80,15 @@ def _earlier(name: str, problem: Problem) -> Earlier:
     for trial in record.trials.values():
         why = _useless(trial, problem.spaces)
         if why is None:
-            trials.append(_told(trial, problem.objective))
+            trials.append(_remembered(trial, problem.objective))
         else:
             left_out[why] += 1
     return Earlier(name, facts["run"], tuple(trials), left_out)
 
 
-def _compared(facts: Event, config: Config, problem: Problem) -> Iterable[tuple[str, Any, Any]]:
+def _compared(
+    facts: Experiment, config: Config, problem: Problem
+) -> Iterable[tuple[str, Any, Any]]:
     """(what, then, now) of all that must be equal for trials to say something here."""
     now = problem.config
     yield "data set", facts["data"], problem.prepared.name
@@ -118,22 +119,33 @@ def _useless(trial: TrialRecord, spaces: Mapping[str, Space]) -> str | None:
     return None if inside else "with settings outside the ranges"
 
 
-def _told(trial: TrialRecord, objective: Objective) -> dict[str, Any]:
-    judged = [{**report, "feasible": _feasible(report, objective)} for report in trial.reports]
-    again = TrialRecord(trial.trial, trial.method, trial.spec, list(judged), trial.status)
+def _remembered(trial: TrialRecord, objective: Objective) -> Remembered:
+    judged = [
+        cast("Report", {**report, "feasible": _feasible(report, objective)})
+        for report in trial.reports
+    ]
+    again = TrialRecord(trial.trial, trial.method, trial.spec, judged, trial.status)
     report = telling_report(again)
-    if report is None:
+    if report is None or trial.status == "running":
         raise ValueError(f"warm start: {trial.trial} has no report to learn from")
     return {
         "trial": trial.trial,
         "method": trial.method,
         "status": trial.status,
         "spec": {"settings": trial.spec["settings"]},
-        "report": {**{key: report[key] for key in _TOLD}, "candidate": None, "dropped": []},
+        "report": {
+            "performance": report["performance"],
+            "bias": report["bias"],
+            "sparsity": report["sparsity"],
+            "feasible": report["feasible"],
+            "beats_trivial": report["beats_trivial"],
+            "candidate": None,
+            "dropped": [],
+        },
     }
 
 
-def _feasible(report: Mapping[str, Any], objective: Objective) -> bool:
+def _feasible(report: Report, objective: Objective) -> bool:
     """As a trial of this search would be called: the tolerance may be another one now."""
     if report["bias"] is None:
         return False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypedDict, cast
 
-from analysis.events import Event
+from analysis.front_json import Front, FrontPoint, PointValues, Reference
 from search.front.notes import bias_undefined, left_out, without_group
-from search.front.selection import needs_group, select
+from search.front.selection import Row, select
 from search.front.view import View
+from search.journal.candidates import Candidates, needs_group
+from search.journal.events import Dense, Event, Experiment, ReportEvent, TrialStart
 from trainables.corrections import CORRECTIONS, decision_from_dict
 from trainables.corrections.argmax import Argmax
 from trainables.corrections.decision import Correction, Decision
@@ -19,17 +21,16 @@ from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate
 from trainables.evaluation.trivial import trivial_performance
 
-Front = dict[str, Any]  # what front.json holds
 
-
-def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
+def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front:
     """front.json of a run as `view` sees it; `facts` is its `experiment` event."""
-    dense, kept = None, _Kept()
+    dense: Dense | None = None
+    candidates: Candidates[ReportEvent] = Candidates(lambda report: report)
     for event in events:
         if event["event"] == "dense":
             dense = event
         else:
-            kept.take(event)
+            candidates.take(event)
     if dense is None:
         raise ValueError("front: the journal has no dense net yet")
     references = _references(dense, facts, view)
@@ -37,20 +38,21 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
     trivial = trivial_performance(view.objective.performance, tune)
     # A report says what its counts say as the search saw them: no need to count thousands again.
     as_searched = not view.changed and view.objective == Objective(**facts["objective"])
+    starts = candidates.starts()
     reports, rows, undefined = [], [], []
-    for report in kept.reports():
-        start = kept.specs[report["trial"]]
+    for report in candidates:
+        start = starts[report["trial"]]
         try:
             rows.append(_row(start, report, None if as_searched else view))
             reports.append(report)
         except NotDefined as error:
             undefined.append((start["method"], str(error)))
-    starts = [kept.specs[report["trial"]] for report in reports]
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
-    found = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
-    points = [_point(starts[i], reports[i], view) for i in found.places]
-    if found.chosen is not None:
-        points[found.places.index(found.chosen)]["chosen"] = True
+    selection = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+    points = [
+        _point(starts[reports[i]["trial"]], reports[i], view, chosen=i == selection.chosen)
+        for i in selection.on_front
+    ]
     return {
         "name": facts["name"],
         "objective": {
@@ -64,51 +66,28 @@ def build_front(facts: Event, events: Iterable[Event], view: View) -> Front:
             "reference": list(reference),
             "group_at_prediction": view.group_allowed,
         },
-        "hypervolume": found.volume,
-        "hypervolume_with_group": found.volume_with_group,  # of points not to be chosen as well
+        "hypervolume": selection.hypervolume,
+        "hypervolume_with_group": selection.hypervolume_with_group,
         "opening": None,
         "changed": view.changed,
         "candidates": len(reports),
         "group_notes": list(view.notes),
         "left_out": left_out(undefined),
         "bias_undefined": bias_undefined(rows, tune, view.group_names, facts["classes"]),
-        "without_group": without_group(rows, reports, kept.specs),
+        "without_group": without_group(rows, reports, starts),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,
         "points": points,
     }
 
 
-class _Kept:
-    """The reports that stand for candidates, gathered while the journal is read."""
-
-    def __init__(self) -> None:
-        self.specs: dict[str, dict[str, Any]] = {}
-        self._reports: dict[str, dict[str, Event]] = {}  # trial -> candidate -> report
-
-    def take(self, event: Event) -> None:
-        kind = event["event"]
-        if kind == "trial_start":
-            self.specs[event["trial"]] = event
-            self._reports[event["trial"]] = {}
-        elif kind == "report":
-            of_trial = self._reports[event["trial"]]
-            for name in event["dropped"]:
-                of_trial.pop(name, None)
-            if event["candidate"]:
-                of_trial[event["candidate"]] = event
-        elif kind == "trial_end" and event["status"] in ("stopped", "failed"):
-            self._reports[event["trial"]] = {}  # a stopped trial never enters a front
-
-    def reports(self) -> list[Event]:
-        return [report for of_trial in self._reports.values() for report in of_trial.values()]
-
-
 class NotDefined(ValueError):
     """A correction cannot be fitted for the groups that are looked at."""
 
 
-def _fitted(report: Event, view: View, correction: Correction, seed: int) -> Decision:
+def _fitted(
+    report: Dense | ReportEvent, view: View, correction: Correction, seed: int
+) -> Decision:
     """The correction fitted on debias' held-back part. Raises NotDefined where it cannot be."""
     held_back = counts_from_dict(report["counts"]["held_back"]).regroup(view.crossing_to_group)
     try:
@@ -124,24 +103,24 @@ def values_of(
     *,
     sparsity: float,
     level: float = 0.95,
-) -> dict[str, Any]:
+) -> PointValues:
     """Performance, bias, their intervals and every measure of counts at the finest crossing."""
     decided = decision.decide_by_group(counts, view.crossing_to_group)
     return {**evaluate(decided, view.objective, level=level), "sparsity": sparsity}
 
 
-def _tune_values(report: Event, decision: Decision, view: View) -> dict[str, Any]:
+def _tune_values(report: Dense | ReportEvent, decision: Decision, view: View) -> PointValues:
     counts = counts_from_dict(report["counts"]["tune"])
     return values_of(counts, decision, view, sparsity=report["sparsity"])
 
 
-def _correction(spec: Mapping[str, Any]) -> Correction:
+def _correction(spec: dict[str, Any]) -> Correction:
     """A trial's own, which its method may bring along."""
     settings = dict(spec["correction"])
     return CORRECTIONS[settings.pop("name")](**settings)
 
 
-def decisions_of_references(dense: Event, facts: Event, view: View) -> dict[str, Decision]:
+def decisions_of_references(dense: Dense, facts: Experiment, view: View) -> dict[str, Decision]:
     """How the unrepaired dense net is judged, by label: with its best threshold (or argmax), and
     for binary tasks with group thresholds, which is what can be had if the group may be used."""
     if len(facts["classes"]) > 2:
@@ -152,10 +131,12 @@ def decisions_of_references(dense: Event, facts: Event, view: View) -> dict[str,
             "dense net, group thresholds": GroupThresholds(),
         }
     seed = facts["seed"]
-    return {label: _fitted(dense, view, one, seed) for label, one in corrections.items()}
+    return {
+        label: _fitted(dense, view, correction, seed) for label, correction in corrections.items()
+    }
 
 
-def _references(dense: Event, facts: Event, view: View) -> list[dict[str, Any]]:
+def _references(dense: Dense, facts: Experiment, view: View) -> list[Reference]:
     return [
         {
             "label": label,
@@ -167,19 +148,31 @@ def _references(dense: Event, facts: Event, view: View) -> list[dict[str, Any]]:
     ]
 
 
-def marks_of_references(front: Front) -> list[dict[str, Any]]:
-    """The reference lines as the figures want them: with their values on tune."""
+class Mark(TypedDict):
+    """A reference line as the figures want it: with its values on tune."""
+
+    label: str
+    needs_group: bool
+    performance: float | None
+    bias: float | None
+    sparsity: float
+
+
+def marks_of_references(front: Front) -> list[Mark]:
+    """The reference lines as the figures want them."""
     return [
         {
             "label": reference["label"],
             "needs_group": reference["needs_group"],
-            **{key: reference["tune"][key] for key in ("performance", "bias", "sparsity")},
+            "performance": reference["tune"]["performance"],
+            "bias": reference["tune"]["bias"],
+            "sparsity": reference["tune"]["sparsity"],
         }
         for reference in front["references"]
     ]
 
 
-def _judged(start: Event, report: Event, view: View) -> tuple[Decision, dict[str, Any]]:
+def _judged(start: TrialStart, report: ReportEvent, view: View) -> tuple[Decision, PointValues]:
     """How a candidate decides and what its counts on tune then say."""
     if view.changed:
         spec = start["spec"]
@@ -189,28 +182,28 @@ def _judged(start: Event, report: Event, view: View) -> tuple[Decision, dict[str
     return decision, _tune_values(report, decision, view)
 
 
-def _row(start: Event, report: Event, view: View | None) -> dict[str, Any]:
+def _row(start: TrialStart, report: ReportEvent, view: View | None) -> Row:
     """What a candidate is selected by: as `view` sees it, or as its own report said."""
     if view is None:
-        return {**report, "needs_group": needs_group(report)}
+        return cast("Row", {**report, "needs_group": needs_group(report)})
     decision, values = _judged(start, report, view)
-    return {**values, "needs_group": decision.needs_group}
+    return cast("Row", {**values, "needs_group": decision.needs_group})
 
 
-def _point(start: Event, report: Event, view: View) -> dict[str, Any]:
+def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) -> FrontPoint:
     decision, values = _judged(start, report, view)
     return {
-        "candidate": report["candidate"],
+        "candidate": cast("str", report["candidate"]),
         "trial": report["trial"],
         "epoch": report["epoch"],
         "method": start["method"],
         "settings": start["spec"]["settings"],
-        "learns_from": start["learns_from"],
+        "learns_from": start.get("learns_from"),
         "needs_group": bool(decision.needs_group),
         "live": report["live"],
         "tune": values,
         "test": None,
         "feasible": bool(values["feasible"] and values["beats_trivial"]),
-        "chosen": False,
+        "chosen": chosen,
         "kept_promise": None,
     }

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from analysis.events import Event
+from analysis.front_json import BiasUndefined, Front, LeftOut, PointValues, WithoutGroup
 from search.front.selection import Row
+from search.journal.events import ReportEvent, TrialStart
 from trainables.corrections import CORRECTIONS
 from trainables.evaluation.counts import Counts, ScoreCounts
 
-_VALUES = ("performance", "bias", "sparsity", "feasible", "beats_trivial")
-
 
 def without_group(
-    rows: Sequence[Row], reports: Sequence[Event], starts: Mapping[str, Event]
-) -> dict[str, Any]:
+    rows: Sequence[Row], reports: Sequence[ReportEvent], starts: Mapping[str, TrialStart]
+) -> WithoutGroup:
     """The feasible candidate of best performance on tune that works without the group, be it on
     the front or hidden by one that needs it; `candidate` is None where there is none.
 
@@ -38,34 +37,50 @@ def without_group(
         "tried": tried,
         "candidate": reports[best]["candidate"],
         "method": starts[reports[best]["trial"]]["method"],
-        "tune": {name: rows[best][name] for name in _VALUES},
+        "tune": {
+            "performance": rows[best]["performance"],
+            "bias": rows[best]["bias"],
+            "sparsity": rows[best]["sparsity"],
+            "feasible": rows[best]["feasible"],
+            "beats_trivial": rows[best]["beats_trivial"],
+        },
         "test": None,
     }
 
 
-def hidden(front: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The best point without the group where a point that needs it hides it; test is opened for
-    it along with the front. Fronts of earlier versions name none."""
+class Hidden(TypedDict):
+    """What `confirm` has to know of the network behind a point that needs the group."""
+
+    candidate: str
+    feasible: bool
+    tune: PointValues
+
+
+def hidden(front: Front) -> Hidden | None:
+    """The best network without the group, where a point that needs it keeps it off the front.
+
+    Test is opened for it along with the front. Fronts of earlier versions name none.
+    """
     best = front.get("without_group")
-    if best is None or best["candidate"] is None:
+    if best is None or best["candidate"] is None or best["tune"] is None:
         return None
-    on_front = {point["candidate"] for point in front["points"]}
-    return None if best["candidate"] in on_front else {**best, "feasible": True}
+    if best["candidate"] in {point["candidate"] for point in front["points"]}:
+        return None
+    return {"candidate": best["candidate"], "feasible": True, "tune": best["tune"]}
 
 
-def named_in(front: Mapping[str, Any]) -> list[str]:
+def named_in(front: Front) -> list[str]:
     """The candidates that a front names."""
-    behind = hidden(front)
     names = [point["candidate"] for point in front["points"]]
-    return names if behind is None else [*names, behind["candidate"]]
+    off_front = hidden(front)
+    return names if off_front is None else [*names, off_front["candidate"]]
 
 
-def left_out(undefined: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+def left_out(undefined: Iterable[tuple[str, str]]) -> list[LeftOut]:
     """How many candidates could not be judged; `undefined` is method and reason of each."""
-    found = Counter(undefined)
     return [
         {"method": method, "candidates": number, "why": why}
-        for (method, why), number in found.items()
+        for (method, why), number in Counter(undefined).items()
     ]
 
 
@@ -74,7 +89,7 @@ def bias_undefined(
     tune: Counts | ScoreCounts,
     groups: Sequence[str],
     classes: Sequence[str],
-) -> dict[str, Any] | None:
+) -> BiasUndefined | None:
     """Where no candidate at all has a bias that can be estimated: how many there are, and which
     cells [group, label] of tune have no rows. None where any has one, or there are none.
 
@@ -88,8 +103,11 @@ def bias_undefined(
 
 def _merit(row: Row) -> tuple[float, float, float]:
     """By performance; of equals none that another dominates comes first."""
-    return row["performance"], -row["bias"], row["sparsity"]
+    performance, bias = row["performance"], row["bias"]
+    if performance is None or bias is None:
+        raise ValueError("front: what is feasible must have a performance and a bias")
+    return performance, -bias, row["sparsity"]
 
 
-def _name(start: Event) -> str:
+def _name(start: TrialStart) -> str:
     return str(start["spec"]["correction"]["name"])

@@ -2,71 +2,44 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.hypervolume import hypervolume
 from analysis.pareto import choose, closest, constrained_front, non_dominated
-from trainables.corrections import CORRECTIONS, KINDS
 
-Row = Mapping[str, Any]  # values on tune and `needs_group`
+IDEAL = (1.0, 0.0, 1.0)  # performance, bias, sparsity: where the hypervolume's box ends
 Flags = NDArray[np.bool_]
 
 
-def group_at_prediction(facts: Mapping[str, Any]) -> bool:
-    """Whether a point that needs the group may be chosen, by a run's `experiment` event.
+class Row(TypedDict):
+    """What a candidate is selected by: its values on tune. None: not estimable."""
 
-    So it is where the run says so, or where its own correction needs the group.
-    """
-    named = CORRECTIONS[facts["correction"]["name"]].needs_group
-    return bool(named or facts.get("group_at_prediction", False))  # unknown to older journals
-
-
-def needs_group(report: Mapping[str, Any]) -> bool:
-    """Whether the decision of a report needs the group of whoever it is about."""
-    return bool(KINDS[report["decision"]["kind"]].needs_group)
-
-
-def non_dominated_of(
-    values: NDArray[np.float64], by_group: Flags, *, group_allowed: bool
-) -> Flags:
-    """(n,) which of `values` (n, 2 or 3: performance, bias, sparsity) are on a front; `by_group`
-    says which need the group.
-
-    To need the group is a cost of its own where it is not allowed: such a point hides only its
-    like, never one that could be chosen.
-    """
-    maximise = [True, False, True][: values.shape[1]]
-    if group_allowed:
-        return non_dominated(values, maximise)
-    without = np.flatnonzero(constrained_front(values, maximise, ~by_group))
-    needing = np.flatnonzero(constrained_front(values, maximise, by_group))
-    kept = np.zeros(len(values), dtype=bool)
-    kept[without] = True
-    # None of `needing` hides another of them, and of equal points the first one stays: what is
-    # missing of them behind `without` is hidden by a point that does not need the group.
-    together = np.concatenate([without, needing])
-    kept[needing] = non_dominated(values[together], maximise)[len(without) :]
-    return kept
+    performance: float | None
+    performance_se: float | None
+    bias: float | None
+    sparsity: float
+    feasible: bool
+    beats_trivial: bool
+    needs_group: bool
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What rows come to; by their numbers."""
+    """What becomes of rows; they go by their numbers."""
 
-    places: list[int]  # on the front, best performance first
+    on_front: list[int]  # best performance first
     chosen: int | None
-    volume: float  # hypervolume of those on the front that could be chosen
-    volume_with_group: float  # of all that are on the front
+    hypervolume: float  # of those on the front that could be chosen
+    hypervolume_with_group: float  # of all that are on the front
 
 
 def select(
-    rows: Sequence[Row], reference: tuple[float, ...], *, sparsity: bool, group_allowed: bool
+    rows: Sequence[Row], reference: Sequence[float], *, sparsity: bool, group_allowed: bool
 ) -> Selection:
     """The front of `rows`, which of it is chosen, and its hypervolume.
 
@@ -75,30 +48,51 @@ def select(
     """
     if not rows:
         return Selection([], None, 0.0, 0.0)
-    performance = column(rows, "performance")
-    bias, removed = column(rows, "bias"), column(rows, "sparsity")
+    performance, bias = column(rows, "performance"), column(rows, "bias")
     eligible = flags(rows, "beats_trivial")
     feasible = eligible & flags(rows, "feasible")
     if not feasible.any():
         return Selection(closest(performance, bias, eligible).tolist(), None, 0.0, 0.0)
-    by_group = flags(rows, "needs_group")
-    size = 2 + sparsity
-    values = np.column_stack([performance, bias, removed][:size])
+    needs_group = flags(rows, "needs_group")
+    axes = 2 + sparsity
+    values = np.column_stack([performance, bias, column(rows, "sparsity")][:axes])
     on_front = np.zeros(len(rows), dtype=bool)
-    on_front[feasible] = non_dominated_of(
-        values[feasible], by_group[feasible], group_allowed=group_allowed
+    on_front[feasible] = front_of(
+        values[feasible], needs_group[feasible], group_allowed=group_allowed
     )
-    could = on_front & (group_allowed | ~by_group)
-    box = reference[:size], [1.0, 0.0, 1.0][:size]
-    volume = hypervolume(values[could], *box)
+    could_be_chosen = on_front & (group_allowed | ~needs_group)
+    box = reference[:axes], IDEAL[:axes]
+    volume = hypervolume(values[could_be_chosen], *box)
     return Selection(
-        places=sorted(np.flatnonzero(on_front).tolist(), key=lambda i: -performance[i]),
+        on_front=sorted(np.flatnonzero(on_front).tolist(), key=lambda i: -performance[i]),
         chosen=chosen_of(rows, on_front, sparsity=sparsity, group_allowed=group_allowed),
-        volume=volume,
-        volume_with_group=(
-            volume if could.sum() == on_front.sum() else hypervolume(values[on_front], *box)
+        hypervolume=volume,
+        hypervolume_with_group=(
+            volume
+            if could_be_chosen.sum() == on_front.sum()
+            else hypervolume(values[on_front], *box)
         ),
     )
+
+
+def front_of(values: NDArray[np.float64], needs_group: Flags, *, group_allowed: bool) -> Flags:
+    """Which rows of `values` (n, 2 or 3: performance, bias, sparsity) are on the front, (n,).
+
+    Where the group may be used at prediction time (`group_allowed`), these are the rows that no
+    other dominates. Where not, a row that needs it (`needs_group`, (n,)) cannot be chosen, so it
+    never hides one that could be: such rows are compared with all, the others with one another
+    alone.
+    """
+    maximise = [True, False, True][: values.shape[1]]
+    if group_allowed:
+        return non_dominated(values, maximise)
+    on_front = constrained_front(values, maximise, ~needs_group)
+    without = np.flatnonzero(on_front)
+    needing = np.flatnonzero(constrained_front(values, maximise, needs_group))
+    # Of equal rows the first stays, so those without the group are put first.
+    together = values[np.concatenate([without, needing])]
+    on_front[needing] = non_dominated(together, maximise)[len(without) :]
+    return on_front
 
 
 def chosen_of(
@@ -114,11 +108,13 @@ def chosen_of(
     )
 
 
-def column(rows: Sequence[Row], key: str) -> NDArray[np.float64]:
+def column(
+    rows: Sequence[Row], key: Literal["performance", "performance_se", "bias", "sparsity"]
+) -> NDArray[np.float64]:
     """(n,) values, NaN where they are not estimable."""
-    return np.array([math.nan if row[key] is None else row[key] for row in rows], dtype=np.float64)
+    return np.array([np.nan if row[key] is None else row[key] for row in rows], dtype=np.float64)
 
 
-def flags(rows: Sequence[Row], key: str) -> Flags:
+def flags(rows: Sequence[Row], key: Literal["feasible", "beats_trivial", "needs_group"]) -> Flags:
     """(n,) yes or no."""
     return np.array([row[key] for row in rows], dtype=bool)

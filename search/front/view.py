@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.events import Event
 from search.errors import UserError
-from search.front.selection import group_at_prediction
+from search.journal.candidates import group_at_prediction
+from search.journal.events import Dense, Experiment
 from trainables.data.grouping import Grouping
 from trainables.data.small_cells import SmallCells, resolve_small_cells
 from trainables.evaluation.counts import counts_from_dict
@@ -17,7 +17,12 @@ from trainables.evaluation.objective import Objective
 
 
 def view_by(
-    facts: Event, dense: Event, group: str, *, min_cell: int, small_cells: SmallCells = "merge"
+    facts: Experiment,
+    dense: Dense,
+    group: str,
+    *,
+    min_cell: int,
+    small_cells: SmallCells = "merge",
 ) -> View:
     """The view by `group`; `facts` and `dense` are the events `experiment` and `dense`.
 
@@ -90,7 +95,7 @@ class View:
         return replace(self, objective=objective, reference=None, changed=True)
 
 
-def view_of(facts: Event) -> View:
+def view_of(facts: Experiment) -> View:
     """The view that a run was searched with, from its `experiment` event."""
     return View(
         objective=Objective(**facts["objective"]),

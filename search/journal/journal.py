@@ -9,20 +9,20 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
 from analysis import events
-from analysis.events import DamagedJournal, Event, line_of
+from analysis.events import JOURNAL, DamagedJournal, line_of
 from search.errors import UserError
+from search.journal.events import Dense, Event, Experiment
 from trainables.files import NoLocks, take_lock
-
-Listener = Callable[[Event], None]
 
 log = logging.getLogger(__name__)
 
 LOCK = "journal.lock"
+NOT_BEGUN = "{}: its search ended before it had begun; start it again"
 
 
 class WriteLock:
@@ -88,7 +88,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         """Raises UserError where another process writes this run."""
-        self.path = folder / "journal.jsonl"
+        self.path = folder / JOURNAL
         self._lock = WriteLock(folder)
         if self.path.exists():
             whole = whole_lines_end(self.path)
@@ -96,11 +96,12 @@ class Journal:
                 file.truncate(whole)
         self._file = self.path.open("ab", buffering=0)
 
-    def append(self, kind: str, **facts: Any) -> Event:
-        """Writes one event and returns it. Raises ValueError on NaN: JSON has no such number."""
-        event: Event = {"event": kind, "time": round(time.time(), 3), **facts}
-        self._write(line_of(event))
-        return event
+    def append(self, event: Event) -> Event:
+        """Writes an event with its time and returns that. Raises ValueError on NaN: JSON has no
+        such number."""
+        timed = {"event": event["event"], "time": round(time.time(), 3), **event}  # kind first
+        self._write(line_of(timed))
+        return cast("Event", timed)
 
     def _write(self, line: bytes) -> None:
         """All of `line` or nothing: a full disk must not leave half of it before the next one."""
@@ -140,9 +141,29 @@ def read_events(path: Path) -> Iterator[Event]:
     Raises UserError where something other than its writer changed it.
     """
     try:
-        yield from events.read_events(path)
+        for event in events.read_events(path):
+            yield cast("Event", event)
     except DamagedJournal as error:
         raise UserError(
             f"{error}; `fairfront resume {path.parent} --repair` sets aside what is damaged and "
             f"runs the trials it was about again"
         ) from error
+
+
+def experiment_of(folder: Path) -> Experiment:
+    """The first event of a run: what its journal says of data and objective.
+
+    Raises UserError where it is missing.
+    """
+    for event in read_events(folder / JOURNAL):
+        if event["event"] == "experiment":
+            return event
+    raise UserError(NOT_BEGUN.format(folder))
+
+
+def dense_of(folder: Path) -> Dense:
+    """What the journal of a run says of the dense net. Raises UserError where it is missing."""
+    for event in read_events(folder / JOURNAL):
+        if event["event"] == "dense":
+            return event
+    raise UserError(NOT_BEGUN.format(folder))

@@ -155,14 +155,18 @@ class Record:
     def _apply(self, event: Event) -> None:
         match event["event"]:
             case "trial_start":
-                self._start(TrialRecord(event["trial"], event["method"], event["spec"]))
+                if event["trial"] not in self.trials:
+                    self._start(TrialRecord(event["trial"], event["method"], event["spec"]))
             case "report":
-                trial = self.trials[event["trial"]]
-                trial.reports.append(cast("Report", SlimReport({**event, "trial": trial.trial})))
                 self.seconds += event.get("seconds", 0.0)
+                trial = self.trials[event["trial"]]
+                if trial.status == "running" and event["epoch"] > trial.epoch:
+                    slim = SlimReport({**event, "trial": trial.trial})
+                    trial.reports.append(cast("Report", slim))
             case "trial_end":
-                self.trials[event["trial"]].status = event["status"]
-                self.trials[event["trial"]].reason = event["reason"]
+                trial = self.trials[event["trial"]]
+                if trial.status == "running":
+                    trial.status, trial.reason = event["status"], event["reason"]
             case "dense":
                 self.dense = event
             case "warm_start":

@@ -87,11 +87,13 @@ def repair(folder: Path) -> Damage:
             for trial in damage.lost:
                 checkpoint_path(folder, trial).unlink(missing_ok=True)
             journal.append(
-                "repair",
-                file=aside.name,
-                lines=[line.number for line in damage.lines],
-                again=sorted(damage.again),
-                lost=sorted(damage.lost),
+                {
+                    "event": "repair",
+                    "file": aside.name,
+                    "lines": [line.number for line in damage.lines],
+                    "again": sorted(damage.again),
+                    "lost": sorted(damage.lost),
+                }
             )
     finally:
         journal.close()

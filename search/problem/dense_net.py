@@ -6,16 +6,16 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from search.errors import UserError
+from search.journal.events import DenseFacts
 from trainables.corrections.argmax import Argmax
 from trainables.corrections.decision import Correction
 from trainables.corrections.threshold import Threshold
@@ -28,7 +28,7 @@ from trainables.evaluation.report import evaluate
 from trainables.files import whole_file
 from trainables.masks import unprunable
 from trainables.models.net_file import load_net, save_net
-from trainables.stage import Context, derived_seed, seeded
+from trainables.stage import Context, derived_seed, limited_threads, seeded
 from trainables.trial.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -65,17 +65,6 @@ def weights_hash(net: nn.Module) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-@contextmanager
-def limited_threads(threads: int) -> Iterator[None]:
-    """Torch on so many CPU threads for the length of a `with` block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def cache_folder() -> Path:
@@ -147,7 +136,7 @@ def _train(
     return run.result().net.cpu().eval()
 
 
-def dense_report(bench: Workbench) -> dict[str, Any]:
+def dense_report(bench: Workbench) -> DenseFacts:
     """The dense net's own counts, the reference row of every front.
 
     Raises UserError where it is no better than a constant prediction: there is nothing to repair.
@@ -169,8 +158,8 @@ def dense_report(bench: Workbench) -> dict[str, Any]:
         "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
         "sparsity": 0.0,
         "unpruned": unprunable(bench.dense),
-        "performance": found["performance"],
+        "performance": cast("float", found["performance"]),  # known: it beats the trivial one
         "bias": found["bias"],
-        "trivial_performance": found["trivial_performance"],
+        "trivial_performance": cast("float", found["trivial_performance"]),
         "weights": weights_hash(bench.dense),
     }

@@ -14,7 +14,8 @@ from torch import nn
 
 from search.config.config import Config
 from search.errors import UserError
-from search.front.selection import group_at_prediction
+from search.journal.candidates import group_at_prediction
+from search.journal.events import ExperimentFacts
 from search.problem.dense_net import Trainer, dense_net
 from search.problem.shared_pruners import notes_on, pooled, pools_of
 from search.schedulers.policy import Stopping
@@ -130,9 +131,11 @@ class Problem:
         correction = correction_of(method, self.correction)
         return self.group_allowed or not CORRECTIONS[correction["name"]].needs_group
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> ExperimentFacts:
         """What the journal has to know of the data, so that counts can be judged without them."""
-        prepared = self.prepared
+        prepared, reference = self.prepared, self.config.objective.reference
+        if reference is None:
+            raise ValueError("problem: the hypervolume's reference must have been resolved")
         return {
             "name": self.config.name,
             "seed": self.config.seed,
@@ -150,7 +153,7 @@ class Problem:
                 "margin": self.objective.margin,
             },
             "sparsity": self.config.objective.sparsity,
-            "reference": self.config.objective.reference,
+            "reference": list(reference),
             "correction": self.correction,
             "group_at_prediction": self.config.objective.group_at_prediction,
             "notes": list(prepared.notes),

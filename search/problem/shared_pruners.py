@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from search.journal.events import SharedPool
 from spaces.pooled import Pooled
 from spaces.space import Nested, Space, Value
 from trainables.methods import METHODS
@@ -16,7 +17,6 @@ _T = TypeVar("_T")
 
 ROLE = "pruner"
 _SPARE = 4  # points drawn for each entry, since some may coincide
-Pool = dict[str, Any]  # as the journal has it: role, stage, methods, entries
 
 
 def pooled(spaces: Mapping[str, Space], size: int | None, seed: int) -> dict[str, Space]:
@@ -57,9 +57,9 @@ def _spread(spaces: Mapping[str, Space]) -> dict[str, Space]:
     return found
 
 
-def pools_of(spaces: Mapping[str, Space]) -> list[Pool]:
+def pools_of(spaces: Mapping[str, Space]) -> list[SharedPool]:
     """The pools of the spaces, for the journal; methods with equal sets stand together."""
-    pools: list[Pool] = []
+    pools: list[SharedPool] = []
     for method, space in spaces.items():
         if not isinstance(space, Pooled):
             continue
@@ -70,8 +70,9 @@ def pools_of(spaces: Mapping[str, Space]) -> list[Pool]:
                 pool["methods"].append(method)
                 break
         else:
-            new = {"role": space.role, "stage": stage, "methods": [method], "entries": entries}
-            pools.append(new)
+            pools.append(
+                {"role": space.role, "stage": stage, "methods": [method], "entries": entries}
+            )
     return pools
 
 

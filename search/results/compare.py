@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.events import Event
 from analysis.hypervolume import hypervolume
 from analysis.over_compute import SearchCurve, bands, differences, over_compute_figure
-from analysis.pareto import non_dominated
 from search.errors import UserError
 from search.front.build import values_of
-from search.front.selection import group_at_prediction, needs_group
+from search.front.growing import GrowingFront
+from search.front.selection import IDEAL
 from search.front.view import view_of
+from search.journal.events import Event, Experiment
 from search.journal.journal import Journal, read_events
 from search.journal.ledger import record_opening
-from search.journal.record import feasible_candidate
 from search.problem.problem import open_problem
 from search.runs.folder import RunFolder, write_json
 from search.units import flat
@@ -42,48 +42,33 @@ class Step:
     front: Mapping[str, Point]  # candidate -> its values on tune
 
 
-@dataclass
-class _Growing:
-    """The front on tune of what finished trials have left."""
-
-    maximize: list[bool]
-    points: dict[str, Point] = field(default_factory=dict)
-
-    def add(self, reports: Iterable[Event]) -> None:
-        axes = ["performance", "bias", "sparsity"][: len(self.maximize)]
-        new = {r["candidate"]: tuple(float(r[axis]) for axis in axes) for r in reports}
-        if not new:
-            return
-        names = [*self.points, *new]
-        values = np.array([*self.points.values(), *new.values()])
-        kept = non_dominated(values, self.maximize)
-        self.points = {names[i]: tuple(values[i].tolist()) for i in np.flatnonzero(kept)}
-
-
-def steps(events: Iterable[Event], *, sparsity: bool, group_allowed: bool) -> list[Step]:
+def steps(facts: Experiment, events: Iterable[Event]) -> list[Step]:
     """The front after each ended trial, in the order of the journal, of what could be chosen.
 
-    Compute is charged by every report, of stopped and failed trials too; only what finished trials
-    leave enters the front, as in the run's own.
+    Compute is charged by every report, of stopped and failed trials too. A trial enters once it
+    has ended: what it drops before that is not kept, so test could not be opened for it. Trials
+    that never ended enter last, as they do in the run's own front.
     """
-    growing = _Growing([True, False, True][: 2 + sparsity])
+    growing = GrowingFront(facts, points=False)
+    waiting: dict[str, list[Event]] = {}  # trial -> its reports
     charged: dict[str, float] = {}
-    kept: dict[str, dict[str, Event]] = {}
     found = []
     for event in events:
-        if event["event"] == "report":
-            trial = event["trial"]
-            charged[trial] = event["charged"]
-            of_trial = kept.setdefault(trial, {})
-            for name in event["dropped"]:
-                of_trial.pop(name, None)
-            if feasible_candidate(event) and (group_allowed or not needs_group(event)):
-                of_trial[event["candidate"]] = event
+        if event["event"] == "trial_start":
+            growing.take(event)
+            waiting.setdefault(event["trial"], [])
+        elif event["event"] == "report":
+            charged[event["trial"]] = event["charged"]
+            if event["trial"] in waiting:
+                waiting[event["trial"]].append(event)
         elif event["event"] == "trial_end":
-            reports = kept.pop(event["trial"], {})
-            if event["status"] == "finished":
-                growing.add(reports.values())
-            found.append(Step(float(sum(charged.values())), dict(growing.points)))
+            for of_trial in (*waiting.pop(event["trial"], ()), event):
+                growing.take(of_trial)
+            found.append(Step(float(sum(charged.values())), growing.values()))
+    if waiting and found:
+        for of_trial in chain.from_iterable(waiting.values()):
+            growing.take(of_trial)
+        found.append(Step(float(sum(charged.values())), growing.values()))
     return found
 
 
@@ -142,7 +127,7 @@ def _check_same_task(folders: Sequence[RunFolder]) -> None:
                 )
 
 
-def _task(facts: Event) -> dict[str, str]:
+def _task(facts: Experiment) -> dict[str, str]:
     """What the hypervolume of a run is of, by what it is called in messages."""
     objective = facts["objective"]
     return {
@@ -190,12 +175,8 @@ def _labels(folders: Sequence[RunFolder]) -> list[str]:
 def _progress(folder: RunFolder, label: str) -> SearchCurve:
     facts = folder.facts()
     reference = tuple(facts["reference"])[: 2 + facts["sparsity"]]
-    ideal = (1.0, 0.0, 1.0)[: len(reference)]
-    taken = steps(
-        read_events(folder.journal),
-        sparsity=facts["sparsity"],
-        group_allowed=group_at_prediction(facts),
-    )
+    ideal = IDEAL[: len(reference)]
+    taken = steps(facts, read_events(folder.journal))
     if not taken:
         raise UserError(f"compare: no trial of {folder.path} has ended")
     test = _test_points(folder, facts, {name for step in taken for name in step.front})
@@ -213,7 +194,7 @@ def _volume(points: list[Point], reference: Point, ideal: Point) -> float:
     return hypervolume(np.array(points).reshape(-1, len(reference)), reference, ideal)
 
 
-def _test_points(folder: RunFolder, facts: Event, names: set[str]) -> dict[str, Point]:
+def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[str, Point]:
     """Test values of candidates, opened and entered in the ledger."""
     problem = open_problem(folder.config())
     if problem.prepared.hashes != facts["hashes"]:
@@ -225,7 +206,7 @@ def _test_points(folder: RunFolder, facts: Event, names: set[str]) -> dict[str, 
             f"front once ({gone[0][:8]}, ...); were they collected as garbage?"
         )
     journal = Journal(folder.path)
-    journal.append("compare_start", candidates=sorted(names))
+    journal.append({"event": "compare_start", "candidates": sorted(names)})
     journal.close()
     record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
     view = view_of(facts)
@@ -238,6 +219,6 @@ def _test_points(folder: RunFolder, facts: Event, names: set[str]) -> dict[str, 
         decision = decision_from_dict(stored["decision"])
         counts = bench.count(masked.net, "test")
         values = values_of(counts, decision, view, sparsity=stored["sparsity"])
-        axes = ("performance", "bias", "sparsity")[: 2 + view.sparsity]
-        found[name] = tuple(np.nan if values[a] is None else float(values[a]) for a in axes)
+        place = (values["performance"], values["bias"], values["sparsity"])[: 2 + view.sparsity]
+        found[name] = tuple(np.nan if value is None else float(value) for value in place)
     return found

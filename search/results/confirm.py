@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from torch import nn
 
-from analysis.events import Event
+from analysis.front_json import Front, FrontPoint, PointValues, Reference, SeedRow
 from analysis.report.seeds import spread
 from search.errors import UserError
-from search.front.build import Front, decisions_of_references, values_of
-from search.front.notes import hidden, named_in
+from search.front.build import decisions_of_references, values_of
+from search.front.notes import Hidden, hidden, named_in
 from search.front.view import View, view_of
-from search.journal.journal import Journal, Listener
+from search.journal.events import Event, Experiment, Listener
+from search.journal.journal import Journal
 from search.journal.ledger import record_opening
 from search.problem.problem import Build, Problem, open_problem
 from search.results.seeds import seed_rows
@@ -74,25 +73,26 @@ def confirm(
         return folder.save_front(_with_spread(front), confirmed=True)
     opening = _announce(folder, front, facts)
     evaluated = _evaluated(folder, problem, front, facts)
-    confirmed = {**_with_spread(evaluated), "opening": opening}
+    confirmed: Front = {**_with_spread(evaluated), "opening": opening}
     folder.save_front(confirmed, confirmed=True)
-    _append(folder, "confirm", opening=opening)
+    _append(folder, {"event": "confirm", "opening": opening})
     if problem.config.tracking.enabled:
         tracking.sync(folder.path, problem.config.tracking.uri)
     return confirmed
 
 
-def _announce(folder: RunFolder, front: Front, facts: Event) -> int:
+def _announce(folder: RunFolder, front: Front, facts: Experiment) -> int:
     """Writes down what will be looked at, then the opening itself, before anything is opened."""
     chosen = next(point["candidate"] for point in front["points"] if point["chosen"])
     seeds = [row["candidate"] for row in front.get("seeds", [])]
-    _append(folder, "confirm_start", front=named_in(front), chosen=chosen, seeds=seeds)
+    named = named_in(front)
+    _append(folder, {"event": "confirm_start", "front": named, "chosen": chosen, "seeds": seeds})
     return record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
 
 
-def _append(folder: RunFolder, kind: str, **values: Any) -> None:
+def _append(folder: RunFolder, event: Event) -> None:
     journal = Journal(folder.path)
-    journal.append(kind, **values)
+    journal.append(event)
     journal.close()
 
 
@@ -100,46 +100,61 @@ def _with_spread(front: Front) -> Front:
     return {**front, "spread": spread(front["seeds"])} if "seeds" in front else front
 
 
-def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Event) -> Front:
+def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Experiment) -> Front:
     """The front with test values for every point, seed, the dense net and the reference lines."""
     view = view_of(facts)
     dense = folder.dense(problem.untrained())
     bench = Workbench.open(problem.prepared, dense, problem.objective)
     rows = front.get("seeds", [])
-    behind = hidden(front)
+    off_front = hidden(front)
     together = len(front["points"]) + len(rows) + 1 + len(front["references"])
-    together += behind is not None
+    together += off_front is not None
     level = 1 - (1 - LEVEL) / together  # Bonferroni: all intervals hold at once
-    store, of_seeds = folder.candidates, folder.seeds.candidates
-    judged = partial(_confirmed, bench=bench, view=view, level=level)
-    points = [judged(store, point) for point in front["points"]]
-    seeds = [judged(of_seeds, row) for row in rows]
+
+    def on_test(store: CandidateStore, point: FrontPoint | SeedRow | Hidden) -> PointValues | None:
+        """None for a seed that left no candidate."""
+        candidate, tune = point["candidate"], point["tune"]
+        if candidate is None or tune is None:
+            return None
+        return candidate_on_test(store, candidate, bench, view, tune["sparsity"], level)
+
+    points: list[FrontPoint] = []
+    for point in front["points"]:
+        test = on_test(folder.candidates, point)
+        kept = _kept_promise(point, test, view)
+        points.append({**point, "test": test, "kept_promise": kept})
+    seeds: list[SeedRow] = []
+    for row in rows:
+        test = on_test(folder.seeds.candidates, row)
+        seeds.append({**row, "test": test, "kept_promise": _kept_promise(row, test, view)})
     of_dense = dense_on_test(folder, bench, view, level)
-    references = [
+    references: list[Reference] = [
         {**reference, "test": of_dense[reference["label"]]} for reference in front["references"]
     ]
-    dense_row = {**front["dense"], "test": references[0]["test"]}
-    confirmed = {**front, "dense": dense_row, "references": references, "points": points}
+    confirmed: Front = {
+        **front,
+        "dense": {**front["dense"], "test": references[0]["test"]},
+        "references": references,
+        "points": points,
+    }
     if best := front.get("without_group"):
-        tested = [*points, *([] if behind is None else [judged(store, behind)])]
-        by_name = {point["candidate"]: point["test"] for point in tested}
-        confirmed["without_group"] = {**best, "test": by_name.get(best["candidate"])}
-    return {**confirmed, "seeds": seeds} if seeds else confirmed
+        by_name = {point["candidate"]: point["test"] for point in points}
+        if off_front is not None:
+            by_name[off_front["candidate"]] = on_test(folder.candidates, off_front)
+        confirmed["without_group"] = {**best, "test": by_name.get(best["candidate"] or "")}
+    if seeds:
+        confirmed["seeds"] = seeds
+    return confirmed
 
 
-def _confirmed(
-    store: CandidateStore, point: dict[str, Any], bench: Workbench, view: View, level: float
-) -> dict[str, Any]:
-    """A point of the front or a seed with its test values.
+def _kept_promise(point: FrontPoint | SeedRow, test: PointValues | None, view: View) -> bool:
+    """Whether a point keeps the tolerance on test.
 
-    A seed without a feasible candidate promised nothing that could be kept.
+    What is not feasible on tune promised nothing that could be kept.
     """
-    if point["candidate"] is None:
-        return {**point, "kept_promise": False}
-    sparsity = point["tune"]["sparsity"]
-    test = candidate_on_test(store, point["candidate"], bench, view, sparsity, level)
-    kept = test["bias"] is not None and test["bias"] < view.objective.tolerance
-    return {**point, "test": test, "kept_promise": bool(kept and point["feasible"])}
+    if test is None or test["bias"] is None:
+        return False
+    return bool(test["bias"] < view.objective.tolerance and point["feasible"])
 
 
 def candidate_on_test(
@@ -149,7 +164,7 @@ def candidate_on_test(
     view: View,
     sparsity: float,
     level: float = LEVEL,
-) -> dict[str, Any]:
+) -> PointValues:
     """A stored candidate's values on test, by the decision that it was stored with."""
     masked = store.load(candidate, deepcopy(bench.dense))
     decision = decision_from_dict(store.facts(candidate)["decision"])
@@ -159,7 +174,7 @@ def candidate_on_test(
 
 def dense_on_test(
     folder: RunFolder, bench: Workbench, view: View, level: float = LEVEL
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, PointValues]:
     """The values of a run's reference lines on test, by label."""
     counts = bench.count(bench.dense, "test")
     decisions = decisions_of_references(folder.dense_event(), folder.facts(), view)

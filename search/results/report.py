@@ -12,24 +12,23 @@ from typing import Any
 import matplotlib
 import pandas as pd
 
-from analysis.events import Event
 from analysis.figures.front_png import front_figure
+from analysis.front_json import Front
 from analysis.front_table import group_sentences, undefined_sentences
 from analysis.notation import known
 from analysis.price import PRICE_COLUMNS
 from analysis.report.report import report_html
-from analysis.trials import reports_frame, trials_frame
-from search.errors import UserError
-from search.front.build import Front, NotDefined, build_front, marks_of_references
+from search.front.build import build_front, marks_of_references
 from search.front.view import View
+from search.journal.events import Event, Experiment
 from search.journal.journal import read_events
+from search.results.judged_anew import judged_anew
 from search.runs.folder import RunFolder, view_of_run
 from search.runs.state import outdated
 from search.tracking import mirror as tracking
 from search.units import compute
 from trainables.data.small_cells import smallest_tolerance
 from trainables.evaluation.counts import counts_from_dict
-from trainables.evaluation.objective import Objective
 from trainables.methods import METHODS
 
 
@@ -67,11 +66,12 @@ def _row(front: Front) -> dict[str, object]:
     allowed = front["objective"]["group_at_prediction"]
     could = [p for p in front["points"] if p["feasible"] and (allowed or not p["needs_group"])]
     best = could[0] if could else None  # the front is sorted so
-    values = {} if best is None else best["tune"]
     return {
         "tolerance": front["objective"]["tolerance"],
         "margin": front["objective"]["margin"],
-        **{name: values.get(name) for name in ("performance", "bias", "sparsity")},
+        "performance": None if best is None else best["tune"]["performance"],
+        "bias": None if best is None else best["tune"]["bias"],
+        "sparsity": None if best is None else best["tune"]["sparsity"],
         "method": None if best is None else best["method"],
         "candidate": None if best is None else best["candidate"],
     }
@@ -98,15 +98,8 @@ def report(
     changes = {"tolerance": tolerance, "bias": bias, "group": group}
     given = {key: value for key, value in changes.items() if value is not None}
     if given:
-        view = view_of_run(folder, group)
-        if tolerance is not None or bias is not None:
-            view = view.with_bias(bias, tolerance)
-            _check_classes(view.objective, facts)
         suffix = "".join(f"-{key}-{value}" for key, value in given.items()).replace("*", "x")
-        try:
-            front = build_front(facts, read_events(folder.journal), view)
-        except NotDefined as error:  # not even the dense net can be judged so
-            raise UserError(f"report: {error}") from error
+        view, front = judged_anew(folder, tolerance=tolerance, bias=bias, group=group)
         folder.save_front(front, suffix)
         facts = {**facts, "smallest_tolerance": _certifiable(folder, view)}
     else:
@@ -128,24 +121,16 @@ def _certifiable(folder: RunFolder, view: View) -> float | None:
     return found if known(found) else None
 
 
-def _check_classes(objective: Objective, facts: Event) -> None:
-    try:
-        objective.check_classes(len(facts["classes"]))
-    except ValueError as error:
-        raise UserError(f"report: {error}") from error
-
-
-def _write(folder: RunFolder, front: Front, facts: Event, suffix: str) -> Path:
+def _write(folder: RunFolder, front: Front, facts: Experiment, suffix: str) -> Path:
     matplotlib.use("Agg")
     references = marks_of_references(front)
     figure = front_figure(front, references)
     figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
-    events = folder.outline()
-    trials = trials_frame(events)
+    trials, reports = folder.journal_frames()
     shown = {**_facts(front, facts), "compute": _compute(trials)}
     if not suffix and (said := outdated(folder.path)) is not None:
         shown["notes"] = [*shown["notes"], said]
-    text = report_html(front, trials, reports_frame(events), references, shown)
+    text = report_html(front, trials, reports, references, shown)
     target = folder.path / f"report{suffix}.html"
     target.write_text(text, encoding="utf-8")
     return target
@@ -156,7 +141,7 @@ def _compute(trials: pd.DataFrame) -> str:
     return compute(trials["charged"].sum(), trials["spent"].fillna(trials["charged"]).sum())
 
 
-def _facts(front: Front, facts: Event) -> dict[str, Any]:
+def _facts(front: Front, facts: Experiment) -> dict[str, Any]:
     objective = front["objective"]
     dimensions = 2 + objective["sparsity"]
     return {

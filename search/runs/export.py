@@ -14,15 +14,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from analysis.front_json import FrontPoint
 from search.errors import UserError, unknown
 from search.runs.folder import RunFolder, write_json
-from trainables.trial.candidates import CandidateStore
-from trainables.corrections.decision import Decision
 from trainables.corrections import decision_from_dict
+from trainables.corrections.decision import Decision
 from trainables.data.encoder import Encoder
 from trainables.data.task import Head, head_for
 from trainables.masks import Masks
 from trainables.models import build
+from trainables.trial.candidates import CandidateStore
 
 Raw = NDArray[Any] | pd.DataFrame
 
@@ -127,7 +128,7 @@ class Model:
         return np.array([index[name] for name in values.tolist()], dtype=np.int64)
 
 
-def _point(folder: RunFolder, candidate: str) -> dict[str, Any]:
+def _point(folder: RunFolder, candidate: str) -> FrontPoint:
     points = folder.front()["points"]
     if candidate == "chosen":
         found = [point for point in points if point["chosen"]]
@@ -141,10 +142,10 @@ def _point(folder: RunFolder, candidate: str) -> dict[str, Any]:
     if len(found) != 1:
         names = {point["candidate"] for point in points} | {"chosen"}
         raise UserError(f"export: {unknown('candidate', candidate, names)}")
-    return dict(found[0])
+    return found[0]
 
 
-def card_of_point(folder: RunFolder, point: dict[str, Any]) -> dict[str, Any]:
+def card_of_point(folder: RunFolder, point: FrontPoint) -> dict[str, Any]:
     """All that a point of the front needs to be used, and what is known of it; JSON-able."""
     config, facts = folder.config(), folder.facts()
     stored = folder.candidates.facts(point["candidate"])
@@ -157,7 +158,11 @@ def card_of_point(folder: RunFolder, point: dict[str, Any]) -> dict[str, Any]:
         "format": 1,
         "run": facts["run"],
         "name": facts["name"],
-        **{key: point[key] for key in ("candidate", "trial", "epoch", "method", "settings")},
+        "candidate": point["candidate"],
+        "trial": point["trial"],
+        "epoch": point["epoch"],
+        "method": point["method"],
+        "settings": point["settings"],
         "learns_from": point["learns_from"],
         "needs_group": point["needs_group"],
         "decision": stored["decision"],

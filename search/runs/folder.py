@@ -14,46 +14,23 @@ import pandas as pd
 import torch
 from torch import nn
 
+from analysis.events import JOURNAL
+from analysis.front_json import Front
 from analysis.front_table import front_frame
 from analysis.trials import reports_frame, trials_frame
 from search.config.config import Config
 from search.errors import UserError
-from search.front.build import Front, build_front
-from search.front.view import view_of
-from search.journal.journal import read_events
-from analysis.events import Event
-from search.journal.journal import refuse_if_written
+from search.front.build import build_front
+from search.front.view import View, view_by, view_of
+from search.journal.candidates import Candidates, needs_group
+from search.journal.events import Dense, Event, Experiment
+from search.journal.journal import dense_of, experiment_of, read_events, refuse_if_written
 from search.journal.record import TrialRecord
 from search.journal.repair import repair as repaired
-from search.front.selection import needs_group
-from trainables.trial.candidates import CandidateStore, checkpoint_path
 from trainables.data import Prepared
-from trainables.models.net_file import load_net, save_net
 from trainables.files import whole_file
-from dataclasses import replace
-from search.errors import UserError
-from analysis.events import Event
-from trainables.data.grouping import Grouping
-from trainables.data.small_cells import SmallCells, resolve_small_cells
-from trainables.evaluation.counts import counts_from_dict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
-import numpy as np
-from numpy.typing import NDArray
-from search.front.notes import bias_undefined, left_out, without_group
-from search.front.selection import group_at_prediction, needs_group, select
-from analysis.events import Event
-from trainables.corrections import CORRECTIONS, decision_from_dict
-from trainables.corrections.argmax import Argmax
-from trainables.corrections.decision import Correction, Decision
-from trainables.corrections.group_thresholds import GroupThresholds
-from trainables.corrections.threshold import Threshold
-from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
-from trainables.evaluation.objective import Objective
-from trainables.evaluation.report import evaluate
-from trainables.evaluation.trivial import trivial_performance
-from search.front.view import View, view_by, view_of
+from trainables.models.net_file import load_net, save_net
+from trainables.trial.candidates import CandidateStore, checkpoint_path
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +47,7 @@ class RunFolder:
 
     @property
     def journal(self) -> Path:
-        return self.path / "journal.jsonl"
+        return self.path / JOURNAL
 
     @property
     def candidates(self) -> CandidateStore:
@@ -129,26 +106,21 @@ class RunFolder:
     def require(self) -> None:
         """Raises UserError where there is no run."""
         if not self.journal.exists():
-            raise UserError(f"{self.path} must be the folder of a run, but has no journal.jsonl")
+            raise UserError(f"{self.path} must be the folder of a run, but has no {JOURNAL}")
 
     def config(self) -> Config:
         self.require()
         return Config.load(self.path / "config.toml")
 
-    def facts(self) -> Event:
+    def facts(self) -> Experiment:
         """The `experiment` event: what the journal says of the data and the objective."""
-        return self._first("experiment")
-
-    def dense_event(self) -> Event:
-        """The `dense` event: the dense net's own counts."""
-        return self._first("dense")
-
-    def _first(self, kind: str) -> Event:
         self.require()
-        for event in read_events(self.journal):
-            if event["event"] == kind:
-                return event
-        raise UserError(f"{self.path}: its search ended before it had begun; start it again")
+        return experiment_of(self.path)
+
+    def dense_event(self) -> Dense:
+        """The `dense` event: the dense net's own counts."""
+        self.require()
+        return dense_of(self.path)
 
     def encoding(self) -> dict[str, Any]:
         """{"input_shape", "encoder"}: how raw rows become what the networks of this run read."""
@@ -214,24 +186,25 @@ class RunFolder:
         paths = [*sorted(self.path.glob("front*.json")), self.path / "confirmed.json"]
         return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
 
-    def outline(self) -> list[Event]:
-        """All events of the journal without what makes most of it, counts and measures; of each
-        decision stays whether it needs the group."""
-        return [_outlined(event) for event in read_events(self.journal)]
-
     def frames(self) -> dict[str, pd.DataFrame]:
         """The front's points, the trials and the reports as frames."""
-        events = self.outline()
-        return {
-            "front": front_frame(self.front()),
-            "trials": trials_frame(events),
-            "reports": reports_frame(events),
-        }
+        trials, reports = self.journal_frames()
+        return {"front": front_frame(self.front()), "trials": trials, "reports": reports}
+
+    def journal_frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The trials and the reports as frames; a report has a candidate where it stands."""
+        events, candidates = [], Candidates(lambda _: None)
+        for event in read_events(self.journal):
+            candidates.take(event)
+            events.append(_outlined(event))
+        return trials_frame(events), reports_frame(events, candidates.names())
 
 
-def _outlined(event: Event) -> Event:
-    shown = {key: value for key, value in event.items() if key not in COUNTED}
-    return {**shown, "needs_group": needs_group(event)} if "decision" in event else shown
+def _outlined(event: Event) -> dict[str, Any]:
+    """Without what makes most of a journal, counts and measures; of a decision stays whether it
+    needs the group."""
+    shown: dict[str, Any] = {key: value for key, value in event.items() if key not in COUNTED}
+    return {**shown, "needs_group": needs_group(event)} if event["event"] == "report" else shown
 
 
 def _epoch_of(checkpoint: Path) -> float:

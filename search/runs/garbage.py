@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from search.runs.state import is_complete
+from analysis.front_json import Front
 from search.front.build import build_front
-from search.front.view import view_of
 from search.front.notes import named_in
-from search.journal.journal import read_events
-from search.journal.journal import WriteLock
+from search.front.view import view_of
+from search.journal.journal import WriteLock, read_events
 from search.journal.record import Record
 from search.runs.folder import DATA, TUNE, RunFolder
+from search.runs.state import is_complete
 from trainables.evaluation.objective import Objective
 from trainables.trial.shared_stage import StageStore
 
@@ -122,13 +122,14 @@ def _needed(folder: RunFolder, record: Record, keep: Keep) -> set[str]:
         for trial in record.trials.values()
         if trial.status == "running"
         for report in trial.candidates()
+        if report["candidate"] is not None
     }
     for front in (*folder.stored_fronts(), *_fronts(folder, keep)):
         needed.update(named_in(front))
     return needed
 
 
-def _fronts(folder: RunFolder, keep: Keep) -> Iterator[dict[str, Any]]:
+def _fronts(folder: RunFolder, keep: Keep) -> Iterator[Front]:
     """The front of the journal, and the one that leaves no candidate out for its bias."""
     facts, _ = folder.facts(), folder.dense_event()
     view = view_of(facts)
@@ -142,8 +143,8 @@ def _fronts(folder: RunFolder, keep: Keep) -> Iterator[dict[str, Any]]:
 
 def _unused_seeds(folder: RunFolder) -> list[Path]:
     """Once seeds were confirmed, only the candidate chosen of each is of use."""
-    confirmed = folder.confirmation() or {}
-    if "seeds" not in confirmed:
+    confirmed = folder.confirmation()
+    if confirmed is None or "seeds" not in confirmed:
         return []
     used = {row["candidate"] for row in confirmed["seeds"]}
     return [path for path in folder.seeds.candidates.files() if path.stem not in used]

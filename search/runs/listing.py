@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.runs.state import JOURNAL, ends_of
 from search.errors import UserError
 from search.journal.journal import is_written
+from search.runs.state import ends_of
+from analysis.events import JOURNAL
 from search.units import human, samples
 
 ENDS = ("finished", "stopped", "failed")

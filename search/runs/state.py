@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import mmap
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from analysis.events import DamagedJournal, event_of
-from search.errors import UserError
-from analysis.events import Event
-import shlex
-from search.runs.folder import RunFolder
 
-JOURNAL = "journal.jsonl"
+from analysis.events import JOURNAL, DamagedJournal, Event, event_of
+from search.errors import UserError
+from search.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from search.front.build import Front
+from analysis.front_json import Front, FrontPoint
 from search.tracking.mlflow_runs import Run, SearchRuns
 from search.tracking.texts import (
     beyond_the_known,
@@ -97,7 +97,7 @@ class FolderMirror:
             with tempfile.TemporaryDirectory() as folder:
                 draw_front(front, Path(folder) / "front.png")
                 runs.put_file(parent, Path(folder) / "front.png")
-        by_trial: dict[str, list[dict[str, Any]]] = {}
+        by_trial: dict[str, list[FrontPoint]] = {}
         for point in front["points"]:
             by_trial.setdefault(point["trial"], []).append(point)
         for trial, run in runs.trials().items():
@@ -125,7 +125,7 @@ class FolderMirror:
         metrics += [(name, value, at, step) for name, value, step in beyond_the_known(front)]
         self._runs.log(parent, metrics, tags=tags)
 
-    def _send_points(self, run: Run, points: list[dict[str, Any]]) -> None:
+    def _send_points(self, run: Run, points: list[FrontPoint]) -> None:
         """A trial's best or chosen point as metrics; all of its points in its description."""
         best = max(points, key=lambda one: (one["chosen"], one["tune"]["performance"]))
         tags = {"fairfront.candidate": best["candidate"], **_kept(best)}

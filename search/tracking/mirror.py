@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
-from search.journal.journal import read_events
+from analysis.events import JOURNAL
+from search.journal.journal import experiment_of
 from search.tracking.files import FolderMirror
 from search.tracking.mlflow_runs import SearchRuns
 from search.tracking.updates import SEARCH, Follower, Translator, Update
@@ -109,7 +110,7 @@ class Mirror:
     def __init__(self, folder: Path, uri: str) -> None:
         self.folder = folder
         self.uri = uri
-        self._follower = Follower(folder / "journal.jsonl")
+        self._follower = Follower(folder / JOURNAL)
         self._translator = Translator()
         self._pending: list[Update] = []
         self._runs: SearchRuns | None = None
@@ -152,7 +153,7 @@ class Mirror:
 
     def _open(self) -> tuple[SearchRuns, FolderMirror]:
         if self._runs is None or self._files is None:
-            facts = next(read_events(self.folder / "journal.jsonl"))
+            facts = experiment_of(self.folder)
             own = self.uri == default_uri(self.folder)
             self._runs = SearchRuns(self.uri, facts["run"], facts["name"], rebuildable=own)
             self._files = FolderMirror(self.folder, self._runs, self._translator)
@@ -214,7 +215,7 @@ def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m search.tracking.mirror DIR [--uri URI] [--nice N]`, until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m search.tracking.mirror", description=__doc__)
-    parser.add_argument("folder", type=Path, help="a run folder with journal.jsonl")
+    parser.add_argument("folder", type=Path, help=f"a run folder with {JOURNAL}")
     parser.add_argument("--uri", help="a tracking server or database; default: DIR/mlflow.db")
     parser.add_argument("--nice", type=int, default=0, help="by how much it steps back")
     given = parser.parse_args(arguments)

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from analysis.events import Event, event_of
+from analysis.events import event_of
 from search.front.growing import GrowingFront
+from search.journal.events import (
+    Dense,
+    Event,
+    Experiment,
+    ReportEvent,
+    SearchEnd,
+    TrialEnd,
+    TrialStart,
+)
 from search.units import flat
 
 SEARCH = ""  # stands where a trial's name would: the run of the search itself
@@ -55,7 +64,10 @@ class Follower:
                 event = event_of(line)
                 self.offset += len(line)
                 if event is not None:
-                    yield self.offset, event
+                    yield self.offset, cast("Event", event)
+
+
+_Timed = Experiment | Dense | TrialStart | ReportEvent | TrialEnd | SearchEnd
 
 
 class Translator:
@@ -78,7 +90,10 @@ class Translator:
                 self.front = GrowingFront(event)
                 found = [self._update(SEARCH, end, event)]
             case "dense":
-                values = {f"dense/tune/{name}": event[name] for name in ("performance", "bias")}
+                values = {
+                    "dense/tune/performance": event["performance"],
+                    "dense/tune/bias": event["bias"],
+                }
                 found = [self._update(SEARCH, end, event, metrics=numbers(values))]
             case "trial_start":
                 found = [self._start(end, event)]
@@ -100,24 +115,24 @@ class Translator:
         """The number of trials that have ended."""
         return sum(self._ended.values())
 
-    def _start(self, end: int, event: Event) -> Update:
+    def _start(self, end: int, event: TrialStart) -> Update:
         self.running.add(event["trial"])
         params = flat(event["spec"]["settings"])
         tags = {"fairfront.method": event["method"]}
         return self._update(event["trial"], end, event, params=params, tags=tags)
 
-    def _report(self, end: int, event: Event) -> list[Update]:
+    def _report(self, end: int, event: ReportEvent) -> list[Update]:
         trial, epoch = event["trial"], event["epoch"]
         if epoch <= self._epochs.get(trial, 0):
             return []
         self._epochs[trial] = epoch
         self.running.add(trial)
         names = ("performance", "bias", "sparsity", "live", "charged", "spent", "seconds")
-        metrics = numbers({name: event[name] for name in names if name in event})
+        metrics = numbers({name: value for name, value in event.items() if name in names})
         metrics |= numbers({f"loss/{name}": loss for name, loss in event["losses"].items()})
         return [self._update(trial, end, event, step=epoch, metrics=metrics)]
 
-    def _end(self, end: int, event: Event) -> list[Update]:
+    def _end(self, end: int, event: TrialEnd) -> list[Update]:
         trial, status = event["trial"], event["status"]
         self.running.discard(trial)
         self._ended[status] += 1
@@ -131,8 +146,8 @@ class Translator:
             self._update(SEARCH, end, event, step=self.ended, metrics=ended),
         ]
 
-    def _update(self, trial: str, end: int, event: Event, **told: Any) -> Update:
-        return Update(trial, end, round(1000 * event["time"]), **told)
+    def _update(self, trial: str, end: int, event: _Timed, **values: Any) -> Update:
+        return Update(trial, end, round(1000 * event["time"]), **values)
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, float]:

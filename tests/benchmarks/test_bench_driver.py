@@ -21,7 +21,7 @@ import pytest
 from ray import tune
 from rich.console import Console
 
-from search.cli.live import Progress
+from search.cli.live import LiveView
 from search.engine import experiment
 from search.engine.scheduler import CONTINUE
 from tests.benchmarks.made_reports import Made, made, told
@@ -81,12 +81,12 @@ def _drive(problem: Made, folder: Path, monkeypatch: pytest.MonkeyPatch) -> type
         costs: dict[int, tuple[float, float]] = {}  # noqa: RUF012
 
     monkeypatch.setattr(tune, "Tuner", Tuner)
-    shown = Progress(TRIALS, Console(file=io.StringIO()))
+    shown = LiveView(TRIALS, Console(file=io.StringIO()))
     run = problem.folder(folder)
     arguments = (run, problem.problem, problem.dense, None, shown.on_event)
     with experiment.Driver(*arguments) as driver:
-        driver.record.add("experiment", run="made", **problem.problem.facts())
-        driver.record.add("dense", **problem.of_dense)
+        driver.record.add({"event": "experiment", "run": "made", **problem.problem.facts()})
+        driver.record.add({"event": "dense", **problem.of_dense})
         driver.search()
     return Tuner
 

@@ -101,7 +101,7 @@ def _write(record: Record, trials: list[list[Event]]) -> tuple[int, float]:
     for number in range(TRIALS):
         trial, reports = f"t{number + 1:04d}", trials[number % len(trials)]
         spec = {"trial": trial, "method": "prune_advft", "settings": settings, "seed": 0}
-        record.add("trial_start", trial=trial, method="prune_advft", spec=spec)
+        record.add({"event": "trial_start", "trial": trial, "method": "prune_advft", "spec": spec})
         named = [_named(report, trial) for report in reports]
         begin = time.process_time()
         for report in named:
@@ -121,7 +121,7 @@ def test_the_journal_of_thousands_of_trials_is_resumed_from_within_half_a_minute
     with closing(Journal(tmp_path)) as journal:
         record = Record(journal)
         for event in beginning:
-            record.add(event["event"], **{k: v for k, v in event.items() if k not in OF_LINE})
+            record.add({"event": event["event"], **{k: v for k, v in event.items() if k not in OF_LINE}})
         reports, spent = _write(record, trials)
     size = journal.path.stat().st_size
     print(

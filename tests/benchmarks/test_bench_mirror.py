@@ -40,8 +40,8 @@ def write_search(folder: Path, problem: Made) -> Iterator[None]:
 
 
 def _write_trials(record: Record, run: str, problem: Made) -> Iterator[None]:
-    record.add("experiment", run=run, **problem.problem.facts())
-    record.add("dense", **problem.of_dense)
+    record.add({"event": "experiment", "run": run, **problem.problem.facts()})
+    record.add({"event": "dense", **problem.of_dense})
     draw = random.Random(0)
     for number in range(TRIALS):
         spec = {
@@ -49,17 +49,12 @@ def _write_trials(record: Record, run: str, problem: Made) -> Iterator[None]:
             "settings": {"recovery": {"lr": draw.random(), "slope": draw.random()}},
         }
         record.add(
-            "trial_start",
-            trial=spec["trial"],
-            method=spec["method"],
-            spec=spec,
-            learns_from="debias",
-        )
+            {"event": "trial_start", "trial": spec["trial"], "method": spec["method"], "spec": spec, "learns_from": "debias"})
         for epoch in range(1, REPORTS + 1):
             record.report(told(problem.reports, spec, epoch, REPORTS))
         record.end(spec["trial"], "finished" if draw.random() < 0.7 else "stopped")
         yield
-    record.add("search_end", left=0)
+    record.add({"event": "search_end", "left": 0})
 
 
 @contextmanager

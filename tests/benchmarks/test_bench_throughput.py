@@ -79,8 +79,8 @@ def _ours(folder: Path, problem: Made, monkeypatch: pytest.MonkeyPatch) -> tuple
     run = problem.folder(folder)
     trainable = no_op(problem.reports, EPOCHS)
     with experiment.Driver(run, problem.problem, problem.dense, None, None, trainable) as driver:
-        driver.record.add("experiment", run=folder.name, **problem.problem.facts())
-        driver.record.add("dense", **problem.of_dense)
+        driver.record.add({"event": "experiment", "run": folder.name, **problem.problem.facts()})
+        driver.record.add({"event": "dense", **problem.of_dense})
         wall, cpu = time.perf_counter(), time.process_time()
         driver.search()
         seconds = time.perf_counter() - wall, time.process_time() - cpu

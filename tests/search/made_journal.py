@@ -25,10 +25,10 @@ EXPERIMENT = {
 
 def write_trial(journal, trial, status="finished", epochs=EPOCHS):
     spec = {"settings": {"recovery": {"lr": 0.01, "epochs": epochs}}}
-    journal.append("trial_start", trial=trial, method="adv_ft", spec=spec)
+    journal.append({"event": "trial_start", "trial": trial, "method": "adv_ft", "spec": spec})
     for epoch in range(1, epochs + 1):
-        journal.append("report", **report(trial, epoch, last=epoch == epochs))
-    journal.append("trial_end", trial=trial, status=status, reason=None)
+        journal.append({"event": "report", **report(trial, epoch, last=epoch == epochs)})
+    journal.append({"event": "trial_end", "trial": trial, "status": status, "reason": None})
 
 
 def report(trial, epoch, last):
@@ -47,7 +47,7 @@ def begin(folder):
     folder.mkdir(exist_ok=True)
     (folder / "config.toml").write_text(CONFIG)
     journal = Journal(folder)
-    journal.append("experiment", **EXPERIMENT)
+    journal.append({"event": "experiment", **EXPERIMENT})
     return journal
 
 

@@ -25,20 +25,20 @@ def made_run(path, config, settings):
     with closing(Journal(path)) as journal:
         record = Record(journal)
         facts = {"in_memory": False, "model_in_memory": False, **problem.facts()}
-        record.add("experiment", run="0123abcd", **facts)
-        record.add("dense", **of_dense)
+        record.add({"event": "experiment", "run": "0123abcd", **facts})
+        record.add({"event": "dense", **of_dense})
         for number, (method, own) in enumerate(settings.items(), start=1):
             spec = {"trial": f"t{number:04}", "method": method, "seed": 0, "settings": own}
             spec |= {"correction": correction_of(method, problem.correction)}
             _try(record, spec, bench, path)
-        record.add("search_end", left=0)
+        record.add({"event": "search_end", "left": 0})
     return folder
 
 
 def _try(record, spec, bench, path):
     parsed = Spec.from_config(spec)
     start = {"trial": spec["trial"], "method": spec["method"], "spec": spec}
-    record.add("trial_start", **start, learns_from=parsed.learns_from)
+    record.add({"event": "trial_start", **start, "learns_from": parsed.learns_from})
     pipeline = Pipeline(parsed, bench, CandidateStore(path / "candidates"))
     while not pipeline.done:
         record.report(pipeline.step())

@@ -11,7 +11,7 @@ from rich.console import Console
 from analysis.front_table import one_per_trial
 from analysis.words import verdict
 from search.cli.front_table import front_table, legend, shown_points
-from search.cli.live import Progress, Tally
+from search.cli.live import Figures, LiveView, Tally
 from tests.search.made_front import front, point
 
 
@@ -19,28 +19,33 @@ def trial(name: str, method: str) -> dict[str, Any]:
     return {"event": "trial_start", "trial": name, "method": method}
 
 
-def report(name: str, performance: float, **changes: Any) -> dict[str, Any]:
-    facts = {"bias": 0.01, "sparsity": 0.5, "feasible": True, "candidate": f"{name}-1"}
-    facts |= {"beats_trivial": True, "decision": {"kind": "threshold"}}
-    return {"event": "report", "trial": name, "performance": performance, **facts, **changes}
+def report(name: str, performance: float, epoch: int = 1, **changes: Any) -> dict[str, Any]:
+    facts = {"bias": 0.01, "sparsity": 0.5, "feasible": True, "candidate": f"{name}-{epoch}"}
+    facts |= {"beats_trivial": True, "decision": {"kind": "threshold"}, "dropped": []}
+    facts |= {"trial": name, "epoch": epoch}
+    return {"event": "report", "performance": performance, **facts, **changes}
 
 
 def end(name: str, status: str, reason: str | None = None) -> dict[str, Any]:
     return {"event": "trial_end", "trial": name, "status": status, "reason": reason}
 
 
+STATUS = {
+    **{"event": "status", "best": None, "hypervolume": 0.25, "seconds_left": 60.0},
+    **{"spent_hours": 0.0, "budget_hours": None, "device": "CPU"},
+}
 EVENTS = [
     {"event": "dense", "performance": 0.95, "bias": 0.2, "sparsity": 0.0},
     trial("t0001", "adv_ft"),
     trial("t0002", "prune_advft"),
     report("t0001", 0.8),
-    report("t0001", 0.9, feasible=False),
+    report("t0001", 0.9, epoch=2, feasible=False),
     report("t0002", 0.7, bias=None, candidate=None, feasible=False),
     end("t0001", "finished"),
     trial("t0003", "adv_ft"),
     report("t0003", 0.85),
     end("t0002", "stopped", "bias stays above 0.03"),
-    {"event": "status", "best": None, "hypervolume": 0.25, "seconds_left": 60.0},
+    STATUS,
 ]
 
 
@@ -56,18 +61,18 @@ def test_the_tally_counts_trials_by_method_and_keeps_the_best_feasible_candidate
         0,
     ]
     assert tally.count("running", "adv_ft") == 1
-    assert tally.best["adv_ft"]["performance"] == 0.85
-    assert "prune_advft" not in tally.best
-    assert tally.overall_best == tally.best["adv_ft"]
+    assert tally.best("adv_ft") == Figures(0.85, 0.01, 0.5)
+    assert tally.best("prune_advft") is None
+    assert tally.best() == tally.best("adv_ft")
     assert 59 < (tally.seconds_left or 0) <= 60
 
 
 def test_without_a_terminal_every_end_of_a_trial_is_one_plain_line():
     output = io.StringIO()
-    with Progress(4, Console(file=output, width=40)) as shown:
+    with LiveView(4, Console(file=output, width=40)) as shown:
         for event in EVENTS:
             shown.on_event(event)
-        shown.on_event({"event": "search_end"})
+        shown.on_event({"event": "search_end", "left": 0})
 
     lines = output.getvalue().splitlines()
     assert lines[0] == "dense net: performance 0.950, bias 0.200, sparsity 0.000"
@@ -85,7 +90,7 @@ def test_without_a_terminal_every_end_of_a_trial_is_one_plain_line():
 def test_on_a_terminal_a_table_shows_methods_best_points_hypervolume_and_the_time_left():
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=120)
-    with Progress(4, console) as shown:
+    with LiveView(4, console) as shown:
         for event in EVENTS:
             shown.on_event(event)
 
@@ -99,12 +104,28 @@ def test_on_a_terminal_a_table_shows_methods_best_points_hypervolume_and_the_tim
 
 def test_a_resumed_search_starts_from_what_was_done_without_telling_it_again():
     output = io.StringIO()
-    with Progress(4, Console(file=output)) as shown:
+    with LiveView(4, Console(file=output)) as shown:
         for event in EVENTS:
             shown.on_event({"event": "replay", "of": event})
         shown.on_event(end("t0003", "finished"))
 
     assert output.getvalue().startswith("[3/4] t0003 adv_ft finished")
+
+
+def test_what_a_trial_had_found_before_it_failed_is_best_no_more() -> None:
+    output = io.StringIO()
+    with LiveView(1, Console(file=output)) as shown:
+        shown.on_event(trial("t0001", "adv_ft"))
+        shown.on_event(report("t0001", 0.8))
+        shown.on_event(end("t0001", "failed", "the worker process died repeatedly"))
+        shown.on_event({"event": "search_end", "left": 0})
+
+    of_trial, of_search = output.getvalue().splitlines()
+    assert of_trial == (
+        "[1/1] t0001 adv_ft failed (the worker process died repeatedly); no longer counted, its "
+        "best feasible: performance 0.800, bias 0.010, sparsity 0.500"
+    )
+    assert "1 failed; nothing feasible; " in of_search
 
 
 def rendered(made: dict[str, Any]) -> str:

@@ -8,21 +8,25 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from search.cli.live import Progress, Reached
+from search.cli.live import LiveView, Tally
 
 
 def report(performance: float, bias: float | None, **changes: Any) -> dict[str, Any]:
-    facts = {"event": "report", "trial": "t0001", "sparsity": 0.5, "candidate": "c"}
+    facts = {"event": "report", "trial": "t0001", "epoch": 1, "sparsity": 0.5, "candidate": "c"}
     facts |= {"feasible": bias is not None and bias < 0.03, "beats_trivial": True}
-    facts |= {"decision": {"kind": "threshold"}}
+    facts |= {"decision": {"kind": "threshold"}, "dropped": []}
     return {**facts, "performance": performance, "bias": bias, **changes}
 
 
 def words(*reports: dict[str, Any], group_allowed: bool = False) -> str:
-    reached = Reached()
-    for one in reports:
-        reached.take(one)
-    return reached.words(group_allowed=group_allowed)
+    """Of a trial that finishes after `reports`."""
+    tally = Tally(group_allowed=group_allowed)
+    tally.take({"event": "trial_start", "trial": "t0001", "method": "adv_ft"})
+    for epoch, one in enumerate(reports, start=1):
+        name = one["candidate"] and f"{one['candidate']}{epoch}"
+        tally.take({**one, "epoch": epoch, "candidate": name})
+    tally.take({"event": "trial_end", "trial": "t0001", "status": "finished", "reason": None})
+    return tally.reached["t0001"].words(group_allowed=group_allowed)
 
 
 def test_it_tells_the_best_feasible_report_though_the_last_one_is_another() -> None:
@@ -64,7 +68,7 @@ def test_what_needs_the_group_is_marked_unless_it_may_be_chosen(allowed: bool, s
 
     output = io.StringIO()
     experiment = {"event": "experiment", "correction": {"name": "threshold"}}
-    with Progress(1, Console(file=output)) as shown:
+    with LiveView(1, Console(file=output)) as shown:
         shown.on_event({**experiment, "group_at_prediction": allowed})
         shown.on_event({"event": "trial_start", "trial": "t0001", "method": "group_thresholds"})
         shown.on_event(by_group)

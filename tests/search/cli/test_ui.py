@@ -91,7 +91,7 @@ def test_the_pages_are_served_on_this_machine_alone_and_end_with_ctrl_c(tmp_path
     run = tmp_path / "run"
     with closing(begin(run)) as journal:
         write_trial(journal, "t0001")
-        journal.append("search_end", left=0)
+        journal.append({"event": "search_end", "left": 0})
     write_front(run, ["t0001"], chosen="t0001")
     command = [sys.executable, "-P", "-m", "search", "ui", str(run), "--port", str(_free())]
     said = tmp_path / "said"

@@ -5,20 +5,28 @@ from types import SimpleNamespace
 import pytest
 
 from search.engine import progress
-from search.engine.progress import Status
+from search.engine.progress import Progress
 
-DENSE = {"event": "dense"}
+CONFIG = SimpleNamespace(
+    resources=SimpleNamespace(cpu=1, gpu=0.25), search=SimpleNamespace(budget=3600.0)
+)
+DENSE = {"event": "dense", "performance": 0.7, "bias": 0.2, "sparsity": 0.0}
 
 
-def problem(sparsity=True, group_allowed=False):
-    return SimpleNamespace(
-        group_allowed=group_allowed,
-        config=SimpleNamespace(
-            objective=SimpleNamespace(sparsity=sparsity, reference=(0.5, 0.1, 0.0)),
-            resources=SimpleNamespace(cpu=1, gpu=0.25),
-            search=SimpleNamespace(budget=3600.0),
-        ),
-    )
+def experiment(sparsity=True, group_allowed=False):
+    facts = {"correction": {"name": "threshold"}, "group_at_prediction": group_allowed}
+    return {"event": "experiment", "sparsity": sparsity, "reference": [0.5, 0.1, 0.0], **facts}
+
+
+def events(*told, sparsity=True):
+    """`told` after the beginning of a journal; a trial is started where it is first mentioned."""
+    named, whole = set(), [experiment(sparsity), DENSE]
+    for event in told:
+        if event["event"] == "report" and event["trial"] not in named:
+            whole.append(start(event["trial"]))
+        named.add(event["trial"])
+        whole.append(event)
+    return whole
 
 
 def start(trial):
@@ -29,19 +37,19 @@ def end(trial, status="finished"):
     return {"event": "trial_end", "trial": trial, "status": status}
 
 
-def report(trial, performance, bias, sparsity, candidate="c", kind="threshold", **flags):
+def report(trial, performance, bias, sparsity, candidate="c", kind="threshold", epoch=3, **flags):
     values = {"performance": performance, "bias": bias, "sparsity": sparsity}
-    facts = {"event": "report", "trial": trial, "epoch": 3, "dropped": []}
+    facts = {"event": "report", "trial": trial, "epoch": epoch, "dropped": []}
     decided = {"candidate": candidate, "decision": {"kind": kind}}
     return {**facts, **values, **decided, "feasible": True, "beats_trivial": True, **flags}
 
 
-def followed(*events, sparsity=True):
+def followed(*told, sparsity=True):
     heard = []
-    status = Status(problem(sparsity), heard.append)
-    for event in events:
-        status.take(event)
-    return status, heard
+    progress = Progress(CONFIG, heard.append)
+    for event in events(*told, sparsity=sparsity):
+        progress.take(event)
+    return progress, heard
 
 
 def test_trials_are_tallied_by_how_they_stand():
@@ -59,7 +67,6 @@ def test_trials_are_tallied_by_how_they_stand():
 
 def test_the_best_feasible_candidate_is_the_one_of_highest_performance():
     status, _ = followed(
-        DENSE,
         report("t1", 0.7, 0.05, 0.5),
         report("t2", 0.8, 0.06, 0.4),
         report("t3", 0.75, 0.01, 0.9),
@@ -74,13 +81,24 @@ def test_the_best_feasible_candidate_is_the_one_of_highest_performance():
     }
 
 
+@pytest.mark.parametrize("status", ["stopped", "failed"])
+def test_what_a_trial_left_counts_no_more_when_it_was_stopped_or_has_failed(status):
+    search, _ = followed(
+        *[report("t1", 0.75, 0.05, 0.4), report("t2", 0.9, 0.01, 0.5), end("t2", status)],
+    )
+
+    assert search.status()["best"]["trial"] == "t1"
+    assert search.status()["hypervolume"] == pytest.approx(0.5 * 0.5 * 0.4)
+
+
 @pytest.mark.parametrize(("allowed", "best", "volume"), [(False, "t1", 0.2), (True, "t2", 0.4)])
 def test_what_needs_the_group_is_neither_best_nor_counted_unless_it_may_be_chosen(
     allowed, best, volume
 ):
-    status = Status(problem(sparsity=False, group_allowed=allowed), None)
+    status = Progress(CONFIG, None)
     for event in (
-        DENSE,
+        experiment(sparsity=False, group_allowed=allowed),
+        *[DENSE, start("t1"), start("t2")],
         report("t1", 0.7, 0.05, 0.0),
         report("t2", 0.9, 0.05, 0.0, kind="group_thresholds"),
     ):
@@ -100,7 +118,6 @@ def test_what_needs_the_group_is_neither_best_nor_counted_unless_it_may_be_chose
 )
 def test_the_hypervolume_grows_with_feasible_candidates_only(sparsity, volume):
     status, _ = followed(
-        DENSE,
         report("t1", 0.75, 0.05, 0.4),
         report("t2", 0.625, 0.05, 0.8),
         report("t3", 0.6, 0.06, 0.3),  # dominated
@@ -113,23 +130,23 @@ def test_the_hypervolume_grows_with_feasible_candidates_only(sparsity, volume):
 
 def test_the_listener_hears_every_event_and_a_status_after_what_changes_it():
     _, heard = followed(
-        *[DENSE, start("t1"), report("t1", 0.7, 0.05, 0.5), end("t1")],
-        report("t2", 0.7, 0.05, 0.5, candidate=None),
+        *[start("t1"), report("t1", 0.7, 0.05, 0.5), end("t1")],
+        *[start("t2"), report("t2", 0.7, 0.05, 0.5, candidate=None)],
     )
 
     assert [event["event"] for event in heard] == [
-        *["dense", "trial_start", "status", "report", "status", "trial_end", "status"],
-        "report",
+        *["experiment", "dense", "trial_start", "status", "report", "status"],
+        *["trial_end", "status", "trial_start", "status", "report"],
     ]
 
 
 def test_an_earlier_session_is_told_wrapped_and_counted():
     heard = []
-    status = Status(problem(), heard.append)
-    for event in (DENSE, start("t1"), report("t1", 0.75, 0.05, 0.4), end("t1")):
+    status = Progress(CONFIG, heard.append)
+    for event in events(start("t1"), report("t1", 0.75, 0.05, 0.4), end("t1")):
         status.replay(event)
 
-    assert [event["event"] for event in heard] == ["replay"] * 4
+    assert [event["event"] for event in heard] == ["replay"] * 5
     assert heard[-1]["of"] == end("t1")
     told = status.status()
     assert (told["done"], told["best"]["trial"]) == (1, "t1")
@@ -137,7 +154,7 @@ def test_an_earlier_session_is_told_wrapped_and_counted():
 
 
 def test_without_a_listener_it_only_counts():
-    status = Status(problem(), None)
+    status = Progress(CONFIG, None)
     status.replay(DENSE)
     status.take(start("t1"))
 
@@ -147,7 +164,7 @@ def test_without_a_listener_it_only_counts():
 def test_the_time_left_follows_from_the_trials_that_ended_in_this_session(monkeypatch):
     now = SimpleNamespace(seconds=100.0)
     monkeypatch.setattr(progress.time, "monotonic", lambda: now.seconds)
-    status = Status(problem(), None)
+    status = Progress(CONFIG, None)
     for trial in ("t1", "t2"):  # of an earlier session: they say nothing about this one
         status.replay(start(trial))
         status.replay(end(trial))
@@ -163,9 +180,10 @@ def test_the_time_left_follows_from_the_trials_that_ended_in_this_session(monkey
 
 
 def test_the_hours_of_devices_are_counted_over_all_sessions_and_by_the_share_of_a_trial():
-    status = Status(problem(), None)
+    status = Progress(CONFIG, None)
+    status.replay(start("t1"))
     status.replay({**report("t1", 0.7, 0.05, 0.5), "seconds": 7200.0})
-    status.take({**report("t1", 0.7, 0.05, 0.5), "seconds": 720.0})
+    status.take({**report("t1", 0.7, 0.05, 0.5, epoch=4), "seconds": 720.0})
 
     told = status.status()
     assert (told["spent_hours"], told["budget_hours"], told["device"]) == (0.55, 1.0, "GPU")

@@ -23,7 +23,7 @@ def policy():
 def record(tmp_path):
     with closing(Journal(tmp_path)) as journal:
         record = Record(journal)
-        record.add("trial_start", trial="t0001", method="adv_ft", spec={})
+        record.add({"event": "trial_start", "trial": "t0001", "method": "adv_ft", "spec": {}})
         yield record
 
 

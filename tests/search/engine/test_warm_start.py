@@ -38,8 +38,8 @@ def write(tmp_path, problem):
         (folder / "config.toml").write_text(problem.config.to_toml())
         memory = {"in_memory": False, "model_in_memory": False}
         with closing(Journal(folder)) as journal:
-            said = {**problem.facts(), **memory, "run": f"run-{name}", **facts}
-            journal.append("experiment", **said)
+            said = {**problem.with_reference(0.5).facts(), **memory, "run": f"run-{name}", **facts}
+            journal.append({"event": "experiment", **said})
             published = problem.spaces["magnitude_retrain"].published_nested()
             for number, (status, sparsity, bias, more) in enumerate(trials, 1):
                 settings = {**published, "pruner": {**published["pruner"], "sparsity": sparsity}}
@@ -51,13 +51,15 @@ def write(tmp_path, problem):
 
 
 def write_trial(journal, trial, status, spec, sparsity, bias):
-    journal.append("trial_start", trial=trial, method=spec["method"], spec=spec)
+    journal.append(
+        {"event": "trial_start", "trial": trial, "method": spec["method"], "spec": spec}
+    )
     for epoch, name in ((1, None), (2, f"{trial}-2")):
         seen = {"bias": bias, "bias_upper": bias + 0.05, "performance": 0.8, "sparsity": sparsity}
         judged = {"feasible": False, "beats_trivial": True, "candidate": name, "dropped": []}
-        journal.append("report", trial=trial, epoch=epoch, **seen, **judged)
+        journal.append({"event": "report", "trial": trial, "epoch": epoch, **seen, **judged})
     if status != "running":
-        journal.append("trial_end", trial=trial, status=status, reason=None)
+        journal.append({"event": "trial_end", "trial": trial, "status": status, "reason": None})
 
 
 def test_finished_and_stopped_trials_are_judged_by_the_tolerance_of_the_new_search(write, problem):
@@ -148,8 +150,8 @@ def searching(record, problem):
 class Unwritten(Record):
     """Takes events without writing them to a journal."""
 
-    def add(self, kind, **facts):
-        self._apply({"event": kind, **facts})
+    def add(self, event):
+        self._apply(event)
 
 
 def first_two(searching):
@@ -163,9 +165,9 @@ def test_a_resumed_search_learns_from_its_journal_what_the_live_one_was_told(
     (earlier,) = earlier_runs([write(*told)], problem)
     (tmp_path / "new").mkdir()
     with closing(Journal(tmp_path / "new")) as journal:
-        Record(journal).add("warm_start", **earlier.facts())
+        Record(journal).add({"event": "warm_start", **earlier.facts()})
     live, resumed = Unwritten(), Unwritten()
-    live.add("warm_start", **earlier.facts())
+    live.add({"event": "warm_start", **earlier.facts()})
     resumed.replay(read_events(tmp_path / "new" / "journal.jsonl"))
 
     assert not resumed.trials  # it has no trial yet: none counts, none can enter its front

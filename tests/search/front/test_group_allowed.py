@@ -37,12 +37,12 @@ def test_a_scheduler_is_told_which_methods_networks_may_not_be_chosen(
 def test_tables_of_a_run_say_which_reports_need_the_group(tmp_path):
     journal = begin(tmp_path / "run")
     by_group = {"kind": "group_thresholds", "indices": [5, 6], "trivial": False}
-    journal.append("trial_start", trial="t1", method="adv_ft", spec={})
-    journal.append("report", **report("t1", 1, last=False))
-    journal.append("report", **{**report("t1", 2, last=True), "decision": by_group})
+    journal.append({"event": "trial_start", "trial": "t1", "method": "adv_ft", "spec": {}})
+    journal.append({"event": "report", **report("t1", 1, last=False)})
+    journal.append({"event": "report", **{**report("t1", 2, last=True), "decision": by_group}})
     journal.close()
 
-    told = [one for one in RunFolder(tmp_path / "run").outline() if one["event"] == "report"]
+    _, reports = RunFolder(tmp_path / "run").journal_frames()
 
-    assert [one["needs_group"] for one in told] == [False, True]
-    assert "decision" not in told[0]
+    assert reports["needs_group"].tolist() == [False, True]
+    assert "decision" not in reports

@@ -62,19 +62,31 @@ def test_what_may_not_enter_a_front_does_not(change, status):
     front = grown([start("t0"), report("t0", 1, **change), end("t0", status)])
 
     assert names(front) == set()
-    assert (front.hypervolume, front.version) == (0.0, 0)
+    assert front.hypervolume == 0.0
 
 
-def test_a_trial_enters_when_it_has_finished_and_what_it_dominates_leaves():
-    events = [start("t0"), report("t0", 1), end("t0"), start("t1"), report("t1", 1, bias=0.02)]
-    front = grown(events)
+def test_a_candidate_enters_with_its_report_and_what_it_dominates_leaves():
+    front = grown([start("t0"), report("t0", 1), end("t0"), start("t1")])
     assert names(front) == {"t0-1"}
     assert front.hypervolume == pytest.approx(0.25)  # (.75, .05) in the box (.5, .1) to (1, 0)
 
-    front.take(end("t1"))
+    front.take(report("t1", 1, bias=0.02))
     assert names(front) == {"t1-1"}
     assert front.hypervolume == pytest.approx(0.4)
     assert front.version == 2
+
+    front.take(end("t1"))
+    assert front.version == 2
+
+
+@pytest.mark.parametrize("status", ["stopped", "failed"])
+def test_a_trial_that_does_not_finish_takes_its_candidates_away_and_uncovers_others(status):
+    events = [start("t0"), report("t0", 1), end("t0"), start("t1"), report("t1", 1, bias=0.02)]
+    front = grown([*events, end("t1", status)])
+
+    assert names(front) == {"t0-1"}
+    assert front.hypervolume == pytest.approx(0.25)
+    assert front.version == 3
 
 
 def test_a_candidate_that_was_dropped_later_in_its_trial_counts_nothing():

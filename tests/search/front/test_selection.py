@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from analysis.pareto import non_dominated
-from search.front.selection import group_at_prediction, non_dominated_of, select
+from search.front.selection import front_of, select
+from search.journal.candidates import group_at_prediction
 
 REFERENCE = (0.5, 0.1, 0.0)
 
@@ -20,10 +21,10 @@ def test_what_needs_the_group_is_shown_but_hides_nothing_and_is_not_chosen(spars
 
     found = select(rows, REFERENCE, sparsity=sparsity, group_allowed=False)
 
-    assert (found.places, found.chosen) == ([1, 0], 0)
+    assert (found.on_front, found.chosen) == ([1, 0], 0)
     if not sparsity:  # the box begins at performance .5 and bias .1
-        assert found.volume == pytest.approx(0.6 * 0.9)  # of what could be chosen
-        assert found.volume_with_group == pytest.approx(0.8 * 0.95)
+        assert found.hypervolume == pytest.approx(0.6 * 0.9)  # of what could be chosen
+        assert found.hypervolume_with_group == pytest.approx(0.8 * 0.95)
 
 
 def test_where_the_group_is_allowed_it_is_no_cost():
@@ -31,8 +32,8 @@ def test_where_the_group_is_allowed_it_is_no_cost():
 
     found = select(rows, REFERENCE, sparsity=False, group_allowed=True)
 
-    assert (found.places, found.chosen) == ([1], 1)
-    assert found.volume == found.volume_with_group == pytest.approx(0.8 * 0.95)
+    assert (found.on_front, found.chosen) == ([1], 1)
+    assert found.hypervolume == found.hypervolume_with_group == pytest.approx(0.8 * 0.95)
 
 
 def test_what_needs_the_group_is_dominated_by_what_does_not():
@@ -40,7 +41,7 @@ def test_what_needs_the_group_is_dominated_by_what_does_not():
 
     found = select(rows, REFERENCE, sparsity=False, group_allowed=False)
 
-    assert (found.places, found.chosen) == ([1], 1)
+    assert (found.on_front, found.chosen) == ([1], 1)
 
 
 def test_nothing_is_chosen_where_all_that_is_feasible_needs_the_group():
@@ -48,8 +49,8 @@ def test_nothing_is_chosen_where_all_that_is_feasible_needs_the_group():
 
     found = select(rows, REFERENCE, sparsity=False, group_allowed=False)
 
-    assert (found.places, found.chosen, found.volume) == ([0], None, 0.0)
-    assert found.volume_with_group == pytest.approx(0.8 * 0.9)
+    assert (found.on_front, found.chosen, found.hypervolume) == ([0], None, 0.0)
+    assert found.hypervolume_with_group == pytest.approx(0.8 * 0.9)
     assert select(rows, REFERENCE, sparsity=False, group_allowed=True).chosen == 0
 
 
@@ -61,7 +62,7 @@ def test_to_need_the_group_is_as_one_more_objective_that_is_minimised(columns):
         by_group = draw.random(size) < 0.4
         maximise = [True, False, True][:columns]
 
-        found = non_dominated_of(values, by_group, group_allowed=False)
+        found = front_of(values, by_group, group_allowed=False)
 
         as_objective = np.column_stack([values, by_group])
         assert found.tolist() == non_dominated(as_objective, [*maximise, False]).tolist()

@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[3]
 WRITER = """
 import sys
 from pathlib import Path
-from search.journal import Journal
+from search.journal.journal import Journal
 journal = Journal(Path(sys.argv[1]))
-journal.append("experiment")
+journal.append({"event": "experiment"})
 print("writing", flush=True)
 sys.stdin.read()
 """
@@ -60,12 +60,12 @@ def test_a_second_process_is_refused_and_told_who_writes_until_that_one_is_kille
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         with closing(Journal(tmp_path)) as journal:
-            journal.append("dense")
+            journal.append({"event": "dense"})
 
 
 def test_the_torn_line_of_a_living_writer_is_not_cut_off(tmp_path):
     with closing(Journal(tmp_path)) as journal:
-        journal.append("experiment")
+        journal.append({"event": "experiment"})
         torn = journal.path.read_bytes() + b'{"event":"rep'
         journal.path.write_bytes(torn)
 
@@ -96,7 +96,7 @@ def test_where_there_are_no_locks_a_warning_says_so(tmp_path, monkeypatch, caplo
 
 def test_a_run_that_was_killed_before_it_had_begun_is_not_resumed(tmp_path):
     with closing(Journal(tmp_path)) as journal:
-        journal.append("experiment")
+        journal.append({"event": "experiment"})
 
     with pytest.raises(UserError, match="ended before it had begun"):
         RunFolder(tmp_path).open_again()

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from search.journal.journal import Journal, read_events
-from search.journal.record import Record, Report
+from search.journal.record import Record, SlimReport
 
 
 def report(trial, epoch, candidate=None, dropped=(), **values):
@@ -28,12 +28,12 @@ def record(journal):
 
 
 def start(record, trial, method="adv_ft"):
-    record.add("trial_start", trial=trial, method=method, spec={"seed": 1})
+    record.add({"event": "trial_start", "trial": trial, "method": method, "spec": {"seed": 1}})
 
 
 def live_a_search(record):
-    record.add("experiment", name="made")
-    record.add("dense", counts={})
+    record.add({"event": "experiment", "name": "made"})
+    record.add({"event": "dense", "counts": {}})
     for trial, method in (("t0001", "adv_ft"), ("t0002", "adv_ft"), ("t0003", "prune_advft")):
         start(record, trial, method)
     for trial in ("t0001", "t0003", "t0001"):
@@ -107,9 +107,9 @@ def test_a_report_in_memory_takes_much_less_than_its_dict(record, journal):
     numbers = {f"key {number}": number / 7 for number in range(20)}
     event = {"event": "report", **report("t0001", 300, **numbers)}
 
-    light = Report(event)
+    light = SlimReport(event)
 
-    assert len({id(Report({**event})._places), id(light._places)}) == 1
+    assert len({id(SlimReport({**event})._places), id(light._places)}) == 1
     assert sys.getsizeof(light) + sys.getsizeof(light._values) < sys.getsizeof(event) / 2.5
 
 
@@ -164,7 +164,7 @@ def test_trials_are_counted_by_status_and_method(record):
 
 def test_a_record_without_a_journal_can_not_be_added_to():
     with pytest.raises(RuntimeError, match="no journal"):
-        Record().add("experiment")
+        Record().add({"event": "experiment"})
 
 
 def test_compute_adds_up_the_last_reports_and_old_ones_processed_what_they_were_charged(record):

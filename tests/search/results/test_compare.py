@@ -8,7 +8,7 @@ import pytest
 from search.config.config import Config
 from search.errors import UserError
 from search.journal.journal import Journal
-from search.results.compare import _labels, compare, steps
+from search.results.compare import Step, _labels, compare, steps
 from search.runs.folder import RunFolder
 
 Event = dict[str, Any]
@@ -32,6 +32,22 @@ def report(trial: str, epoch: int, values: tuple[float, float, float], **other: 
     } | other
 
 
+FACTS = {"event": "experiment", "reference": [0.5, 0.1, 0.0], "correction": {"name": "threshold"}}
+
+
+def fronts(
+    events: list[Event], *, sparsity: bool = True, group_allowed: bool = False
+) -> list[Step]:
+    """The steps of these events, each trial started where it is first mentioned."""
+    facts = {**FACTS, "sparsity": sparsity, "group_at_prediction": group_allowed}
+    told: list[Event] = []
+    for event in events:
+        if event["trial"] not in {one["trial"] for one in told}:
+            told.append({"event": "trial_start", "trial": event["trial"]})
+        told.append(event)
+    return steps(facts, told)
+
+
 def end(trial: str, status: str = "finished") -> Event:
     return {"event": "trial_end", "trial": trial, "status": status, "reason": None}
 
@@ -46,7 +62,7 @@ def test_the_front_grows_with_finished_trials_and_compute_counts_all_of_them() -
         report("c", 1, (0.8, 0.01, 0.6)),  # dominates what a left
         end("c"),
     ]
-    found = steps(events, sparsity=True, group_allowed=False)
+    found = fronts(events, sparsity=True, group_allowed=False)
     assert [step.compute for step in found] == [30, 30, 40]
     assert [dict(step.front) for step in found] == [
         {},
@@ -57,8 +73,8 @@ def test_the_front_grows_with_finished_trials_and_compute_counts_all_of_them() -
 
 def test_without_a_sparsity_objective_a_denser_point_may_dominate() -> None:
     events = [report("a", 1, (0.7, 0.02, 0.9)), report("a", 2, (0.8, 0.01, 0.1)), end("a")]
-    assert list(steps(events, sparsity=False, group_allowed=False)[-1].front) == ["a-2"]
-    assert sorted(steps(events, sparsity=True, group_allowed=False)[-1].front) == ["a-1", "a-2"]
+    assert list(fronts(events, sparsity=False, group_allowed=False)[-1].front) == ["a-2"]
+    assert sorted(fronts(events, sparsity=True, group_allowed=False)[-1].front) == ["a-1", "a-2"]
 
 
 def test_infeasible_and_trivial_candidates_are_on_no_front() -> None:
@@ -67,7 +83,7 @@ def test_infeasible_and_trivial_candidates_are_on_no_front() -> None:
         report("a", 2, (0.5, 0.0, 0.5), beats_trivial=False),
         end("a"),
     ]
-    assert not steps(events, sparsity=True, group_allowed=False)[-1].front
+    assert not fronts(events, sparsity=True, group_allowed=False)[-1].front
 
 
 def test_what_needs_the_group_hides_nothing_unless_it_may_be_chosen() -> None:
@@ -78,8 +94,19 @@ def test_what_needs_the_group_hides_nothing_unless_it_may_be_chosen() -> None:
         report("b", 1, (0.9, 0.01, 0.9), decision=by_group),
         end("b"),
     ]
-    assert list(steps(events, sparsity=True, group_allowed=False)[-1].front) == ["a-1"]
-    assert list(steps(events, sparsity=True, group_allowed=True)[-1].front) == ["b-1"]
+    assert list(fronts(events, sparsity=True, group_allowed=False)[-1].front) == ["a-1"]
+    assert list(fronts(events, sparsity=True, group_allowed=True)[-1].front) == ["b-1"]
+
+
+def test_what_a_trial_left_that_never_ended_is_on_the_last_front_alone() -> None:
+    events = [
+        report("a", 1, (0.9, 0.01, 0.9)),  # dropped before test could be opened for it
+        report("b", 1, (0.7, 0.02, 0.5)),
+        end("b"),
+        report("a", 2, (0.8, 0.01, 0.9), dropped=["a-1"]),
+    ]
+    assert [list(step.front) for step in fronts(events)] == [["b-1"], ["a-2"]]
+    assert fronts(events)[-1].compute == 30
 
 
 def test_one_run_is_nothing_to_compare(tmp_path: Path) -> None:
@@ -108,7 +135,9 @@ def task(path: Path, **changes: Any) -> Path:
     facts: Event = {"data": "compas", "classes": ["no", "yes"], "group": "sex"}
     facts |= {"group_names": ["Male", "Female"], "reference": [0.5, 0.05, 0.0]}
     journal = Journal(path)
-    journal.append("experiment", **{"objective": objective, "sparsity": True} | facts | changes)
+    journal.append(
+        {"event": "experiment", **{"objective": objective, "sparsity": True} | facts | changes}
+    )
     journal.close()
     return path
 

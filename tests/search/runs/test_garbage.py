@@ -39,7 +39,7 @@ def make(folder, trials=TRIALS):
     (folder / "config.toml").write_text(CONFIG)
     journal = Journal(folder)
     for event in ({**FACTS}, {**DENSE}, *(dict(event) for one in trials for event in one)):
-        journal.append(event.pop("event"), **event)
+        journal.append(event)
     journal.close()
     for part in ("candidates", "checkpoints", "ray/tune"):
         (folder / part).mkdir(parents=True)
@@ -144,7 +144,7 @@ def test_results_that_trials_shared_stay_until_the_search_is_complete(tmp_path, 
         (folder / "stages" / name).write_bytes(bytes(10))
     journal = Journal(folder)
     for kind, facts in ended:
-        journal.append(kind, **{"method": "adv_ft", "spec": {}, **facts})
+        journal.append({"event": kind, **{"method": "adv_ft", "spec": {}, **facts}})
     journal.close()
 
     found = collect(folder)

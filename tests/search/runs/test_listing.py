@@ -22,7 +22,7 @@ def interrupted(tmp_path):
     for trial, status in (("t1", "finished"), ("t2", "stopped"), ("t3", "finished")):
         write_trial(journal, trial, status, epochs=2)
     write_trial(journal, "t4", "failed", epochs=1)
-    journal.append("trial_start", trial="t5", method="adv_ft", spec={})
+    journal.append({"event": "trial_start", "trial": "t5", "method": "adv_ft", "spec": {}})
     journal.close()
     return tmp_path / "adult"
 
@@ -40,7 +40,7 @@ def test_a_run_is_running_while_it_is_written_and_complete_when_its_search_ended
 ):
     journal = Journal(interrupted)
     assert run_line(interrupted).state == "running"
-    journal.append("search_end", left=0)
+    journal.append({"event": "search_end", "left": 0})
     journal.close()
 
     assert run_line(interrupted).state == "complete"
@@ -50,7 +50,7 @@ def test_what_trials_took_and_what_was_processed_is_known_once_the_search_has_en
     assert run_line(interrupted).compute is None
     assert run_line(interrupted).cells()[5:7] == ("-", "-")
     journal = Journal(interrupted)
-    journal.append("search_end", left=0, charged=1_234_567, spent=420)
+    journal.append({"event": "search_end", "left": 0, "charged": 1_234_567, "spent": 420})
     journal.close()
 
     assert run_line(interrupted).compute == (1_234_567, 420)
@@ -59,8 +59,8 @@ def test_what_trials_took_and_what_was_processed_is_known_once_the_search_has_en
 
 def test_a_search_that_was_resumed_and_interrupted_again_is_not_complete(interrupted):
     journal = Journal(interrupted)
-    journal.append("search_end", left=0)
-    journal.append("trial_start", trial="t6", method="adv_ft", spec={})
+    journal.append({"event": "search_end", "left": 0})
+    journal.append({"event": "trial_start", "trial": "t6", "method": "adv_ft", "spec": {}})
     journal.close()
 
     assert run_line(interrupted).state == "interrupted"

@@ -23,7 +23,7 @@ def made(path: Path, *kinds: str, confirmed: bool = True) -> Path:
     path.mkdir(parents=True)
     journal = Journal(path)
     for number, kind in enumerate(kinds):
-        journal.append(kind, trial=f"t{number:04}", status="finished", left=0)
+        journal.append({"event": kind, "trial": f"t{number:04}", "status": "finished", "left": 0})
     journal.close()
     if confirmed:
         told = {**front(point("c0ffee00", "adv_ft", chosen=True)), "opening": 1}

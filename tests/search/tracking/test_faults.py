@@ -34,7 +34,7 @@ def test_a_mirror_that_was_killed_half_way_doubles_nothing_and_loses_nothing(tmp
     process = start_mirror(tmp_path)
     for trial in trials[7:]:
         write_trial(journal, trial)
-    journal.append("search_end")
+    journal.append({"event": "search_end"})
     journal.close()
 
     assert finish_mirror(process, 120)
@@ -52,7 +52,7 @@ def test_a_mirror_killed_again_and_again_tells_everything_once(tmp_path):
     trials = [f"t{number:04d}" for number in range(40)]
     for trial in trials:
         write_trial(journal, trial)
-    journal.append("search_end")
+    journal.append({"event": "search_end"})
     journal.close()
     for number in range(8):
         process = start_mirror(tmp_path)
@@ -77,8 +77,10 @@ def test_a_search_that_died_leaves_no_run_that_seems_to_run(tmp_path):
     """The mirror's standard input ends with the search; here without a word in the journal."""
     journal = begin(tmp_path)
     write_trial(journal, "t0000")
-    journal.append("trial_start", trial="t0001", method="adv_ft", spec={"settings": {}})
-    journal.append("report", **report("t0001", 1, last=False))
+    journal.append(
+        {"event": "trial_start", "trial": "t0001", "method": "adv_ft", "spec": {"settings": {}}}
+    )
+    journal.append({"event": "report", **report("t0001", 1, last=False)})
     assert finish_mirror(start_mirror(tmp_path), 120)
     now = look(default_uri(tmp_path))
     assert now.parent.info.status == "KILLED"
@@ -86,10 +88,10 @@ def test_a_search_that_died_leaves_no_run_that_seems_to_run(tmp_path):
     assert now.trials["t0001"].info.status == "KILLED"
 
     process = start_mirror(tmp_path)  # resumed
-    journal.append("report", **report("t0001", 2, last=True))
+    journal.append({"event": "report", **report("t0001", 2, last=True)})
     wait_until(lambda: ask(tmp_path / "mlflow.db", STATUSES) == ["FINISHED", "RUNNING", "RUNNING"])
-    journal.append("trial_end", trial="t0001", status="finished", reason=None)
-    journal.append("search_end")
+    journal.append({"event": "trial_end", "trial": "t0001", "status": "finished", "reason": None})
+    journal.append({"event": "search_end"})
     journal.close()
     assert finish_mirror(process, 120)
     now = look(default_uri(tmp_path))
@@ -114,7 +116,7 @@ def test_a_store_that_is_away_is_tried_again_until_it_is_back(tmp_path, monkeypa
     away.unlink()
     away.mkdir()
     write_trial(journal, "t0001")
-    journal.append("search_end")
+    journal.append({"event": "search_end"})
     journal.close()
     ended.set()
     thread.join(60)
@@ -170,7 +172,7 @@ def test_a_server_that_dies_and_comes_back_knows_everything_once(tmp_path):
     wait_until(lambda: "trying again" in (run / "mirror.log").read_text())
     (run / "report.html").write_text("<html></html>")
     with server(tmp_path, port):
-        journal.append("search_end")
+        journal.append({"event": "search_end"})
         journal.close()
         assert finish_mirror(process, 180)
         now = look(uri)

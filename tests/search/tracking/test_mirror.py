@@ -15,8 +15,10 @@ def test_a_search_becomes_a_parent_run_with_one_child_a_trial(tmp_path):
     journal = begin(tmp_path)
     write_trial(journal, "t0000")
     write_trial(journal, "t0001", "stopped", epochs=2)
-    journal.append("trial_start", trial="t0002", method="adv_ft", spec={"settings": {}})
-    journal.append("search_end")  # its time was up
+    journal.append(
+        {"event": "trial_start", "trial": "t0002", "method": "adv_ft", "spec": {"settings": {}}}
+    )
+    journal.append({"event": "search_end"})  # its time was up
     journal.close()
 
     assert sync(tmp_path)
@@ -44,7 +46,7 @@ def test_the_front_is_marked_and_marks_go_with_it(tmp_path):
     journal = begin(tmp_path)
     for trial in ("t0000", "t0001", "t0002"):
         write_trial(journal, trial)
-    journal.append("search_end")
+    journal.append({"event": "search_end"})
     journal.close()
     write_front(tmp_path, ["t0000", "t0001"], chosen="t0001")
     (tmp_path / "report.html").write_text("<html></html>")

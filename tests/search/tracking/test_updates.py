@@ -100,7 +100,7 @@ def test_a_follower_goes_on_where_it_stopped_and_waits_for_the_end_of_a_line(tmp
 
     journal = Journal(tmp_path)
     for number in range(3):
-        journal.append("trial_start", trial=f"t{number}")
+        journal.append({"event": "trial_start", "trial": f"t{number}"})
     assert [event["trial"] for _, event in follower.lines(2)] == ["t0", "t1"]
     with journal.path.open("ab") as file:
         file.write(b'{"event":"tor')

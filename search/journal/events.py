@@ -1,0 +1,270 @@
+"""The events of a search: what each line of its journal holds, and what only its watchers hear.
+
+A TypedDict per kind; at run time they are plain dicts, as they come from JSON. `event` names the
+kind and stands first in a line, `time` is in Unix seconds and is added by the journal. What older
+versions did not write is `NotRequired`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NotRequired, TypedDict, get_args
+
+from trainables.evaluation.counts import CountsDict
+from trainables.evaluation.report import Report
+
+Status = Literal["running", "finished", "stopped", "failed"]
+End = Literal["finished", "stopped", "failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+ENDS: tuple[End, ...] = get_args(End)
+
+
+class ObjectiveFacts(TypedDict):
+    """The fields of `Objective`."""
+
+    performance: str  # measures, by name
+    bias: str
+    tolerance: float
+    margin: float
+
+
+class SharedPool(TypedDict):
+    """Settings of a pruner that methods choose one of, so that trials share its results."""
+
+    role: str
+    stage: str
+    methods: list[str]
+    entries: list[dict[str, Any]]  # settings
+
+
+class ExperimentFacts(TypedDict):
+    """What has to be known of the data to judge counts without them."""
+
+    name: str
+    seed: int
+    data: str
+    classes: list[str]
+    group: str  # the grouping, as [data] names it
+    group_names: list[str]
+    attributes: dict[str, list[str]]  # name -> its values
+    crossing_to_group: list[int]  # (crossings,); -1: left out
+    crossing_priors: list[list[float]]  # (crossings, labels), shares of train
+    objective: ObjectiveFacts
+    sparsity: bool  # whether it is an objective
+    reference: list[float]  # performance, bias, sparsity: where hypervolumes begin
+    correction: dict[str, Any]  # its name and settings
+    group_at_prediction: NotRequired[bool]
+    notes: list[str]
+    smallest_tolerance: float | None
+    hashes: dict[str, str]  # split -> digest of its rows
+    rows: dict[str, int]  # split -> number of rows
+    pools: NotRequired[list[SharedPool]]
+
+
+class Experiment(ExperimentFacts):
+    """The first line of every journal."""
+
+    event: Literal["experiment"]
+    time: NotRequired[float]
+    run: str  # 32 hex digits
+    in_memory: bool  # the data were handed over from Python
+    model_in_memory: bool
+
+
+class DenseFacts(TypedDict):
+    """The dense network before any repair, at its best threshold (or argmax)."""
+
+    counts: dict[str, CountsDict]  # split -> counts at the finest crossing
+    sparsity: float
+    unpruned: NotRequired[list[str]]  # parameters that no pruner touches
+    performance: float
+    bias: float | None  # None: not estimable
+    trivial_performance: float
+    weights: NotRequired[str]  # digest
+
+
+class Dense(DenseFacts):
+    """The second line."""
+
+    event: Literal["dense"]
+    time: NotRequired[float]
+
+
+class Remembered(TypedDict):
+    """An ended trial of an earlier run, judged by this search's tolerance."""
+
+    trial: str
+    method: str
+    status: End
+    spec: dict[str, Any]  # its settings alone
+    report: RememberedReport
+
+
+class RememberedReport(TypedDict):
+    """What studies read of the report that stands for a trial."""
+
+    performance: float | None
+    bias: float | None
+    sparsity: float
+    feasible: bool
+    beats_trivial: bool
+    candidate: None
+    dropped: list[str]
+
+
+class WarmStartFacts(TypedDict):
+    """What one earlier run has taught the studies."""
+
+    folder: str
+    run: str
+    trials: list[Remembered]
+    left_out: dict[str, int]  # why -> how many trials
+
+
+class WarmStart(WarmStartFacts):
+    """The studies have learned from an earlier run."""
+
+    event: Literal["warm_start"]
+    time: NotRequired[float]
+
+
+class TrialStart(TypedDict):
+    """A trial has been proposed."""
+
+    event: Literal["trial_start"]
+    time: NotRequired[float]
+    trial: str
+    method: str
+    spec: dict[str, Any]  # what Ray hands to the worker, see trainables/trial/spec.py
+    learns_from: NotRequired[str]  # splits, joined by +
+
+
+class ReportEvent(Report):
+    """A trial has ended an epoch."""
+
+    event: Literal["report"]
+    time: NotRequired[float]
+
+
+class TrialEnd(TypedDict):
+    """A trial will report no more."""
+
+    event: Literal["trial_end"]
+    time: NotRequired[float]
+    trial: str
+    status: End
+    reason: str | None
+
+
+class Spending(TypedDict):
+    """What trials have cost so far, of what they may."""
+
+    spent_hours: float  # of devices
+    budget_hours: float | None
+    device: str  # GPU or CPU
+
+
+class SearchEnd(TypedDict):
+    """A session of the search is over."""
+
+    event: Literal["search_end"]
+    time: NotRequired[float]
+    left: int  # trials that were not run
+    charged: NotRequired[float]  # samples, see trainables/evaluation/report.py
+    spent: NotRequired[float]
+    spent_hours: NotRequired[float]  # as in Spending
+    budget_hours: NotRequired[float | None]
+    device: NotRequired[str]
+
+
+class Repair(TypedDict):
+    """Damaged lines were set aside."""
+
+    event: Literal["repair"]
+    time: NotRequired[float]
+    file: str  # where they are
+    lines: list[int]  # from 1
+    again: list[str]  # trials that go on from before the damage
+    lost: list[str]  # trials whose start is gone
+
+
+class ConfirmStart(TypedDict):
+    """What will be looked at on test, written down before test is opened."""
+
+    event: Literal["confirm_start"]
+    time: NotRequired[float]
+    front: list[str]  # candidates
+    chosen: str
+    seeds: NotRequired[list[str | None]]  # candidates of the retrainings
+
+
+class Confirm(TypedDict):
+    """Test was opened for the front."""
+
+    event: Literal["confirm"]
+    time: NotRequired[float]
+    opening: int  # the how-manieth of these rows
+
+
+class CompareStart(TypedDict):
+    """Test is opened for all that was ever on the front."""
+
+    event: Literal["compare_start"]
+    time: NotRequired[float]
+    candidates: list[str]
+
+
+Event = (
+    Experiment
+    | Dense
+    | WarmStart
+    | TrialStart
+    | ReportEvent
+    | TrialEnd
+    | SearchEnd
+    | Repair
+    | ConfirmStart
+    | Confirm
+    | CompareStart
+)
+
+
+class Note(TypedDict):
+    """A sentence for whoever watches."""
+
+    event: Literal["note"]
+    text: str
+
+
+class Best(TypedDict):
+    """The report of best performance among those that could be chosen."""
+
+    trial: str
+    epoch: int
+    performance: float
+    bias: float
+    sparsity: float
+
+
+class SearchStatus(Spending):
+    """How far a search is; never written down."""
+
+    event: Literal["status"]
+    done: int  # trials that finished
+    running: int
+    stopped: int
+    failed: int
+    best: Best | None
+    hypervolume: float
+    seconds_left: float | None
+
+
+class Replayed(TypedDict):
+    """An event of an earlier session, told again."""
+
+    event: Literal["replay"]
+    of: Event
+
+
+Told = Event | Note | SearchStatus | Replayed
+Listener = Callable[[Told], None]
