@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -16,42 +16,26 @@ import torch
 from scipy.stats import beta
 from torch import nn
 
-from analysis.events import Event
 from search.cluster.connect import check_cluster, cluster_address
 from search.config.config import Config
 from search.engine.experiment import Driver, reopened
 from search.engine.workers import machines
 from search.errors import UserError
+from search.journal.candidates import is_feasible
+from search.journal.events import Event, Listener, Status
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record, TrialRecord
 from search.problem.problem import Build
 from search.runs.folder import RunFolder, write_json
-from search.schedulers.watch import Points, beaten, feasible_candidate, point_of, undominated
+from search.schedulers.watch import Points, beaten, point_of, undominated
 from trainables.data import FairData
+from trainables.evaluation.report import Report
 from trainables.stage import derived_seed
 from trainables.trial.candidates import checkpoint_path
 
 
-def exact_interval(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Clopper and Pearson's interval (Biometrika 1934) of a proportion, `hits` out of `trials`.
-
-    It covers the true one with at least `level`; (0, 1) without trials. Raises ValueError unless
-    0 <= hits <= trials.
-    """
-    if not 0 <= hits <= trials:
-        raise ValueError(f"exact_interval: must keep 0 <= hits <= trials, got {hits} of {trials}")
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
-    high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
-    return low, high
-
-
-# What must be the same in each report that the search has seen before the trial was stopped.
-_SAME = ("charged", "performance", "bias", "sparsity", "feasible")
-
-
 @dataclass(frozen=True)
-class Audited:
+class AuditedTrial:
     """One stopped trial and what it was at its end."""
 
     trial: str
@@ -59,96 +43,45 @@ class Audited:
     reason: str  # why it was stopped, numbers left out
     stopped_after: int  # epochs
     epochs: int  # to its end
-    status: str  # of the audit: finished or failed
+    status: Status  # of the audit: finished or failed
     feasible: bool  # it has a feasible candidate at its end: stopping it was an error
     on_front: bool  # and one that nothing the search has found beats
     repeats: bool  # it reported again what it had reported in the search
 
 
-def audited(stopped: TrialRecord, resumed: TrialRecord, front: Points, sparsity: bool) -> Audited:
-    """Compares a stopped trial with what became of it; `front` is that of the search."""
-    kept = [report for report in resumed.candidates() if feasible_candidate(report)]
-    points = [point_of(report, sparsity=sparsity) for report in kept]
-    return Audited(
-        trial=stopped.trial,
-        method=stopped.method,
-        reason=kind_of_reason(stopped.reason or ""),
-        stopped_after=stopped.epoch,
-        epochs=resumed.epoch,
-        status=resumed.status,
-        feasible=bool(kept),
-        on_front=any(not beaten(point[None], front)[0] for point in points),
-        repeats=all(
-            [before[key] for key in _SAME] == [after[key] for key in _SAME]
-            for before, after in zip(stopped.reports, resumed.reports, strict=False)
-        ),
-    )
+class Tally(TypedDict):
+    """How many trials were stopped in error, of those that were audited and did not fail."""
+
+    audited: int
+    false_kills: int  # they have a feasible candidate at their end
+    false_kill_rate: float | None  # None: of no trials
+    interval: list[float]  # of the rate, 95 %
+    on_front: int  # trials with a candidate that nothing the search has found beats
 
 
-def kind_of_reason(reason: str) -> str:
-    """The reason without its numbers, so that equal ones can be counted."""
-    return re.sub(r"\d+(\.\d+)?", "...", reason)
+class TallyByReason(Tally):
+    reason: str  # numbers left out
 
 
-def front_of(record: Record, sparsity: bool) -> Points:
-    """The feasible candidates of finished trials that no other one beats (n, 2 or 3)."""
-    points = [
-        point_of(report, sparsity=sparsity)
-        for trial in record.trials.values()
-        if trial.status == "finished"
-        for report in trial.candidates()
-        if feasible_candidate(report)
-    ]
-    return undominated(np.array(points).reshape(len(points), 2 + sparsity))
+class AuditSummary(Tally):
+    """What the audit of all trials adds up to."""
+
+    stopped: int  # by the search
+    failed: int  # on their way to the end: not in the tally
+    # Of all trials that have a feasible candidate or would have had one, the share that the
+    # scheduler stopped: what `error_rate` speaks of. None: nothing was audited.
+    missed: float | None
+    missed_interval: list[float | None]
+    not_repeated: list[str]  # trials that reported something else this time
+    by_reason: list[TallyByReason]
+    trials: list[dict[str, Any]]  # `AuditedTrial`, each as a dict
 
 
-def summary(rows: Iterable[Audited], record: Record) -> dict[str, Any]:
-    """audit.json: false kills over all and by reason, with 95 % intervals; every trial's row.
+class AuditResult(AuditSummary):
+    """audit.json."""
 
-    `false_kill_rate` is the share of stopped trials that would have had a feasible candidate;
-    `missed` the share of all trials with one, by their end, that the scheduler stopped: what
-    `error_rate` speaks of.
-    """
-    rows = list(rows)
-    finished = [row for row in rows if row.status == "finished"]
-    stopped = record.count("stopped")
-    feasible = sum(
-        any(feasible_candidate(report) for report in trial.candidates())
-        for trial in record.trials.values()
-        if trial.status == "finished"
-    )
-    tally = _tally(finished)
-    ends = (tally["false_kill_rate"], *tally["interval"])
-    missed = [None if rate is None else _missed(rate * stopped, feasible) for rate in ends]
-    reasons = sorted({row.reason for row in finished})
-    return {
-        "stopped": stopped,
-        "failed": len(rows) - len(finished),
-        **tally,
-        "missed": missed[0],
-        "missed_interval": missed[1:],
-        "not_repeated": [row.trial for row in rows if not row.repeats],
-        "by_reason": [
-            {"reason": reason, **_tally([row for row in finished if row.reason == reason])}
-            for reason in reasons
-        ],
-        "trials": [asdict(row) for row in rows],
-    }
-
-
-def _missed(killed: float, kept: int) -> float:
-    return killed / (killed + kept) if killed + kept else 0.0
-
-
-def _tally(rows: list[Audited]) -> dict[str, Any]:
-    killed = sum(row.feasible for row in rows)
-    return {
-        "audited": len(rows),
-        "false_kills": killed,
-        "false_kill_rate": killed / len(rows) if rows else None,
-        "interval": list(exact_interval(killed, len(rows))),
-        "on_front": sum(row.on_front for row in rows),
-    }
+    scheduler: str
+    error_rate: float
 
 
 def audit(
@@ -159,14 +92,14 @@ def audit(
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
     address: str | None = None,
-    on_event: Callable[[Event], None] | None = None,
-) -> dict[str, Any]:
+    on_event: Listener | None = None,
+) -> AuditResult:
     """Runs the stopped trials of a run to their end and tells what they would have become.
 
     `sample` of them, drawn by `seed`; a larger sample contains the smaller one. They go on from
     their checkpoints in the run's folder, else from their start. All of it happens in `audit/` of
     the run's folder, where an interrupted audit is taken up again; nothing of it enters a front.
-    Returns and writes audit.json, see `audit_result.summary`.
+    Returns and writes audit.json.
     Raises UserError where nothing was stopped, or data or network have changed.
     """
     folder = RunFolder(Path(path))
@@ -190,6 +123,109 @@ def audit(
         shutil.rmtree(home.path / unused, ignore_errors=True)
     write_json(folder.path / "audit.json", result)
     return result
+
+
+def audited(
+    stopped: TrialRecord, resumed: TrialRecord, front: Points, sparsity: bool
+) -> AuditedTrial:
+    """Compares a stopped trial with what became of it; `front` is that of the search."""
+    feasible = [report for report in resumed.candidates() if is_feasible(report)]
+    points = [point_of(report, sparsity=sparsity) for report in feasible]
+    return AuditedTrial(
+        trial=stopped.trial,
+        method=stopped.method,
+        reason=kind_of_reason(stopped.reason or ""),
+        stopped_after=stopped.epoch,
+        epochs=resumed.epoch,
+        status=resumed.status,
+        feasible=bool(feasible),
+        on_front=any(not beaten(point[None], front)[0] for point in points),
+        repeats=all(
+            _repeated(before) == _repeated(after)
+            for before, after in zip(stopped.reports, resumed.reports, strict=False)
+        ),
+    )
+
+
+def _repeated(report: Report) -> tuple[float | None, ...]:
+    """What must be the same when a trial reports an epoch again."""
+    judged = (report["performance"], report["bias"], report["sparsity"], report["feasible"])
+    return (report["charged"], *judged)
+
+
+def kind_of_reason(reason: str) -> str:
+    """The reason without its numbers, so that equal ones can be counted."""
+    return re.sub(r"\d+(\.\d+)?", "...", reason)
+
+
+def front_of(record: Record, sparsity: bool) -> Points:
+    """The feasible candidates of the search that no other one beats (n, 2 or 3)."""
+    points = [
+        point_of(report, sparsity=sparsity)
+        for trial in record.trials.values()
+        for report in trial.candidates()
+        if is_feasible(report)
+    ]
+    return undominated(np.array(points).reshape(len(points), 2 + sparsity))
+
+
+def summary(audited_trials: Iterable[AuditedTrial], record: Record) -> AuditSummary:
+    """The tallies over all and by reason, and every trial's row; `record` is of the search."""
+    rows = list(audited_trials)
+    not_failed = [row for row in rows if row.status == "finished"]
+    stopped = record.count("stopped")
+    # Trials that still run do not count: they have no end to compare with.
+    feasible = sum(
+        any(is_feasible(report) for report in trial.candidates())
+        for trial in record.trials.values()
+        if trial.status == "finished"
+    )
+    tally = _tally(not_failed)
+    rates = (tally["false_kill_rate"], *tally["interval"])
+    missed = [None if rate is None else _missed(rate * stopped, feasible) for rate in rates]
+    reasons = sorted({row.reason for row in not_failed})
+    return {
+        "stopped": stopped,
+        "failed": len(rows) - len(not_failed),
+        **tally,
+        "missed": missed[0],
+        "missed_interval": missed[1:],
+        "not_repeated": [row.trial for row in rows if not row.repeats],
+        "by_reason": [
+            {"reason": reason, **_tally([row for row in not_failed if row.reason == reason])}
+            for reason in reasons
+        ],
+        "trials": [asdict(row) for row in rows],
+    }
+
+
+def _missed(killed: float, kept: int) -> float:
+    return killed / (killed + kept) if killed + kept else 0.0
+
+
+def _tally(rows: list[AuditedTrial]) -> Tally:
+    killed = sum(row.feasible for row in rows)
+    return {
+        "audited": len(rows),
+        "false_kills": killed,
+        "false_kill_rate": killed / len(rows) if rows else None,
+        "interval": list(exact_interval(killed, len(rows))),
+        "on_front": sum(row.on_front for row in rows),
+    }
+
+
+def exact_interval(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Clopper and Pearson's interval (Biometrika 1934) of a proportion, `hits` out of `trials`.
+
+    It covers the true one with at least `level`; (0, 1) without trials. Raises ValueError unless
+    0 <= hits <= trials.
+    """
+    if not 0 <= hits <= trials:
+        raise ValueError(f"exact_interval: must keep 0 <= hits <= trials, got {hits} of {trials}")
+    tail = (1 - level) / 2
+    low = float(beta.ppf(tail, hits, trials - hits + 1)) if hits else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, trials - hits)) if hits < trials else 1.0
+    return low, high
 
 
 def _record_of(folder: RunFolder) -> Record:
@@ -239,19 +275,25 @@ def _hand_over(folder: RunFolder, home: RunFolder, journal: Journal, trial: str)
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(checkpoint, copy)
     for event in read_events(folder.journal):
-        kind = event["event"]
-        if event.get("trial") == trial and (
-            kind == "trial_start" or (kind == "report" and event["epoch"] <= done)
-        ):
+        if _starts(event, trial) or _reports(event, trial, done):
             _copy(journal, event)
 
 
+def _starts(event: Event, trial: str) -> bool:
+    return event["event"] == "trial_start" and event["trial"] == trial
+
+
+def _reports(event: Event, trial: str, last: int) -> bool:
+    """Whether it is a report of the trial up to epoch `last`."""
+    return event["event"] == "report" and event["trial"] == trial and event["epoch"] <= last
+
+
 def _copy(journal: Journal, event: Event) -> None:
-    facts = {key: value for key, value in event.items() if key not in ("event", "time")}
-    journal.append(event["event"], **facts)
+    """Writes an event of the run with the present time."""
+    journal.append(cast("Event", {key: one for key, one in event.items() if key != "time"}))
 
 
-def _result(config: Config, record: Record, resumed: Record, chosen: list[str]) -> dict[str, Any]:
+def _result(config: Config, record: Record, resumed: Record, chosen: list[str]) -> AuditResult:
     sparsity = config.objective.sparsity
     front = front_of(record, sparsity)
     ended = [name for name in chosen if resumed.trials[name].status in ("finished", "failed")]
@@ -259,5 +301,8 @@ def _result(config: Config, record: Record, resumed: Record, chosen: list[str]) 
         audited(record.trials[name], resumed.trials[name], front, sparsity)
         for name in sorted(ended)
     ]
-    stopping = {"scheduler": config.search.scheduler, "error_rate": config.search.error_rate}
-    return {**stopping, **summary(rows, record)}
+    return {
+        "scheduler": config.search.scheduler,
+        "error_rate": config.search.error_rate,
+        **summary(rows, record),
+    }

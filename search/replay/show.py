@@ -1,4 +1,4 @@
-"""Results of a comparison as rows of text, as Markdown and as JSON."""
+"""The results of a comparison as tables of text, as Markdown and as JSON."""
 
 from __future__ import annotations
 
@@ -8,35 +8,39 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from search.replay.arms import Plan
-from search.replay.measure import Estimate, Result
+from search.replay.arms import Comparison
+from search.replay.measure import ArmResult, SeedEstimate
 
 # Rules may be tuned on these tasks of the shipped tables; all others are held out.
 TUNED_ON = ("compas/prune_advft", "adult/adv_ft", "digits/prune_advft")
 
 
 @dataclass(frozen=True)
-class _Column:
+class _ShownColumn:
     name: str
-    value: Callable[[Result], Estimate]
+    value: Callable[[ArmResult], SeedEstimate]
     percent: bool = True
     over_tasks: bool = True  # whether a mean over tasks says something
     narrow: bool = True  # shown where there is little room
 
 
 _COLUMNS = (
-    _Column("epochs %", lambda one: one.epochs_share),
-    _Column("makespan %", lambda one: one.makespan_share, narrow=False),
-    _Column("tune", lambda one: one.tune, percent=False, over_tasks=False, narrow=False),
-    _Column("test", lambda one: one.confirmed, percent=False, over_tasks=False, narrow=False),
-    _Column("tune %", lambda one: one.tune_share),
-    _Column("test %", lambda one: one.confirmed_share),
-    _Column("fair tune", lambda one: one.fair_tune, percent=False),
-    _Column("fair test", lambda one: one.fair_confirmed, percent=False),
-    _Column("stopped %", lambda one: one.stopped),
-    _Column("false kills %", lambda one: one.killed),
-    _Column("of front %", lambda one: one.killed_front),
-    _Column("promise %", lambda one: one.kept_promise, narrow=False),
+    _ShownColumn("epochs %", lambda result: result.epochs_share),
+    _ShownColumn("makespan %", lambda result: result.makespan_share, narrow=False),
+    _ShownColumn(
+        "tune", lambda result: result.tune, percent=False, over_tasks=False, narrow=False
+    ),
+    _ShownColumn(
+        "test", lambda result: result.confirmed, percent=False, over_tasks=False, narrow=False
+    ),
+    _ShownColumn("tune %", lambda result: result.tune_share),
+    _ShownColumn("test %", lambda result: result.confirmed_share),
+    _ShownColumn("fair tune", lambda result: result.fair_tune, percent=False),
+    _ShownColumn("fair test", lambda result: result.fair_confirmed, percent=False),
+    _ShownColumn("stopped %", lambda result: result.stopped),
+    _ShownColumn("false kills %", lambda result: result.killed),
+    _ShownColumn("of front %", lambda result: result.killed_front),
+    _ShownColumn("promise %", lambda result: result.kept_promise, narrow=False),
 )
 
 LEGEND = """\
@@ -59,23 +63,27 @@ class Grid:
 
 
 def grids(
-    results: Sequence[Result], tuned_on: Iterable[str] = TUNED_ON, *, wide: bool = False
+    results: Sequence[ArmResult], tuned_on: Iterable[str] = TUNED_ON, *, wide: bool = False
 ) -> list[Grid]:
-    """Means over the tasks that rules were tuned on and over those held out, then every arm of
-    each task; wide ones with all columns and standard errors."""
+    """Means over the tasks that rules were tuned on and over those held out, then each task.
+
+    Wide tables have all columns, and standard errors.
+    """
     tuned = set(tuned_on)
     sides = {
-        "tuned on": [one for one in results if one.task in tuned],
-        "held out": [one for one in results if one.task not in tuned],
+        "tuned on": [result for result in results if result.task in tuned],
+        "held out": [result for result in results if result.task not in tuned],
     }
     means = [_means(side, of_side, wide) for side, of_side in sides.items() if of_side]
     return [*means, *(grid for side in sides.items() for grid in _tasks(*side, wide))]
 
 
-def markdown(plan: Plan, results: Sequence[Result], tuned_on: Iterable[str] = TUNED_ON) -> str:
+def markdown(
+    comparison: Comparison, results: Sequence[ArmResult], tuned_on: Iterable[str] = TUNED_ON
+) -> str:
     about = (
-        f"{plan.seeds} seeds, {plan.workers} workers, {plan.share:.0%} of the recorded trials, "
-        f"error rate {plan.error_rate:g}; ± standard errors over the seeds."
+        f"{comparison.seeds} seeds, {comparison.workers} workers, {comparison.share:.0%} of the "
+        f"recorded trials, error rate {comparison.error_rate:g}; ± standard errors over the seeds."
     )
     parts = ["# Replayed searches", about, LEGEND]
     for grid in grids(results, tuned_on, wide=True):
@@ -84,62 +92,65 @@ def markdown(plan: Plan, results: Sequence[Result], tuned_on: Iterable[str] = TU
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(plan: Plan, results: Sequence[Result]) -> str:
+def as_json(comparison: Comparison, results: Sequence[ArmResult]) -> str:
     """Every number; null where a share is of nothing, or an error is of one seed."""
-    about = {**asdict(plan), "tables": [path.name for path in plan.tables]}
-    return json.dumps({"plan": about, "results": [_plain(asdict(r)) for r in results]}, indent=1)
+    about = {**asdict(comparison), "tables": [path.name for path in comparison.tables]}
+    return json.dumps(
+        {"plan": about, "results": [_plain(asdict(result)) for result in results]}, indent=1
+    )
 
 
-def _means(side: str, results: Sequence[Result], wide: bool) -> Grid:
+def _means(side: str, results: Sequence[ArmResult], wide: bool) -> Grid:
     columns = [column for column in _shown(wide) if column.over_tasks]
     rows = []
-    for scheduler, sampler in dict.fromkeys((one.scheduler, one.sampler) for one in results):
-        arm = [r for r in results if (r.scheduler, r.sampler) == (scheduler, sampler)]
-        means = [(mean_of([column.value(one) for one in arm]), column) for column in columns]
+    for scheduler, sampler in dict.fromkeys((r.scheduler, r.sampler) for r in results):
+        of_arm = [r for r in results if (r.scheduler, r.sampler) == (scheduler, sampler)]
+        means = [(mean_of([column.value(r) for r in of_arm]), column) for column in columns]
         rows.append((scheduler, sampler, *(_text(*mean, wide) for mean in means)))
-    tasks = dict.fromkeys(one.task for one in results)
+    tasks = dict.fromkeys(result.task for result in results)
     title = f"Tasks {side}: means over {', '.join(tasks)}"
-    return Grid(title, ("scheduler", "sampler", *(one.name for one in columns)), tuple(rows))
+    names = ("scheduler", "sampler", *(column.name for column in columns))
+    return Grid(title, names, tuple(rows))
 
 
-def _tasks(side: str, results: Sequence[Result], wide: bool) -> list[Grid]:
-    found, columns = [], _shown(wide)
-    for task in dict.fromkeys(one.task for one in results):
-        rows = [_arm(one, columns, wide) for one in results if one.task == task]
+def _tasks(side: str, results: Sequence[ArmResult], wide: bool) -> list[Grid]:
+    tables, columns = [], _shown(wide)
+    for task in dict.fromkeys(result.task for result in results):
+        rows = [_arm(result, columns, wide) for result in results if result.task == task]
         names = ("scheduler", "sampler", *(column.name for column in columns))
-        found.append(Grid(f"{task} ({side})", names, tuple(rows)))
-    return found
+        tables.append(Grid(f"{task} ({side})", names, tuple(rows)))
+    return tables
 
 
-def _shown(wide: bool) -> list[_Column]:
+def _shown(wide: bool) -> list[_ShownColumn]:
     return [column for column in _COLUMNS if wide or column.narrow]
 
 
-def _arm(one: Result, columns: Sequence[_Column], wide: bool) -> tuple[str, ...]:
-    bounds = dict(zip(("fair tune", "fair test"), one.at_least, strict=True))
+def _arm(result: ArmResult, columns: Sequence[_ShownColumn], wide: bool) -> tuple[str, ...]:
+    bounds = dict(zip(("fair tune", "fair test"), result.at_least, strict=True))
     cells = [
-        ("≥ " if bounds.get(column.name) else "") + _text(column.value(one), column, wide)
+        ("≥ " if bounds.get(column.name) else "") + _text(column.value(result), column, wide)
         for column in columns
     ]
-    return (one.scheduler, one.sampler, *cells)
+    return (result.scheduler, result.sampler, *cells)
 
 
-def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """Mean over tasks, of those for which it is defined, with the error of independent tasks."""
-    known = [one for one in estimates if not math.isnan(one.value)]
-    if not known:
-        return Estimate(math.nan, math.nan)
-    error = math.sqrt(sum(one.error**2 for one in known)) / len(known)
-    return Estimate(sum(one.value for one in known) / len(known), error)
+def mean_of(estimates: Sequence[SeedEstimate]) -> SeedEstimate:
+    """The mean over those tasks for which it is defined; its error takes tasks as independent."""
+    defined = [estimate for estimate in estimates if not math.isnan(estimate.value)]
+    if not defined:
+        return SeedEstimate(math.nan, math.nan)
+    error = math.sqrt(sum(estimate.error**2 for estimate in defined)) / len(defined)
+    return SeedEstimate(sum(estimate.value for estimate in defined) / len(defined), error)
 
 
-def _text(one: Estimate, column: _Column, wide: bool) -> str:
-    if math.isnan(one.value):
+def _text(estimate: SeedEstimate, column: _ShownColumn, wide: bool) -> str:
+    if math.isnan(estimate.value):
         return "-"
     scale, digits = (100, 1) if column.percent else (1, 2 if column.over_tasks else 3)
-    value = f"{scale * one.value:.{digits}f}"
-    known = wide and not math.isnan(one.error)
-    return f"{value} ± {scale * one.error:.{digits}f}" if known else value
+    value = f"{scale * estimate.value:.{digits}f}"
+    with_error = wide and not math.isnan(estimate.error)
+    return f"{value} ± {scale * estimate.error:.{digits}f}" if with_error else value
 
 
 def _plain(value: Any) -> Any:

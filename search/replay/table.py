@@ -1,8 +1,8 @@
-"""The file format of recorded trials: `TABLE.npz`, columns of numbers and a header of text.
+"""The file format of recorded trials: `TABLE.npz`, a header of text and columns of numbers.
 
-Array `header` holds the header's JSON as bytes; `reports` (trials,) how many reports each trial
-has; every other array one entry per report, trial after trial, or (cells, reports) for counts.
-Performance and bias are not stored: they follow exactly from the counts on tune.
+Array `header` holds the header's JSON as bytes, `reports` (trials,) how many reports each trial
+has. Every other array has one entry per report, trial after trial, or is (cells, reports) for
+counts. Performance and bias are not stored: they follow exactly from the counts on tune.
 """
 
 from __future__ import annotations
@@ -24,18 +24,94 @@ from trainables.evaluation.objective import Objective
 from trainables.files import whole_file
 
 VERSION = 1
+COLUMNS: dict[str, str] = {
+    "stage": "u1",  # position in the trial, from 0
+    "stage_epoch": "u2",  # from 1
+    "stage_epochs": "u2",  # of the whole stage
+    "final_stage": "?",
+    "charged": "i8",  # samples processed by the trial so far
+    "sparsity": "f4",  # fraction removed
+    "performance_se": "f4",  # on tune, as all below; NaN where a report says None
+    "bias_low": "f4",  # two-sided 95 % interval
+    "bias_high": "f4",
+    "bias_upper": "f4",  # one-sided 95 % bound
+    "feasible": "?",
+    "beats_trivial": "?",
+    "candidate": "?",  # its weights were kept
+    "superseded": "u2",  # the epoch that dropped its candidate; 0: none did
+}
+"""What is stored of a report, with the type of its numbers in NumPy's short form."""
 
-Ended = Literal["finished", "failed"]
+COUNTS = ("tune", "test")
+"""The splits whose decided counts are stored."""
+
+Ended = Literal["finished", "failed"]  # a recording stops no trial
 
 
-@dataclass(frozen=True)
-class TrialFacts:
-    """One recorded trial, without its reports."""
+@dataclass(frozen=True, eq=False)
+class RecordedTable:
+    """Recorded trials: header, reports per trial, columns and decided counts.
 
-    trial: str
-    method: str
-    settings: Mapping[str, Value]  # searched ones, by dotted name
-    status: Ended
+    `counts[split]` is (reports, groups, labels, predictions); on test it may be 0 where a report
+    left no candidate.
+    """
+
+    header: Header
+    reports: NDArray[np.int64]  # (trials,)
+    columns: dict[str, NDArray[Any]]  # by COLUMNS, each (reports,)
+    counts: dict[str, NDArray[Any]]  # by COUNTS
+
+    def __post_init__(self) -> None:
+        rows = int(self.reports.sum())
+        if len(self.reports) != len(self.header.trials):
+            raise ValueError(
+                f"table: needs the reports of {len(self.header.trials)} trials, "
+                f"got those of {len(self.reports)}"
+            )
+        for name, column in {**self.columns, **self.counts}.items():
+            if len(column) != rows:
+                raise ValueError(f"table: {name} must have {rows} rows, got {len(column)}")
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(trials + 1,) the row of each trial's first report; the last entry is the row count."""
+        return np.concatenate([[0], np.cumsum(self.reports)])
+
+    def values(self, split: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(reports,) performance and bias on `split`; NaN where not estimable."""
+        objective, counts = self.header.objective, self.counts[split]
+        performance = objective.performance_measure.compute(counts)
+        return np.asarray(performance), np.asarray(objective.bias_measure.bias(counts))
+
+    def save(self, path: Path) -> None:
+        """Writes the file; what is there is replaced at once or not at all."""
+        groups, labels, predictions = self.counts["tune"].shape[1:]
+        arrays: dict[str, Any] = {
+            "header": np.frombuffer(self.header.to_json().encode(), dtype=np.uint8),
+            "shape": np.array([groups, labels, predictions], dtype=np.int64),
+            "reports": self.reports,
+            **{name: self.columns[name].astype(kind) for name, kind in COLUMNS.items()},
+            **{f"counts_{split}": _as_cells(self.counts[split]) for split in COUNTS},
+        }
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> RecordedTable:
+        """Raises UserError where the file is missing or is no table of this version."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                shape = tuple(int(size) for size in stored["shape"])
+                return cls(
+                    Header.from_json(bytes(stored["header"]).decode()),
+                    stored["reports"].astype(np.int64),
+                    {name: stored[name] for name in COLUMNS},
+                    {split: _from_cells(stored[f"counts_{split}"], shape) for split in COUNTS},
+                )
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: there is no such table") from error
+        except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: must be a table of `replay record`, got {error}") from error
 
 
 @dataclass(frozen=True)
@@ -79,7 +155,8 @@ class Header:
                 "spaces": {method: _space_to(space) for method, space in self.spaces.items()},
                 "stages": self.stages,
                 "trials": [
-                    [one.trial, one.method, dict(one.settings), one.status] for one in self.trials
+                    [trial.trial, trial.method, dict(trial.settings), trial.status]
+                    for trial in self.trials
                 ],
             },
             separators=(",", ":"),
@@ -88,54 +165,64 @@ class Header:
     @classmethod
     def from_json(cls, text: str) -> Header:
         """Raises ValueError where the text was written by another version."""
-        said = json.loads(text)
-        if said["version"] != VERSION:
-            raise ValueError(f"table: version must be {VERSION}, got {said['version']!r}")
+        stored = json.loads(text)
+        if stored["version"] != VERSION:
+            raise ValueError(f"table: version must be {VERSION}, got {stored['version']!r}")
         return cls(
-            name=said["name"],
-            data=said["data"],
-            group=said["group"],
-            group_names=tuple(said["group_names"]),
-            classes=tuple(said["classes"]),
-            objective=Objective(**said["objective"]),
-            sparsity=said["sparsity"],
-            reference=cast("tuple[float, float, float]", tuple(said["reference"])),
-            seed=said["seed"],
-            split_seed=said["split_seed"],
-            spaces={method: _space_from(space) for method, space in said["spaces"].items()},
+            name=stored["name"],
+            data=stored["data"],
+            group=stored["group"],
+            group_names=tuple(stored["group_names"]),
+            classes=tuple(stored["classes"]),
+            objective=Objective(**stored["objective"]),
+            sparsity=stored["sparsity"],
+            reference=cast("tuple[float, float, float]", tuple(stored["reference"])),
+            seed=stored["seed"],
+            split_seed=stored["split_seed"],
+            spaces={method: _space_from(space) for method, space in stored["spaces"].items()},
             stages={
                 method: tuple((role, name) for role, name in stages)
-                for method, stages in said["stages"].items()
+                for method, stages in stored["stages"].items()
             },
-            trials=tuple(TrialFacts(*facts) for facts in said["trials"]),
+            trials=tuple(TrialFacts(*facts) for facts in stored["trials"]),
         )
+
+
+@dataclass(frozen=True)
+class TrialFacts:
+    """One recorded trial, without its reports."""
+
+    trial: str
+    method: str
+    settings: Mapping[str, Value]  # searched ones, by dotted name
+    status: Ended
 
 
 def _space_to(space: Space) -> dict[str, Any]:
     return {
-        "ranges": {name: _range_to(one) for name, one in space.ranges.items()},
+        "ranges": {name: _range_to(span) for name, span in space.ranges.items()},
         "published": dict(space.published),
         "fixed": dict(space.fixed),
     }
 
 
-def _space_from(said: Mapping[str, Any]) -> Space:
-    ranges = {name: _range_from(one) for name, one in said["ranges"].items()}
-    return Space(ranges, said["published"], said["fixed"])
+def _space_from(stored: Mapping[str, Any]) -> Space:
+    ranges = {name: _range_from(span) for name, span in stored["ranges"].items()}
+    return Space(ranges, stored["published"], stored["fixed"])
 
 
-def _range_to(one: Range) -> list[Any]:
-    match one:
+def _range_to(span: Range) -> list[Any]:
+    match span:
         case Float():
-            return ["float", one.low, one.high, one.log]
+            return ["float", span.low, span.high, span.log]
         case Int():
-            return ["int", one.low, one.high, one.log]
+            return ["int", span.low, span.high, span.log]
         case Choice():
-            return ["choice", *one.options]
+            return ["choice", *span.options]
 
 
-def _range_from(said: list[Any]) -> Range:
-    kind, *rest = said
+def _range_from(stored: list[Any]) -> Range:
+    kind, *rest = stored
     match kind:
         case "float":
             return Float(*rest)
@@ -147,94 +234,7 @@ def _range_from(said: list[Any]) -> Range:
             raise ValueError(f"table: a range must be float, int or choice, got {kind!r}")
 
 
-Column = NDArray[Any]
-
-COLUMNS: dict[str, str] = {
-    "stage": "u1",  # position in the trial, from 0
-    "stage_epoch": "u2",  # from 1
-    "stage_epochs": "u2",  # of the whole stage
-    "final_stage": "?",
-    "charged": "i8",  # samples processed by the trial so far
-    "sparsity": "f4",  # fraction removed
-    "performance_se": "f4",  # on tune, as all below; NaN where a report says None
-    "bias_low": "f4",  # two-sided 95 % interval
-    "bias_high": "f4",
-    "bias_upper": "f4",  # one-sided 95 % bound
-    "feasible": "?",
-    "beats_trivial": "?",
-    "candidate": "?",  # its weights were kept
-    "superseded": "u2",  # the epoch whose candidate took its place; 0: none did
-}
-COUNTS = ("tune", "test")
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Recorded trials: header, reports per trial, columns and decided counts.
-
-    `counts[split]` is (reports, groups, labels, predictions); on test it may be 0 where a report
-    left no candidate.
-    """
-
-    header: Header
-    reports: NDArray[np.int64]  # (trials,)
-    columns: dict[str, Column]  # by COLUMNS, each (reports,)
-    counts: dict[str, Column]  # by COUNTS
-
-    def __post_init__(self) -> None:
-        rows = int(self.reports.sum())
-        if len(self.reports) != len(self.header.trials):
-            raise ValueError(
-                f"table: needs the reports of {len(self.header.trials)} trials, "
-                f"got those of {len(self.reports)}"
-            )
-        for name, column in {**self.columns, **self.counts}.items():
-            if len(column) != rows:
-                raise ValueError(f"table: {name} must have {rows} rows, got {len(column)}")
-
-    @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        """(trials + 1,) the row of each trial's first report; the last entry is the row count."""
-        return np.concatenate([[0], np.cumsum(self.reports)])
-
-    def values(self, split: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(reports,) performance and bias on `split`; NaN where not estimable."""
-        objective, tables = self.header.objective, self.counts[split]
-        performance = objective.performance_measure.compute(tables)
-        return np.asarray(performance), np.asarray(objective.bias_measure.bias(tables))
-
-    def save(self, path: Path) -> None:
-        """Writes the file; what is there is replaced at once or not at all."""
-        groups, labels, predictions = self.counts["tune"].shape[1:]
-        arrays: dict[str, Any] = {
-            "header": np.frombuffer(self.header.to_json().encode(), dtype=np.uint8),
-            "shape": np.array([groups, labels, predictions], dtype=np.int64),
-            "reports": self.reports,
-            **{name: self.columns[name].astype(kind) for name, kind in COLUMNS.items()},
-            **{f"counts_{split}": _as_cells(self.counts[split]) for split in COUNTS},
-        }
-        with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-
-    @classmethod
-    def load(cls, path: Path) -> Table:
-        """Raises UserError where the file is missing or is no table of this version."""
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                shape = tuple(int(size) for size in stored["shape"])
-                return cls(
-                    Header.from_json(bytes(stored["header"]).decode()),
-                    stored["reports"].astype(np.int64),
-                    {name: stored[name] for name in COLUMNS},
-                    {split: _from_cells(stored[f"counts_{split}"], shape) for split in COUNTS},
-                )
-        except FileNotFoundError as error:
-            raise UserError(f"{path}: there is no such table") from error
-        except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: must be a table of `replay record`, got {error}") from error
-
-
-def _as_cells(counts: Column) -> Column:
+def _as_cells(counts: NDArray[Any]) -> NDArray[Any]:
     """(cells, reports) in the smallest dtype: along a trial a cell hardly changes, so that runs of
     one cell compress far better than runs of one report."""
     cells = counts.reshape(len(counts), -1).T
@@ -242,5 +242,5 @@ def _as_cells(counts: Column) -> Column:
     return np.ascontiguousarray(cells.astype(np.min_scalar_type(largest)))
 
 
-def _from_cells(cells: Column, shape: tuple[int, ...]) -> Column:
+def _from_cells(cells: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return np.ascontiguousarray(cells.T).reshape(-1, *shape).astype(np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 
 from search.replay.pool import pool_of
 from search.replay.simulate import simulate
-from search.replay.table import COLUMNS, Header, Table, TrialFacts
+from search.replay.table import COLUMNS, Header, RecordedTable, TrialFacts
 from search.schedulers.policy import Verdict
 from spaces.space import Choice, Float, Space
 from trainables.evaluation.objective import Objective
@@ -67,7 +67,7 @@ def table(*trials, sparsity=False):
             for number, one in enumerate(trials)
         ),
     )
-    return Table(header, np.array([len(one.tune) for one in trials]), columns, counts)
+    return RecordedTable(header, np.array([len(one.tune) for one in trials]), columns, counts)
 
 
 def counted(epoch):

@@ -1,13 +1,13 @@
 import pytest
 
-from search.replay.arms import outcome
+from search.replay.arms import outcome_of
 from tests.search.replay.made_table import FAIR, UNFAIR, Made, StopAt, pool, replay
 
 WORSE = (70, 70, 70)  # performance .7, bias 0
 
 
 def found(made, policy=None, **about):
-    return outcome(made, replay(made, policy)[0], 0, **about)
+    return outcome_of(made, replay(made, policy)[0], 0, **about)
 
 
 def test_false_kills_are_stopped_trials_that_would_have_ended_feasible():
@@ -57,7 +57,7 @@ def test_sparsity_counts_where_weights_are_removed():
 
 def test_growth_says_what_smaller_searches_would_have_found():
     made = pool(Made([UNFAIR] * 3), Made([WORSE, WORSE]), Made([FAIR]), Made([WORSE]))
-    curve = found(made, curve=True).curve
+    curve = found(made, with_curve=True).curve
 
     assert curve[:, 0].tolist() == [3, 5, 6, 7]
     assert curve[:, 1].tolist() == pytest.approx([0, 0.4, 0.5, 0.5])

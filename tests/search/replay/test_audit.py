@@ -135,7 +135,7 @@ def cut_short(whole, folder, names):
                     continue
                 if event["event"] == "trial_end":
                     facts |= {"status": "stopped", "reason": "bias 0.2 stays above 0.03"}
-            journal.append(event["event"], **facts)
+            journal.append({"event": event["event"], **facts})
 
 
 def save_checkpoint(folder, trial):

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from search.cli.app import app
-from search.replay.measure import Estimate
+from search.replay.measure import SeedEstimate
 from search.replay.show import mean_of
 from tests.search.replay.made_table import FAIR, UNFAIR, Made, table
 
@@ -87,5 +87,9 @@ def test_a_table_that_is_not_there_is_refused(tmp_path):
 
 
 def test_a_mean_over_tasks_leaves_out_what_is_not_defined():
-    some = [Estimate(1.0, 0.3), Estimate(float("nan"), float("nan")), Estimate(2.0, 0.4)]
-    assert mean_of(some) == Estimate(1.5, 0.25)
+    some = [
+        SeedEstimate(1.0, 0.3),
+        SeedEstimate(float("nan"), float("nan")),
+        SeedEstimate(2.0, 0.4),
+    ]
+    assert mean_of(some) == SeedEstimate(1.5, 0.25)

@@ -9,7 +9,7 @@ from search.errors import UserError
 from search.journal.journal import Journal
 from search.replay.pool import pool_of
 from search.replay.record import record_table
-from search.replay.table import Table
+from search.replay.table import RecordedTable
 from trainables.evaluation.counts import BINS, Counts, ScoreCounts
 
 CONFIG = """name = "made"
@@ -72,16 +72,20 @@ def recording(tmp_path):
         folder.mkdir()
         (folder / "config.toml").write_text(CONFIG.format(recording=json.dumps(recording)))
         journal = Journal(folder)
-        journal.append("experiment", **FACTS)
+        journal.append({"event": "experiment", **FACTS})
         learning = {"lr": 0.02, "slope": 20.0, "delta": 0.02, "bias_from": "critic"}
         for trial in ("t0001", "t0002"):
             settings = {"recovery": {**learning, "epochs": 2}}
             spec = {"trial": trial, "settings": settings}
-            journal.append("trial_start", trial=trial, method="adv_ft", spec=spec)
+            journal.append(
+                {"event": "trial_start", "trial": trial, "method": "adv_ft", "spec": spec}
+            )
         for one in reports:
-            journal.append("report", **one)
+            journal.append({"event": "report", **one})
         for trial in ended:
-            journal.append("trial_end", trial=trial, status="finished", reason=None)
+            journal.append(
+                {"event": "trial_end", "trial": trial, "status": "finished", "reason": None}
+            )
         journal.close()
         return folder
 
@@ -120,7 +124,7 @@ def test_a_table_knows_its_search_and_leaves_out_trials_that_did_not_end(recordi
 
 def test_recorded_reports_are_replayed_as_they_were(recording, tmp_path):
     record_table(recording(*TWO)).save(tmp_path / "made.npz")
-    first, second = pool_of(Table.load(tmp_path / "made.npz"), "adv_ft").trials[0].reports
+    first, second = pool_of(RecordedTable.load(tmp_path / "made.npz"), "adv_ft").trials[0].reports
 
     assert (first["candidate"], second["candidate"]) == ("t0001-1", "t0001-2")
     assert (first["dropped"], second["dropped"]) == ([], ["t0001-1"])
@@ -150,7 +154,7 @@ def test_replay_record_writes_the_table_and_says_how_large_it_is(recording, tmp_
 
     assert result.exit_code == 0, result.output
     assert "1 trials, 2 reports" in result.output
-    assert len(Table.load(to).header.trials) == 1
+    assert len(RecordedTable.load(to).header.trials) == 1
 
 
 @pytest.mark.parametrize(

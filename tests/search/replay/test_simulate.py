@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.hypervolume import hypervolume
-from search.replay.arms import outcome
+from search.replay.arms import outcome_of
 from tests.search.replay.made_table import FAIR, UNFAIR, Made, StopAt, pool, replay
 
 
@@ -56,7 +56,7 @@ def test_failed_trials_fail_again_also_before_their_first_report():
     found, proposals = replay(made, StopAt(), workers=1)
 
     assert proposals.told == [("t0", "failed", 2), ("t1", "failed", 0), ("t2", "finished", 1)]
-    assert outcome(made, found, 0).feasible == 1
+    assert outcome_of(made, found, 0).feasible == 1
 
 
 def test_a_search_of_nothing_is_refused():
@@ -83,7 +83,7 @@ def test_without_stopping_all_is_run_and_the_volume_is_that_of_all_feasible_repo
     trials, workers, policy
 ):
     made = pool(*trials, sparsity=True)
-    found = outcome(made, replay(made, policy, workers=workers)[0], 0, curve=True)
+    found = outcome_of(made, replay(made, policy, workers=workers)[0], 0, with_curve=True)
 
     feasible = [
         point for one in made.trials for point in one.tune.tolist() if point[1] < 0.03 - 1e-12

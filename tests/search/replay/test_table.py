@@ -4,7 +4,7 @@ import pytest
 from search.cli.replay import TABLES
 from search.errors import UserError
 from search.replay.pool import coordinates
-from search.replay.table import COLUMNS, Table
+from search.replay.table import COLUMNS, RecordedTable
 from spaces.space import Choice, Float, Int, Space
 from tests.search.replay.made_table import FAIR, UNFAIR, Made, pool, table
 from trainables.trial.judge import Entry, admit
@@ -16,7 +16,7 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
     written = table(Made([UNFAIR, FAIR], test=[FAIR, UNFAIR]), Made([FAIR], lr=0.5, kind="b"))
     written.save(tmp_path / "one.npz")
 
-    read = Table.load(tmp_path / "one.npz")
+    read = RecordedTable.load(tmp_path / "one.npz")
 
     assert read.header == written.header
     assert read.reports.tolist() == [2, 1]
@@ -48,7 +48,7 @@ def test_what_is_no_table_is_refused_by_name(tmp_path):
         ("old.npz", "version must be 1, got 7"),
     ):
         with pytest.raises(UserError, match=rule) as refused:
-            Table.load(tmp_path / name)
+            RecordedTable.load(tmp_path / name)
         assert name in str(refused.value)
 
 
@@ -60,7 +60,7 @@ class _Says:
 def test_columns_of_another_length_are_refused():
     made = table(Made([FAIR, FAIR]))
     with pytest.raises(ValueError, match="charged must have 2 rows, got 1"):
-        Table(
+        RecordedTable(
             made.header,
             made.reports,
             {**made.columns, "charged": made.columns["charged"][:1]},
@@ -106,7 +106,7 @@ def test_recorded_candidates_are_those_that_admit_keeps():
     from search.replay.pool import pool_of
 
     path = next(path for path in SHIPPED if path.stem == "digits")
-    found = pool_of(Table.load(path), "prune_advft")
+    found = pool_of(RecordedTable.load(path), "prune_advft")
     for one in found.trials:
         archive = []
         for report in one.reports:
