@@ -54,7 +54,7 @@ def ends_of(interval: Sequence[float | None] | None) -> tuple[float, float] | No
 
 
 def interval_text(
-    interval: Sequence[float | None] | None, as_text: Callable[[float], str] = number
+    interval: Sequence[float | None] | None, as_text: Callable[[Any], str] = number
 ) -> str:
     """Both ends of an interval: "[0.012, 0.047]"; empty where it has none."""
     ends = ends_of(interval)
@@ -64,7 +64,8 @@ def interval_text(
 def with_interval(
     value: float | None,
     interval: Sequence[float | None] | None,
-    as_text: Callable[[float | None], str] = number,
+    as_text: Callable[[Any], str] = number,
 ) -> str:
-    """A value and, where there is one, its interval: "0.031 [0.012, 0.047]"."""
+    """A value and, where there is one, its interval: "0.031 [0.012, 0.047]"; `as_text` writes
+    each of the numbers."""
     return f"{as_text(value)} {interval_text(interval, as_text)}".rstrip()

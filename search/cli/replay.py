@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.events import JOURNAL
 from analysis.notation import with_interval
 from search.cli.run import Folder, check_run
 from search.errors import UserError
 
 if TYPE_CHECKING:
-    from search.journal.events import Told
-    from search.replay.audit import AuditResult, Tally
-    from search.replay.measure import ArmResult
+    from analysis.events import Event
+    from search.replay.measure import Result
 
 
 def audit(
@@ -33,7 +31,7 @@ def audit(
 
     with Interruptible() as interruption:
 
-        def listen(event: Told) -> None:
+        def listen(event: Event) -> None:
             interruption.check()
             if event["event"] == "trial_end":
                 typer.echo(f"{event['trial']} {event['status']}")
@@ -43,22 +41,23 @@ def audit(
     typer.echo(f"Audit: {folder / 'audit.json'}")
 
 
-def _show(result: AuditResult) -> None:
+def _show(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None)
     for column in ("stopped because", "audited", "in error", "95 % interval", "on the front"):
         table.add_column(column)
-    rows: list[tuple[str, Tally]] = [(row["reason"], row) for row in result["by_reason"]]
-    for reason, tally in [*rows, (f"all, of {result['stopped']} stopped", result)]:
-        low, high = tally["interval"]
+    rows = [*result["by_reason"], {**result, "reason": f"all, of {result['stopped']} stopped"}]
+    for row in rows:
+        low, high = row["interval"]
+        killed = f"{row['false_kills']}"
         table.add_row(
-            reason,
-            str(tally["audited"]),
-            str(tally["false_kills"]),
+            row["reason"],
+            str(row["audited"]),
+            killed,
             f"{low:.2f} - {high:.2f}",
-            str(tally["on_front"]),
+            str(row["on_front"]),
         )
     Console().print(table)
     if result["missed"] is not None:
@@ -87,8 +86,8 @@ def record(
     to: Annotated[Path, typer.Option(metavar="TABLE.npz", help="The table to write.")],
 ) -> None:
     """Turns a recording into a table."""
-    if not (folder / JOURNAL).is_file():
-        raise UserError(f"{folder}: holds no run (there is no {JOURNAL})")
+    if not (folder / "journal.jsonl").is_file():
+        raise UserError(f"{folder}: holds no run (there is no journal.jsonl)")
     if to.suffix != ".npz":
         raise UserError(f"--to: must be a .npz file, got {to}")
     from search.replay.record import record_table
@@ -123,12 +122,12 @@ def compare(
     """Replays every scheduler with every sampler; shows what each saved and lost."""
     if to is not None and to.suffix not in (".md", ".json"):
         raise UserError(f"--to: must be a .md or .json file, got {to}")
-    from search.replay.arms import Comparison, replay_all
+    from search.replay.arms import Plan, replay_all
     from search.replay.measure import results_of
     from search.replay.show import TUNED_ON, as_json, markdown
     from search.schedulers import SCHEDULERS
 
-    comparison = Comparison(
+    plan = Plan(
         tuple(tables or sorted(TABLES.glob("*.npz"))),
         _names(schedulers) or tuple(SCHEDULERS),
         _names(samplers),
@@ -139,12 +138,11 @@ def compare(
     )
     tasks = TUNED_ON if tuned_on is None else _names(tuned_on)
     with _Bar() as bar:
-        results = results_of(replay_all(comparison, jobs=jobs, on_replay=bar.advance))
+        results = results_of(replay_all(plan, jobs=jobs, told=bar.advance))
     _print(results, tasks)
     if to is not None:
         is_json = to.suffix == ".json"
-        shown = as_json(comparison, results) if is_json else markdown(comparison, results, tasks)
-        to.write_text(shown)
+        to.write_text(as_json(plan, results) if is_json else markdown(plan, results, tasks))
         typer.echo(f"Written: {to}")
 
 
@@ -152,7 +150,7 @@ def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
-def _print(results: list[ArmResult], tuned_on: tuple[str, ...]) -> None:
+def _print(results: list[Result], tuned_on: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.notation import bias_words, number, performance_words
+from analysis.notation import bias_words, number, performance_words, with_interval
 from search.reproduce.results import NOTHING
 from search.units import clock
 
@@ -115,10 +115,7 @@ def difference(cell: Mapping[str, Any], kind: str) -> str:
     found = cell[kind] and cell[kind]["against_first_row"]
     if not found:
         return DASH
-    if found["interval"] is None:
-        return _signed(found["mean"])
-    low, high = found["interval"]
-    return f"{_signed(found['mean'])} [{_signed(low)}, {_signed(high)}]"
+    return with_interval(found["mean"], found["interval"], _signed)
 
 
 def access(row: Mapping[str, Any]) -> str:
