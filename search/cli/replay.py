@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analysis.events import JOURNAL
 from analysis.notation import with_interval
 from search.cli.run import Folder, check_run
 from search.errors import UserError
 
 if TYPE_CHECKING:
-    from analysis.events import Event
-    from search.replay.measure import Result
+    from search.journal.events import Told
+    from search.replay.audit import AuditResult, Tally
+    from search.replay.measure import ArmResult
 
 
 def audit(
@@ -31,7 +33,7 @@ def audit(
 
     with Interruptible() as interruption:
 
-        def listen(event: Event) -> None:
+        def listen(event: Told) -> None:
             interruption.check()
             if event["event"] == "trial_end":
                 typer.echo(f"{event['trial']} {event['status']}")
@@ -41,23 +43,22 @@ def audit(
     typer.echo(f"Audit: {folder / 'audit.json'}")
 
 
-def _show(result: dict[str, Any]) -> None:
+def _show(result: AuditResult) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None)
     for column in ("stopped because", "audited", "in error", "95 % interval", "on the front"):
         table.add_column(column)
-    rows = [*result["by_reason"], {**result, "reason": f"all, of {result['stopped']} stopped"}]
-    for row in rows:
-        low, high = row["interval"]
-        killed = f"{row['false_kills']}"
+    rows: list[tuple[str, Tally]] = [(row["reason"], row) for row in result["by_reason"]]
+    for reason, tally in [*rows, (f"all, of {result['stopped']} stopped", result)]:
+        low, high = tally["interval"]
         table.add_row(
-            row["reason"],
-            str(row["audited"]),
-            killed,
+            reason,
+            str(tally["audited"]),
+            str(tally["false_kills"]),
             f"{low:.2f} - {high:.2f}",
-            str(row["on_front"]),
+            str(tally["on_front"]),
         )
     Console().print(table)
     if result["missed"] is not None:
@@ -86,8 +87,8 @@ def record(
     to: Annotated[Path, typer.Option(metavar="TABLE.npz", help="The table to write.")],
 ) -> None:
     """Turns a recording into a table."""
-    if not (folder / "journal.jsonl").is_file():
-        raise UserError(f"{folder}: holds no run (there is no journal.jsonl)")
+    if not (folder / JOURNAL).is_file():
+        raise UserError(f"{folder}: holds no run (there is no {JOURNAL})")
     if to.suffix != ".npz":
         raise UserError(f"--to: must be a .npz file, got {to}")
     from search.replay.record import record_table
@@ -122,12 +123,12 @@ def compare(
     """Replays every scheduler with every sampler; shows what each saved and lost."""
     if to is not None and to.suffix not in (".md", ".json"):
         raise UserError(f"--to: must be a .md or .json file, got {to}")
-    from search.replay.arms import Plan, replay_all
+    from search.replay.arms import Comparison, replay_all
     from search.replay.measure import results_of
     from search.replay.show import TUNED_ON, as_json, markdown
     from search.schedulers import SCHEDULERS
 
-    plan = Plan(
+    comparison = Comparison(
         tuple(tables or sorted(TABLES.glob("*.npz"))),
         _names(schedulers) or tuple(SCHEDULERS),
         _names(samplers),
@@ -138,11 +139,12 @@ def compare(
     )
     tasks = TUNED_ON if tuned_on is None else _names(tuned_on)
     with _Bar() as bar:
-        results = results_of(replay_all(plan, jobs=jobs, told=bar.advance))
+        results = results_of(replay_all(comparison, jobs=jobs, on_replay=bar.advance))
     _print(results, tasks)
     if to is not None:
         is_json = to.suffix == ".json"
-        to.write_text(as_json(plan, results) if is_json else markdown(plan, results, tasks))
+        shown = as_json(comparison, results) if is_json else markdown(comparison, results, tasks)
+        to.write_text(shown)
         typer.echo(f"Written: {to}")
 
 
@@ -150,7 +152,7 @@ def _names(listed: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in listed.split(",") if name.strip())
 
 
-def _print(results: list[Result], tuned_on: tuple[str, ...]) -> None:
+def _print(results: list[ArmResult], tuned_on: tuple[str, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from analysis.events import JOURNAL
 from analysis.notation import with_interval
 from search.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from analysis.events import Event
+    from analysis.front_json import Front
     from search.engine.experiment import RunResult
-    from search.front.build import Front
+    from search.journal.events import Told
 
 
 def compare(
@@ -49,8 +50,6 @@ def compare(
         )
     typer.echo(f"Figure: {to.with_suffix('.png')}")
 
-
-JOURNAL = "journal.jsonl"
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
 
@@ -136,7 +135,7 @@ def confirm(
         typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
 
 
-def _tell(event: Event) -> None:
+def _tell(event: Told) -> None:
     if event["event"] == "trial_end":
         reason = f" ({event['reason']})" if event["reason"] else ""
         typer.echo(f"{event['trial']} {event['status']}{reason}")

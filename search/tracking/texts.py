@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.front_json import SPLITS, Front, FrontPoint, Reference, Split
 from analysis.front_table import front_frame, one_per_trial
 from analysis.notation import with_interval
 from analysis.words import unbeaten_reference, verdict
-from search.front.build import Front
 from search.tracking.updates import numbers
-
-Point = Mapping[str, Any]  # one entry of a front's "points"
 
 FIRST_COLUMNS = (
     *("trial", "method", "chosen", "tune performance", "tune bias", "tune sparsity"),
@@ -92,7 +90,8 @@ def series(value: Any, name: str, step: int | None = None) -> Iterator[tuple[str
 
 def beyond_the_known(front: Front) -> list[tuple[str, float, int]]:
     """What a confirmed front holds besides points and references, as metrics with steps."""
-    return [entry for key in front if key not in KNOWN for entry in series(front[key], key)]
+    beyond = {key: value for key, value in front.items() if key not in KNOWN}
+    return [entry for key, value in beyond.items() for entry in series(value, key)]
 
 
 def note_of_search(front: Front, ended: int) -> str:
@@ -116,7 +115,7 @@ def note_of_search(front: Front, ended: int) -> str:
     return "\n\n".join(parts)
 
 
-def note_of_trial(points: Sequence[Point]) -> str:
+def note_of_trial(points: Sequence[FrontPoint]) -> str:
     """What the page of a trial on the front says; `points` are its own, best first."""
     lines = [
         f"- candidate `{point['candidate']}`, epoch {point['epoch']}: " + "; ".join(_said(point))
@@ -125,8 +124,8 @@ def note_of_trial(points: Sequence[Point]) -> str:
     return "\n".join(["On the front with:", *lines])
 
 
-def _said(point: Point) -> Iterator[str]:
-    for split in ("tune", "test"):
+def _said(point: FrontPoint) -> Iterator[str]:
+    for split in SPLITS:
         if (values := point[split]) is not None:
             yield f"{split}: performance {_number(values, 'performance')}, bias " + _with_interval(
                 values
@@ -140,22 +139,32 @@ def _said(point: Point) -> Iterator[str]:
         yield "needs the group at prediction time"
 
 
-def _table(front: Front, points: Sequence[Point]) -> str:
-    splits = ("tune", "test") if any(point["test"] for point in points) else ("tune",)
+def _table(front: Front, points: Sequence[FrontPoint]) -> str:
+    """Reference lines, then points: one row each, with test values once there are any."""
+    splits: Sequence[Split] = SPLITS if any(point["test"] for point in points) else ("tune",)
     heads = [f"{name} ({split})" for split in splits for name in ("performance", "bias")]
     lines = ["| trial | method | sparsity | " + " | ".join(heads) + " |"]
     lines.append("|" + "---|" * (3 + len(heads)))
-    references = [{**one, "trial": one["label"], "method": ""} for one in front["references"]]
-    for one in [*references, *points]:
-        parts = [one[split] or {} for split in splits]
-        cells = [
-            text for part in parts for text in (_number(part, "performance"), _with_interval(part))
-        ]
-        name = f"**{one['trial']}** (chosen)" if one.get("chosen") else one["trial"]
-        name += " (uses the group)" if one["needs_group"] else ""
-        first = [name, one["method"], _number(one["tune"], "sparsity")]
-        lines.append("| " + " | ".join([*first, *cells]) + " |")
+    lines += [_row([line["label"], ""], line, splits) for line in front["references"]]
+    for point in points:
+        name = f"**{point['trial']}** (chosen)" if point["chosen"] else point["trial"]
+        lines.append(_row([name, point["method"]], point, splits))
     return "\n".join(lines)
+
+
+def _row(first: list[str], network: Reference | FrontPoint, splits: Sequence[Split]) -> str:
+    name, method = first
+    cells = [
+        text
+        for split in splits
+        for text in (
+            _number(network[split] or {}, "performance"),
+            _with_interval(network[split] or {}),
+        )
+    ]
+    uses_group = " (uses the group)" if network["needs_group"] else ""
+    sparsity = _number(network["tune"], "sparsity")
+    return "| " + " | ".join([name + uses_group, method, sparsity, *cells]) + " |"
 
 
 def _number(values: Mapping[str, Any], name: str) -> str:
