@@ -34,7 +34,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adv_ft": {"recovery": {"epochs": 30}},
     "prune_advft": {"pruner": {"keep_target": 0.3, "epochs": 10}, "recovery": {"epochs": 20}},
 }
-OF_LINE = ("event", "time")  # what a journal itself gives to each event
 REPLAY = """
 import sys, time
 from pathlib import Path
@@ -121,7 +120,7 @@ def test_the_journal_of_thousands_of_trials_is_resumed_from_within_half_a_minute
     with closing(Journal(tmp_path)) as journal:
         record = Record(journal)
         for event in beginning:
-            record.add({"event": event["event"], **{k: v for k, v in event.items() if k not in OF_LINE}})
+            record.add({key: value for key, value in event.items() if key != "time"})
         reports, spent = _write(record, trials)
     size = journal.path.stat().st_size
     print(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trainables.learning.flat_mask import FlatWeights, MaskLogits
+from trainables.learning.flat_mask import DensityPull, FlatWeights, LogitSettings, MaskLogits
 from trainables.learning.training import batch_statistics
 from trainables.masks import prunable
 from trainables.models import build
@@ -52,12 +52,13 @@ def masked_step(net, loss_of):
     weights = prunable(net)
     for weight in weights.values():
         weight.requires_grad_(True)
-    logits = MaskLogits(FlatWeights(weights), initial=3.0, lr=0.05)
+    logits = MaskLogits(FlatWeights(weights), LogitSettings(initial=3.0, lr=0.05))
+    pull = DensityPull(beta=5.0, keep_target=0.1)
     generator = torch.Generator().manual_seed(0)
 
     def step():
         logits.sample(generator)
-        logits.step(loss_of(net), beta=5.0, keep_target=0.1)
+        logits.step(loss_of(net), pull)
 
     return step
 

@@ -49,7 +49,14 @@ def _write_trials(record: Record, run: str, problem: Made) -> Iterator[None]:
             "settings": {"recovery": {"lr": draw.random(), "slope": draw.random()}},
         }
         record.add(
-            {"event": "trial_start", "trial": spec["trial"], "method": spec["method"], "spec": spec, "learns_from": "debias"})
+            {
+                "event": "trial_start",
+                "trial": spec["trial"],
+                "method": spec["method"],
+                "spec": spec,
+                "learns_from": "debias",
+            }
+        )
         for epoch in range(1, REPORTS + 1):
             record.report(told(problem.reports, spec, epoch, REPORTS))
         record.end(spec["trial"], "finished" if draw.random() < 0.7 else "stopped")

@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from search.cli.app import app
 from search.errors import UserError
-from search.runs.garbage import garbage, remove
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.runs.folder import RunFolder
+from search.runs.garbage import garbage, remove
 from tests.search.front.test_build import (
     BY_SEX,
     DENSE,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from search.results import report as reporting
 from search.cli.app import app
 from search.cli.run import show_end
 from search.engine.experiment import RunResult
 from search.journal.journal import Journal
+from search.results import report as reporting
 from search.runs.state import outdated
 from tests.search.made_front import front, point
 
