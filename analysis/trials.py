@@ -80,21 +80,16 @@ def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
     return _frame(rows.values(), TRIAL_COLUMNS)
 
 
-def reports_frame(
-    events: Iterable[Event], standing: AbstractSet[tuple[str, str]] | None = None
-) -> pd.DataFrame:
+def reports_frame(events: Iterable[Event], standing: AbstractSet[tuple[str, str]]) -> pd.DataFrame:
     """One row per report with REPORT_COLUMNS and the losses, in order of the journal.
 
-    `standing` names the candidates that count, as (trial, candidate); without it these are the
-    ones that no later report drops, of trials that neither were stopped nor failed. A candidate
-    that several reports of a trial have left stands in the last of their rows.
+    `standing` names the candidates that count, as (trial, candidate). One that several reports of
+    a trial have left stands in the last of their rows.
     """
-    events = list(_once(events))
-    standing = _standing(events) if standing is None else standing
     methods: dict[str, str] = {}
     rows: list[dict[str, Any]] = []
     row_of: dict[tuple[str, str], dict[str, Any]] = {}
-    for event in events:
+    for event in _once(events):
         if event["event"] == "trial_start":
             methods[event["trial"]] = event.get("method", "")
         elif event["event"] == "report":
@@ -159,19 +154,6 @@ def _once(events: Iterable[Event]) -> Iterator[Event]:
                 continue
             seen.add(key)
         yield event
-
-
-def _standing(events: Iterable[Event]) -> set[tuple[str, str]]:
-    of_trial: dict[str, set[str]] = {}
-    for event in events:
-        if event["event"] == "report":
-            names = of_trial.setdefault(event["trial"], set())
-            names.difference_update(event.get("dropped", ()))
-            if event.get("candidate"):
-                names.add(event["candidate"])
-        elif event["event"] == "trial_end" and event["status"] in ("stopped", "failed"):
-            of_trial.pop(event["trial"], None)
-    return {(trial, name) for trial, names in of_trial.items() for name in names}
 
 
 def _picked(event: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from analysis.trials import reports_frame, trials_frame
+
 OBJECTIVE = {
     "performance": "balanced_accuracy",
     "bias": "aod",
@@ -146,6 +148,21 @@ def made_events(seed=0, trials=60):
         reason = "bias cannot come under the tolerance by the end" if stopped else None
         events.append(_end(trial, "stopped" if stopped else "finished", reason, time))
     return events
+
+
+def frames_of(events):
+    """The trials and the reports as frames; candidates stand unless their trial was stopped or
+    failed, or a later report drops them."""
+    ended = [event for event in events if event["event"] == "trial_end"]
+    without = {event["trial"] for event in ended if event["status"] != "finished"}
+    reports = [event for event in events if event["event"] == "report"]
+    dropped = {name for event in reports for name in event.get("dropped", ())}
+    standing = {
+        (event["trial"], event["candidate"])
+        for event in reports
+        if event["trial"] not in without and event["candidate"] not in {None, *dropped}
+    }
+    return trials_frame(events), reports_frame(events, standing)
 
 
 def _end(trial, status, reason, time):

@@ -5,9 +5,8 @@ import pytest
 from analysis.figures.front_png import front_figure
 from analysis.front_table import why_not_drawn
 from analysis.report.report import report_html
-from analysis.trials import reports_frame, trials_frame
 from analysis.words import explanation, headline
-from tests.analysis.made_search import made_facts, made_front, made_references
+from tests.analysis.made_search import frames_of, made_facts, made_front, made_references
 
 EMPTY_CELLS = [["Asian", "yes"], ["Other", "yes"]]
 
@@ -19,7 +18,7 @@ def undefined_front(empty_cells=EMPTY_CELLS):
 
 
 def page(front, references=()):
-    return report_html(front, trials_frame([]), reports_frame([]), references, made_facts())
+    return report_html(front, *frames_of([]), references, made_facts())
 
 
 def test_an_undefined_bias_is_not_told_as_a_broken_tolerance():

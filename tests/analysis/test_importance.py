@@ -14,8 +14,7 @@ from analysis.importance import (
     outcomes_frame,
     settings_frame,
 )
-from analysis.trials import reports_frame, trials_frame
-from tests.analysis.made_search import BOX, made_events
+from tests.analysis.made_search import BOX, frames_of, made_events
 
 TRIALS = 400
 
@@ -168,7 +167,7 @@ def test_a_stopped_trial_covers_nothing_and_a_running_one_has_no_outcome():
 
 def test_a_search_s_importances_come_by_method_and_target():
     events = made_events(trials=150)
-    trials, reports = trials_frame(events), reports_frame(events)
+    trials, reports = frames_of(events)
 
     found = importance_by_method(trials, reports, **BOX)
 
@@ -181,7 +180,7 @@ def test_a_search_s_importances_come_by_method_and_target():
 
 def test_a_search_with_few_trials_says_nothing():
     events = made_events(trials=9)
-    found = importance_by_method(trials_frame(events), reports_frame(events), **BOX)
+    found = importance_by_method(*frames_of(events), **BOX)
 
     assert found.empty
     assert "importance" in found

@@ -6,8 +6,8 @@ import pytest
 
 from analysis.methods import attained, attainment_figure, methods_compared
 from analysis.price import price_as_searched, price_figure, tolerances_around
-from analysis.trials import is_candidate, reports_frame, trials_frame
-from tests.analysis.made_search import BOX, OBJECTIVE, made_events
+from analysis.trials import is_candidate
+from tests.analysis.made_search import BOX, OBJECTIVE, frames_of, made_events
 
 # trial, method, status, performance, bias, sparsity, feasible; box from (.5, .05, 0) to (1, 0, 1)
 ROWS = [
@@ -124,7 +124,7 @@ def test_tolerances_lie_around_the_one_that_was_searched():
 
 def test_the_figures_show_every_method_and_the_price():
     events = made_events()
-    trials, reports = trials_frame(events), reports_frame(events)
+    trials, reports = frames_of(events)
 
     staircases = attainment_figure(reports, OBJECTIVE)
     price = price_as_searched(reports, tolerances_around(0.05), 0.4)

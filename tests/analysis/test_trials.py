@@ -12,6 +12,7 @@ from analysis.trials import (
     reports_frame,
     trials_frame,
 )
+from tests.analysis.made_search import frames_of
 
 
 def start(trial, time, method="prune_advft"):
@@ -83,35 +84,22 @@ def test_samples_processed_are_told_apart_from_those_charged_where_the_journal_d
     spent = trials_frame(events).set_index("trial")["spent"]
     assert spent["t1"] == 40
     assert math.isnan(spent["t2"])
-    assert reports_frame(events)["spent"].tolist()[0] == 40
+    assert reports_frame(events, set())["spent"].tolist()[0] == 40
     anew = {**report("t1", 2), "spent": 30}  # its worker died, and the rest was there by then
     assert trials_frame([*events, anew])["spent"].tolist()[0] == 40
 
 
 def test_reports_carry_method_and_losses(events):
-    reports = reports_frame(events)
+    reports = reports_frame(events, set())
     assert reports["method"].tolist() == ["prune_advft", "prune_advft", "adv_ft"]
     assert reports["loss.task"].tolist() == [0.3, 0.15, 0.3]
     assert list(reports.columns) == [*REPORT_COLUMNS, "loss.task"]
 
 
-def test_candidate_that_was_superseded_later_is_none():
-    events = [start("t1", 1), report("t1", 1), report("t1", 2, dropped=["t1-1"]), end("t1", 9)]
-    assert reports_frame(events)["candidate"].isna().tolist() == [True, False]
+def test_a_report_has_its_candidate_where_that_stands():
+    events = [start("t1", 1), report("t1", 1), report("t1", 2), end("t1", 9)]
 
-
-@pytest.mark.parametrize("status", ["stopped", "failed"])
-def test_candidates_of_a_trial_that_did_not_finish_are_none(status):
-    events = [start("t1", 1), report("t1", 1), end("t1", 9, status)]
-    running = [start("t2", 1), report("t2", 1)]
-
-    assert reports_frame([*events, *running])["candidate"].fillna("").tolist() == ["", "t2-1"]
-
-
-def test_who_hands_in_what_stands_decides():
-    events = [start("t1", 1), report("t1", 1), report("t1", 2), end("t1", 9, "stopped")]
-
-    given = reports_frame(events, {("t1", "t1-2")})
+    given = reports_frame(events, {("t1", "t1-2"), ("t2", "t1-1")})
     assert given["candidate"].fillna("").tolist() == ["", "t1-2"]
     assert reports_frame(events, set())["candidate"].isna().all()
 
@@ -119,7 +107,8 @@ def test_who_hands_in_what_stands_decides():
 def test_candidate_that_several_reports_have_left_stands_in_the_last_of_them():
     events = [start("t1", 1), *(report("t1", epoch, candidate="same") for epoch in (1, 2, 3))]
 
-    assert reports_frame(events)["candidate"].fillna("").tolist() == ["", "", "same"]
+    given = reports_frame(events, {("t1", "same")})
+    assert given["candidate"].fillna("").tolist() == ["", "", "same"]
 
 
 def test_only_candidates_that_stand_count():
@@ -140,13 +129,13 @@ def test_only_candidates_that_stand_count():
 
 def test_frames_of_an_empty_journal_have_their_columns():
     assert tuple(trials_frame([]).columns) == TRIAL_COLUMNS
-    assert tuple(reports_frame([]).columns) == REPORT_COLUMNS
+    assert tuple(reports_frame([], set()).columns) == REPORT_COLUMNS
     assert trials_frame([])["performance"].dtype == "float64"
 
 
 def test_epoch_that_ran_again_after_an_interruption_counts_once(events):
     again = [*events, start("t0003", 30.0), report("t0003", 1), report("t0003", 1)]
-    assert len(reports_frame(again)) == 4
+    assert len(reports_frame(again, set())) == 4
     trials = trials_frame(again).set_index("trial")
     assert trials.loc["t0003", "reports"] == 1
     assert trials.loc["t0003", "started"] == 22.0
@@ -170,9 +159,7 @@ def test_hypervolume_counts_feasible_candidates_of_finished_trials_only():
         end("t3", 53.0),
         end("t4", 54.0),
     ]
-    curve = hypervolume_by_trial(
-        trials_frame(events), reports_frame(events), (0.5, 0.05, 0.0), (1.0, 0.0, 1.0)
-    )
+    curve = hypervolume_by_trial(*frames_of(events), (0.5, 0.05, 0.0), (1.0, 0.0, 1.0))
     assert curve["trial"].tolist() == ["t5", "t1", "t2", "t3", "t4"]
     assert curve["hypervolume"].tolist() == pytest.approx([0.1875] * 5)
 
@@ -183,7 +170,7 @@ def test_hypervolume_counts_what_needs_the_group_only_where_it_is_allowed():
         *(end("t1", 2.0), start("t2", 3), report("t2", 1, performance=0.6, bias=0.025)),
         end("t2", 4.0),
     ]
-    frames, box = (trials_frame(events), reports_frame(events)), ((0.5, 0.05), (1.0, 0.0))
+    frames, box = frames_of(events), ((0.5, 0.05), (1.0, 0.0))
 
     curve = hypervolume_by_trial(*frames, *box)
     allowed = hypervolume_by_trial(*frames, *box, group_allowed=True)
@@ -193,6 +180,6 @@ def test_hypervolume_counts_what_needs_the_group_only_where_it_is_allowed():
 
 
 def test_hypervolume_without_sparsity_uses_two_axes(events):
-    curve = hypervolume_by_trial(trials_frame(events), reports_frame(events), (0.5, 0.05), (1, 0))
+    curve = hypervolume_by_trial(*frames_of(events), (0.5, 0.05), (1, 0))
     assert curve["hypervolume"].tolist() == pytest.approx([0.6 * 0.6, 0.36])
     assert isinstance(curve, pd.DataFrame)

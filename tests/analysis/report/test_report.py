@@ -10,10 +10,10 @@ from analysis.figures.curves import POINT_BUDGET, curves_figure, hypervolume_fig
 from analysis.figures.front_html import interactive_front
 from analysis.report.report import report_html
 from analysis.report.tables import safe_json
-from analysis.trials import reports_frame, trials_frame
 from tests.analysis.made_search import (
     BOX,
     OBJECTIVE,
+    frames_of,
     made_events,
     made_facts,
     made_front,
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def frames():
     events = made_events(trials=24)
-    return trials_frame(events), reports_frame(events)
+    return frames_of(events)
 
 
 def report(frames, front=None, facts=None, references=None):
@@ -124,7 +124,7 @@ def test_hostile_text_stays_text_everywhere():
             event["reason"] = EVIL
     facts = made_facts(notes=[EVIL], methods={EVIL: {"summary": EVIL}}, **{EVIL: {EVIL: EVIL}})
     references = [made_references()[0] | {"label": EVIL}]
-    source = report_html(front, trials_frame(events), reports_frame(events), references, facts)
+    source = report_html(front, *frames_of(events), references, facts)
     page = Page(source)
     assert page.balanced
     assert "img" not in {tag for tag, _ in page.tags}
@@ -143,7 +143,7 @@ def test_table_shows_test_columns_only_after_confirm(frames):
 
 
 def test_report_without_trials_or_points_is_still_a_page():
-    empty = trials_frame([]), reports_frame([])
+    empty = frames_of([])
     front = made_front(feasible=False, points=0)
     page = Page(report_html(front, *empty, [], {}))
     assert page.balanced
@@ -208,9 +208,8 @@ def test_thinning_keeps_the_ends_of_every_stage(frames):
 
 def test_large_search_stays_under_ten_megabytes_beside_plotly():
     events = made_events(trials=20)
-    reports = reports_frame(events)
+    trials, reports = frames_of(events)
     many = pd.concat([reports.assign(trial=reports["trial"] + f"-{copy}") for copy in range(60)])
-    trials = trials_frame(events)
     trials = pd.concat([trials.assign(trial=trials["trial"] + f"-{c}") for c in range(60)])
     assert len(many) > POINT_BUDGET
     source = report_html(made_front(), trials, many, [], made_facts())

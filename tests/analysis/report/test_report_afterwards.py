@@ -8,10 +8,10 @@ from analysis.figures.curves import curves_figure
 from analysis.importance import PALE, importance_by_method, importance_figure
 from analysis.report.report import report_html
 from analysis.report.seeds import seeds_table, spread, spread_lines
-from analysis.trials import reports_frame, trials_frame
 from tests.analysis.made_search import (
     BOX,
     OBJECTIVE,
+    frames_of,
     made_events,
     made_facts,
     made_front,
@@ -69,7 +69,7 @@ def test_a_confirmed_front_says_in_words_how_its_seeds_fared():
 def test_the_report_has_a_section_for_each_where_there_is_something_to_say():
     events = made_events(trials=120)
     front = made_front(confirmed=True) | {"seeds": ROWS, "spread": spread(ROWS)}
-    frames = trials_frame(events), reports_frame(events)
+    frames = frames_of(events)
 
     full = report_html(front, *frames, made_references(), made_facts())
     bare = report_html(made_front(), *(frame.iloc[:0] for frame in frames), [], made_facts())
@@ -81,7 +81,7 @@ def test_the_report_has_a_section_for_each_where_there_is_something_to_say():
 
 def test_the_price_and_the_hypervolume_are_those_of_networks_that_could_be_chosen():
     events = made_events(trials=60)
-    frames = trials_frame(events), reports_frame(events)
+    frames = frames_of(events)
     frames[1]["needs_group"] = frames[1]["method"] != "adv_ft"
     front = made_front(confirmed=True)
     allowing = {**front, "objective": {**front["objective"], "group_at_prediction": True}}
@@ -100,7 +100,7 @@ def _prices(source):
 
 def test_the_chosen_epoch_is_ringed_in_both_curves():
     events = made_events(trials=24)
-    trials, reports = trials_frame(events), reports_frame(events)
+    trials, reports = frames_of(events)
     last = reports[reports["candidate"].notna()].iloc[0]
 
     figure = curves_figure(OBJECTIVE, trials, reports, last["trial"], last["epoch"])
@@ -112,7 +112,7 @@ def test_the_chosen_epoch_is_ringed_in_both_curves():
 
 def test_bars_that_chance_would_show_too_are_pale():
     events = made_events(trials=120)
-    table = importance_by_method(trials_frame(events), reports_frame(events), **BOX)
+    table = importance_by_method(*frames_of(events), **BOX)
 
     figure = importance_figure(table)
 

@@ -113,7 +113,7 @@ def test_the_sparsest_of_those_within_one_standard_error_is_chosen():
 @pytest.mark.parametrize("sparsity", [False, True])
 def test_hypervolume_over_time_is_what_the_analysis_finds_in_the_whole_journal(sparsity):
     draw = random.Random(1)
-    events, curve = [], []
+    events, curve, standing = [], [], set()
     front = GrowingFront(facts(sparsity))
     for number in range(60):
         trial = f"t{number}"
@@ -127,12 +127,14 @@ def test_hypervolume_over_time_is_what_the_analysis_finds_in_the_whole_journal(s
         for event in of_trial:
             front.take(event)
         events += of_trial
+        if status == "finished":
+            standing |= {(trial, f"{trial}-{epoch}") for epoch in range(1, 4)}
         curve.append(front.hypervolume)
 
     reference, ideal = [0.5, 0.1, 0.0], [1.0, 0.0, 1.0]
     axes = 3 if sparsity else 2
     expected = hypervolume_by_trial(
-        trials_frame(events), reports_frame(events), reference[:axes], ideal[:axes]
+        trials_frame(events), reports_frame(events, standing), reference[:axes], ideal[:axes]
     )["hypervolume"]
     assert curve == pytest.approx(expected.tolist())
     assert 0 < curve[0] + curve[20] < curve[-1] * 2  # it grew meanwhile
