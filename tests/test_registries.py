@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from search.cli.listing import KINDS, rows
-from search.config.checks import Kind, registry
+from search.config.registries import Kind, registry
 from spaces.compose import ROLES, stage_space
 from tests.trainables.smallest_settings import SMALLEST
 from trainables.methods import METHODS

@@ -52,13 +52,13 @@ def list_sets() -> None:
 
     folder = data_folder()
     typer.echo(f"folder: {folder}")
-    for name, one in DATASETS.items():
-        typer.echo(f"{name}: {_state(one, folder)} ({one.summary})")
+    for name, data_set in DATASETS.items():
+        typer.echo(f"{name}: {_state(data_set, folder)} ({data_set.summary})")
 
 
-def _state(one: DataSet, folder: Path) -> str:
-    missing = one.missing(folder)
-    if not one.files:
+def _state(data_set: DataSet, folder: Path) -> str:
+    missing = data_set.missing(folder)
+    if not data_set.files:
         return "needs no files"
     return f"missing {', '.join(missing)}" if missing else "ready"
 

@@ -6,12 +6,14 @@ import inspect
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search.config.checks import Kind, registry
 from search.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from search.config.registries import Kind
 
 KINDS: dict[str, Kind] = {
     "methods": "method",
@@ -26,6 +28,8 @@ KINDS: dict[str, Kind] = {
 
 def rows(kind: Kind) -> list[tuple[str, str]]:
     """(name, one line about it) for every entry of a registry, as registered."""
+    from search.config.registries import registry
+
     return [(name, about(kind, entry)) for name, entry in registry(kind).items()]
 
 

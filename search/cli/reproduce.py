@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analysis.events import Event
+from search.cli.interrupt import INTERRUPTED
 from search.errors import UserError
 from search.units import clock
 
@@ -19,6 +19,87 @@ if TYPE_CHECKING:
     from analysis.events import Event
     from search.reproduce.plan import Options
     from search.reproduce.tables import Table
+
+
+def reproduce(
+    table: Annotated[
+        str,
+        typer.Argument(metavar="TABLE", help="zhang2022-table1 ... -table6, or a TOML file."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; one that was begun goes on. Default: runs/TABLE.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two seeds, few epochs: to see that it runs.")
+    ] = False,
+    only: Annotated[
+        str | None, typer.Option(metavar="published|tuned", help="One of the columns alone.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Per method, to tune it.")] = None,
+    rows: Annotated[
+        str, typer.Option(metavar="A,B", help="Rows or methods; all: the optional ones too.")
+    ] = "",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="K=V", help="As for search.")
+    ] = None,
+) -> None:
+    """Runs a published table again: at published settings, and tuned by our search."""
+    from search.reproduce.tables import load_table
+
+    if only not in (None, "published", "tuned"):
+        raise UserError(f"--only: must be published or tuned, got {only!r}")
+    definition = load_table(table)
+    folder = out or Path("runs") / (f"{definition.name}-quick" if quick else definition.name)
+    options = _options(definition, folder, seeds, trials, rows, overrides or [], quick)
+    _watched(definition, options, folder, only, table)
+
+
+def _options(
+    table: Table,
+    folder: Path,
+    seeds: int | None,
+    trials: int | None,
+    rows: str,
+    changes: list[str],
+    quick: bool,
+) -> Options:
+    """What was asked for; what was not stays as the folder was begun."""
+    from search.reproduce.plan import Options
+    from search.reproduce.table_state import stored_options
+
+    stored = stored_options(folder, table)
+    if stored is not None and not (trials or rows or changes or quick):
+        return Options(
+            max(seeds or 1, stored.seeds), stored.trials, stored.rows, stored.changes, stored.quick
+        )
+    named = [name.strip() for name in rows.split(",") if name.strip()]
+    return Options.of(table, seeds=seeds, trials=trials, rows=named, changes=changes, quick=quick)
+
+
+def _watched(table: Table, options: Options, folder: Path, only: str | None, given: str) -> None:
+    import optuna
+
+    from search.cli.interrupt import Interruptible
+    from search.reproduce.reproduction import reproduce as run_table
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    lines = ProgressLines(typer.echo)
+    try:
+        with Interruptible() as interruption:
+
+            def tell(event: Event) -> None:
+                lines.take(event)
+                interruption.check()
+
+            run_table(table, options, folder, only=only, tell=tell)
+    except KeyboardInterrupt as error:
+        again = ["fairfront", "reproduce", given, "--out", str(folder)]
+        again += [] if only is None else ["--only", only]
+        typer.echo(f"\nInterrupted. Go on with: {shlex.join(again)}", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+    typer.echo((folder / "table.md").read_text("utf-8"))
+    typer.echo(f"Table: {folder / 'table.md'}, file://{os.path.abspath(folder / 'table.html')}")
 
 
 class ProgressLines:
@@ -75,87 +156,3 @@ class ProgressLines:
             return f"{gone} gone"
         left = (self._searches - self._started + 1) * sum(self._spent) / len(self._spent)
         return f"{gone} gone, about {clock(left)} left"
-
-
-INTERRUPTED = 130
-
-
-def reproduce(
-    table: Annotated[
-        str,
-        typer.Argument(metavar="TABLE", help="zhang2022-table1 ... -table6, or a TOML file."),
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Folder; one that was begun goes on. Default: runs/TABLE.")
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Two seeds, few epochs: to see that it runs.")
-    ] = False,
-    only: Annotated[
-        str | None, typer.Option(metavar="published|tuned", help="One of the columns alone.")
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Per method, to tune it.")] = None,
-    rows: Annotated[
-        str, typer.Option(metavar="A,B", help="Rows or methods; all: the optional ones too.")
-    ] = "",
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="K=V", help="As for search.")
-    ] = None,
-) -> None:
-    """Runs a published table again: at published settings, and tuned by our search."""
-    from search.reproduce.tables import load_table
-
-    if only not in (None, "published", "tuned"):
-        raise UserError(f"--only: must be published or tuned, got {only!r}")
-    asked = load_table(table)
-    folder = out or Path("runs") / (f"{asked.name}-quick" if quick else asked.name)
-    options = _options(asked, folder, seeds, trials, rows, overrides or [], quick)
-    _watched(asked, options, folder, only, table)
-
-
-def _options(
-    table: Table,
-    folder: Path,
-    seeds: int | None,
-    trials: int | None,
-    rows: str,
-    changes: list[str],
-    quick: bool,
-) -> Options:
-    """What was asked for; what was not stays as the folder was begun."""
-    from search.reproduce.plan import Options
-    from search.reproduce.table_state import stored_options
-
-    stored = stored_options(folder, table)
-    if stored is not None and not (trials or rows or changes or quick):
-        return Options(
-            max(seeds or 1, stored.seeds), stored.trials, stored.rows, stored.changes, stored.quick
-        )
-    named = [name.strip() for name in rows.split(",") if name.strip()]
-    return Options.of(table, seeds=seeds, trials=trials, rows=named, changes=changes, quick=quick)
-
-
-def _watched(table: Table, options: Options, folder: Path, only: str | None, given: str) -> None:
-    import optuna
-
-    from search.cli.interrupt import Interruptible
-    from search.reproduce.reproduction import reproduce as run_table
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lines = ProgressLines(typer.echo)
-    try:
-        with Interruptible() as interruption:
-
-            def tell(event: Event) -> None:
-                lines.take(event)
-                interruption.check()
-
-            run_table(table, options, folder, only=only, tell=tell)
-    except KeyboardInterrupt as error:
-        again = ["fairfront", "reproduce", given, "--out", str(folder)]
-        again += [] if only is None else ["--only", only]
-        typer.echo(f"\nInterrupted. Go on with: {shlex.join(again)}", err=True)
-        raise typer.Exit(INTERRUPTED) from error
-    typer.echo((folder / "table.md").read_text("utf-8"))
-    typer.echo(f"Table: {folder / 'table.md'}, file://{os.path.abspath(folder / 'table.html')}")

@@ -9,12 +9,76 @@ import typer
 
 from analysis.events import JOURNAL
 from analysis.notation import with_interval
-from search.errors import UserError, nearest
+from search.errors import UserError
+from trainables.names import nearest
 
 if TYPE_CHECKING:
     from analysis.front_json import Front
     from search.engine.experiment import RunResult
     from search.journal.events import Told
+
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
+
+
+def confirm(
+    folder: Folder,
+    seeds: Annotated[
+        int,
+        typer.Option(min=0, help="First train the chosen settings again with so many seeds."),
+    ] = 0,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+) -> None:
+    """Opens the test split once, for the front as it was chosen on tune."""
+    check_run(folder)
+    from analysis.report.seeds import spread_lines
+    from search.results.confirm import confirm as open_test
+    from search.runs.folder import RunFolder
+
+    if RunFolder(folder).confirmation() is not None:
+        typer.echo("Confirmed before: this is what was found then; test is not opened again.")
+    front = open_test(folder, seeds=seeds, address=address, listener=_tell)
+    show(front)
+    for line in spread_lines(front):
+        typer.echo(line)
+    show_outdated(folder)
+    if front.get("opening") is not None:
+        typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
+
+
+def report(
+    folder: Folder,
+    tolerance: Annotated[float | None, typer.Option(help="Another tolerance.")] = None,
+    bias: Annotated[str | None, typer.Option(help="Another measure.")] = None,
+    group: Annotated[str | None, typer.Option(help="Other groups: race, sex*race.")] = None,
+) -> None:
+    """Writes the report again from the counts; nothing is retrained."""
+    check_run(folder)
+    _check_view(tolerance, bias, group)
+    from search.results.report import report as write
+
+    if (tolerance, bias, group) == (None, None, None):  # another view is built from all trials
+        show_outdated(folder)
+    typer.echo(f"Report: {write(folder, tolerance, bias, group, say=typer.echo)}")
+
+
+def export(
+    folder: Folder,
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="As in front.json.")],
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to.")] = None,
+) -> None:
+    """Writes one candidate's weights, correction and card for use elsewhere."""
+    check_run(folder)
+    from search.runs.export import card_of
+    from search.runs.export import export as write
+
+    target = write(folder, candidate, to)
+    words = {
+        None: "not confirmed on test yet",
+        True: "it kept the tolerance on test",
+        False: "it did NOT keep the tolerance on test",
+    }
+    typer.echo(f"Exported ({words[card_of(target)['kept_promise']]}): {target}")
 
 
 def compare(
@@ -51,7 +115,41 @@ def compare(
     typer.echo(f"Figure: {to.with_suffix('.png')}")
 
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
+def gc(
+    folder: Folder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, remove nothing.")] = False,
+    keep: Annotated[
+        Literal["front", "any-tolerance"],
+        typer.Option(help="any-tolerance: also what the front of another one would hold."),
+    ] = "front",
+    keep_stopped: Annotated[
+        bool, typer.Option("--keep-stopped", help="Keep the checkpoints of stopped trials.")
+    ] = False,
+) -> None:
+    """Removes weights that are on no front, spent checkpoints and half-written files."""
+    check_run(folder)
+    from search.runs.garbage import garbage, remove, size_of
+    from search.units import human
+
+    with garbage(folder, keep=keep, keep_stopped=keep_stopped) as rubbish:
+        kinds = {
+            "candidates": rubbish.candidates,
+            "checkpoints": rubbish.checkpoints,
+            "stages": rubbish.stages,
+            "leftovers": rubbish.leftovers,
+        }
+        for what, paths in kinds.items():
+            typer.echo(f"{what:11}  {len(paths):6}  {human(size_of(paths)):>9}")
+        freed = size_of(rubbish.paths)
+        if not dry_run:
+            remove(rubbish)
+    typer.echo(f"{'Would free' if dry_run else 'Freed'}: {human(freed)}")
+    if rubbish.judged:
+        typer.echo(
+            f"{rubbish.judged} of these candidates are off the front now but could be on that of "
+            f"another tolerance, measure or grouping, or were on earlier fronts (`compare`): "
+            f"their counts stay, their weights {'would be' if dry_run else 'are'} gone."
+        )
 
 
 def check_run(folder: Path) -> None:
@@ -79,16 +177,16 @@ def show(front: Front) -> None:
 
     Console().print(front_table(front))
     typer.echo(f"{legend(front)}\n{verdict(front)}")
-    if (said := unbeaten_reference(front)) is not None:
-        typer.echo(said)
+    if (sentence := unbeaten_reference(front)) is not None:
+        typer.echo(sentence)
 
 
 def show_outdated(folder: Path) -> None:
     """A line where the run's front was confirmed before some of its trials ended."""
     from search.runs.state import outdated
 
-    if (said := outdated(folder)) is not None:
-        typer.echo(said)
+    if (sentence := outdated(folder)) is not None:
+        typer.echo(sentence)
 
 
 def show_end(result: RunResult, left: int, *, recording: bool) -> None:
@@ -110,108 +208,10 @@ def show_end(result: RunResult, left: int, *, recording: bool) -> None:
         typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
 
 
-def confirm(
-    folder: Folder,
-    seeds: Annotated[
-        int,
-        typer.Option(min=0, help="First train the chosen settings again with so many seeds."),
-    ] = 0,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
-) -> None:
-    """Opens the test split once, for the front as it was chosen on tune."""
-    check_run(folder)
-    from analysis.report.seeds import spread_lines
-    from search.results.confirm import confirm as open_test
-    from search.runs.folder import RunFolder
-
-    if RunFolder(folder).confirmation() is not None:
-        typer.echo("Confirmed before: this is what was found then; test is not opened again.")
-    front = open_test(folder, seeds=seeds, address=address, listener=_tell)
-    show(front)
-    for line in spread_lines(front):
-        typer.echo(line)
-    show_outdated(folder)
-    if front.get("opening") is not None:
-        typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
-
-
 def _tell(event: Told) -> None:
     if event["event"] == "trial_end":
         reason = f" ({event['reason']})" if event["reason"] else ""
         typer.echo(f"{event['trial']} {event['status']}{reason}")
-
-
-def gc(
-    folder: Folder,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say it, remove nothing.")] = False,
-    keep: Annotated[
-        Literal["front", "any-tolerance"],
-        typer.Option(help="any-tolerance: also what the front of another one would hold."),
-    ] = "front",
-    keep_stopped: Annotated[
-        bool, typer.Option("--keep-stopped", help="Keep the checkpoints of stopped trials.")
-    ] = False,
-) -> None:
-    """Removes weights that are on no front, spent checkpoints and half-written files."""
-    check_run(folder)
-    from search.runs.garbage import garbage, remove, size_of
-    from search.units import human
-
-    with garbage(folder, keep=keep, keep_stopped=keep_stopped) as found:
-        kinds = {
-            "candidates": found.candidates,
-            "checkpoints": found.checkpoints,
-            "stages": found.stages,
-            "leftovers": found.leftovers,
-        }
-        for what, paths in kinds.items():
-            typer.echo(f"{what:11}  {len(paths):6}  {human(size_of(paths)):>9}")
-        freed = size_of(found.paths)
-        if not dry_run:
-            remove(found)
-    typer.echo(f"{'Would free' if dry_run else 'Freed'}: {human(freed)}")
-    if found.judged:
-        typer.echo(
-            f"{found.judged} of these candidates are off the front now but could be on that of "
-            f"another tolerance, measure or grouping, or were on earlier fronts (`compare`): "
-            f"their counts stay, their weights {'would be' if dry_run else 'are'} gone."
-        )
-
-
-def report(
-    folder: Folder,
-    tolerance: Annotated[float | None, typer.Option(help="Another tolerance.")] = None,
-    bias: Annotated[str | None, typer.Option(help="Another measure.")] = None,
-    group: Annotated[str | None, typer.Option(help="Other groups: race, sex*race.")] = None,
-) -> None:
-    """Writes the report again from the counts; nothing is retrained."""
-    check_run(folder)
-    _check_view(tolerance, bias, group)
-    from search.results.report import report as write
-
-    if (tolerance, bias, group) == (None, None, None):  # another view is built from all trials
-        show_outdated(folder)
-    typer.echo(f"Report: {write(folder, tolerance, bias, group, say=typer.echo)}")
-
-
-def export(
-    folder: Folder,
-    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="As in front.json.")],
-    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to.")] = None,
-) -> None:
-    """Writes one candidate's weights, correction and card for use elsewhere."""
-    check_run(folder)
-    from search.runs.export import card_of
-    from search.runs.export import export as write
-
-    target = write(folder, candidate, to)
-    kept = card_of(target)["kept_promise"]
-    said = {
-        None: "not confirmed on test yet",
-        True: "it kept the tolerance on test",
-        False: "it did NOT keep the tolerance on test",
-    }
-    typer.echo(f"Exported ({said[kept]}): {target}")
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:

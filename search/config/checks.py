@@ -1,96 +1,17 @@
-"""Checks of names and settings against the registries.
-
-The registries are imported when they are asked for, since they load torch.
-"""
+"""Checks of settings and spaces against what the stages accept."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
+from search.config.registries import Kind, check_name, registry
 from search.errors import unknown
 from spaces.compose import ROLES, stage_space
 from spaces.space import Space
-
-Kind = Literal[
-    "method",
-    "data set",
-    "model",
-    "dense net",
-    "pruner",
-    "recovery",
-    "correction",
-    "measure",
-    "sampler",
-    "scheduler",
-    "preset",
-]
-
-
-def registry(kind: Kind) -> Mapping[str, Any]:
-    """The entries of one registry by name."""
-    match kind:
-        case "method":
-            from trainables.methods import METHODS
-
-            return METHODS
-        case "data set":
-            from trainables.data.registry import DATASETS
-
-            return DATASETS
-        case "model":
-            from trainables.models import MODELS
-
-            return MODELS
-        case "dense net":
-            from trainables.dense import DENSE
-
-            return DENSE
-        case "pruner":
-            from trainables.pruners import PRUNERS
-
-            return PRUNERS
-        case "recovery":
-            from trainables.recoveries import RECOVERIES
-
-            return RECOVERIES
-        case "correction":
-            from trainables.corrections import CORRECTIONS
-
-            return CORRECTIONS
-        case "measure":
-            from trainables.evaluation.measures import MEASURES
-
-            return MEASURES
-        case "sampler":
-            from search.samplers import SAMPLERS
-
-            return SAMPLERS
-        case "scheduler":
-            from search.schedulers import SCHEDULERS
-
-            return SCHEDULERS
-        case "preset":
-            return presets()
-
-
-def presets() -> dict[str, str]:
-    """The text of each preset by name."""
-    folder = files("search").joinpath("presets")
-    found = (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    return {one.name.removesuffix(".toml"): one.read_text("utf-8") for one in found}
-
-
-def check_name(kind: Kind, name: str) -> str:
-    """`name` unchanged; raises ValueError naming the nearest known one."""
-    known = registry(kind)
-    if name not in known:
-        raise ValueError(unknown(kind, name, known))
-    return name
 
 
 def check_group(text: str) -> str:

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Self
 import tomli_w
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
-from search.config.checks import check_spaces, presets, rule
+from search.config.checks import check_spaces, rule
+from search.config.registries import presets
 from search.config.sections import (
     CorrectionConfig,
     DataConfig,
@@ -25,7 +26,8 @@ from search.config.sections import (
     Section,
     TrackingConfig,
 )
-from search.errors import UserError, nearest, unknown
+from search.errors import UserError, unknown
+from trainables.names import nearest
 
 
 @dataclass(frozen=True)

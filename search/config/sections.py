@@ -16,13 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from search.config.checks import (
-    check_bias,
-    check_group,
-    check_name,
-    check_performance,
-    check_settings,
-)
+from search.config.checks import check_bias, check_group, check_performance, check_settings
+from search.config.registries import check_name
 from search.units import seconds
 from trainables.data.task import Precision
 

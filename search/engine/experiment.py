@@ -36,7 +36,7 @@ from search.problem.shared_pruners import with_pools
 from search.runs.folder import TUNE, RunFolder
 from search.samplers import Sampling
 from search.schedulers import SCHEDULERS, Policy
-from search.tracking import mirror as tracking
+from search.tracking import mirror
 from trainables.data import FairData
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
@@ -217,8 +217,8 @@ class Driver:
         limits = Limits.of(config, self.record)
         searcher = self._searcher(limits)
         if config.tracking.enabled:
-            mirror = tracking.start_mirror(self._folder.path, config.tracking.uri)
-            self._stack.callback(tracking.finish_mirror, mirror, 600)
+            process = mirror.start_mirror(self._folder.path, config.tracking.uri)
+            self._stack.callback(mirror.finish_mirror, process, 600)
         if searcher.left and not limits.reached:
             self._progress.expect(searcher.left)
             self._tune(searcher, limits)

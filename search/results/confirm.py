@@ -20,7 +20,7 @@ from search.journal.ledger import record_opening
 from search.problem.problem import Build, Problem, open_problem
 from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
-from search.tracking import mirror as tracking
+from search.tracking import mirror
 from trainables.corrections import decision_from_dict
 from trainables.data import FairData
 from trainables.trial.candidates import CandidateStore
@@ -77,7 +77,7 @@ def confirm(
     folder.save_front(confirmed, confirmed=True)
     _append(folder, {"event": "confirm", "opening": opening})
     if problem.config.tracking.enabled:
-        tracking.sync(folder.path, problem.config.tracking.uri)
+        mirror.sync(folder.path, problem.config.tracking.uri)
     return confirmed
 
 

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import pandas as pd
 
 from analysis.figures.front_png import front_figure
 from analysis.front_json import Front
-from analysis.front_table import group_sentences, undefined_sentences
+from analysis.front_table import group_sentences, marks_of_references, undefined_sentences
 from analysis.notation import known
 from analysis.price import PRICE_COLUMNS
-from analysis.report.report import report_html
-from search.front.build import build_front, marks_of_references
+from analysis.report.report import Facts, report_html
+from search.front.build import build_front
 from search.front.view import View
 from search.journal.events import Event, Experiment
 from search.journal.journal import read_events
 from search.results.judged_anew import judged_anew
 from search.runs.folder import RunFolder, view_of_run
 from search.runs.state import outdated
-from search.tracking import mirror as tracking
+from search.tracking import mirror
 from search.units import compute
 from trainables.data.small_cells import smallest_tolerance
 from trainables.evaluation.counts import counts_from_dict
@@ -110,7 +109,7 @@ def report(
     target = _write(folder, front, facts, suffix)
     config = folder.config()
     if not given and config.tracking.enabled:
-        tracking.sync(folder.path, config.tracking.uri)
+        mirror.sync(folder.path, config.tracking.uri)
     return target
 
 
@@ -127,7 +126,7 @@ def _write(folder: RunFolder, front: Front, facts: Experiment, suffix: str) -> P
     figure = front_figure(front, references)
     figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
     trials, reports = folder.journal_frames()
-    shown = {**_facts(front, facts), "compute": _compute(trials)}
+    shown: Facts = {**_facts(front, facts), "compute": _compute(trials)}
     if not suffix and (said := outdated(folder.path)) is not None:
         shown["notes"] = [*shown["notes"], said]
     text = report_html(front, trials, reports, references, shown)
@@ -141,7 +140,7 @@ def _compute(trials: pd.DataFrame) -> str:
     return compute(trials["charged"].sum(), trials["spent"].fillna(trials["charged"]).sum())
 
 
-def _facts(front: Front, facts: Experiment) -> dict[str, Any]:
+def _facts(front: Front, facts: Experiment) -> Facts:
     objective = front["objective"]
     dimensions = 2 + objective["sparsity"]
     return {
@@ -156,6 +155,6 @@ def _facts(front: Front, facts: Experiment) -> dict[str, Any]:
             "ideal": [1.0, 0.0, 1.0][:dimensions],
         },
         "opening": front["opening"],
-        "methods": {name: {"summary": method.summary} for name, method in METHODS.items()},
+        "methods": {name: method.summary for name, method in METHODS.items()},
         "searched": {**facts["objective"], "group": facts["group"]},
     }

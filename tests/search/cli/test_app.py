@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from search.cli.app import app
 from search.cli.interrupt import Interruptible
 from search.cli.listing import KINDS
-from search.config.checks import registry
+from search.config.registries import registry
 from tests.search.made_front import front, point
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -76,7 +76,8 @@ def test_list_shows_every_name_of_a_registry(listed):
 
 def test_the_module_is_the_command_and_listing_presets_needs_no_heavy_import():
     code = (
-        "import sys; from search.cli import main; sys.argv = ['fairfront', 'list', 'presets']\n"
+        "import sys; from search.cli.app import main\n"
+        "sys.argv = ['fairfront', 'list', 'presets']\n"
         "try: main()\nexcept SystemExit as end: assert not end.code\n"
         "print(sorted({'torch', 'ray', 'pandas', 'optuna'} & set(sys.modules)))"
     )

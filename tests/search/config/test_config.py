@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from search.config.checks import presets
 from search.config.config import Config
+from search.config.registries import presets
 from search.errors import UserError
 from spaces.compose import compose
 from spaces.space import Float

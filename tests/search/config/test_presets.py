@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from search.config.checks import presets
 from search.config.config import Config
+from search.config.registries import presets
 from search.problem.problem import open_problem
 from trainables.data.registry import DATASETS
 from trainables.data.sets.folder import data_folder
