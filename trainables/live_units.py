@@ -1,4 +1,8 @@
-"""Which units of a masked network still lie on a path from the input to the output."""
+"""Live units: those of a masked network that a path of kept weights still leads through.
+
+The path leads from the network's input to its output. A unit without one computes nothing that
+matters and could be taken out of the network.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,11 @@ from torch.nn.modules import activation, batchnorm, dropout
 
 
 class Readout(nn.Module):
-    """What combines a network's last outputs without weights of its own. It is looked through:
-    differences of outputs would cancel, and units that matter seem dead."""
+    """A layer that combines a network's last outputs without weights of its own.
+
+    A search for live units passes it over: where it subtracts outputs from each other their
+    signals would cancel, and units that matter would seem dead.
+    """
 
 
 _PASSED_THROUGH = (
@@ -32,15 +39,20 @@ _PASSED_THROUGH = (
 _CHANGES_SHAPE = nn.GLU  # an activation that halves its channels; lets positive inputs through
 
 
-def live_share(net: nn.Module, masks: Mapping[str, Tensor], input_shape: tuple[int, ...]) -> float:
-    """Share of the units (output channels, neurons) of prunable layers on a live path, in [0, 1].
+def live_unit_share(
+    net: nn.Module, masks: Mapping[str, Tensor], input_shape: tuple[int, ...]
+) -> float:
+    """Share of the units that lie on a path of kept weights from input to output, in [0, 1].
 
-    A copy of the network gets positive weights only: a kept weight becomes 1 / (kept weights of
-    its unit), a removed one and every bias 0; normalisation, activations and dropout pass their
-    input on. Fed with ones, a unit's activation is then not 0 exactly when some path of kept
-    weights (or a skip connection) leads to it, from the input or from a learned constant such
-    as a class token, and its gradient exactly when one leads on to the output. The trained
-    values don't matter. Depths and fan-ins of usual networks stay far from float64's limits.
+    Units are the output channels or neurons of the prunable layers.
+
+    A copy of the network is made to pass signals on. A kept weight becomes 1 / (kept weights of
+    its unit), a removed weight and every bias become 0, and normalisation, activations and
+    dropout pass their input on. The copy is fed with ones. Then a unit's activation is not 0
+    exactly when some path of kept weights (or a skip connection) leads to it, from the input or
+    from a learned constant such as a class token. Its gradient is not 0 exactly when a path leads
+    on to the output. So the trained values do not matter. Depths and fan-ins of usual networks
+    stay far from float64's limits.
     """
     trace = _Trace()
     probe = _probe(net, masks, trace)
@@ -50,7 +62,7 @@ def live_share(net: nn.Module, masks: Mapping[str, Tensor], input_shape: tuple[i
         factors = torch.arange(1.0, output[0].numel() + 1, dtype=torch.float64)
         (output.flatten(1) * factors).sum().backward()
     units = sum(len(mask) for mask in masks.values())
-    return sum(int(live.sum()) for live in trace.live().values()) / units
+    return sum(int(live.sum()) for live in trace.live_units().values()) / units
 
 
 @dataclass
@@ -66,15 +78,15 @@ class _Trace:
             self.outputs.setdefault((weight, row), []).append((output, axis))
         return output.clone()  # what follows may write to it in place, as skip connections do
 
-    def live(self) -> dict[tuple[str, int], Tensor]:
+    def live_units(self) -> dict[tuple[str, int], Tensor]:
         """(units,) bool each; a layer used several times is live where any use is."""
         return {
-            key: torch.stack([_live_units(*use) for use in uses]).any(0)
+            key: torch.stack([_live_in(*use) for use in uses]).any(0)
             for key, uses in self.outputs.items()
         }
 
 
-def _live_units(output: Tensor, axis: int) -> Tensor:
+def _live_in(output: Tensor, axis: int) -> Tensor:
     gradient = torch.zeros_like(output) if output.grad is None else output.grad
     both = (output.detach() != 0) & (gradient != 0)  # at one and the same position
     return both.movedim(axis, -1).flatten(0, -2).any(0)

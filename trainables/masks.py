@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from trainables.live_units import live_share
+from trainables.live_units import live_unit_share
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 # out_proj is a Linear of its own and is found as such
@@ -61,18 +61,15 @@ class Masks(Mapping[str, Tensor]):
         self._tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         self._total = sum(tensor.numel() for tensor in self._tensors.values())
         self._kept = sum(int(tensor.sum()) for tensor in self._tensors.values())
+        self._live_unit_shares: dict[tuple[object, ...], float] = {}
 
     @classmethod
     def keep_all(cls, net: nn.Module) -> Masks:
         """The masks of the dense network: every prunable weight is kept."""
         return cls({k: torch.ones_like(w, dtype=torch.bool) for k, w in prunable(net).items()})
 
-    @classmethod
-    def from_state_dict(cls, state: Mapping[str, Tensor]) -> Masks:
-        return cls(state)
-
     def state_dict(self) -> dict[str, Tensor]:
-        """Copies of the tensors by weight name."""
+        """Copies of the tensors by weight name; `Masks` of them are equal to these."""
         return {name: tensor.clone() for name, tensor in self._tensors.items()}
 
     def __getitem__(self, name: str) -> Tensor:
@@ -132,6 +129,17 @@ class Masks(Mapping[str, Tensor]):
                 raise ValueError(f"masks: {name} must have shape {want}, got {got}")
         return weights
 
+    def live_unit_share(self, net: nn.Module, input_shape: tuple[int, ...]) -> float:
+        """Share of the units of `net` that lie on a path of kept weights, in [0, 1].
+
+        It takes seconds for a large network, but masks never change, and trained values do not
+        matter. So it is found once for these masks, each architecture and each shape of an input.
+        """
+        key = (type(net), str(net), input_shape)
+        if key not in self._live_unit_shares:
+            self._live_unit_shares[key] = live_unit_share(net, self, input_shape)
+        return self._live_unit_shares[key]
+
     @torch.no_grad()
     def apply_(self, net: nn.Module) -> None:
         """Sets the removed weights of `net` to exactly 0, in place."""
@@ -145,27 +153,41 @@ class MaskedNet:
 
     net: nn.Module
     masks: Masks
-    _live: dict[tuple[int, ...], float] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.masks.check(self.net)
 
     def clone(self) -> MaskedNet:
         """A deep copy of the network; masks are immutable and shared."""
-        return MaskedNet(copy.deepcopy(self.net), self.masks, self._live)
+        return MaskedNet(copy.deepcopy(self.net), self.masks)
 
-    def live_share(self, input_shape: tuple[int, ...]) -> float:
-        """Share of the prunable layers' units on a live path from input to output.
+    def live_unit_share(self, input_shape: tuple[int, ...]) -> float:
+        """Share of the network's units that lie on a path of kept weights, in [0, 1]."""
+        return self.masks.live_unit_share(self.net, input_shape)
 
-        Depends on the masks, not on the weights, so it is found once.
-        """
-        if input_shape not in self._live:
-            self._live[input_shape] = live_share(self.net, self.masks, input_shape)
-        return self._live[input_shape]
 
-    def state_dict(self) -> dict[str, Any]:
-        """Copies of weights, buffers and masks."""
-        return {"net": copy.deepcopy(self.net.state_dict()), "masks": self.masks.state_dict()}
+def masks_of_largest(
+    scores: Mapping[str, Tensor], sparsity: float, scope: Literal["global", "layer"]
+) -> Masks:
+    """Removes the share `sparsity` of the weights, those with the smallest scores.
+
+    The share is that of each layer or, with scope "global", of all layers together. `scores` are
+    tensors of the weights' shapes by weight name.
+    """
+    if scope == "layer":
+        return Masks({name: _without_smallest(layer, sparsity) for name, layer in scores.items()})
+    flat = torch.cat([layer.flatten() for layer in scores.values()])
+    slices = _without_smallest(flat, sparsity).split([layer.numel() for layer in scores.values()])
+    return Masks(
+        {
+            name: mask.view(layer.shape)
+            for (name, layer), mask in zip(scores.items(), slices, strict=True)
+        }
+    )
+
+
+def _without_smallest(scores: Tensor, sparsity: float) -> Tensor:
+    return keep_largest(scores, scores.numel() - removed_count(scores.numel(), sparsity))
 
 
 def keep_largest(scores: Tensor, kept: int) -> Tensor:

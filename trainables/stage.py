@@ -11,9 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
-from torch import nn
 
-from trainables.data.batches import TrialData
 from trainables.masks import MaskedNet, Masks
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     from trainables.data.batches import TrialData
     from trainables.evaluation.objective import Objective
-    from trainables.masks import MaskedNet
 
 State = dict[str, Any]  # tensors, numbers, strings, lists and dicts of them: weights-only loading
 
@@ -68,6 +65,18 @@ class Context:
         """A CPU generator for one named purpose (the set-up of a stage, an epoch)."""
         return torch.Generator().manual_seed(derived_seed(self.seed, *purpose))
 
+    def latest(self, stage: str) -> MaskedNet:
+        """What the stage before left; raises ValueError, naming `stage`, where there is none."""
+        if not self.incoming:
+            raise ValueError(f"{stage}: needs the result of an earlier stage, got none")
+        return self.incoming[-1]
+
+    def latest_or_dense(self) -> MaskedNet:
+        """What the stage before left; in a first stage the dense network, every weight kept."""
+        if self.incoming:
+            return self.incoming[-1]
+        return MaskedNet(self.dense, Masks.keep_all(self.dense))
+
 
 class Settings(Protocol):
     """A frozen, validated value; its fields are exactly what a space may search."""
@@ -79,10 +88,10 @@ class Settings(Protocol):
         """The split the stage learns from: "train", "debias" or "nothing"."""
         ...
 
-    def start(self, context: Context) -> Run: ...
+    def start(self, context: Context) -> StageRun: ...
 
 
-class Run(ABC):
+class StageRun(ABC):
     """A stage under way. All randomness of an epoch comes from the generator it is handed.
 
     Torch's global stream (dropout) is seeded by the pipeline from the same source before each
@@ -112,6 +121,27 @@ class Run(ABC):
     def load_state_dict(self, state: State) -> None: ...
 
 
+class Unchanged(StageRun):
+    """One epoch that leaves a network as it is."""
+
+    epochs = 1
+
+    def __init__(self, masked: MaskedNet) -> None:
+        self._masked = masked
+
+    def epoch(self, generator: torch.Generator) -> dict[str, float]:
+        return {}
+
+    def result(self) -> MaskedNet:
+        return self._masked
+
+    def state_dict(self) -> State:
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """There is nothing to restore: the network is handed over when the stage starts."""
+
+
 def settings_dict(settings: Any) -> dict[str, Any]:
     """The searchable fields of a stage's settings as plain values."""
     return asdict(settings)
@@ -123,20 +153,6 @@ def finite(stage: str, losses: dict[str, float]) -> dict[str, float]:
         if not torch.isfinite(torch.tensor(value)):
             raise FloatingPointError(f"{stage}: {name} must stay finite, got {value}")
     return losses
-
-
-def newest(stage: str, context: Context) -> MaskedNet:
-    """The last result of the trial so far; raises ValueError, naming `stage`, without one."""
-    if not context.incoming:
-        raise ValueError(f"{stage}: needs the result of an earlier stage, got none")
-    return context.incoming[-1]
-
-
-def newest_or_dense(context: Context) -> MaskedNet:
-    """The last result of the trial so far, else the dense network with every weight kept."""
-    if context.incoming:
-        return context.incoming[-1]
-    return MaskedNet(context.dense, Masks.keep_all(context.dense))
 
 
 def snapshot(state: dict[str, Any]) -> State:

@@ -3,9 +3,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trainables.live_units import live_share
+from tests.trainables.made_data import made_context, made_data
+from trainables.dense.domain_discriminative import DomainDiscriminative
+from trainables.dense.domain_independent import DomainIndependent
+from trainables.dense.erm import Erm
+from trainables.live_units import live_unit_share
 from trainables.masks import MaskedNet, Masks
 from trainables.models import MODELS, build
+from trainables.pruners.mask_discovery import MaskDiscovery
 
 
 def masks_of(net, **kept):
@@ -39,7 +44,7 @@ def chain():
 def test_units_of_a_chain_are_live_where_a_path_goes_through_them(chain, first, second, live):
     masks = masks_of(chain, _0=first, _3=second)
 
-    assert live_share(chain, masks, (2,)) == pytest.approx(live / 5)
+    assert live_unit_share(chain, masks, (2,)) == pytest.approx(live / 5)
 
 
 def test_the_trained_values_and_biases_do_not_matter(chain):
@@ -48,12 +53,12 @@ def test_the_trained_values_and_biases_do_not_matter(chain):
         for parameter in chain.parameters():
             parameter.fill_(-7.0)
 
-    assert live_share(chain, masks, (2,)) == pytest.approx(4 / 5)
+    assert live_unit_share(chain, masks, (2,)) == pytest.approx(4 / 5)
 
 
 def test_looking_changes_neither_the_network_nor_its_mode(chain):
     before = {k: v.clone() for k, v in chain.state_dict().items()}
-    live_share(chain, Masks.keep_all(chain), (2,))
+    live_unit_share(chain, Masks.keep_all(chain), (2,))
 
     assert chain.training
     assert all(torch.equal(before[k], v) for k, v in chain.state_dict().items())
@@ -74,7 +79,7 @@ def test_a_channel_of_a_convolution_is_live_where_a_path_goes_through_it():
     corner[0, 0, 0, 0] = 1  # channel 0 has one weight left, channel 1 none
     masks = masks_of(net, _0=corner.tolist())
 
-    assert live_share(net, masks, (1, 4, 4)) == pytest.approx(2 / 3)
+    assert live_unit_share(net, masks, (1, 4, 4)) == pytest.approx(2 / 3)
 
 
 class Residual(nn.Module):
@@ -96,7 +101,7 @@ def test_a_skip_connection_carries_what_a_dead_branch_does_not():
     masks = masks_of(net, branch=[[0, 0], [1, 0]])
 
     # the branch's unit 0 is dead, everything else lives, the other channel by the skip
-    assert live_share(net, masks, (2,)) == pytest.approx(4 / 5)
+    assert live_unit_share(net, masks, (2,)) == pytest.approx(4 / 5)
 
 
 class Attending(nn.Module):
@@ -112,7 +117,7 @@ class Attending(nn.Module):
 def test_all_of_an_unpruned_attention_is_live():
     net = Attending()
 
-    assert live_share(net, Masks.keep_all(net), (3, 4)) == 1.0
+    assert live_unit_share(net, Masks.keep_all(net), (3, 4)) == 1.0
 
 
 def test_without_keys_the_queries_are_dead_and_the_values_live():
@@ -122,7 +127,7 @@ def test_without_keys_the_queries_are_dead_and_the_values_live():
     masks = Masks({**Masks.keep_all(net), "attention.in_proj_weight": joint})
 
     # 4 values, 4 of the projection after them and 1 output of 12 + 4 + 1 units
-    assert live_share(net, masks, (3, 4)) == pytest.approx(9 / 17)
+    assert live_unit_share(net, masks, (3, 4)) == pytest.approx(9 / 17)
 
 
 class AttendingToOther(nn.Module):
@@ -142,14 +147,14 @@ def test_a_head_without_values_makes_its_queries_and_keys_dead():
     masks = Masks({**Masks.keep_all(net), "attention.v_proj_weight": values})
 
     # of 4 queries, keys and values each 2 are left; 4 of the projection after them; 1 output
-    assert live_share(net, Masks.keep_all(net), (3, 4)) == 1.0
-    assert live_share(net, masks, (3, 4)) == pytest.approx(11 / 17)
+    assert live_unit_share(net, Masks.keep_all(net), (3, 4)) == 1.0
+    assert live_unit_share(net, masks, (3, 4)) == pytest.approx(11 / 17)
 
 
 def test_a_network_that_ends_in_softmax_is_live():
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2), nn.Softmax(1))
 
-    assert live_share(net, Masks.keep_all(net), (2,)) == 1.0
+    assert live_unit_share(net, Masks.keep_all(net), (2,)) == 1.0
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -157,7 +162,7 @@ def test_every_unit_of_an_unpruned_model_is_live(name):
     shape = (7,) if name.startswith("mlp") else (3, 16, 16)
     net = build(name, shape, 3, seed=0)
 
-    assert MaskedNet(net, Masks.keep_all(net)).live_share(shape) == 1.0
+    assert MaskedNet(net, Masks.keep_all(net)).live_unit_share(shape) == 1.0
 
 
 def test_a_deep_network_at_extreme_sparsity_does_not_underflow():
@@ -170,13 +175,63 @@ def test_a_deep_network_at_extreme_sparsity_does_not_underflow():
         }
     )
 
-    assert 0.8 < live_share(net, masks, (3, 32, 32)) < 1.0
+    assert 0.8 < live_unit_share(net, masks, (3, 32, 32)) < 1.0
 
 
-def test_the_share_is_found_once_for_masks_that_stay(chain, monkeypatch):
+@pytest.fixture
+def asked(monkeypatch):
+    """The arguments of each search for live units; none is made."""
+    calls = []
+    monkeypatch.setattr("trainables.masks.live_unit_share", lambda *a: calls.append(a) or 0.25)
+    return calls
+
+
+def test_the_share_is_found_once_for_masks_that_stay(chain, asked):
     masked = MaskedNet(chain, masks_of(chain, _0=[[0, 0], [1, 0], [1, 1]]))
-    asked = []
-    monkeypatch.setattr("trainables.masks.live_share", lambda *a: asked.append(a) or 0.25)
 
-    assert [masked.live_share((2,)), masked.clone().live_share((2,))] == [0.25, 0.25]
+    assert [masked.live_unit_share((2,)), masked.clone().live_unit_share((2,))] == [0.25, 0.25]
     assert len(asked) == 1
+
+
+def test_the_share_is_found_for_each_architecture_and_each_shape_of_an_input(chain, asked):
+    masks = masks_of(chain, _0=[[0, 0], [1, 0], [1, 1]])
+    other = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Dropout(0.5), nn.Linear(3, 2))
+    nets = [chain, other, chain, other]
+    shares = [MaskedNet(net, masks).live_unit_share((2,)) for net in nets]
+    MaskedNet(chain, masks).live_unit_share((7, 2))
+
+    assert shares == [0.25] * 4
+    assert [(call[0], call[2]) for call in asked] == [
+        (chain, (2,)),
+        (other, (2,)),
+        (chain, (7, 2)),
+    ]
+
+
+def shares_of_epochs(settings, epochs):
+    """Asks for the share after each epoch, as a trial does; the stage's run."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 1))
+    context = made_context(net, made_data())
+    run = settings.start(context)
+    for epoch in range(epochs):
+        run.epoch(context.generator(epoch))
+        run.result().live_unit_share((5,))
+    return run
+
+
+@pytest.mark.parametrize("dense", [Erm, DomainIndependent, DomainDiscriminative])
+def test_a_stage_that_makes_a_new_network_each_epoch_has_the_share_found_once(dense, asked):
+    shares_of_epochs(dense(max_epochs=3), 3)
+
+    assert len(asked) == 1
+
+
+def test_a_mask_that_learns_has_the_share_found_when_it_has_changed(asked):
+    run = shares_of_epochs(MaskDiscovery(epochs=4, lr=1e-4, batch_size=20), 3)  # none is removed
+    assert len(asked) == 1
+
+    for kept in (30, 30, 20):
+        run._masked.set_mask(torch.arange(48) < kept)
+        run.result().live_unit_share((5,))
+    assert [call[1].kept for call in asked] == [48, 30, 20]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,31 +122,46 @@ class TrialData:
     ) -> Iterator[Batch]:
         """Batches of `size` rows over the whole part, in an order drawn from `generator`.
 
-        Rows are gathered many batches at a time, which costs a small network far less than
-        indexing per batch. A single row left over joins the batch before it, since batch
-        statistics need two. With `drop_last` every batch has `size` rows, except that a part
-        smaller than that is one batch. `augment` crops (with a margin of 1/8 of zeros) and
-        flips images; draws for it come from `generator` as well.
+        A single row left over joins the batch before it, since batch statistics need two. With
+        `drop_last` every batch has `size` rows, except that a part smaller than that is one
+        batch. `augment` crops (with a margin of 1/8 of zeros) and flips images; draws for it come
+        from `generator` as well.
         """
         part = self.part(name)
         order = torch.randperm(len(part), generator=generator)
-        bounds = _bounds(len(part), size, drop_last)
-        per_row = max(1, part.inputs[0].numel())
-        per_chunk = max(1, _CHUNK // (per_row * size))
-        for first in range(0, len(bounds), per_chunk):
-            chunk = bounds[first : first + per_chunk]
-            rows = order[chunk[0][0] : chunk[-1][1]]
-            gathered = _gather(part, rows.to(self.device))
-            if augment and part.inputs.ndim == 4:
-                moved = crop_and_flip(gathered.inputs, generator)
-                gathered = replace(gathered, inputs=moved)
-            yield from self._batches(gathered, [stop - start for start, stop in chunk])
+        sizes = batch_sizes(len(part), size, drop_last)
+        crop = generator if augment and part.inputs.ndim == 4 else None
+        return self._batches(part, order[: sum(sizes)].split(sizes), crop)
 
-    def _batches(self, rows: TensorPart, sizes: list[int]) -> Iterator[Batch]:
-        inputs = self.normalise(rows.inputs).split(sizes)
-        rest = (rows.labels.split(sizes), rows.groups.split(sizes), rows.weights.split(sizes))
-        for values, labels, groups, weights in zip(inputs, *rest, strict=True):
-            yield Batch(values, labels, groups, weights)
+    def whole_batches(self, name: str, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """An epoch of batches of equal sizes, augmented where the data say so."""
+        return self.epoch(name, size, generator, augment=self.augment, drop_last=True)
+
+    def _batches(
+        self, part: TensorPart, batches: Sequence[Tensor], crop: torch.Generator | None
+    ) -> Iterator[Batch]:
+        """The batches whose rows' indices are given, cropped and flipped by `crop`.
+
+        Rows are gathered many batches at a time, which costs a small network far less than
+        indexing per batch.
+        """
+        per_row = max(1, part.inputs[0].numel())
+        at_once = max(1, _CHUNK // (per_row * len(batches[0])))
+        for first in range(0, len(batches), at_once):
+            chunk = batches[first : first + at_once]
+            sizes = [len(rows) for rows in chunk]
+            rows = torch.cat(list(chunk)).to(self.device)
+            inputs = part.inputs[rows]
+            if crop is not None:
+                inputs = crop_and_flip(inputs, crop)
+            gathered = (
+                self.normalise(inputs),
+                part.labels[rows],
+                part.groups[rows],
+                part.weights[rows],
+            )
+            for batch in zip(*(column.split(sizes) for column in gathered), strict=True):
+                yield Batch(*batch)
 
 
 def _to_device(part: Part, device: torch.device) -> TensorPart:
@@ -171,31 +186,19 @@ def _per_channel(encoder: Encoder, device: torch.device) -> tuple[Tensor, Tensor
     return mean.to(device).view(-1, 1, 1), std.to(device).view(-1, 1, 1)
 
 
-def _gather(part: TensorPart, rows: Tensor) -> TensorPart:
-    return TensorPart(
-        part.inputs[rows],
-        part.labels[rows],
-        part.groups[rows],
-        part.crossing[rows],
-        part.weights[rows],
-    )
-
-
-def _bounds(rows: int, size: int, drop_last: bool) -> list[tuple[int, int]]:
-    """(start, stop) of each batch."""
+def batch_sizes(rows: int, size: int, drop_last: bool) -> list[int]:
+    """How many rows each batch of an epoch has, see `TrialData.epoch`."""
     if size < 2:
         raise ValueError(f"batches: size must be at least 2, got {size}")
     if rows <= size:
-        return [(0, rows)]
-    full = rows // size
-    bounds = [(i * size, (i + 1) * size) for i in range(full)]
-    left = rows - full * size
+        return [rows]
+    full, left = divmod(rows, size)
+    sizes = [size] * full
     if left == 0 or drop_last:
-        return bounds
+        return sizes
     if left == 1:
-        bounds[-1] = (bounds[-1][0], rows)
-        return bounds
-    return [*bounds, (full * size, rows)]
+        return [*sizes[:-1], size + 1]
+    return [*sizes, left]
 
 
 def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:

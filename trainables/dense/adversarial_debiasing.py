@@ -24,7 +24,7 @@ from trainables.data.batches import logits_of
 from trainables.dense.early_stopping import FromScratch, Learner, Training
 from trainables.learning.adversaries import GroupAdversary, Sees, uncertainty
 from trainables.learning.training import MeanLoss, adam
-from trainables.stage import Context, Run, State, snapshot
+from trainables.stage import Context, StageRun, State, snapshot
 
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -54,7 +54,7 @@ class AdversarialDebiasing(FromScratch):
 
     name: ClassVar[str] = "adversarial_debiasing"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return Training(self, _Projected(self, context))
 
 

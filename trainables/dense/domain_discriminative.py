@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from trainables.dense.early_stopping import FromScratch, Training
 from trainables.dense.wide_learner import WideLearner
 from trainables.models.joint_head import JointHead, JointReadout, Over
-from trainables.stage import Context, Run
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -36,7 +36,7 @@ class DomainDiscriminative(FromScratch):
 
     name: ClassVar[str] = "domain_discriminative"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return Training(self, _Pairs(self, context))
 
 

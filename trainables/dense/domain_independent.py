@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from trainables.dense.early_stopping import FromScratch, Training
 from trainables.dense.wide_learner import WideLearner
-from trainables.stage import Context, Run
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -29,7 +29,7 @@ class DomainIndependent(FromScratch):
 
     name: ClassVar[str] = "domain_independent"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return Training(self, _Heads(self, context))
 
 

@@ -20,7 +20,7 @@ from torch import nn
 from trainables.data.batches import Batch
 from trainables.learning.training import MaskedOptimizer, adam, schedule_factor, sgd
 from trainables.masks import MaskedNet, Masks
-from trainables.stage import Context, Run, State, finite, snapshot
+from trainables.stage import Context, StageRun, State, finite, snapshot
 
 Positive = Annotated[int, Field(ge=1)]
 
@@ -91,7 +91,7 @@ class Learner(ABC):
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-class Training(Run):
+class Training(StageRun):
     """A learner from its first epoch to its last; `epochs` shrinks where training stops early."""
 
     def __init__(self, settings: FromScratch, learner: Learner) -> None:

@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from trainables.data.batches import loss_of
 from trainables.dense.early_stopping import FromScratch, Learner, Training
 from trainables.learning.training import train_epoch
-from trainables.stage import Context, Run
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -29,7 +29,7 @@ class Erm(FromScratch):
 
     name: ClassVar[str] = "erm"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return Training(self, _CrossEntropy(self, context, copy.deepcopy(context.untrained)))
 
 

@@ -9,34 +9,17 @@ from __future__ import annotations
 import copy
 from typing import ClassVar
 
-import torch
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from trainables.masks import MaskedNet, Masks
-from trainables.stage import Context, Run, State
+from trainables.stage import Context, StageRun, Unchanged
 
 
-class Unchanged(Run):
-    """One epoch without training; the result is a copy of `context.untrained`."""
-
-    epochs = 1
-
-    def __init__(self, context: Context) -> None:
-        net = copy.deepcopy(context.untrained).to(context.device)
-        self._masked = MaskedNet(net, Masks.keep_all(net))
-
-    def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        return {}
-
-    def result(self) -> MaskedNet:
-        return self._masked
-
-    def state_dict(self) -> State:
-        return {}
-
-    def load_state_dict(self, state: State) -> None:
-        """There is nothing to restore: the network comes from the context."""
+def untrained_copy(context: Context) -> MaskedNet:
+    """A copy of `context.untrained` on the trial's device, with every weight kept."""
+    net = copy.deepcopy(context.untrained).to(context.device)
+    return MaskedNet(net, Masks.keep_all(net))
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -46,5 +29,5 @@ class Given:
     inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
 
-    def start(self, context: Context) -> Run:
-        return Unchanged(context)
+    def start(self, context: Context) -> StageRun:
+        return Unchanged(untrained_copy(context))

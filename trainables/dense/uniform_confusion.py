@@ -20,7 +20,7 @@ from trainables.data.batches import Batch, evaluating
 from trainables.dense.early_stopping import FromScratch, Learner, Training
 from trainables.learning.training import MeanLoss, adam
 from trainables.models.last_layer import FeatureTap, fresh_linear, last_linear
-from trainables.stage import Context, Run, State, snapshot
+from trainables.stage import Context, StageRun, State, snapshot
 
 _EVALUATED = 512  # rows at once
 
@@ -46,7 +46,7 @@ class UniformConfusion(FromScratch):
 
     name: ClassVar[str] = "uniform_confusion"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return Training(self, _Confusing(self, context))
 
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from trainables.dense.given import Unchanged
-from trainables.stage import Context, Run
+from trainables.dense.given import untrained_copy
+from trainables.stage import Context, StageRun, Unchanged
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -22,5 +22,5 @@ class Untrained:
     inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
 
-    def start(self, context: Context) -> Run:
-        return Unchanged(context)
+    def start(self, context: Context) -> StageRun:
+        return Unchanged(untrained_copy(context))

@@ -25,6 +25,7 @@ class WideLearner(Learner):
             settings.name, context.untrained, example, columns, context.generator("last layer")
         )
         super().__init__(settings, context, net)
+        self._masks_left: Masks | None = None  # the same for every network that is left
 
     @abstractmethod
     def loss(self, wide: Tensor, labels: Tensor, groups: Tensor, weights: Tensor) -> Tensor:
@@ -54,4 +55,6 @@ class WideLearner(Learner):
         if not isinstance(wide, nn.Linear):
             raise TypeError(f"{self._layer} must be the Linear trained here, got {type(wide)}")
         net = with_layer(net, self._layer, self.last_layer(wide))
-        return MaskedNet(net, Masks.keep_all(net))
+        if self._masks_left is None:
+            self._masks_left = Masks.keep_all(net)
+        return MaskedNet(net, self._masks_left)

@@ -1,9 +1,10 @@
 """Learnable masks over frozen weights, kept in flat buffers that the network looks into.
 
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
-ECCV 2022, eqs. 7-9. theta * M is written in place into one contiguous buffer whose slices are the
-network's weights, so a masked step costs no per-layer operations; flat passes go through the
-buffers in pieces that stay in the processor's cache.
+ECCV 2022, eqs. 7-9. theta are the frozen weights and M is a mask of zeros and ones. theta * M is
+written in place into one contiguous buffer whose slices are the network's weights, so a masked
+step costs no operations per layer. What is done to all weights is done in pieces that stay in the
+processor's cache.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class FlatWeights:
 
     @property
     def size(self) -> int:
+        """How many weights there are."""
         return self.frozen.numel()
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
@@ -52,6 +54,10 @@ class FlatWeights:
             flat[a:b].view(s) for (a, b), s in zip(pairwise(self.bounds), shapes, strict=True)
         ]
         return dict(zip(self.parameters, slices, strict=True))
+
+    def rows(self, flat: Tensor) -> list[Tensor]:
+        """Slices of `flat` (size,) as one matrix (outputs, inputs) per weight."""
+        return [view.flatten(1) for view in self.views(flat).values()]
 
     @torch.no_grad()
     def write(self, mask: Tensor) -> None:
@@ -71,48 +77,89 @@ class FlatWeights:
                 torch.mul(slope, theta, out=view)
 
 
-class MaskLogits:
-    """One logit m per weight; M = 1[m + noise >= 0] in training, 1[m >= 0] for results (eq. 8).
+# The ideas that a mask is learned by, each by itself. They work on flat tensors in place.
 
-    The noise is N(0, v), v = min(1, max(.05, .5 m)) the variance, elementwise and without
-    gradient. Straight-through: dM/dm := sigma'(m), or sigma'(m + noise) with ste="noisy".
-    With `floor`, the weight of each output that has the largest (noisy) logit is always kept.
+
+def add_noise(logits: Tensor, noisy: Tensor, scratch: Tensor, generator: torch.Generator) -> None:
+    """Writes m + noise into `noisy`, for logits m (eq. 8). `scratch` is written over.
+
+    The noise is N(0, v) with the variance v = min(1, max(.05, .5 m)), elementwise.
+    """
+    noisy.normal_(generator=generator)
+    std = torch.mul(logits, 0.5, out=scratch).clamp_(0.05, 1.0).sqrt_()
+    torch.addcmul(logits, noisy, std, out=noisy)
+
+
+def straight_through_slope(at: Tensor, out: Tensor) -> Tensor:
+    """sigma'(m), which stands in for dM/dm, since M is a step and has no slope; in `out`."""
+    torch.sigmoid(at, out=out)
+    return torch.addcmul(out, out, out, value=-1, out=out)
+
+
+def keep_one_per_row(noisy: list[Tensor], masks: list[Tensor]) -> None:
+    """Keeps the weight of each output (row) with the largest noisy logit: none loses all of its
+    inputs. Both lists hold a matrix (outputs, inputs) per weight."""
+    for strengths, mask in zip(noisy, masks, strict=True):
+        mask.scatter_(1, strengths.argmax(1, keepdim=True), 1.0)
+
+
+@dataclass(frozen=True)
+class DensityPull:
+    """beta log(max(d, tau) / tau), added to a loss, d the share of the weights kept (eq. 9)."""
+
+    beta: float
+    keep_target: float  # tau
+
+    def slope(self, kept: Tensor, total: int) -> Tensor:
+        """Its derivative () by every entry of M, where `kept` () of `total` weights are kept.
+
+        beta / (d total) = beta / kept above tau. 0 below it: nothing pulls the density up again.
+        """
+        above = kept > self.keep_target * total
+        return above * self.beta / kept.clamp_min(1)
+
+
+@dataclass(frozen=True)
+class LogitSettings:
+    """How the logits of a mask start and learn, and how the mask is drawn from them."""
+
+    initial: float  # of every logit
+    lr: float
+    ste: Literal["logit", "noisy"] = "logit"  # where the straight-through slope is taken
+    noise: bool = True
+    floor: bool = False  # always keep one weight per output
+
+
+class MaskLogits:
+    """One logit m per weight, moved by Adam, and the mask M that is drawn from them.
+
+    M = 1[m + noise >= 0] while it learns, 1[m >= 0] for results (eq. 8).
     """
 
-    def __init__(
-        self,
-        weights: FlatWeights,
-        *,
-        initial: float,
-        lr: float,
-        ste: Literal["logit", "noisy"] = "logit",
-        noise: bool = True,
-        floor: bool = False,
-    ) -> None:
+    def __init__(self, weights: FlatWeights, settings: LogitSettings) -> None:
         self.weights = weights
-        self.noise = noise
-        self.logits = torch.full_like(weights.frozen, initial)
-        self.optimizer = torch.optim.Adam([self.logits], lr=lr, fused=True)
+        self.logits = torch.full_like(weights.frozen, settings.initial)
+        self.optimizer = torch.optim.Adam([self.logits], lr=settings.lr, fused=True)
+        self._settings = settings
         self._noisy = torch.empty_like(self.logits)
         self._mask = torch.empty_like(self.logits)  # 0 or 1: products with bools are slower
+        self._noisy_rows, self._mask_rows = weights.rows(self._noisy), weights.rows(self._mask)
         self._gradient = torch.empty_like(self.logits)
-        self.logits.grad = self._gradient
         self._gradient_views = list(weights.views(self._gradient).values())
-        self._rows = _rows(weights, self._noisy, self._mask) if floor else []
-        self._piece = min(PIECE, weights.size) if weights.frozen.is_cpu else weights.size
+        self.logits.grad = self._gradient
         self._pieces = self._cut()
-        self._slopes_at = (self._noisy if ste == "noisy" else self.logits).split(self._piece)
 
     def sample(self, generator: torch.Generator) -> None:
         """Draws M and writes theta * M; `generator` lives on the device of the weights."""
         with torch.no_grad():
             for piece in self._pieces:
-                if self.noise:
-                    piece.add_noise(generator)
+                if self._settings.noise:
+                    add_noise(piece.logits, piece.noisy, piece.scratch, generator)
                 else:
                     piece.noisy.copy_(piece.logits)
                 torch.ge(piece.noisy, 0, out=piece.mask)
-            self._keep_rows_alive()
+            if self._settings.floor:
+                keep_one_per_row(self._noisy_rows, self._mask_rows)
             for piece in self._pieces:
                 torch.mul(piece.frozen, piece.mask, out=piece.buffer)
 
@@ -120,20 +167,17 @@ class MaskLogits:
         """How many weights the drawn mask keeps, float64 ()."""
         return torch.stack([piece.mask.sum() for piece in self._pieces]).sum(dtype=torch.float64)
 
-    def step(self, loss: Tensor, beta: float, keep_target: float) -> None:
-        """One Adam step on loss + beta log(max(d, tau) / tau), d the drawn density (eq. 9)."""
+    def step(self, loss: Tensor, pull: DensityPull | None = None) -> None:
+        """One Adam step of the logits down the loss () and the pull at the drawn mask."""
         self.weights.gradient(loss, self._gradient_views)
         with torch.no_grad():
-            kept = self.kept()
-            above = kept > keep_target * self.weights.size
-            # dR/dM = 1 / (d N) = 1 / kept above tau, 0 below: there is no pull back up
-            pull = (above * beta / kept.clamp_min(1)).to(self.logits.dtype)
-            for piece, at in zip(self._pieces, self._slopes_at, strict=True):
-                torch.sigmoid(at, out=piece.scratch)
-                torch.addcmul(
-                    piece.scratch, piece.scratch, piece.scratch, value=-1, out=piece.scratch
-                )
-                piece.gradient.add_(pull).mul_(piece.scratch)
+            density_slope = None
+            if pull is not None:
+                density_slope = pull.slope(self.kept(), self.weights.size).to(self.logits.dtype)
+            for piece in self._pieces:
+                if density_slope is not None:
+                    piece.gradient.add_(density_slope)
+                piece.gradient.mul_(straight_through_slope(piece.slope_at, piece.scratch))
             self.optimizer.step()
             self.logits.clamp_(-LARGEST_LOGIT, LARGEST_LOGIT)
 
@@ -142,7 +186,8 @@ class MaskLogits:
         with torch.no_grad():
             self._noisy.copy_(self.logits)
             torch.ge(self._noisy, 0, out=self._mask)
-            self._keep_rows_alive()
+            if self._settings.floor:
+                keep_one_per_row(self._noisy_rows, self._mask_rows)
             return self._mask > 0
 
     def state_dict(self) -> State:
@@ -153,23 +198,22 @@ class MaskLogits:
             self.logits.copy_(state["logits"])
         self.optimizer.load_state_dict(snapshot(state["optimizer"]))
 
-    def _keep_rows_alive(self) -> None:
-        for noisy, mask in self._rows:
-            mask.scatter_(1, noisy.argmax(1, keepdim=True), 1.0)
-
     def _cut(self) -> list[_Piece]:
+        weights = self.weights
+        size = min(PIECE, weights.size) if weights.frozen.is_cpu else weights.size
         flats = (
             self.logits,
             self._noisy,
             self._mask,
             self._gradient,
-            self.weights.frozen,
-            self.weights.buffer,
+            self._noisy if self._settings.ste == "noisy" else self.logits,
+            weights.frozen,
+            weights.buffer,
         )
-        split = [flat.split(self._piece) for flat in flats]
-        scratch = torch.empty_like(self.logits[: self._piece])
-        shared = [scratch[: part.numel()] for part in split[0]]
-        return [_Piece(*part) for part in zip(*split, shared, strict=True)]
+        slices = [flat.split(size) for flat in flats]
+        scratch = torch.empty_like(self.logits[:size])
+        scratches = [scratch[: len(piece)] for piece in slices[0]]
+        return [_Piece(*piece) for piece in zip(*slices, scratches, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -180,17 +224,7 @@ class _Piece:
     noisy: Tensor
     mask: Tensor
     gradient: Tensor
+    slope_at: Tensor  # where the straight-through slope is taken: the logits or the noisy ones
     frozen: Tensor
     buffer: Tensor
     scratch: Tensor  # shared by all pieces
-
-    def add_noise(self, generator: torch.Generator) -> None:
-        self.noisy.normal_(generator=generator)
-        std = torch.mul(self.logits, 0.5, out=self.scratch).clamp_(0.05, 1.0).sqrt_()
-        torch.addcmul(self.logits, self.noisy, std, out=self.noisy)
-
-
-def _rows(weights: FlatWeights, *flats: Tensor) -> list[tuple[Tensor, ...]]:
-    """Per weight the views (outputs, inputs) of each flat buffer."""
-    views = [weights.views(flat).values() for flat in flats]
-    return [tuple(view.flatten(1) for view in layer) for layer in zip(*views, strict=True)]

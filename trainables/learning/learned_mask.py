@@ -1,4 +1,4 @@
-"""A frozen dense network under a mask that learns: what every stage that learns a mask works on.
+"""A frozen network under a mask that learns: what every stage that learns a mask works on.
 
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
 ECCV 2022, section 3.2.
@@ -6,40 +6,33 @@ ECCV 2022, section 3.2.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.data.batches import recalibrate_batch_norm
-from trainables.learning.flat_mask import FlatWeights, MaskLogits
+from trainables.learning.flat_mask import FlatWeights, LogitSettings, MaskLogits
 from trainables.learning.training import batch_statistics
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.stage import Context, State, snapshot
 
 
 class LearnedMask:
-    """A copy of the dense network whose prunable weights are theta * M, with a logit for each."""
+    """A copy of the network `start` whose prunable weights are theta * M, with a logit for each.
 
-    def __init__(
-        self,
-        context: Context,
-        *,
-        initial: float,
-        lr: float,
-        ste: Literal["logit", "noisy"] = "logit",
-        noise: bool = True,
-        floor: bool = False,
-    ) -> None:
+    theta are the weights of `start`, which stay as they are.
+    """
+
+    def __init__(self, context: Context, start: nn.Module, settings: LogitSettings) -> None:
         self._context = context
-        self.net = MaskedNet(context.dense, Masks.keep_all(context.dense)).clone().net
+        self.net = copy.deepcopy(start)
         self.weights = FlatWeights(prunable(self.net))
-        self.logits = MaskLogits(
-            self.weights, initial=initial, lr=lr, ste=ste, noise=noise, floor=floor
-        )
-        self.shown = self.logits.mask()
+        self.logits = MaskLogits(self.weights, settings)
+        self.mask = self.logits.mask()  # flat, bool; that of results
+        self._masks = Masks(self.weights.views(self.mask))
 
     @contextmanager
     def learning(self) -> Iterator[None]:
@@ -58,42 +51,44 @@ class LearnedMask:
             for parameter, required in before:
                 parameter.requires_grad_(required)
 
-    def noise(self, generator: torch.Generator) -> torch.Generator:
+    def noise_generator(self, generator: torch.Generator) -> torch.Generator:
         """A generator for the mask's draws, on the device of the weights."""
         noise = torch.Generator(self._context.device)
         return noise.manual_seed(int(torch.randint(2**62, (), generator=generator)))
 
-    def settle(self, generator: torch.Generator) -> Tensor:
+    def take_noise_off(self, generator: torch.Generator) -> Tensor:
         """Puts the network under the noise-free mask M*, a flat bool tensor, and returns that.
 
         The normalisation statistics are estimated anew for it.
         """
         mask = self.logits.mask()
-        self.show(mask)
+        self.set_mask(mask)
         recalibrate_batch_norm(self.net, self._context.data, generator)
         return mask
 
-    def show(self, mask: Tensor) -> None:
+    def set_mask(self, mask: Tensor) -> None:
         """Puts the network under a flat bool `mask` (weights,)."""
-        self.shown = mask
         self.weights.write(mask)
+        if not torch.equal(mask, self.mask):  # else the same Masks, whose live units are known
+            self.mask = mask
+            self._masks = Masks(self.weights.views(mask))
 
     def buffers(self) -> State:
         """A copy of the normalisation statistics."""
         return snapshot(dict(self.net.named_buffers()))
 
     def result(self) -> MaskedNet:
-        """The network under the mask that is shown."""
-        return MaskedNet(self.net, Masks(self.weights.views(self.shown)))
+        """The network under the mask that was set last."""
+        return MaskedNet(self.net, self._masks)
 
     def state_dict(self) -> State:
         return {
             "logits": self.logits.state_dict(),
             "buffers": self.buffers(),
-            "shown": self.shown.clone(),
+            "shown": self.mask.clone(),
         }
 
     def load_state_dict(self, state: State) -> None:
         self.logits.load_state_dict(state["logits"])
-        self.show(state["shown"].to(self._context.device, copy=True))
+        self.set_mask(state["shown"].to(self._context.device, copy=True))
         self.net.load_state_dict(state["buffers"], strict=False)

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from trainables.masks import Masks
 from trainables.pruners.one_shot import OneShot
-from trainables.stage import Context, Run
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -23,5 +23,5 @@ class KeepAll:
     inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return OneShot(context, lambda net, _: Masks.keep_all(net))

@@ -13,11 +13,11 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
-from torch import Tensor, nn
+from torch import nn
 
-from trainables.masks import Masks, keep_largest, prunable, removed_count
+from trainables.masks import Masks, masks_of_largest, prunable
 from trainables.pruners.one_shot import OneShot
-from trainables.stage import Context, Run
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -34,24 +34,11 @@ class Magnitude:
     inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return OneShot(context, lambda net, _: self.masks(net))
 
     @torch.no_grad()
     def masks(self, net: nn.Module) -> Masks:
         """The masks for `net` as it is."""
         magnitudes = {name: weight.abs() for name, weight in prunable(net).items()}
-        if self.scope == "layer":
-            return Masks({name: self._keep(values) for name, values in magnitudes.items()})
-        together = self._keep(torch.cat([values.flatten() for values in magnitudes.values()]))
-        slices = together.split([values.numel() for values in magnitudes.values()])
-        return Masks(
-            {
-                name: mask.view(values.shape)
-                for (name, values), mask in zip(magnitudes.items(), slices, strict=True)
-            }
-        )
-
-    def _keep(self, magnitudes: Tensor) -> Tensor:
-        total = magnitudes.numel()
-        return keep_largest(magnitudes, total - removed_count(total, self.sparsity))
+        return masks_of_largest(magnitudes, self.sparsity, self.scope)

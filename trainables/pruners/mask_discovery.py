@@ -8,7 +8,7 @@ pushes the density down to the target but never back up, we keep the best mask o
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -16,11 +16,11 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from trainables.learning.fair_loss import BiasFrom, FairLoss
-from trainables.learning.flat_mask import LARGEST_LOGIT
+from trainables.learning.flat_mask import LARGEST_LOGIT, DensityPull, LogitSettings
 from trainables.learning.learned_mask import LearnedMask
 from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet
-from trainables.stage import Context, Run, State, finite, snapshot
+from trainables.stage import Context, StageRun, State, finite, snapshot
 
 _BIAS_FROM: dict[str, BiasFrom] = {"fair": "soft", "critic": "critic", "plain": "nothing"}
 
@@ -54,13 +54,13 @@ class MaskDiscovery:
     inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "debias"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return _Discovery(self, context)
 
 
 @dataclass(frozen=True)
 class _Best:
-    """The epoch whose mask is kept so far."""
+    """What the mask of an epoch is worth; the best one is kept."""
 
     epoch: int = -1  # -1: none yet
     phi: float = 0.0
@@ -73,20 +73,21 @@ class _Best:
         return other.phi > self.phi if self.reached else other.density < self.density
 
 
-class _Discovery(Run):
+class _Discovery(StageRun):
     def __init__(self, settings: MaskDiscovery, context: Context) -> None:
         self.epochs = settings.epochs
         self._settings = settings
         self._context = context
         self._data = context.data
-        self._masked = LearnedMask(
-            context,
+        logits = LogitSettings(
             initial=settings.logit_init,
             lr=settings.lr,
             ste=settings.ste,
             noise=settings.noise,
             floor=settings.floor,
         )
+        self._masked = LearnedMask(context, context.dense, logits)
+        self._pull = DensityPull(settings.beta, settings.keep_target)
         self._net = self._masked.net
         self._loss = FairLoss(
             context,
@@ -98,51 +99,45 @@ class _Discovery(Run):
         )
         self._done = 0
         self._best = _Best()
-        self._best_mask = self._masked.shown
+        self._best_mask = self._masked.mask
         self._best_buffers = self._masked.buffers()
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        self._pass(generator, self._masked.noise(generator))
+        self._pass(generator, self._masked.noise_generator(generator))
         losses = finite("mask_discovery", self._loss.means())  # before NaN scores are counted
         self._done += 1
         losses |= self._judge(generator)
         if self._done == self.epochs:
-            self._masked.show(self._best_mask)
+            self._masked.set_mask(self._best_mask)
             self._net.load_state_dict(self._best_buffers, strict=False)
         return losses
 
     def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
         """One pass over debias (algorithm 1, lines 3-7)."""
-        settings, net, logits = self._settings, self._net, self._masked.logits
+        net, logits, size = self._net, self._masked.logits, self._settings.batch_size
         with self._masked.learning(), self._loss.watching(net):
-            for batch in self._data.epoch(
-                "debias",
-                settings.batch_size,
-                generator,
-                augment=self._data.augment,
-                drop_last=True,
-            ):
+            for batch in self._data.whole_batches("debias", size, generator):
                 logits.sample(noise)
                 loss = self._loss(self._data.forward(net, batch.inputs), batch)
-                logits.step(loss, settings.beta, settings.keep_target)
+                logits.step(loss, self._pull)
 
     def _judge(self, generator: torch.Generator) -> dict[str, float]:
         """Density and Phi without noise; remembers the mask if it is the best so far."""
         settings, context = self._settings, self._context
-        mask = self._masked.settle(generator)
-        now = _Best(
+        mask = self._masked.take_noise_off(generator)
+        density = float(mask.double().mean())
+        judged = _Best(
             epoch=self._done,
             phi=held_back_phi(self._net, self._data, context.objective, context.seed),
-            density=float(mask.double().mean()),
+            density=density,
+            reached=density <= settings.keep_target + settings.density_tolerance,
         )
-        limit = settings.keep_target + settings.density_tolerance
-        now = replace(now, reached=now.density <= limit)
-        if self._best.beaten_by(now):
-            self._best, self._best_mask = now, mask
+        if self._best.beaten_by(judged):
+            self._best, self._best_mask = judged, mask
             self._best_buffers = self._masked.buffers()
         return {
-            "density": now.density,
-            "phi": now.phi,
+            "density": judged.density,
+            "phi": judged.phi,
             "density_reached": float(self._best.reached),
         }
 

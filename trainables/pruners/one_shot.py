@@ -9,22 +9,21 @@ import torch
 from torch import nn
 
 from trainables.masks import MaskedNet, Masks
-from trainables.stage import Context, Run, State
+from trainables.stage import Context, StageRun, State
 
 Choose = Callable[[nn.Module, torch.Generator], Masks]
 
 
-class OneShot(Run):
-    """One epoch: chooses masks for a copy of the newest network and sets removed weights to 0.
+class OneShot(StageRun):
+    """One epoch: chooses masks for a copy of a network and sets the removed weights to 0.
 
-    The newest network is the last result of an earlier stage, or else the dense one.
+    The network is what the stage before left; in a first stage it is the dense one.
     """
 
     epochs = 1
 
     def __init__(self, context: Context, choose: Choose) -> None:
-        newest = context.incoming[-1].net if context.incoming else context.dense
-        self._net = copy.deepcopy(newest).to(context.device)
+        self._net = copy.deepcopy(context.latest_or_dense().net).to(context.device)
         self._masks = Masks.keep_all(self._net)
         self._choose = choose
 
@@ -40,5 +39,5 @@ class OneShot(Run):
         return {"masks": self._masks.state_dict()}  # weights follow from them
 
     def load_state_dict(self, state: State) -> None:
-        self._masks = Masks.from_state_dict(state["masks"])
+        self._masks = Masks(state["masks"])
         self._masks.apply_(self._net)

@@ -14,14 +14,14 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from trainables.recoveries.fair_tuning import FairTuning, TuningRun
-from trainables.stage import Context, Run, newest_or_dense
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Adversarial(FairTuning):
-    """Fair tuning of the newest result, or of the dense network; masks stay."""
+    """Fair tuning of what the stage before left, or of the dense network; masks stay."""
 
     name: ClassVar[str] = "adversarial"
 
-    def start(self, context: Context) -> Run:
-        return TuningRun(self, context, newest_or_dense(context).clone())
+    def start(self, context: Context) -> StageRun:
+        return TuningRun(self, context, context.latest_or_dense().clone())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from trainables.data.batches import loss_of
 from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet
-from trainables.stage import Context, State, derived_seed, finite, newest_or_dense, snapshot
+from trainables.stage import Context, State, derived_seed, finite, snapshot
 
 RESAMPLES = 50  # with few, the network with the luckiest draw wins among a hundred
 
 
 class BestNet:
-    """Starts with the newest result, or the dense network, which only a higher Phi replaces.
+    """Starts with what the stage before left, which only a network of a higher Phi replaces.
 
     Phi is what the fair threshold of Savani et al. (NeurIPS 2020) looks at, the performance where
     bias < tolerance - margin, as the mean over 50 resamples instead of 5 (more than two classes
@@ -25,7 +25,7 @@ class BestNet:
         self._objective = context.objective
         self._seed = derived_seed(context.seed, "phi")
         self._phi: float | None = None  # until the first epoch
-        self.start = newest_or_dense(context)
+        self.start = context.latest_or_dense()
         self.net = self.start.clone()
         self.start.masks.apply_(self.net.net)
 

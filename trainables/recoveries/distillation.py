@@ -17,18 +17,18 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch
-from trainables.learning.flat_mask import LARGEST_LOGIT
+from trainables.learning.flat_mask import LARGEST_LOGIT, LogitSettings
 from trainables.learning.learned_mask import LearnedMask
 from trainables.learning.training import MeanLoss
 from trainables.masks import MaskedNet
-from trainables.stage import Context, Run, State, finite, newest
+from trainables.stage import Context, StageRun, State, finite
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Distillation:
     """One logit per weight of the dense net, on H(teacher, student) + gamma H(before, student).
 
-    The teacher is the newest result of the trial, `before` the student itself at the end of the
+    The teacher is what the stage before left, `before` the student itself at the end of the
     epoch before (there is none in the first), H the cross-entropy at temperature 1. Labels enter
     by nothing but the weights that balance debias, and no density is aimed at: the sparsity is
     the one that training ends with. It grows with epochs * batches per epoch * lr: on a few
@@ -45,25 +45,24 @@ class Distillation:
     inputs: ClassVar[int] = 1
     learns_from: ClassVar[str] = "debias"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return _Distilling(self, context)
 
 
-class _Distilling(Run):
+class _Distilling(StageRun):
     def __init__(self, settings: Distillation, context: Context) -> None:
         self.epochs = settings.epochs
         self._settings = settings
         self._data = context.data
-        self._teacher = newest("distillation", context).clone().net.eval()
-        self._student = LearnedMask(
-            context, initial=settings.logit_init, lr=settings.lr, noise=settings.noise
-        )
+        self._teacher = context.latest("distillation").clone().net.eval()
+        logits = LogitSettings(settings.logit_init, settings.lr, noise=settings.noise)
+        self._student = LearnedMask(context, context.dense, logits)
         self._before: nn.Module | None = None  # the student at the end of the last epoch
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        losses = self._pass(generator, self._student.noise(generator))
+        losses = self._pass(generator, self._student.noise_generator(generator))
         finite("distillation", losses)
-        mask = self._student.settle(generator)
+        mask = self._student.take_noise_off(generator)
         self._remember()
         return losses | {"density": float(mask.double().mean())}
 
@@ -72,17 +71,12 @@ class _Distilling(Run):
         student = self._student
         means = {"distillation": MeanLoss(), "consistency": MeanLoss()}
         with student.learning():
-            for batch in self._data.epoch(
-                "debias",
-                self._settings.batch_size,
-                generator,
-                augment=self._data.augment,
-                drop_last=True,
-            ):
+            size = self._settings.batch_size
+            for batch in self._data.whole_batches("debias", size, generator):
                 student.logits.sample(noise)
                 terms = self._terms(self._data.forward(student.net, batch.inputs), batch)
                 loss = terms["distillation"] + self._settings.gamma * terms["consistency"]
-                student.logits.step(loss, beta=0.0, keep_target=1.0)
+                student.logits.step(loss)
                 for name, term in terms.items():
                     means[name].add(term, len(batch))
         return {name: mean.value() for name, mean in means.items()}

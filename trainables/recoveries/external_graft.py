@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.recoveries.fair_tuning import FairTrainer, FairTuning
-from trainables.stage import Context, Run, State, derived_seed
+from trainables.stage import Context, StageRun, State, derived_seed
 
 BINS = 10  # of the histogram whose entropy is taken
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class ExternalGraft(FairTuning):
-    """Fair tuning of the two newest results; the older of them is the result.
+    """Fair tuning of what the two stages before left; the older of them is the result.
 
     After each epoch both networks move to alpha W1 + (1 - alpha) W2, layer by layer, where alpha
     grows with the entropy of W1 over that of W2. Each gives itself its own share, and the two
@@ -48,7 +48,7 @@ class ExternalGraft(FairTuning):
     name: ClassVar[str] = "external_graft"
     inputs: ClassVar[int] = 2
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         if len(context.incoming) < self.inputs:
             raise ValueError(
                 f"{self.name}: needs the results of two earlier stages, "
@@ -57,7 +57,7 @@ class ExternalGraft(FairTuning):
         return _Exchanging(self, context)
 
 
-class _Exchanging(Run):
+class _Exchanging(StageRun):
     passes = 2
 
     def __init__(self, settings: ExternalGraft, context: Context) -> None:

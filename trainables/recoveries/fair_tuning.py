@@ -19,7 +19,7 @@ from trainables.data.batches import Batch, recalibrate_batch_norm
 from trainables.learning.fair_loss import FairLoss
 from trainables.learning.training import MaskedOptimizer, adam, batch_statistics, schedule_factor
 from trainables.masks import MaskedNet
-from trainables.stage import Context, Run, State, finite, snapshot
+from trainables.stage import Context, StageRun, State, finite, snapshot
 
 StepLoss = Callable[[Batch], Tensor]  # the loss () that a step goes down
 AfterStep = Callable[[float], None]  # called with the step's learning rate, gradients at hand
@@ -128,13 +128,7 @@ class FairTrainer:
         steps = self._batches * (settings.epochs - self._warmup)
         step = self._batches * (self._done - self._warmup)
         warmup = min(settings.warmup_steps / steps, 0.5)
-        for batch in self._data.epoch(
-            "debias",
-            settings.batch_size,
-            generator,
-            augment=self._data.augment,
-            drop_last=True,
-        ):
+        for batch in self._data.whole_batches("debias", settings.batch_size, generator):
             loss = step_loss(batch)
             if learning:
                 lr = settings.lr * schedule_factor(settings.schedule, step / steps, warmup)
@@ -180,7 +174,7 @@ class FairTrainer:
         self._done = state["done"]
 
 
-class TuningRun(Run):
+class TuningRun(StageRun):
     """A stage that is one trainer from its first to its last epoch."""
 
     def __init__(self, settings: FairTuning, context: Context, masked: MaskedNet) -> None:

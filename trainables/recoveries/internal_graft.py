@@ -17,7 +17,7 @@ from torch import Tensor
 
 from trainables.masks import MaskedNet, Masks
 from trainables.recoveries.fair_tuning import FairTuning, TuningRun
-from trainables.stage import Context, Run, newest
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -34,8 +34,8 @@ class InternalGraft(FairTuning):
     name: ClassVar[str] = "internal_graft"
     inputs: ClassVar[int] = 1
 
-    def start(self, context: Context) -> Run:
-        pruned = newest(self.name, context).clone()
+    def start(self, context: Context) -> StageRun:
+        pruned = context.latest(self.name).clone()
         with torch.no_grad():
             for name, weight in pruned.masks.check(pruned.net).items():
                 weight.copy_(grafted(weight, pruned.masks[name].to(weight.device)))

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from trainables.masks import MaskedNet
 from trainables.recoveries.best_net import BestNet
-from trainables.stage import Context, Run, State
+from trainables.stage import Context, StageRun, State
 
 Points = NDArray[np.float32]  # (n, d) in [0, 1]
 Values = NDArray[np.float64]  # (n,)
@@ -91,11 +91,11 @@ class Layerwise:
     inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "debias"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return _Searching(self, context)
 
 
-class _Searching(Run):
+class _Searching(StageRun):
     def __init__(self, settings: Layerwise, context: Context) -> None:
         self._settings = settings
         self._best = BestNet("layerwise", context)

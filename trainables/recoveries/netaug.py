@@ -21,7 +21,7 @@ from torch import Tensor
 from trainables.data.batches import Batch
 from trainables.masks import MaskedNet, prunable, removed_count
 from trainables.recoveries.fair_tuning import FairTrainer, FairTuning, fair_loss
-from trainables.stage import Context, Run, State, finite, newest, snapshot
+from trainables.stage import Context, StageRun, State, finite, snapshot
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # the paper's, and torch's
 
@@ -70,10 +70,11 @@ class RestingAdam:
 class NetAug(FairTuning):
     """Fair tuning on L(theta_M) + alpha L([theta_M, theta_S]); masks stay, theta_M is the result.
 
-    theta_M is the newest result, S a random subset of the weights that its mask removes. They
-    start at the dense network's values and keep what they have learned from draw to draw; those
-    not drawn rest. Both networks are normalised by statistics of their own, each has its own
-    critic, and one step goes down the sum of both losses.
+    theta_M are the weights that the stage before left. S is a random subset of the weights that
+    its mask removes, theta_S their values: those of the dense network at first, then what they
+    have learned so far. Weights that are not drawn rest. Both networks are normalised by
+    statistics of their own, each has its own critic, and one step goes down the sum of both
+    losses.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
@@ -85,17 +86,17 @@ class NetAug(FairTuning):
     name: ClassVar[str] = "netaug"
     inputs: ClassVar[int] = 1
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return _Augmenting(self, context)
 
 
-class _Augmenting(Run):
+class _Augmenting(StageRun):
     passes = 2
 
     def __init__(self, settings: NetAug, context: Context) -> None:
         self.epochs = settings.epochs
         self._settings = settings
-        base = newest("netaug", context).clone()
+        base = context.latest("netaug").clone()
         self._trainer = FairTrainer(settings, context, base)
         self._reserve = _Reserve(base, context, settings.diversity)
         self._loss = fair_loss(settings, context, base.net)  # of the augmented network

@@ -17,12 +17,12 @@ from torch import nn
 
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.recoveries.fair_tuning import FairTuning, TuningRun
-from trainables.stage import Context, Run, newest
+from trainables.stage import Context, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class NoiseGraft(FairTuning):
-    """Removed weights of the newest result become noise; then fair tuning of every weight.
+    """Weights that were removed become noise; then fair tuning of every weight.
 
     A layer's noise is N(0, sigma^2) with an expected l1 norm of `noise_ratio` times that of the
     dense network's weights in the same places. Each further epoch t of the network's begins with
@@ -39,13 +39,13 @@ class NoiseGraft(FairTuning):
     name: ClassVar[str] = "noise_graft"
     inputs: ClassVar[int] = 1
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return _NoiseRun(self, context)
 
 
 class _NoiseRun(TuningRun):
     def __init__(self, settings: NoiseGraft, context: Context) -> None:
-        pruned = newest(settings.name, context).clone()
+        pruned = context.latest(settings.name).clone()
         super().__init__(settings, context, MaskedNet(pruned.net, Masks.keep_all(pruned.net)))
         self._rootstock = {name: ~mask for name, mask in pruned.masks.items()}
         self._sigmas = noise_sigmas(context.dense, pruned.masks, settings.noise_ratio)

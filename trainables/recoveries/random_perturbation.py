@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from trainables.masks import MaskedNet
 from trainables.recoveries.best_net import BestNet
-from trainables.stage import Context, Run, State
+from trainables.stage import Context, StageRun, State
 
 BLOCK = 10  # tries of an epoch: about the work of training for one or two epochs on debias
 
@@ -34,11 +34,11 @@ class RandomPerturbation:
     inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "debias"
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return _Trying(self, context)
 
 
-class _Trying(Run):
+class _Trying(StageRun):
     def __init__(self, settings: RandomPerturbation, context: Context) -> None:
         self.epochs = math.ceil(settings.tries / BLOCK)
         self._settings = settings

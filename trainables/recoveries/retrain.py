@@ -21,7 +21,7 @@ from trainables.learning.training import (
     train_epoch,
 )
 from trainables.masks import MaskedNet
-from trainables.stage import Context, Run, State, finite, newest, snapshot
+from trainables.stage import Context, StageRun, State, finite, snapshot
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -38,16 +38,16 @@ class Retrain:
 
     inputs: ClassVar[int] = 1
 
-    def start(self, context: Context) -> Run:
+    def start(self, context: Context) -> StageRun:
         return _Retraining(self, context)
 
 
-class _Retraining(Run):
+class _Retraining(StageRun):
     def __init__(self, settings: Retrain, context: Context) -> None:
         self.epochs = settings.epochs
         self._settings = settings
         self._data = context.data
-        self._masked = newest("retrain", context).clone()
+        self._masked = context.latest("retrain").clone()
         net = self._masked.net
         self._optimizer = MaskedOptimizer(net, self._masked.masks, adam(net, settings.lr))
         self._done = 0

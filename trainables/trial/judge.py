@@ -55,7 +55,7 @@ class Judge:
             name, dropped = self._offer(masked, epoch, values, how)
         report: Judgement = {
             "sparsity": masked.masks.sparsity,
-            "live": masked.live_share(bench.data.input_shape),
+            "live": masked.live_unit_share(bench.data.input_shape),
             "decision": how,
             **values,
             "candidate": name,

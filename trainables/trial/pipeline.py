@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
-from trainables.stage import Context, Run, State, derived_seed, seeded
+from trainables.stage import Context, StageRun, State, derived_seed, seeded
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.judge import Entry, Judge
 from trainables.trial.shared_stage import SharedStage, stage_key, stage_seed
@@ -48,7 +48,7 @@ class Pipeline:
         self.spent = 0  # samples that this trial has processed: less where a result was there
         self.left: list[MaskedNet] = []  # what finished stages left
         self._judge = Judge(spec, bench, store)
-        self._run: Run | None = None
+        self._run: StageRun | None = None
         self._run_epoch = 0  # finished epochs of `_run`
         self._shared: SharedStage | None = None  # the current stage, if it is one
 
@@ -155,7 +155,7 @@ class Pipeline:
         base = MaskedNet(self.bench.dense, Masks.keep_all(self.bench.dense)).clone()
         net = rebuilt(base.net, state["structure"])
         net.load_state_dict(state["net"])
-        return MaskedNet(net, Masks.from_state_dict(state["masks"]))
+        return MaskedNet(net, Masks(state["masks"]))
 
     def _context(self) -> Context:
         stage = self.spec.stages[self.position]
@@ -181,7 +181,7 @@ class Pipeline:
         key = stage_key(self.spec, self.position, self.bench, self.left)
         return SharedStage(self.stages, key)
 
-    def _samples(self, run: Run) -> int:
+    def _samples(self, run: StageRun) -> int:
         """What an epoch of the current stage learns from, in rows, once for every network."""
         split = self.spec.stages[self.position].settings.learns_from
         return 0 if split == "nothing" else run.passes * len(self.bench.data.part(split))
@@ -196,7 +196,7 @@ class Pipeline:
             self._compute_epoch(run)
         return self._compute_epoch(run)
 
-    def _compute_epoch(self, run: Run) -> StageReport:
+    def _compute_epoch(self, run: StageRun) -> StageReport:
         candidate = self._final or run.yields_candidates
         if self._shared is not None and candidate:
             raise RuntimeError(
@@ -230,7 +230,7 @@ class Pipeline:
             )
         return self.bench.dense
 
-    def _start(self) -> Run:
+    def _start(self) -> StageRun:
         context = self._context()
         with seeded(derived_seed(context.seed, "start"), self.bench.device):
             self._run = self.spec.stages[self.position].settings.start(context)

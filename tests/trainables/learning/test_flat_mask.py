@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from trainables.learning import flat_mask
-from trainables.learning.flat_mask import FlatWeights, MaskLogits
+from trainables.learning.flat_mask import DensityPull, FlatWeights, LogitSettings, MaskLogits
 
 
 def network(seed=0):
@@ -21,7 +21,7 @@ def weights_of(net):
 
 def logits_for(net, **options):
     flat = FlatWeights(weights_of(net))
-    return MaskLogits(flat, **({"initial": 3.0, "lr": 0.05} | options))
+    return MaskLogits(flat, LogitSettings(**({"initial": 3.0, "lr": 0.05} | options)))
 
 
 def test_the_weights_are_slices_of_the_buffer_and_equal_theta_times_mask():
@@ -52,13 +52,13 @@ def test_a_copy_of_the_network_keeps_its_own_weights():
 def test_gradient_of_the_logits_is_that_of_the_slow_formula(ste):
     net, reference = network(), network()
     flat = FlatWeights(weights_of(net))
-    logits = MaskLogits(flat, initial=0.3, lr=0.05, ste=ste)
+    logits = MaskLogits(flat, LogitSettings(initial=0.3, lr=0.05, ste=ste))
     inputs, targets = torch.randn(8, 6), torch.randint(3, (8,))
     logits.sample(torch.Generator().manual_seed(5))
     noisy = logits._noisy.clone()
     mask = (noisy >= 0).float()
     tau, beta = 0.2, 5.0
-    logits.step(nn.functional.cross_entropy(net(inputs), targets), beta, tau)
+    logits.step(nn.functional.cross_entropy(net(inputs), targets), DensityPull(beta, tau))
 
     m = mask.clone().requires_grad_(True)
     parts = {
@@ -80,14 +80,14 @@ def test_below_the_target_density_the_regulariser_does_not_pull():
     net = network()
     logits = logits_for(net, initial=-3.0, noise=False)
     logits.sample(torch.Generator())
-    logits.step((net(torch.ones(2, 6)) ** 2).sum() * 0, 5.0, 0.1)
+    logits.step((net(torch.ones(2, 6)) ** 2).sum() * 0, DensityPull(5.0, 0.1))
     assert torch.equal(logits.logits, torch.full((45,), -3.0))
 
 
 def test_noise_has_the_variance_of_the_paper():
     flat = FlatWeights({"w": nn.Linear(400, 250, bias=False).weight})
     for initial, variance in [(3.0, 1.0), (1.0, 0.5), (0.0, 0.05), (-2.0, 0.05)]:
-        logits = MaskLogits(flat, initial=initial, lr=0.05)
+        logits = MaskLogits(flat, LogitSettings(initial=initial, lr=0.05))
         logits.sample(torch.Generator().manual_seed(0))
         noise = logits._noisy - initial
         assert noise.mean().item() == pytest.approx(0, abs=0.02)
@@ -113,7 +113,7 @@ def test_work_in_pieces_gives_what_one_pass_gives(monkeypatch):
         logits = logits_for(net, noise=False, initial=0.2)
         for _ in range(3):
             logits.sample(torch.Generator())
-            logits.step(net(torch.ones(4, 6)).square().mean(), 1.0, 0.1)
+            logits.step(net(torch.ones(4, 6)).square().mean(), DensityPull(1.0, 0.1))
         results.append(logits.logits.clone())
     assert torch.equal(*results)
 
@@ -133,7 +133,7 @@ def test_logits_stay_within_their_bounds():
     logits = logits_for(net, initial=5.9, lr=1.0)
     for _ in range(20):
         logits.sample(torch.Generator().manual_seed(0))
-        logits.step(net(torch.ones(2, 6)).square().sum(), 20.0, 0.1)
+        logits.step(net(torch.ones(2, 6)).square().sum(), DensityPull(20.0, 0.1))
     assert logits.logits.abs().max() <= 6
 
 
@@ -141,7 +141,7 @@ def test_a_weight_that_the_loss_does_not_use_gets_no_gradient_from_it():
     net = nn.ModuleDict({"used": nn.Linear(4, 2), "spare": nn.Linear(4, 2)})
     logits = logits_for(net, noise=False)
     logits.sample(torch.Generator())
-    logits.step(net["used"](torch.ones(3, 4)).sum(), 0.0, 0.1)
+    logits.step(net["used"](torch.ones(3, 4)).sum())
     changed = (logits.logits != 3.0).view(2, 8).any(1)
     assert changed.tolist() == [True, False]
 

@@ -49,7 +49,7 @@ def test_two_classes_have_the_logit_of_their_shifted_probabilities_by_hand():
 def test_every_unit_before_a_joint_head_that_is_whole_is_alive():
     net = with_head()
 
-    assert MaskedNet(net, Masks.keep_all(net)).live_share((5,)) == 1.0
+    assert MaskedNet(net, Masks.keep_all(net)).live_unit_share((5,)) == 1.0
 
 
 def test_a_unit_that_no_pair_reads_is_dead():
@@ -58,7 +58,7 @@ def test_a_unit_that_no_pair_reads_is_dead():
     masks["6.joint.weight"][:, 0] = False  # one of the six features
 
     units = 8 + 6 + 6
-    assert MaskedNet(net, Masks(masks)).live_share((5,)) == pytest.approx((units - 1) / units)
+    assert MaskedNet(net, Masks(masks)).live_unit_share((5,)) == pytest.approx((units - 1) / units)
 
 
 def test_the_joint_layer_is_prunable_and_the_last_one():

@@ -74,7 +74,7 @@ def test_both_terms_and_their_gradient_are_those_worked_out_by_hand():
     with run._student.learning():
         terms = run._terms(run._student.net(batch.inputs), batch)
         loss = terms["distillation"] + gamma * terms["consistency"]
-        run._student.logits.step(loss, beta=0.0, keep_target=1.0)
+        run._student.logits.step(loss)
 
     want = {"distillation": 0.0, "consistency": 0.0}
     slopes = [0.0, 0.0]  # of the loss by the two entries of M, both 1
@@ -128,7 +128,7 @@ def test_the_epoch_before_is_the_network_as_it_was_judged_and_does_not_follow():
     judged = copy.deepcopy(run.result().net.state_dict())
 
     kept = {k: v.clone() for k, v in run._before.state_dict().items()}
-    run._pass(context.generator("more"), run._student.noise(context.generator("noise")))
+    run._pass(context.generator("more"), run._student.noise_generator(context.generator("noise")))
 
     assert all(torch.equal(kept[k], judged[k]) for k in judged)
     assert all(torch.equal(run._before.state_dict()[k], judged[k]) for k in judged)
