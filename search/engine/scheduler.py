@@ -21,26 +21,25 @@ DEATHS = 2  # of its worker that a trial is forgiven between one new report and 
 
 
 class Forgiving:
-    """Moves each trial's `max_failures` on with its reports.
+    """Lets a trial go on as long as it makes progress, however often its worker dies.
 
-    Ray counts the deaths of a trial's worker over its whole length and fails it at a number, but
-    on machines that come and go a long trial may lose its worker any number of times and still
-    get on. What must end is a trial that kills its worker each time at the same place. The death
-    of a whole machine is not held against a trial at all: others died with it. (Ray itself
-    forgives only machines whose end the cluster was told of.)
+    Ray counts the deaths of a trial's worker over the whole trial, and fails the trial when there
+    are more than `max_failures`. On machines that come and go a long trial would end so, although
+    it gets on. Here each new report allows DEATHS further deaths, so only a trial that keeps dying
+    at the same place fails. The loss of a whole machine is not counted, since every trial on it
+    died with it. (Ray itself forgives only machines whose end the cluster was told of.)
 
-    The scheduler tells it of reports and deaths: for any callback of ours, Ray would import
-    MLflow into the driver, to count callbacks by their kinds.
+    The scheduler calls it. As a callback of Ray's it would make Ray import MLflow into the driver.
     """
 
     def __init__(self, record: Record) -> None:
         self._record = record
         self._epochs: dict[str, int] = {}  # trial -> its epochs on record
-        self._lost: dict[str, int] = {}  # trial -> the machines lost that it was forgiven
+        self._lost: dict[str, int] = {}  # trial -> machines lost when it last died
         self._lost_before = lost_machines()
 
     def reported(self, trial: Any) -> None:
-        """Takes Ray's `trial` as having reported once more, perhaps nothing new."""
+        """Ray's `trial` has reported; perhaps an epoch that is on record already."""
         name = trial.config["trial"]
         epoch = self._record.trials[name].epoch
         if epoch > self._epochs.get(name, 0):  # not one that is repeated after a death
@@ -48,7 +47,7 @@ class Forgiving:
             trial.max_failures = trial.num_failures + DEATHS
 
     def died(self, trial: Any) -> None:
-        """Takes Ray's `trial` as having lost its worker."""
+        """The worker of Ray's `trial` has died."""
         name, lost = trial.config["trial"], lost_machines()
         trial.max_failures += lost - self._lost.get(name, self._lost_before)
         self._lost[name] = lost
@@ -115,7 +114,7 @@ class JournalingScheduler(FIFOScheduler):
         return STOP if self._limits is not None and self._limits.reached else CONTINUE
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Its worker died: that is no end, see searchers.py."""
+        """Its worker died. The trial may go on: MethodSearcher hears where it does not."""
         if self._forgiving is not None:
             self._forgiving.died(trial)
 

@@ -17,17 +17,19 @@ _BEGINNING = ("experiment", "dense")  # what nothing can be resumed without
 
 @dataclass
 class Damage:
-    """What a journal says that can no longer be used, gathered line by line.
+    """The lines of a journal that can no longer be used, gathered one by one.
 
-    Beside the damaged lines themselves: what a trial did after a gap in its reports. It goes on
+    These are the damaged ones, and those that a trial wrote after a gap in its reports: it goes on
     from before the gap, or anew, and reports the same again. A trial whose start is damaged is
-    lost: its settings are not known; another one takes its place.
+    lost, since its settings are not known; another trial takes its place.
     """
 
     lines: list[Line] = field(default_factory=list)  # to be set aside
     lost: set[str] = field(default_factory=set)
     again: set[str] = field(default_factory=set)  # trials that have to go on
-    _reached: dict[str, Event] = field(default_factory=dict)  # trial -> latest report or start
+    _latest: dict[str, Event] = field(
+        default_factory=dict
+    )  # trial -> its last report, or its start
     _kinds: set[str] = field(default_factory=set)
 
     @classmethod
@@ -51,20 +53,20 @@ class Damage:
         if trial is None:
             return True
         if event["event"] == "trial_start":
-            self._reached[trial] = event
-        elif trial not in self._reached:
+            self._latest[trial] = event
+        elif trial not in self._latest:
             self.lost.add(trial)
         elif self._breaks_off(trial, event):
             self.again.add(trial)
         if trial in self.lost | self.again:
             return False
         if event["event"] == "report":
-            self._reached[trial] = event
+            self._latest[trial] = event
         return True
 
     def _breaks_off(self, trial: str, event: Event) -> bool:
         """Whether a report of the trial is missing before this event."""
-        before = self._reached[trial]
+        before = self._latest[trial]
         if event["event"] == "report":
             return bool(event["epoch"] > before.get("epoch", 0) + 1)
         finished = event["event"] == "trial_end" and event["status"] == "finished"
