@@ -1,4 +1,4 @@
-"""Finding the known name that an unknown one was probably meant to be."""
+"""How an unknown name is answered: with the known one that was probably meant."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be, or None where none is close."""
+    by_folded = {each.casefold(): each for each in sorted(known)}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    return by_folded[close[0]] if close else None
+
+
+def known_names(name: str, known: Iterable[str]) -> str:
     """What to say after an unknown `name`: the nearest known one, then all that are known."""
     names = sorted(known)
-    matches = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
-    close = [n for n in names if matches and n.lower() == matches[0]]
-    guess = f"did you mean {close[0]!r}? " if close else ""
+    close = nearest(name, names)
+    guess = f"did you mean {close!r}? " if close else ""
     return f"{guess}known: {', '.join(names) or 'none'}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trainables.names import nearest
+from trainables.names import known_names
 
 # All that is ours to import, and so travels to workers; `fairfront` is a single file.
 OUR_PACKAGES = ("analysis", "fairfront", "search", "spaces", "trainables")
@@ -32,7 +32,7 @@ def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any
     function = getattr(module, function_name, None)
     if not callable(function):
         known = [name for name, value in vars(module).items() if callable(value)]
-        hint = nearest(function_name, [name for name in known if not name.startswith("_")])
+        hint = known_names(function_name, [name for name in known if name[0] != "_"])
         raise ValueError(
             f"{key}: {module_name} must define {function_name!r}, it does not; {hint}"
         )

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from search.errors import nearest
+from trainables.names import nearest
 
 # Read from the configuration by Ray's AWS node provider.
 PROVIDER = (

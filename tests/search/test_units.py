@@ -1,10 +1,9 @@
-"""Times as people write them, and the nearest known name."""
+"""Times as people write them."""
 
 from __future__ import annotations
 
 import pytest
 
-from search.errors import nearest, unknown
 from search.units import clock, seconds
 
 
@@ -24,9 +23,3 @@ def test_other_times_are_refused(text):
 
 def test_clock_shows_hours_only_where_there_are_any():
     assert [clock(time) for time in (0, 65.2, 3723)] == ["0:00", "1:05", "1:02:03"]
-
-
-def test_the_nearest_name_is_found_whatever_its_case_and_nothing_far_is_suggested():
-    assert nearest("AOD", ["aod", "spd"]) == "aod"
-    assert nearest("zzz", ["aod", "spd"]) is None
-    assert unknown("measure", "zzz", ["spd", "aod"]) == "unknown measure 'zzz'; known: aod, spd"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute
-from trainables.names import nearest
+from trainables.names import known_names
 
 OTHER = "other"
 
@@ -97,11 +97,10 @@ class Grouping:
     @staticmethod
     def _check(term: Term, values: Mapping[str, tuple[str, ...]]) -> None:
         if term.attribute not in values:
-            raise ValueError(
-                f"group: unknown attribute {term.attribute!r}; {nearest(term.attribute, values)}"
-            )
+            hint = known_names(term.attribute, values)
+            raise ValueError(f"group: unknown attribute {term.attribute!r}; {hint}")
         if term.value is not None and term.value not in values[term.attribute]:
             raise ValueError(
                 f"group: unknown value {term.value!r} of {term.attribute}; "
-                f"{nearest(term.value, values[term.attribute])}"
+                f"{known_names(term.value, values[term.attribute])}"
             )

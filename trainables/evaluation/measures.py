@@ -7,7 +7,6 @@ comparison with a tolerance can ever pass.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ import numpy as np
 from trainables.evaluation import rates
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.rates import Rates, Tables, Values, as_counted
+from trainables.names import nearest
 
 Kind = Literal["signed", "ratio", "gap", "performance"]
 
@@ -269,8 +269,8 @@ def find_measure(name: str) -> Measure:
     """The measure of that name; an unknown name is answered with the nearest known one."""
     if name in MEASURES:
         return MEASURES[name]
-    near = difflib.get_close_matches(name, MEASURES, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    close = nearest(name, MEASURES)
+    hint = f"did you mean {close!r}? " if close else ""
     raise ValueError(f"measure: {hint}known are {', '.join(MEASURES)}; got {name!r}")
 
 

@@ -15,7 +15,7 @@ from trainables.models.convnet import convnet
 from trainables.models.mlp import mlp, mlp_wide
 from trainables.models.resnet18 import resnet18
 from trainables.models.user import build_user, load_weights
-from trainables.names import nearest
+from trainables.names import known_names
 
 __all__ = ["MODELS", "build", "build_user", "initialised_by", "load_weights"]
 
@@ -46,13 +46,13 @@ def build(
         if not isinstance(model, str) or ":" in model:
             return build_user(model, input_shape, outputs, folder=folder, **args)
         if model not in MODELS:
-            raise ValueError(f"model: no model is called {model!r}; {nearest(model, MODELS)}")
+            raise ValueError(f"model: no model is called {model!r}; {known_names(model, MODELS)}")
         builder = MODELS[model]
         known = list(inspect.signature(builder).parameters)[2:]
         for name in args:
             if name not in known:
                 raise ValueError(
-                    f"{model}: no argument is called {name!r}; {nearest(name, known)}"
+                    f"{model}: no argument is called {name!r}; {known_names(name, known)}"
                 )
         return builder(input_shape, outputs, **args)
 

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROBE = """
 import contextlib, json, os, signal
 import psutil, ray
-from search.cluster import connected
+from search.cluster.connect import connected
 
 asked = []
 signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
