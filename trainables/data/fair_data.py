@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainables.names import nearest
+from trainables.names import known_names
 
 SPLITS = ("train", "debias", "tune", "test")
 
@@ -130,7 +130,9 @@ class FairData:
         owner = np.full(len(self), -1)
         for index, (name, rows) in enumerate(splits.items()):
             if name not in SPLITS:
-                raise ValueError(f"{self.name}: unknown split {name!r}; {nearest(name, SPLITS)}")
+                raise ValueError(
+                    f"{self.name}: unknown split {name!r}; {known_names(name, SPLITS)}"
+                )
             if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
                 raise ValueError(
                     f"{self.name}: split {name!r} must hold row numbers below {len(self)}, "

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute, FairData
-from trainables.names import nearest
+from trainables.names import known_names
 from trainables.user_code import load_function
 
 Missing = Literal["refuse", "impute"]
@@ -77,7 +77,9 @@ def _check_columns(
     for key, columns in (("label", [label]), ("attributes", attributes), ("drop", drop)):
         for column in columns:
             if column not in known:
-                raise ValueError(f"{name}: {key}: no column {column!r}; {nearest(column, known)}")
+                raise ValueError(
+                    f"{name}: {key}: no column {column!r}; {known_names(column, known)}"
+                )
     if label in attributes:
         raise ValueError(f"{name}: attributes must not hold the label, got {label!r}")
 
@@ -125,7 +127,7 @@ def _matching(name: str, column: Any, values: list[Any], positive: Any) -> Any:
     same = [value for value in values if value == positive]
     same = same or [value for value in values if _text(value) == str(positive)]
     if not same:
-        shown = nearest(str(positive), map(_text, values[:MAX_CLASSES]))
+        shown = known_names(str(positive), map(_text, values[:MAX_CLASSES]))
         raise ValueError(f"{name}: positive: {column!r} is never {positive!r}; {shown}")
     return same[0]
 

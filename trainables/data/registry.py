@@ -11,7 +11,7 @@ from typing import Any
 from trainables.data.fair_data import FairData
 from trainables.data.sets import adult, cifar10s, compas, digits
 from trainables.data.sets.faces import celeba
-from trainables.names import nearest
+from trainables.names import known_names
 
 PRIVATE = ("folder", "split_seed")  # set by the caller, not in [data.args]
 
@@ -84,12 +84,12 @@ def load_named(
     `split_seed` goes to loaders that draw splits themselves. Raises ValueError for unknown names.
     """
     if name not in DATASETS:
-        raise ValueError(f"data.name: unknown data set {name!r}; {nearest(name, DATASETS)}")
+        raise ValueError(f"data.name: unknown data set {name!r}; {known_names(name, DATASETS)}")
     load = DATASETS[name].load
     parameters = inspect.signature(load).parameters
     known = [parameter for parameter in parameters if parameter not in PRIVATE]
     for key in args or {}:
         if key not in known:
-            raise ValueError(f"data.args: {name} takes no {key!r}; {nearest(key, known)}")
+            raise ValueError(f"data.args: {name} takes no {key!r}; {known_names(key, known)}")
     seed = {"split_seed": split_seed} if "split_seed" in parameters else {}
     return load(**(args or {}), **seed)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import SPLITS, FairData
-from trainables.names import nearest
+from trainables.names import known_names
 
 CAP = 3  # a cell of debias may keep this many times the rows of the rarest one
 MEAN_SHARE = 0.5  # and, however rare that is, this share of the mean size of the cells
@@ -147,7 +147,7 @@ def resolve_fractions(
     chosen = dict(fractions or data.fractions or default)
     for name, share in chosen.items():
         if name not in SPLITS:
-            raise ValueError(f"fractions: unknown split {name!r}; {nearest(name, SPLITS)}")
+            raise ValueError(f"fractions: unknown split {name!r}; {known_names(name, SPLITS)}")
         if fractions is not None and name in fixed:
             raise ValueError(
                 f"fractions: {data.name} fixes {name!r}, so it cannot be set, got {share}"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from trainables.data.sets import cifar10s
 from trainables.data.sets.folder import check_sha256, data_folder, sha256
-from trainables.names import nearest
+from trainables.names import known_names
 
 Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all
 TIMEOUT = 30  # seconds without an answer
@@ -81,7 +81,9 @@ def get(
     DownloadError where the connection failed; calling again then resumes.
     """
     if name not in REMOTES:
-        raise ValueError(f"data get: nothing to download for {name!r}; {nearest(name, REMOTES)}")
+        raise ValueError(
+            f"data get: nothing to download for {name!r}; {known_names(name, REMOTES)}"
+        )
     folder = folder or data_folder()
     paths = []
     for remote in REMOTES[name]:
