@@ -59,7 +59,11 @@ Trainer = Callable[[DenseRecipe, nn.Module, Prepared, Objective, int], nn.Module
 
 
 def weights_hash(net: nn.Module) -> str:
-    """sha256 over names, shapes and values of a network's state."""
+    """sha256 over names, shapes and values of a network's state.
+
+    `net_file.digest` gives another value for the same network. This one stays because journals
+    hold it and cached nets are found by it.
+    """
     digest = hashlib.sha256()
     for name, tensor in net.state_dict().items():
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
