@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -46,18 +46,19 @@ class Box(TypedDict):
 
 
 class Facts(TypedDict, total=False):
-    """What the report says beside the front; further keys are shown as they are."""
+    """What the report says of data and search beside the front, as far as it is known."""
 
     data: str  # name of the data set
     classes: Sequence[str]
     groups: Sequence[str]  # names, unprivileged first
     splits: Mapping[str, int]  # split -> rows
     notes: Sequence[str]  # what was merged, left out or could not be balanced
-    smallest_tolerance: float  # that tune can certify
-    box: NotRequired[Box]  # None or absent: no hypervolume curve
+    smallest_tolerance: float | None  # that tune can certify
+    box: Box  # missing: the report has no hypervolume curve
     opening: int | None  # how many times the test rows were opened, this one included
-    methods: Mapping[str, Mapping[str, str]]  # method -> {"summary": ...}
+    methods: Mapping[str, str]  # method -> what it does
     searched: Mapping[str, Any]  # objective of the search, where the front is judged by another
+    compute: str  # what the search has cost
 
 
 def report_html(
@@ -65,12 +66,12 @@ def report_html(
     trials: pd.DataFrame,
     curves: pd.DataFrame,
     references: Sequence[ReferenceMark],
-    facts: Mapping[str, Any],
+    facts: Facts,
 ) -> str:
     """The whole report as one self-contained HTML text.
 
     `front` is front.json, `trials` and `curves` are `trials_frame` and `reports_frame` of the
-    journal, `references` are the marks beside the dense net, `facts` is described by Facts.
+    journal, `references` are the marks beside the dense net.
     """
     name = escape(str(front["name"]))
     return (
@@ -89,7 +90,7 @@ def _asset(name: str) -> str:
     return files("analysis.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _header(front: Front, facts: Mapping[str, Any]) -> str:
+def _header(front: Front, facts: Facts) -> str:
     sentences = "".join(
         f"<li>{escape(sentence)}</li>" for sentence in explanation(front, facts.get("opening"))
     )
@@ -115,7 +116,7 @@ def _sections(
     trials: pd.DataFrame,
     curves: pd.DataFrame,
     references: Sequence[ReferenceMark],
-    facts: Mapping[str, Any],
+    facts: Facts,
 ) -> str:
     parts = [
         _front_section(front, references),
@@ -136,7 +137,7 @@ def _sections(
         parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
         parts += _afterwards(front, trials, curves, box)
     parts += [
-        _section("Methods", "", methods_table(trials, curves, facts)),
+        _section("Methods", "", methods_table(trials, curves, facts.get("methods", {}))),
         _section("Failures", "", failures_table(trials)),
         _section("Facts", "", facts_list(facts, front)),
     ]

@@ -162,19 +162,24 @@ def comparison_table(front: Front) -> str:
     return table(["measure", *judged], rows)
 
 
-def methods_table(trials: pd.DataFrame, reports: pd.DataFrame, facts: Mapping[str, Any]) -> str:
-    """How the trials of each method ended, how many epochs they took, its best feasible point."""
+def methods_table(
+    trials: pd.DataFrame, reports: pd.DataFrame, described: Mapping[str, str]
+) -> str:
+    """How the trials of each method ended, how many epochs they took, its best feasible point.
+
+    `described` says what methods do, by name; without it there is no such column.
+    """
     states = ("finished", "stopped", "failed", "running")
+    columns = ["method", *states, "epochs", "best feasible performance"]
     feasible = reports[is_feasible(reports)]
-    described = facts.get("methods", {})
     rows = []
     for method, part in trials.groupby("method"):
         best = feasible[feasible["method"] == method]["performance"].max()
         counts = [text(int((part["status"] == state).sum())) for state in states]
-        about = [text(described[method]["summary"])] if method in described else [text("")]
         epochs = text(int(part["reports"].sum()))
-        rows.append([text(method), *counts, epochs, fraction(best), *(about if described else [])])
-    columns = ["method", *states, "epochs", "best feasible performance"]
+        rows.append([text(method), *counts, epochs, fraction(best)])
+        if described:
+            rows[-1].append(text(described.get(str(method), "")))
     return table([*columns, "what it does"] if described else columns, rows)
 
 
@@ -199,7 +204,7 @@ FACT_NAMES = {
 }
 
 
-def facts_list(facts: Mapping[str, Any], front: Front) -> str:
+def facts_list(facts: Mapping[str, object], front: Front) -> str:
     """Everything known about data and search as a definition list."""
     of_front = {name: front.get(name) for name in ("objective", "candidates", "hypervolume")}
     shown = {**of_front, **facts}

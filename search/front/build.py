@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict, cast
+from typing import Any, cast
 
 from analysis.front_json import Front, FrontPoint, PointValues, Reference
 from search.front.notes import bias_undefined, left_out, without_group
@@ -145,30 +145,6 @@ def _references(dense: Dense, facts: Experiment, view: View) -> list[Reference]:
             "test": None,
         }
         for label, decision in decisions_of_references(dense, facts, view).items()
-    ]
-
-
-class Mark(TypedDict):
-    """A reference line as the figures want it: with its values on tune."""
-
-    label: str
-    needs_group: bool
-    performance: float | None
-    bias: float | None
-    sparsity: float
-
-
-def marks_of_references(front: Front) -> list[Mark]:
-    """The reference lines as the figures want them."""
-    return [
-        {
-            "label": reference["label"],
-            "needs_group": reference["needs_group"],
-            "performance": reference["tune"]["performance"],
-            "bias": reference["tune"]["bias"],
-            "sparsity": reference["tune"]["sparsity"],
-        }
-        for reference in front["references"]
     ]
 
 

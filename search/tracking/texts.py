@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.front_json import SPLITS, Front, FrontPoint, Reference, Split
-from analysis.front_table import front_frame, one_per_trial
+from analysis.front_table import front_frame, marks_of_references, one_per_trial
 from analysis.notation import with_interval
 from analysis.words import unbeaten_reference, verdict
 from search.tracking.updates import numbers
@@ -48,7 +48,6 @@ def draw_front(front: Front, path: Path) -> None:
 
     matplotlib.use("Agg")
     from analysis.figures.front_png import front_figure
-    from search.front.build import marks_of_references
 
     front_figure(front, marks_of_references(front)).savefig(path, dpi=160)
 

@@ -122,7 +122,7 @@ def test_hostile_text_stays_text_everywhere():
         }
         if event.get("reason"):
             event["reason"] = EVIL
-    facts = made_facts(notes=[EVIL], methods={EVIL: {"summary": EVIL}}, **{EVIL: {EVIL: EVIL}})
+    facts = made_facts(notes=[EVIL], methods={EVIL: EVIL}, **{EVIL: {EVIL: EVIL}})
     references = [made_references()[0] | {"label": EVIL}]
     source = report_html(front, *frames_of(events), references, facts)
     page = Page(source)
