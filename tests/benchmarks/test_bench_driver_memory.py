@@ -11,12 +11,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-IMPORTS = "import search.experiment, search.reporting\n"
+IMPORTS = "import search.engine.experiment, search.results.report\n"
 SEARCH = """
 import sys
 from pathlib import Path
-from search.config import Config
-from search.experiment import run
+from search.config.config import Config
+from search.engine.experiment import run
 
 run(Config.load("quick", []), out=Path(sys.argv[1]))
 """

@@ -38,7 +38,7 @@ REPLAY = """
 import sys, time
 from pathlib import Path
 import psutil
-from search.journal import read_events
+from search.journal.journal import read_events
 from search.record import Record
 
 before, begin = psutil.Process().memory_info().rss, time.process_time()

@@ -190,9 +190,10 @@ def test_a_seed_that_breaks_down_is_part_of_the_spread(tmp_path):
     journal.close()
     events = list(read_events(tmp_path / "journal.jsonl"))
 
-    row = seeding._row(spec, events, [])
+    (end,) = [event for event in events if event["event"] == "trial_end"]
+    row = seeding._row(spec, end["reason"], [])
 
     assert record.trials[spec["trial"]].status == "failed"
     assert row["failure"] == "FloatingPointError: loss must stay finite, got nan"
     assert (row["candidate"], row["feasible"], row["tune"]) == (None, False, None)
-    assert confirming._confirmed(None, row, None, None, 0.95)["kept_promise"] is False
+    assert confirming._kept_promise(row, None, None) is False

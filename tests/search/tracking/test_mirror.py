@@ -119,7 +119,7 @@ def test_servers_and_databases_are_taken(uri):
 
 def test_mlflow_is_set_to_send_no_telemetry():
     probe = (
-        "from search.mlflow_runs import _client; _client('sqlite://');"
+        "from search.tracking.mlflow_runs import _client; _client('sqlite://');"
         "from mlflow.telemetry.client import get_telemetry_client; print(get_telemetry_client())"
     )
     plain = {k: v for k, v in os.environ.items() if k not in ("PYTEST_CURRENT_TEST", "CI")}
