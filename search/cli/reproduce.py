@@ -16,7 +16,8 @@ from search.errors import UserError
 from search.units import clock
 
 if TYPE_CHECKING:
-    from analysis.events import Event
+    from search.journal.events import Told, TrialEnd
+    from search.reproduce.events import StepStart, TableEvent
     from search.reproduce.plan import Options
     from search.reproduce.tables import Table
 
@@ -88,7 +89,7 @@ def _watched(table: Table, options: Options, folder: Path, only: str | None, giv
     try:
         with Interruptible() as interruption:
 
-            def tell(event: Event) -> None:
+            def tell(event: TableEvent | Told) -> None:
                 lines.take(event)
                 interruption.check()
 
@@ -112,7 +113,7 @@ class ProgressLines:
         self._spent: list[float] = []  # seconds of the searches of this session
         self._methods: dict[str, str] = {}
 
-    def take(self, event: Event) -> None:
+    def take(self, event: TableEvent | Told) -> None:
         match event["event"]:
             case "table":
                 self._searches = event["searches"]
@@ -134,7 +135,7 @@ class ProgressLines:
             case "evaluation":
                 self._say("All searches have ended; opening the test split")
 
-    def _step(self, event: Event) -> None:
+    def _step(self, event: StepStart) -> None:
         self._started += 1
         self._trials, self._trials_done, self._methods = event["trials"], 0, {}
         seed = "" if event["kind"] == "tuning" else f", seed {event['seed']}"
@@ -144,9 +145,9 @@ class ProgressLines:
             return
         self._say(f"{where}: {event['trials']} trials; {self._time()}")
 
-    def _trial(self, event: Event) -> None:
+    def _trial(self, event: TrialEnd) -> None:
         self._trials_done += 1
-        reason = f" ({event['reason']})" if event.get("reason") else ""
+        reason = f" ({event['reason']})" if event["reason"] else ""
         method = self._methods.get(event["trial"], event["trial"])
         self._say(f"  {self._trials_done}/{self._trials} {method} {event['status']}{reason}")
 

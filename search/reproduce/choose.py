@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from search.engine.study import best_report
 from search.journal.journal import read_events
 from search.journal.record import Record, TrialRecord
+from search.reproduce.results_json import ValuesOnTune
 from search.runs.folder import RunFolder
 from spaces.space import Nested
 from trainables.corrections import CORRECTIONS
+from trainables.evaluation.report import Report
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenNetwork:
     """The network that stands for a method in one run; `candidate` is None where there is none:
     the trial failed, or nothing in it was better than a constant prediction."""
 
@@ -26,8 +27,8 @@ class Chosen:
     candidate: str | None
     epoch: int | None
     sparsity: float | None
-    tune: Mapping[str, Any] | None  # performance, bias, feasible
-    seconds: float
+    tune: ValuesOnTune | None
+    seconds: float  # that its trial took
     failure: str | None
 
     @property
@@ -40,44 +41,43 @@ class Chosen:
         return (True, False, -self.tune["bias"])
 
 
-def chosen_trials(folder: RunFolder) -> list[Chosen]:
+def chosen_networks(folder: RunFolder) -> list[ChosenNetwork]:
     """One entry for each trial of a run, in the order of their start.
 
     A trial is represented as it is to a sampler: by its best feasible network in performance, else
     by its least biased one.
     """
     record = Record()
-    starts: dict[str, str] = {}
+    learns_from: dict[str, str] = {}
     seconds: dict[str, float] = {}
     for event in read_events(folder.journal):
         record.replay([event])
         if event["event"] == "trial_start":
-            starts[event["trial"]] = event["learns_from"]
+            learns_from[event["trial"]] = event["learns_from"]
         elif event["event"] == "report":
             seconds[event["trial"]] = seconds.get(event["trial"], 0.0) + event["seconds"]
     return [
-        _chosen(trial, starts[name], seconds.get(name, 0.0))
+        _chosen(trial, learns_from[name], seconds.get(name, 0.0))
         for name, trial in record.trials.items()
     ]
 
 
-def best_by_method(trials: Iterable[Chosen]) -> dict[str, Chosen]:
-    """The best trial of each method; methods without any network are left out."""
-    best: dict[str, Chosen] = {}
-    for trial in trials:
-        if trial.tune is not None and (
-            trial.method not in best or trial.rank > best[trial.method].rank
-        ):
-            best[trial.method] = trial
+def best_by_method(networks: Iterable[ChosenNetwork]) -> dict[str, ChosenNetwork]:
+    """The best network of each method; methods without any are left out."""
+    best: dict[str, ChosenNetwork] = {}
+    for network in networks:
+        method = network.method
+        if network.tune is not None and (method not in best or network.rank > best[method].rank):
+            best[method] = network
     return best
 
 
-def _chosen(trial: TrialRecord, learns_from: str, seconds: float) -> Chosen:
+def _chosen(trial: TrialRecord, learns_from: str, seconds: float) -> ChosenNetwork:
     report = best_report(trial) if trial.candidates() else None
     failure = trial.reason if trial.status == "failed" else None
     if report is None and failure is None:
         failure = "nothing in it was better than a constant prediction"
-    return Chosen(
+    return ChosenNetwork(
         method=trial.method,
         settings=trial.spec["settings"],
         learns_from=learns_from,
@@ -85,9 +85,14 @@ def _chosen(trial: TrialRecord, learns_from: str, seconds: float) -> Chosen:
         candidate=None if report is None else report["candidate"],
         epoch=None if report is None else report["epoch"],
         sparsity=None if report is None else report["sparsity"],
-        tune=None
-        if report is None
-        else {key: report[key] for key in ("performance", "bias", "feasible")},
+        tune=None if report is None else _values(report),
         seconds=seconds,
         failure=failure,
     )
+
+
+def _values(report: Report) -> ValuesOnTune:
+    performance, bias = report["performance"], report["bias"]
+    if performance is None or bias is None:
+        raise ValueError(f"reproduce: candidate {report['candidate']} has no performance or bias")
+    return {"performance": performance, "bias": bias, "feasible": report["feasible"]}

@@ -2,101 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from analysis.front_json import PointValues
 from search.errors import UserError
-from search.front.view import view_of
+from search.front.view import View, view_of
 from search.journal.ledger import record_opening
 from search.problem.problem import Problem, open_problem
-from search.reproduce.choose import Chosen, chosen_trials
-from search.reproduce.plan import Kind, Plan
+from search.reproduce.choose import ChosenNetwork, chosen_networks
+from search.reproduce.plan import Plan
+from search.reproduce.results import EvaluatedColumn
+from search.reproduce.results_json import (
+    SETTINGS_KINDS,
+    ColumnFacts,
+    Entries,
+    SeedEntry,
+    SettingsKind,
+    ValuesOnTest,
+)
 from search.reproduce.runner import is_complete
 from search.reproduce.table_state import TableState
-from search.reproduce.tables import Column
+from search.reproduce.tables import TableColumn
 from search.results.confirm import candidate_on_test, dense_on_test
 from search.runs.folder import RunFolder
 from trainables.trial.workbench import Workbench
 
-COLUMNS_OF: tuple[Kind, ...] = ("published", "tuned")
-_KEPT = ("performance", "bias", "sparsity", "measures", "prediction_shares")
 
-Entry = dict[str, Any]  # of one row, one kind of settings and one seed
-Entries = dict[str, dict[str, list[Entry]]]  # kind -> row -> entries by seed
-
-
-@dataclass(frozen=True)
-class _Run:
-    """A search that has ended, and what stands for each of its methods."""
-
-    kind: Kind
-    seed: int
-    folder: RunFolder
-    chosen: list[Chosen]
-
-
-def evaluated(plan: Plan, kinds: tuple[Kind, ...], state: TableState) -> dict[str, dict[str, Any]]:
-    """Column -> its openings (the how-manieth of these test rows), objective, the performance of a
-    constant prediction, and entries.
+def evaluated(
+    plan: Plan, kinds: tuple[SettingsKind, ...], state: TableState
+) -> dict[str, EvaluatedColumn]:
+    """All columns by name.
 
     Everything that will be looked at is written down before test is opened (`state.announce`).
     Raises UserError where a search has not ended, found nothing, or its data have changed.
     """
-    runs = {column.name: list(_runs(plan, column, kinds)) for column in plan.table.columns}
-    for name, of_column in runs.items():
+    searches = {
+        column.name: list(_ended_searches(plan, column, kinds)) for column in plan.table.columns
+    }
+    for name, of_column in searches.items():
         if not of_column:
             raise UserError(f"reproduce: the search that tunes {name} has found no network")
     state.announce(
         {
             name: [
-                {"kind": run.kind, "seed": run.seed, "chosen": [asdict(one) for one in run.chosen]}
-                for run in of_column
+                {
+                    "kind": search.kind,
+                    "seed": search.seed,
+                    "chosen": [asdict(network) for network in search.networks],
+                }
+                for search in of_column
             ]
-            for name, of_column in runs.items()
+            for name, of_column in searches.items()
         }
     )
     return {
-        column.name: _column(plan, column, runs[column.name], state)
+        column.name: _column(plan, column, searches[column.name], state)
         for column in plan.table.columns
     }
 
 
-def _runs(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> Iterator[_Run]:
-    for kind in COLUMNS_OF:
+@dataclass(frozen=True)
+class _EndedSearch:
+    """A search that has ended, and what stands for each of its methods."""
+
+    kind: SettingsKind
+    seed: int
+    folder: RunFolder
+    networks: list[ChosenNetwork]
+
+
+def _ended_searches(
+    plan: Plan, column: TableColumn, kinds: tuple[SettingsKind, ...]
+) -> Iterator[_EndedSearch]:
+    for kind in SETTINGS_KINDS:
         for seed in plan.seeds if kind in kinds else ():
-            folder = plan.folder(kind, column, seed)
-            if kind == "tuned" and not folder.exists():
+            path = plan.folder(kind, column, seed)
+            if kind == "tuned" and not path.exists():
                 continue  # no method had better settings than the published ones
-            if not is_complete(folder):
-                raise UserError(f"reproduce: {folder} has not ended; the same command goes on")
-            run = RunFolder(folder)
-            yield _Run(kind, seed, run, chosen_trials(run))
+            if not is_complete(path):
+                raise UserError(f"reproduce: {path} has not ended; the same command goes on")
+            folder = RunFolder(path)
+            yield _EndedSearch(kind, seed, folder, chosen_networks(folder))
 
 
-def _column(plan: Plan, column: Column, runs: list[_Run], state: TableState) -> dict[str, Any]:
-    problem = open_problem(runs[0].folder.config())
-    facts = runs[0].folder.facts()
-    for run in runs:
-        if run.folder.facts()["hashes"] != problem.prepared.hashes:
-            raise UserError(f"reproduce: the data of {run.folder.path} have changed since it ran")
-    names = _openings(state, column)
-    counted = [record_opening(facts["hashes"]["test"], one, plan.table.name) for one in names]
+def _column(
+    plan: Plan, column: TableColumn, searches: Sequence[_EndedSearch], state: TableState
+) -> EvaluatedColumn:
+    first = searches[0].folder
+    problem, facts = open_problem(first.config()), first.facts()
+    for search in searches:
+        if search.folder.facts()["hashes"] != problem.prepared.hashes:
+            raise UserError(
+                f"reproduce: the data of {search.folder.path} have changed since it ran"
+            )
+    test_rows = facts["hashes"]["test"]
+    openings = [
+        record_opening(test_rows, opening, plan.table.name) for opening in _openings(state, column)
+    ]
     entries: Entries = {}
-    for run in runs:
-        _add(plan, run, problem, entries)
-    return {
-        "openings": counted,
+    for search in searches:
+        _add(plan, search, problem, entries)
+    about: ColumnFacts = {
+        "openings": openings,
         "data": facts["data"],
         "groups": facts["group_names"],
         "objective": facts["objective"],
         "trivial": facts["reference"][0],
         "rows_of_splits": facts["rows"],
-        "entries": entries,
     }
+    return EvaluatedColumn(about, entries)
 
 
-def _openings(state: TableState, column: Column) -> list[str]:
+def _openings(state: TableState, column: TableColumn) -> list[str]:
     """A name in the ledger for each time that networks of the column were first looked at."""
     return [
         state.id if number == 1 else f"{state.id}-{number}"
@@ -105,44 +123,78 @@ def _openings(state: TableState, column: Column) -> list[str]:
     ]
 
 
-def _add(plan: Plan, run: _Run, problem: Problem, entries: Entries) -> None:
-    """The values of one run's networks on test."""
-    view = view_of(run.folder.facts())
-    dense = run.folder.dense(problem.untrained())
-    bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
-    by_method = {one.method: one for one in run.chosen}
-    of_dense = dense_on_test(run.folder, bench, view)
-    needs_group = {one["label"]: one["needs_group"] for one in run.folder.front()["references"]}
-    tolerance = view.objective.tolerance
+def _add(plan: Plan, search: _EndedSearch, problem: Problem, entries: Entries) -> None:
+    """Adds what one search's networks are worth on test."""
+    on_test = _OnTest(search, problem)
+    networks = {network.method: network for network in search.networks}
     for row in plan.table.rows:
-        into = entries.setdefault((row.reference and "published") or run.kind, {})
-        of_row = into.setdefault(row.name, [])
+        # References are the same with all settings: they stand at the published ones.
+        of_kind = entries.setdefault("published" if row.reference else search.kind, {})
+        of_row = of_kind.setdefault(row.name, [])
         if row.reference is not None:
-            if row.reference in of_dense and run.seed not in {one["seed"] for one in of_row}:
-                entry = _of_test(of_dense[row.reference], tolerance)
-                of_row.append(
-                    {
-                        **{"seed": run.seed, "learns_from": "nothing", "settings": {}},
-                        "needs_group": needs_group[row.reference],
-                        **entry,
-                    }
-                )
-        elif row.method in by_method:
-            chosen = by_method[row.method]
-            of_row.append({"seed": run.seed, **_of_chosen(chosen, run, bench, view, tolerance)})
+            known = {entry["seed"] for entry in of_row}
+            if row.reference in on_test.references and search.seed not in known:
+                of_row.append(on_test.reference(row.reference))
+        elif row.method in networks:
+            of_row.append(on_test.network(networks[row.method]))
 
 
-def _of_chosen(
-    chosen: Chosen, run: _Run, bench: Workbench, view: Any, tolerance: float
-) -> Mapping[str, Any]:
-    facts = {key: value for key, value in asdict(chosen).items() if key != "method"}
-    if chosen.candidate is None or chosen.sparsity is None:
-        return {**facts, "test": None, "kept": False}
-    store = run.folder.candidates
-    test = candidate_on_test(store, chosen.candidate, bench, view, chosen.sparsity)
-    return {**facts, **_of_test(test, tolerance)}
+class _OnTest:
+    """One search's dense net and networks on test."""
+
+    def __init__(self, search: _EndedSearch, problem: Problem) -> None:
+        self._search = search
+        self._view: View = view_of(search.folder.facts())
+        dense = search.folder.dense(problem.untrained())
+        self._bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+        self.references = dense_on_test(search.folder, self._bench, self._view)
+        references = search.folder.front()["references"]
+        self._needs_group = {line["label"]: line["needs_group"] for line in references}
+
+    def reference(self, label: str) -> SeedEntry:
+        """What stands for a reference line."""
+        test = self.references[label]
+        return {
+            "seed": self._search.seed,
+            "learns_from": "nothing",
+            "settings": {},
+            "needs_group": self._needs_group[label],
+            "test": _values(test),
+            "kept": self._kept(test),
+        }
+
+    def network(self, chosen: ChosenNetwork) -> SeedEntry:
+        """What stands for a method."""
+        test: PointValues | None = None
+        if chosen.candidate is not None and chosen.sparsity is not None:
+            store = self._search.folder.candidates
+            test = candidate_on_test(
+                store, chosen.candidate, self._bench, self._view, chosen.sparsity
+            )
+        return {
+            "seed": self._search.seed,
+            "settings": chosen.settings,
+            "learns_from": chosen.learns_from,
+            "needs_group": chosen.needs_group,
+            "candidate": chosen.candidate,
+            "epoch": chosen.epoch,
+            "sparsity": chosen.sparsity,
+            "tune": chosen.tune,
+            "seconds": chosen.seconds,
+            "failure": chosen.failure,
+            "test": None if test is None else _values(test),
+            "kept": test is not None and self._kept(test),
+        }
+
+    def _kept(self, test: PointValues) -> bool:
+        return test["bias"] is not None and test["bias"] < self._view.objective.tolerance
 
 
-def _of_test(test: Mapping[str, Any], tolerance: float) -> dict[str, Any]:
-    kept = test["bias"] is not None and test["bias"] < tolerance
-    return {"test": {key: test[key] for key in _KEPT}, "kept": kept}
+def _values(test: PointValues) -> ValuesOnTest:
+    return {
+        "performance": test["performance"],
+        "bias": test["bias"],
+        "sparsity": test["sparsity"],
+        "measures": test["measures"],
+        "prediction_shares": test["prediction_shares"],
+    }

@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from analysis.notation import bias_words, performance_words
 from analysis.palette import ALLOWED, GRID, INK, METHOD_COLOURS, MUTED, TOLERANCE
 from search.reproduce.results import NOTHING
+from search.reproduce.results_json import Quantity, TableCell, TableResults
 from search.reproduce.wording import PAPER_WORD, kind_words
 
-_LOOKS = {"paper": ("x", MUTED), "published": ("o", METHOD_COLOURS[0]), "tuned": ("s", "#D55E00")}
-_OFFSET = 0.22  # between the kinds of one row, in rows
+ShownKind = Literal["paper", "published", "tuned"]  # whose figures: the paper's, or ours
 
-Value = tuple[float, float]  # mean and standard deviation (0 where none is known)
+_MARKS: dict[ShownKind, tuple[str, str]] = {  # shape and colour
+    "paper": ("x", MUTED),
+    "published": ("o", METHOD_COLOURS[0]),
+    "tuned": ("s", "#D55E00"),
+}
+_OFFSET = 0.22  # between the marks of one row, in rows
 
 
-def figure_png(results: Mapping[str, Any], column: str) -> bytes:
-    """The picture as PNG: a line per row, a mark per kind, bars of one standard deviation over
-    seeds. Left out is what has no single value, such as the paper's `< 0.05`, and what would
-    repeat the mark above it. A mark is hollow where some seed has no network."""
+def figure_png(results: TableResults, column: str) -> bytes:
+    """The picture as PNG: a line per row, a mark per kind, bars of one standard deviation.
+
+    Left out is what has no single value, such as the paper's `< 0.05`, and what would repeat the
+    mark above it. A mark is hollow where some seed has no network.
+    """
     rows = results["rows"]
-    kinds = {"paper": "the paper"} | {k: f"ours, {w}" for k, w in kind_words(results).items()}
+    kinds: dict[ShownKind, str] = {"paper": "the paper"}
+    kinds.update({kind: f"ours, {word}" for kind, word in kind_words(results).items()})
     figure = Figure(figsize=(10.5, 1.6 + 0.36 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     objective = results["columns"][column]["objective"]
     _draw_tolerance(left, objective["tolerance"])
     right.axvline(results["columns"][column]["trivial"], color=MUTED, ls=":", lw=1.0)
-    for axes, quantity in ((left, "bias"), (right, "performance")):
+    sides: tuple[tuple[Any, Quantity], ...] = ((left, "bias"), (right, "performance"))
+    for axes, quantity in sides:
         _frame(axes, [row["name"] for row in rows])
         for place, row in enumerate(rows):
             cell = row["cells"][column]
@@ -50,29 +60,30 @@ def figure_png(results: Mapping[str, Any], column: str) -> bytes:
     return buffer.getvalue()
 
 
-def value_of(cell: Mapping[str, Any], kind: str, quantity: str) -> Value | None:
-    """What is drawn of a cell, or None where it has no place in the picture."""
+def value_of(cell: TableCell, kind: ShownKind, quantity: Quantity) -> tuple[float, float] | None:
+    """Mean and standard deviation (0 where none is known), or None where nothing is drawn."""
     if kind == "paper":
         printed = cell["paper"].get(PAPER_WORD[quantity])
         if printed is None or printed["bound"] is not None:
             return None
         return (printed["value"], printed["std"] or 0.0)
-    found = cell[kind]
-    if found is None or found[quantity] is None:
-        return None
-    return (found[quantity]["mean"], found[quantity]["sd"] or 0.0)
+    over_seeds = cell[kind]
+    spread = None if over_seeds is None else over_seeds[quantity]
+    return None if spread is None else (spread["mean"], spread["sd"] or 0.0)
 
 
-def _draw(axes: Any, cell: Mapping[str, Any], kind: str, quantity: str, height: float) -> None:
+def _draw(axes: Any, cell: TableCell, kind: ShownKind, quantity: Quantity, height: float) -> None:
     value = value_of(cell, kind, quantity)
     if value is None:
         return
-    marker, colour = _LOOKS[kind]
-    whole = kind == "paper" or cell[kind]["measured"] == cell[kind]["of"]
+    mean, sd = value
+    marker, colour = _MARKS[kind]
+    over_seeds = None if kind == "paper" else cell[kind]
+    whole = over_seeds is None or over_seeds["measured"] == over_seeds["of"]
     axes.errorbar(
-        value[0],
+        mean,
         height,
-        xerr=value[1],
+        xerr=sd,
         marker=marker,
         color=colour,
         markerfacecolor=colour if whole else "white",
@@ -97,11 +108,9 @@ def _draw_tolerance(axes: Any, tolerance: float) -> None:
     axes.axvline(tolerance, color=TOLERANCE, ls="--", lw=1.0)
 
 
-def _legend(figure: Any, kinds: Mapping[str, str]) -> None:
-    from matplotlib.lines import Line2D
-
+def _legend(figure: Any, kinds: Mapping[ShownKind, str]) -> None:
     marks = [
-        Line2D([], [], marker=_LOOKS[kind][0], ls="", color=_LOOKS[kind][1], label=word)
+        Line2D([], [], marker=_MARKS[kind][0], ls="", color=_MARKS[kind][1], label=word)
         for kind, word in kinds.items()
     ]
     lines = [

@@ -17,7 +17,7 @@ _FIGURE = re.compile(
 
 
 @dataclass(frozen=True)
-class Figure:
+class PrintedFigure:
     """One printed number: a fraction, with what the paper says around it."""
 
     value: float
@@ -27,18 +27,18 @@ class Figure:
     printed: str = ""
 
     @classmethod
-    def parse(cls, printed: str) -> Figure:
+    def parse(cls, printed: str) -> PrintedFigure:
         """Reads `0.892 ± 0.004`, `~~0.86~~`, `> 0.05` or `15%`; ValueError for anything else."""
-        found = _FIGURE.fullmatch(printed)
-        if found is None:
+        parts = _FIGURE.fullmatch(printed)
+        if parts is None:
             raise ValueError(f"paper: a figure must be a number as printed, got {printed!r}")
-        if found["percent"] is not None:
-            return cls(int(found["percent"]) / 100, printed=printed)
+        if parts["percent"] is not None:
+            return cls(int(parts["percent"]) / 100, printed=printed)
         return cls(
-            float(found["value"]),
-            None if found["std"] is None else float(found["std"]),
-            None if found["bound"] is None else found["bound"].strip(),
-            found["struck"] is not None,
+            float(parts["value"]),
+            None if parts["std"] is None else float(parts["std"]),
+            None if parts["bound"] is None else parts["bound"].strip(),
+            parts["struck"] is not None,
             printed,
         )
 
@@ -49,7 +49,9 @@ class PaperTable:
 
     caption: str
     columns: tuple[str, ...]
-    cells: Mapping[tuple[str, str], Mapping[str, Figure]]  # (row, column) -> quantity -> figure
+    cells: Mapping[
+        tuple[str, str], Mapping[str, PrintedFigure]
+    ]  # (row, column) -> quantity -> figure
     notes: tuple[str, ...] = ()
     footnotes: Mapping[str, str] = field(default_factory=dict)  # by row
 
@@ -57,41 +59,44 @@ class PaperTable:
     def rows(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(row for row, _ in self.cells))
 
-    def cell(self, row: str, column: str) -> Mapping[str, Figure]:
+    def cell(self, row: str, column: str) -> Mapping[str, PrintedFigure]:
         """The printed figures by quantity (accuracy, bias, pruned); empty where there is none."""
         return self.cells.get((row, column), {})
 
 
 @cache
 def printed_tables() -> Mapping[str, Mapping[str, Any]]:
-    """Zhang, Gao, Huang (ECCV 2022): table number -> what its file says, as written there."""
+    """Zhang, Gao, Huang (ECCV 2022): table number -> what zhang2022.toml says of it, as read."""
     return tomllib.loads(files("search.reproduce").joinpath("zhang2022.toml").read_text("utf-8"))
 
 
 def paper_table(number: int) -> PaperTable:
     """Table `number` of Zhang, Gao, Huang (ECCV 2022)."""
-    said = printed_tables()[str(number)]
+    table = printed_tables()[str(number)]
     cells = {
         place: {
-            quantity: Figure.parse(text)
-            for quantity, text in zip(said["cell"], texts, strict=False)  # Base prunes nothing
+            quantity: PrintedFigure.parse(text)
+            for quantity, text in zip(table["cell"], texts, strict=False)  # Base prunes nothing
         }
-        for place, texts in _texts(said).items()
+        for place, texts in _texts(table).items()
     }
-    columns = tuple(said["columns"])
-    notes, footnotes = tuple(said["notes"]), said.get("footnotes", {})
-    return PaperTable(said["caption"], columns, cells, notes, footnotes)
+    columns = tuple(table["columns"])
+    notes, footnotes = tuple(table["notes"]), table.get("footnotes", {})
+    return PaperTable(table["caption"], columns, cells, notes, footnotes)
 
 
-def _texts(said: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """(row, column) -> the texts of its quantities; where the paper's lines are our columns,
-    turned around, and its cells cut at the slashes."""
-    texts, per_cell = {}, len(said["cell"])
-    for line, printed in said["rows"].items():
-        if said.get("lines") == "columns":
-            for row, cell in zip(said["order"], printed, strict=True):
+def _texts(table: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """(row, column) -> the texts of its quantities.
+
+    Where the lines of the paper's table are our columns, it is turned around, and its cells are
+    cut at the slashes.
+    """
+    texts, per_cell = {}, len(table["cell"])
+    for line, printed in table["rows"].items():
+        if table.get("lines") == "columns":
+            for row, cell in zip(table["order"], printed, strict=True):
                 texts[row, line] = cell.split("/")
             continue
-        for place, column in enumerate(said["columns"]):
+        for place, column in enumerate(table["columns"]):
             texts[line, column] = printed[place * per_cell : (place + 1) * per_cell]
     return texts

@@ -1,6 +1,6 @@
 """Which searches a table consists of, and the config of each.
 
-Where its "published" settings are not the published ones, they are listed setting by setting.
+Also which of its "published" settings are not those that were published, setting by setting.
 """
 
 from __future__ import annotations
@@ -15,27 +15,31 @@ from pydantic import ValidationError
 from search.config.config import Config
 from search.errors import UserError
 from search.problem.problem import method_spaces
-from search.reproduce.tables import Column, Table, told
+from search.reproduce.results_json import Departure
+from search.reproduce.tables import Table, TableColumn, in_one_line
+from search.units import dotted
 from spaces.compose import compose
 from spaces.space import Nested
 from trainables.methods import METHODS
 from trainables.stage import settings_dict
 from trainables.trial.spec import STAGES, Spec, correction_of
 
-Kind = Literal["published", "tuning", "tuned"]
+SearchKind = Literal["published", "tuning", "tuned"]
 TUNING_SEED = 1000  # apart from those that the settings are then tried with
 QUICK_EPOCHS = 4  # of a stage
 QUICK_TRIALS = 2  # per method
 QUICK_SEEDS = 2
 _LENGTHS = {  # settings that say how long a stage takes, and what --quick cuts them to
-    **{"epochs": QUICK_EPOCHS, "max_epochs": 5 * QUICK_EPOCHS},
-    **{"tries": 5 * QUICK_EPOCHS, "calls": QUICK_EPOCHS},
+    "epochs": QUICK_EPOCHS,
+    "max_epochs": 5 * QUICK_EPOCHS,
+    "tries": 5 * QUICK_EPOCHS,
+    "calls": QUICK_EPOCHS,
 }
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a table is run; what the table's own file says stands where nothing is given."""
+    """How a table is run. Where nothing is given, what the table's own file says holds."""
 
     seeds: int
     trials: int  # per method
@@ -65,8 +69,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """The searches of a table: for each column one per seed at published settings, one that
-    tunes, and one per seed with what it found."""
+    """The searches of a table.
+
+    For each column these are one per seed at published settings, one that tunes, and one per seed
+    with the settings that it found.
+    """
 
     table: Table  # with the rows that are to be run
     options: Options
@@ -76,11 +83,11 @@ class Plan:
     def seeds(self) -> range:
         return range(self.options.seeds)
 
-    def folder(self, kind: Kind, column: Column, seed: int | None = None) -> Path:
+    def folder(self, kind: SearchKind, column: TableColumn, seed: int | None = None) -> Path:
         end = "" if seed is None else f"-seed{seed}"
         return self.out / "runs" / f"{kind}-{column.name.replace('%', '')}{end}"
 
-    def experiment(self, column: Column) -> Config:
+    def experiment(self, column: TableColumn) -> Config:
         """The column's experiment with all methods of the table and the options' changes."""
         changes = [
             *self.options.changes,
@@ -90,7 +97,7 @@ class Plan:
         config = self.table.config(column, changes)
         return _shortened(config) if self.options.quick else config
 
-    def published(self, column: Column) -> dict[str, Nested]:
+    def published(self, column: TableColumn) -> dict[str, Nested]:
         """Every method's published settings in this column, written out."""
         config = self.experiment(column)
         other = self.table.published
@@ -98,17 +105,17 @@ class Plan:
             method: _published(config, method, other.get(method, {})) for method in self._methods
         }
 
-    def searchable(self, column: Column) -> list[str]:
+    def searchable(self, column: TableColumn) -> list[str]:
         """The methods with something to search."""
         spaces = method_spaces(self.experiment(column))
         return [method for method in self._methods if spaces[method].ranges]
 
-    def tunable(self, column: Column) -> list[str]:
+    def tunable(self, column: TableColumn) -> list[str]:
         """Those of them that the table tunes."""
         asked = self.table.tuned_methods
         return [method for method in self.searchable(column) if method in asked]
 
-    def fixed(self, column: Column, seed: int, settings: Mapping[str, Nested]) -> Config:
+    def fixed(self, column: TableColumn, seed: int, settings: Mapping[str, Nested]) -> Config:
         """One trial of each method of `settings` with exactly these settings."""
         methods = _long_ones_first(list(settings))
         return _changed(
@@ -121,12 +128,12 @@ class Plan:
             },
         )
 
-    def tuning(self, column: Column) -> Config:
-        """The search for better settings; every method gets the same number of trials, and as many
-        discoveries are shared by all.
+    def tuning(self, column: TableColumn) -> Config:
+        """The search for better settings.
 
-        No trial is stopped: eight per method are too few for a scheduler to learn from, and what
-        is compared is what the settings reach, not what a scheduler leaves of them.
+        Every method gets the same number of trials, and as many discoveries are shared by all. No
+        trial is stopped: eight per method are too few for a scheduler to learn from, and the table
+        compares what settings reach, not what a scheduler leaves of them.
         """
         methods = _long_ones_first(self.tunable(column))
         return _changed(
@@ -145,8 +152,11 @@ class Plan:
 
 
 def _published(config: Config, method: str, other: Mapping[str, Mapping[str, Any]]) -> Nested:
-    """`other` where it says something, else the space's published values, else the settings' own
-    defaults; what is neither searched nor changed is left out."""
+    """A method's published settings, written out.
+
+    They are `other` where it gives a value, else the space's published value, else the setting's
+    own default. Left out is what is neither searched, nor fixed, nor in `other`.
+    """
     space = method_spaces(config)[method]
     settings = {role: dict(part) for role, part in space.published_nested().items()}
     for role, part in other.items():
@@ -158,16 +168,12 @@ def _published(config: Config, method: str, other: Mapping[str, Mapping[str, Any
             "correction": correction_of(method, {"name": "threshold"}),
         }
     )
-    said = {
-        *space.ranges,
-        *space.fixed,
-        *(f"{r}.{one}" for r, part in other.items() for one in part),
-    }
+    written_out = {*space.ranges, *space.fixed, *dotted(other)}
     return {
         stage.role: {
             name: value
             for name, value in settings_dict(stage.settings).items()
-            if f"{stage.role}.{name}" in said
+            if f"{stage.role}.{name}" in written_out
         }
         for stage in spec.stages
     }
@@ -181,8 +187,8 @@ def _shortened(config: Config) -> Config:
     }
     stages = {stage for method in config.search.methods for stage in METHODS[method].stages}
     for role, name in sorted(stages):
-        known = {one.name for one in fields(STAGES[role][name])}
-        for length in known & _LENGTHS.keys():
+        settings = {field.name for field in fields(STAGES[role][name])}
+        for length in settings & _LENGTHS.keys():
             space.setdefault(role, {}).setdefault(name, {})[length] = _LENGTHS[length]
     return _changed(config, space=space)
 
@@ -194,12 +200,14 @@ def _changed(config: Config, *, search: Mapping[str, Any] | None = None, **value
     try:
         return Config.model_validate(changed)
     except ValidationError as error:
-        raise UserError(f"{config.name}: {told(error)}") from error
+        raise UserError(f"{config.name}: {in_one_line(error)}") from error
 
 
 def _long_ones_first(methods: Sequence[str]) -> list[str]:
-    """Those that learn in many stages first, every other place for one that discovers nothing
-    (first what trains from scratch): two that start with one discovery would wait for each other.
+    """The methods in the order in which they start: long ones first.
+
+    Every other place is for a method that discovers nothing (first those that train from scratch),
+    since two that start with the same discovery would wait for each other.
     """
     learning = {method: _learning_stages(method) for method in methods}
     by_length = sorted(methods, key=lambda method: -len(learning[method]))
@@ -208,8 +216,8 @@ def _long_ones_first(methods: Sequence[str]) -> list[str]:
         (method for method in by_length if method not in discovering),
         key=lambda method: "dense" not in learning[method],
     )
-    mixed = [one for pair in zip(discovering, others, strict=False) for one in pair]
-    return [*mixed, *(one for one in [*discovering, *others] if one not in mixed)]
+    mixed = [method for pair in zip(discovering, others, strict=False) for method in pair]
+    return [*mixed, *(method for method in [*discovering, *others] if method not in mixed)]
 
 
 def _learning_stages(method: str) -> list[str]:
@@ -221,10 +229,7 @@ def _learning_stages(method: str) -> list[str]:
     ]
 
 
-Departure = dict[str, Any]  # setting (dotted), used, published
-
-
-def departures(plan: Plan, column: Column) -> dict[str, list[Departure]]:
+def departures(plan: Plan, column: TableColumn) -> dict[str, list[Departure]]:
     """Row name -> the settings with which it is run in `column` in place of the published ones.
 
     Published are the values of the methods' spaces, whose sources stand there; a setting that
@@ -233,16 +238,16 @@ def departures(plan: Plan, column: Column) -> dict[str, list[Departure]]:
     """
     used = plan.published(column)
     dense = plan.experiment(column).dense
-    found = {}
+    by_row: dict[str, list[Departure]] = {}
     for row in plan.table.rows:
         if row.method is not None:
-            found[row.name] = _differences(used[row.method], _published_stages(row.method))
+            by_row[row.name] = _differences(used[row.method], _published_stages(row.method))
         elif row.reference == "dense net":
             defaults = settings_dict(STAGES["dense"][dense.name]())
-            found[row.name] = _differences({"dense": dense.settings}, {"dense": defaults})
+            by_row[row.name] = _differences({"dense": dense.settings}, {"dense": defaults})
         else:
-            found[row.name] = []
-    return found
+            by_row[row.name] = []
+    return by_row
 
 
 def _published_stages(method: str) -> dict[str, dict[str, Any]]:

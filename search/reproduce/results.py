@@ -5,19 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from search.reproduce.paper import PaperTable
-from search.reproduce.tables import Row, Table
+from search.reproduce.results_json import (
+    ColumnFacts,
+    Departure,
+    Entries,
+    MeanAndSd,
+    OverSeeds,
+    PairedDifference,
+    PaperFigure,
+    ResultRow,
+    SeedEntry,
+    TableCell,
+)
+from search.reproduce.tables import Table, TableRow
 
 LEVEL = 0.95
-QUANTITIES = ("performance", "bias", "sparsity")
 NOTHING = "nothing to tune"
 
-Cell = dict[str, Any]
+
+@dataclass(frozen=True)
+class EvaluatedColumn:
+    """What a column is about, and every network of it on test."""
+
+    facts: ColumnFacts
+    entries: Entries
 
 
 @dataclass(frozen=True)
@@ -39,129 +55,140 @@ class Tuning:
 def table_rows(
     table: Table,
     printed: PaperTable | None,
-    columns: Mapping[str, Mapping[str, Any]],
+    columns: Mapping[str, EvaluatedColumn],
     tuning: Mapping[str, Tuning],
-    departures: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
-) -> list[dict[str, Any]]:
+    departures: Mapping[str, Mapping[str, Sequence[Departure]]],
+) -> list[ResultRow]:
     """One entry per row: what the paper prints and what was measured, by column.
 
-    `columns` is what `evaluated` returns; all mappings are by column, `departures` then by row.
+    All mappings are by column, `departures` then by row.
     """
-    return [
-        {
-            **_row(table, row, printed, columns, tuning),
-            "departures": {name: list(found[row.name]) for name, found in departures.items()},
-        }
-        for row in table.rows
-    ]
+    return [_row(table, row, printed, columns, tuning, departures) for row in table.rows]
 
 
 def _row(
     table: Table,
-    row: Row,
+    row: TableRow,
     printed: PaperTable | None,
-    columns: Mapping[str, Mapping[str, Any]],
+    columns: Mapping[str, EvaluatedColumn],
     tuning: Mapping[str, Tuning],
-) -> dict[str, Any]:
-    cells = {}
-    for name, column in columns.items():
-        published, own = (column["entries"].get(kind, {}) for kind in ("published", "tuned"))
-        first = None if row is table.rows[0] else table.rows[0].name  # not compared with itself
-        base = published.get(first, [])
-        at_published = published.get(row.name, [])
-        of_tuned = own.get(row.name, [])
-        better = bool(of_tuned) and not _same_settings(of_tuned, at_published)
-        said = tuning[name].of(row.method, found_better=better)
-        tuned = [] if said == "not tuned" else of_tuned or at_published
-        cells[name] = {
-            "paper": _paper_cell(printed, row.name, name),
-            "published": summary(at_published, base) if at_published else None,
-            "tuned": summary(tuned, own.get(first) or base) if tuned else None,
-            "tuning": said,
-        }
+    departures: Mapping[str, Mapping[str, Sequence[Departure]]],
+) -> ResultRow:
     entries_of_row = [
-        one
+        entry
         for column in columns.values()
-        for of_kind in column["entries"].values()
-        for one in of_kind.get(row.name, [])
+        for of_kind in column.entries.values()
+        for entry in of_kind.get(row.name, [])
     ]
+    footnote = None if printed is None else printed.footnotes.get(row.name)
     return {
         "name": row.name,
         "method": row.method or row.reference,
         "in_paper": printed is not None and row.name in printed.rows,
         "learns_from": entries_of_row[0]["learns_from"] if entries_of_row else None,
-        "needs_group": any(one["needs_group"] for one in entries_of_row),
-        "notes": [
-            note for note in (printed and printed.footnotes.get(row.name), row.note) if note
-        ],
-        "cells": cells,
+        "needs_group": any(entry["needs_group"] for entry in entries_of_row),
+        "notes": [note for note in (footnote, row.note) if note],
+        "cells": {
+            name: _cell(table, row, _paper_cell(printed, row.name, name), column, tuning[name])
+            for name, column in columns.items()
+        },
+        "departures": {name: list(by_row[row.name]) for name, by_row in departures.items()},
     }
 
 
-def _same_settings(
-    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
-) -> bool:
-    """Whether both ran; a table of tuned settings alone runs published ones that are best too."""
+def _cell(
+    table: Table,
+    row: TableRow,
+    paper: dict[str, PaperFigure],
+    column: EvaluatedColumn,
+    tuning: Tuning,
+) -> TableCell:
+    of_published = column.entries.get("published", {})
+    of_tuned = column.entries.get("tuned", {})
+    at_published = of_published.get(row.name, [])
+    at_tuned = of_tuned.get(row.name, [])
+    base: list[SeedEntry] = []  # of the first row, which is not compared with itself
+    tuned_base: list[SeedEntry] = []
+    if row is not table.rows[0]:
+        base = of_published.get(table.rows[0].name, [])
+        tuned_base = of_tuned.get(table.rows[0].name) or base
+    better = bool(at_tuned) and not _same_settings(at_tuned, at_published)
+    became = tuning.of(row.method, found_better=better)
+    shown = [] if became == "not tuned" else at_tuned or at_published
+    return {
+        "paper": paper,
+        "published": summary(at_published, base) if at_published else None,
+        "tuned": summary(shown, tuned_base) if shown else None,
+        "tuning": became,
+    }
+
+
+def _same_settings(first: Sequence[SeedEntry], second: Sequence[SeedEntry]) -> bool:
+    """Whether both ran, with the same settings. Where a table is run at tuned settings alone, the
+    published ones are run as tuned where they are best."""
     return bool(first and second) and first[0]["settings"] == second[0]["settings"]
 
 
-def summary(entries: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]) -> Cell:
+def summary(entries: Sequence[SeedEntry], base: Sequence[SeedEntry]) -> OverSeeds:
     """Mean and sample standard deviation over seeds on test, how many seeds kept the tolerance,
     and the difference in bias to the seeds of `base`.
 
     A seed without a network has no values, and has not kept the tolerance.
     """
-    measured = [one["test"] for one in entries if one["test"] is not None]
+    tests = [entry["test"] for entry in entries if entry["test"] is not None]
     return {
-        **{name: _spread([test[name] for test in measured]) for name in QUANTITIES},
-        "kept": sum(one["kept"] for one in entries),
-        "measured": len(measured),
+        "performance": _spread([test["performance"] for test in tests]),
+        "bias": _spread([test["bias"] for test in tests]),
+        "sparsity": _spread([test["sparsity"] for test in tests]),
+        "kept": sum(entry["kept"] for entry in entries),
+        "measured": len(tests),
         "of": len(entries),
         "against_first_row": paired(entries, base),
-        "seconds": _mean([one["seconds"] for one in entries if "seconds" in one]),
+        "seconds": _mean([entry["seconds"] for entry in entries if "seconds" in entry]),
         "settings": entries[0]["settings"],
         "entries": list(entries),
     }
 
 
-def paired(
-    entries: Sequence[Mapping[str, Any]], base: Sequence[Mapping[str, Any]]
-) -> dict[str, Any] | None:
-    """Bias less the bias of `base` at the same seed: the mean and its 95 % t-interval, which is
-    None with fewer than two seeds; all of it None without any pair."""
-    of_base = {one["seed"]: one for one in base}
-    pairs = [
-        (one["test"]["bias"], of_base[one["seed"]]["test"]["bias"])
-        for one in entries
-        if one["test"] is not None
-        and one["seed"] in of_base
-        and of_base[one["seed"]]["test"] is not None
-    ]
+def paired(entries: Sequence[SeedEntry], base: Sequence[SeedEntry]) -> PairedDifference | None:
+    """Bias less the bias of `base` at the same seed: the mean and its 95 % t-interval.
+
+    The interval is None with fewer than two seeds, all of it is None without any pair.
+    """
+    bias_of_base = {entry["seed"]: _bias(entry) for entry in base}
+    pairs = [(_bias(entry), bias_of_base.get(entry["seed"])) for entry in entries]
     differences = np.array([a - b for a, b in pairs if a is not None and b is not None])
     if not differences.size:
         return None
     mean = float(differences.mean())
     if differences.size < 2:
         return {"mean": mean, "interval": None, "pairs": 1}
-    spread = differences.std(ddof=1) / math.sqrt(differences.size)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, differences.size - 1) * spread)
+    error = differences.std(ddof=1) / math.sqrt(differences.size)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, differences.size - 1) * error)
     return {"mean": mean, "interval": [mean - half, mean + half], "pairs": differences.size}
 
 
-def _paper_cell(printed: PaperTable | None, row: str, column: str) -> dict[str, Any]:
+def _bias(entry: SeedEntry) -> float | None:
+    return None if entry["test"] is None else entry["test"]["bias"]
+
+
+def _paper_cell(printed: PaperTable | None, row: str, column: str) -> dict[str, PaperFigure]:
     if printed is None:
         return {}
     return {
         quantity: {
-            **{"printed": figure.printed, "value": figure.value, "std": figure.std},
-            **{"bound": figure.bound, "struck": figure.struck},
+            "printed": figure.printed,
+            "value": figure.value,
+            "std": figure.std,
+            "bound": figure.bound,
+            "struck": figure.struck,
         }
         for quantity, figure in printed.cell(row, column).items()
     }
 
 
-def _spread(values: Sequence[float | None]) -> dict[str, float | None] | None:
-    numbers = np.array([one for one in values if one is not None], dtype=np.float64)
+def _spread(values: Sequence[float | None]) -> MeanAndSd | None:
+    numbers = np.array([value for value in values if value is not None], dtype=np.float64)
     if not numbers.size:
         return None
     sd = float(numbers.std(ddof=1)) if numbers.size > 1 else None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import ray
 
@@ -15,13 +14,16 @@ from search.config.config import Config
 from search.engine.experiment import resume, run
 from search.engine.workers import local_cpus
 from search.errors import UserError
-from search.journal.journal import Listener, read_events
+from search.journal.journal import read_events
 from search.problem.problem import open_problem
-from search.reproduce.choose import best_by_method, chosen_trials
-from search.reproduce.plan import Kind, Plan
-from search.reproduce.tables import Column
-from search.runs import state as ends
+from search.reproduce.choose import best_by_method, chosen_networks
+from search.reproduce.events import TableListener
+from search.reproduce.plan import Plan, SearchKind
+from search.reproduce.results_json import SettingsKind
+from search.reproduce.tables import TableColumn
+from search.runs import state
 from search.runs.folder import RunFolder
+from search.units import dotted
 from spaces.space import Nested
 
 
@@ -29,18 +31,18 @@ from spaces.space import Nested
 class TableSearch:
     """One search of the table, about to start or to go on."""
 
-    kind: Kind
-    column: Column
+    kind: SearchKind
+    column: TableColumn
     seed: int
     folder: Path
     config: Config
 
 
-def train(plan: Plan, kinds: tuple[Kind, ...], tell: Listener) -> None:
+def train(plan: Plan, kinds: tuple[SettingsKind, ...], tell: TableListener) -> None:
     """Runs whatever is missing of the plan's searches; what has ended stays.
 
-    `tell` hears every event of every search, and `step` events before and `step_end` after each.
-    Raises KeyboardInterrupt on Ctrl-C: called again, it goes on.
+    `tell` hears every event of every search, and those of `events`. Raises KeyboardInterrupt on
+    Ctrl-C: called again, it goes on.
     """
     first = plan.experiment(plan.table.columns[0])
     gpu = first.resources.gpu
@@ -53,7 +55,7 @@ def train(plan: Plan, kinds: tuple[Kind, ...], tell: Listener) -> None:
                 _take(step, tell)
 
 
-def searches(plan: Plan, kinds: tuple[Kind, ...]) -> int:
+def searches(plan: Plan, kinds: tuple[SettingsKind, ...]) -> int:
     """How many searches a table has at most."""
     per_column = plan.options.seeds * ("published" in kinds) + ("tuned" in kinds) * (
         1 + plan.options.seeds
@@ -61,58 +63,65 @@ def searches(plan: Plan, kinds: tuple[Kind, ...]) -> int:
     return len(plan.table.columns) * per_column
 
 
-def _steps(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> Iterator[TableSearch]:
+def tuned_settings(
+    plan: Plan, column: TableColumn, kinds: tuple[SettingsKind, ...]
+) -> dict[str, Nested]:
+    """The best settings that the column's tuning search has found for each method.
+
+    Where the published settings are run too, methods for which these were best are left out. Where
+    they are not, methods with nothing to tune are added, so that their rows have figures too.
+    """
+    best = best_by_method(chosen_networks(RunFolder(plan.folder("tuning", column))))
+    published = plan.published(column)
+    if "published" not in kinds:
+        fixed = published.keys() - set(plan.searchable(column))
+        return {method: published[method] for method in published if method in fixed} | {
+            method: network.settings for method, network in best.items()
+        }
+    return {
+        method: network.settings
+        for method, network in best.items()
+        if dotted(network.settings) != dotted(published[method])
+    }
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a search has run all of its trials and written its front."""
+    return (folder / "front.json").exists() and state.is_complete(folder)
+
+
+def _steps(
+    plan: Plan, column: TableColumn, kinds: tuple[SettingsKind, ...]
+) -> Iterator[TableSearch]:
     if "published" in kinds:
         settings = plan.published(column)
         for seed in plan.seeds:
             folder = plan.folder("published", column, seed)
-            yield TableSearch(
-                "published", column, seed, folder, plan.fixed(column, seed, settings)
-            )
+            config = plan.fixed(column, seed, settings)
+            yield TableSearch("published", column, seed, folder, config)
     if "tuned" in kinds and plan.tunable(column):
         config = plan.tuning(column)
         yield TableSearch("tuning", column, config.seed, plan.folder("tuning", column), config)
         settings = tuned_settings(plan, column, kinds)
         for seed in plan.seeds if settings else ():
             folder = plan.folder("tuned", column, seed)
-            yield TableSearch("tuned", column, seed, folder, plan.fixed(column, seed, settings))
+            config = plan.fixed(column, seed, settings)
+            yield TableSearch("tuned", column, seed, folder, config)
 
 
-def tuned_settings(plan: Plan, column: Column, kinds: tuple[Kind, ...]) -> dict[str, Nested]:
-    """The best settings that the column's tuning search has found for each method.
-
-    Where the published ones are run anyway, without those whose best they were; else with the
-    methods that have nothing to tune, so that their rows have figures too.
-    """
-    best = best_by_method(chosen_trials(RunFolder(plan.folder("tuning", column))))
-    published = plan.published(column)
-    if "published" not in kinds:
-        fixed = published.keys() - set(plan.searchable(column))
-        return {method: published[method] for method in published if method in fixed} | {
-            method: trial.settings for method, trial in best.items()
-        }
-    return {
-        method: trial.settings
-        for method, trial in best.items()
-        if flat(trial.settings) != flat(published[method])
-    }
-
-
-def flat(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Nested settings by dotted names; roles without any say nothing."""
-    return {f"{role}.{name}": one for role, part in settings.items() for name, one in part.items()}
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether a search has run all of its trials and written its front."""
-    return (folder / "front.json").exists() and ends.is_complete(folder)
-
-
-def _take(step: TableSearch, tell: Listener) -> None:
+def _take(step: TableSearch, tell: TableListener) -> None:
+    """Runs one search, or goes on with it, unless it has ended before."""
     done = is_complete(step.folder)
-    facts = {"kind": step.kind, "column": step.column.name, "seed": step.seed}
-    trials = step.config.search.trials
-    tell({"event": "step", **facts, "trials": trials, "done": done})
+    tell(
+        {
+            "event": "step",
+            "kind": step.kind,
+            "column": step.column.name,
+            "seed": step.seed,
+            "trials": step.config.search.trials,
+            "done": done,
+        }
+    )
     if done:
         return
     begin = time.monotonic()
@@ -120,10 +129,18 @@ def _take(step: TableSearch, tell: Listener) -> None:
         _run_or_resume(step, tell)
     except UserError as error:
         raise UserError(f"{step.kind}, {step.column.name}, seed {step.seed}: {error}") from error
-    tell({"event": "step_end", **facts, "seconds": time.monotonic() - begin})
+    tell(
+        {
+            "event": "step_end",
+            "kind": step.kind,
+            "column": step.column.name,
+            "seed": step.seed,
+            "seconds": time.monotonic() - begin,
+        }
+    )
 
 
-def _run_or_resume(step: TableSearch, tell: Listener) -> None:
+def _run_or_resume(step: TableSearch, tell: TableListener) -> None:
     if _has_begun(step.folder):
         resume(step.folder, on_event=tell)
         return
@@ -134,11 +151,14 @@ def _run_or_resume(step: TableSearch, tell: Listener) -> None:
 def _has_begun(folder: Path) -> bool:
     """Whether there is anything to go on with. Raises UserError where the journal is damaged."""
     journal = RunFolder(folder).journal
-    return journal.exists() and any(one["event"] == "dense" for one in read_events(journal))
+    return journal.exists() and any(event["event"] == "dense" for event in read_events(journal))
 
 
 def _set_aside(folder: Path) -> None:
-    """`run` wants a new folder; what a search has left that never had a dense net stays."""
+    """Renames a folder in which a search was cut off before it had a dense net, if there is one.
+
+    `run` wants a new folder, and nothing is written over.
+    """
     number = 1
     while folder.exists():
         aside = folder.with_name(f"{folder.name}.cut-off-{number}")
@@ -147,9 +167,13 @@ def _set_aside(folder: Path) -> None:
         number += 1
 
 
-def _train_dense(plan: Plan, column: Column, kinds: tuple[Kind, ...], tell: Listener) -> None:
-    """Fills the cache with the dense nets of a column, as many at once as there are CPUs: the
-    searches would train them one by one, each with its workers idle."""
+def _train_dense(
+    plan: Plan, column: TableColumn, kinds: tuple[SettingsKind, ...], tell: TableListener
+) -> None:
+    """Fills the cache with the dense nets of a column, as many at once as there are CPUs.
+
+    The searches would train them one by one, each with its workers idle.
+    """
     configs = [
         plan.fixed(column, seed, plan.published(column))
         for seed in plan.seeds

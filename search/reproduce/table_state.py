@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from search.errors import UserError
 from search.journal.journal import LOCK
 from search.reproduce.plan import Options, Plan
+from search.reproduce.results_json import Opening, SettingsKind
 from search.reproduce.tables import Table
 from search.runs.folder import write_json
+from search.units import dotted
 
 FILE = "table.json"
 UNCHECKED = (
@@ -23,13 +25,32 @@ UNCHECKED = (
 )
 _OF_THE_MACHINE = {"folder", "resources", "tracking"}  # sections that change no figure
 
-Runs = list[dict[str, Any]]  # kind, seed, chosen: what stands for each method
+
+class TableFacts(TypedDict):
+    """The file."""
+
+    id: str  # 32 hex digits, for the ledger
+    begun: float  # Unix seconds
+    seconds: float  # of all searches so far
+    asked: dict[str, Any]  # `table`, and the fields of Options
+    # Missing in files of the first version, until they are opened again:
+    notes: NotRequired[list[str]]
+    openings: NotRequired[list[Opening]]  # oldest first
+    definition: NotRequired[dict[str, Any]]  # see the function of that name
+
+
+class ChosenRun(TypedDict):
+    """What stands for each method of one search, as chosen.json names it."""
+
+    kind: SettingsKind
+    seed: int
+    chosen: list[dict[str, Any]]  # `ChosenNetwork`, each as a dict
 
 
 class TableState:
     """The file, read once and written whenever something of it changes."""
 
-    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
+    def __init__(self, path: Path, facts: TableFacts) -> None:
         self._path, self._facts = path, facts
 
     @classmethod
@@ -40,21 +61,25 @@ class TableState:
         seeds may be asked for, all else would mix what is not comparable.
         """
         path = plan.out / FILE
-        asked = _plain({"table": plan.table.name, **asdict(plan.options)})
+        asked = _as_json({"table": plan.table.name, **asdict(plan.options)})
         defined = definition(plan)
-        facts = _stored(path) if path.exists() else _new(plan)
         if path.exists():
+            facts = _stored(path)
             before = facts["asked"]
             allowed = {**before, "seeds": max(before["seeds"], asked["seeds"])}
             _refuse_other(plan.out, allowed, asked)
-            _refuse_other(plan.out, _flat(facts.get("definition", defined)), _flat(defined))
-        state = cls(path, {**facts, "asked": asked, "definition": defined})
+            stored = facts.get("definition", defined)
+            _refuse_other(plan.out, dotted(stored), dotted(defined))
+            facts = {**facts, "asked": asked, "definition": defined}
+        else:
+            facts = _new(plan, asked, defined)
+        state = cls(path, facts)
         state.save(facts["seconds"])
         return state
 
     @property
     def id(self) -> str:
-        return str(self._facts["id"])
+        return self._facts["id"]
 
     @property
     def seconds(self) -> float:
@@ -65,26 +90,25 @@ class TableState:
         return list(self._facts["notes"])
 
     @property
-    def openings(self) -> list[dict[str, Any]]:
-        """Oldest first: time (None where it was not kept), the file that names what was looked
-        at, and what had been named by none before, as column -> kind -> seeds."""
+    def openings(self) -> list[Opening]:
+        """Oldest first."""
         return list(self._facts["openings"])
 
     def save(self, seconds: float) -> None:
         self._facts["seconds"] = round(seconds, 1)
         write_json(self._path, self._facts)
 
-    def announce(self, chosen: Mapping[str, Runs]) -> None:
+    def announce(self, chosen: Mapping[str, list[ChosenRun]]) -> None:
         """Writes down what will be looked at, by column, before test is opened.
 
         What an earlier file names already is no new opening. Each file stays as it is.
         """
         out, openings = self._path.parent, self._facts["openings"]
-        known: dict[tuple[str, str, int], Any] = {}
+        known: dict[tuple[str, SettingsKind, int], Any] = {}  # networks
         for opening in openings:
             known |= dict(_networks(_read(out / opening["file"])))
         new: dict[str, dict[str, list[int]]] = {}
-        for (column, kind, seed), networks in _networks(_plain(chosen)):
+        for (column, kind, seed), networks in _networks(_as_json(chosen)):
             if known.get((column, kind, seed)) != networks:
                 new.setdefault(column, {}).setdefault(kind, []).append(seed)
         if not new:
@@ -106,15 +130,15 @@ def definition(plan: Plan) -> dict[str, Any]:
         columns[column.name] = {"experiment": kept, "published": plan.published(column)}
     rows = {row.name: row.method or row.reference for row in plan.table.rows}
     tuned = list(plan.table.tuned_methods)
-    found: dict[str, Any] = _plain({"rows": rows, "tuned": tuned, "columns": columns})
-    return found
+    defined: dict[str, Any] = _as_json({"rows": rows, "tuned": tuned, "columns": columns})
+    return defined
 
 
 def refuse_foreign(out: Path) -> None:
     """Raises UserError where `out` holds something else than a table."""
     if (out / FILE).exists() or not out.exists():
         return
-    if any(one.name != LOCK for one in out.iterdir()):
+    if any(path.name != LOCK for path in out.iterdir()):
         raise UserError(f"--out: must be a new folder or one of this command, got {out}")
 
 
@@ -132,20 +156,27 @@ def stored_options(out: Path, table: Table) -> Options | None:
     return replace(Options(**asked), rows=tuple(asked["rows"]), changes=tuple(asked["changes"]))
 
 
-def _new(plan: Plan) -> dict[str, Any]:
+def _new(plan: Plan, asked: dict[str, Any], defined: dict[str, Any]) -> TableFacts:
     begun = time.time()
-    said = f"{plan.table.name}{plan.out.resolve()}{begun}"
-    identity = hashlib.sha256(said.encode()).hexdigest()[:32]
-    return {"id": identity, "begun": begun, "seconds": 0.0, "notes": [], "openings": []}
+    unique = f"{plan.table.name}{plan.out.resolve()}{begun}"
+    return {
+        "id": hashlib.sha256(unique.encode()).hexdigest()[:32],
+        "begun": begun,
+        "seconds": 0.0,
+        "notes": [],
+        "openings": [],
+        "asked": asked,
+        "definition": defined,
+    }
 
 
-def _stored(path: Path) -> dict[str, Any]:
-    """The file's facts, with what one lacks that was begun before definitions and openings were
-    kept: a note, and the opening that its chosen.json tells of."""
-    facts: dict[str, Any] = _read(path)
+def _stored(path: Path) -> TableFacts:
+    """The file's facts. Where it was begun before definitions and openings were kept, with a note
+    and with the opening that its chosen.json tells of."""
+    facts: TableFacts = _read(path)
     if "definition" in facts:
         return facts
-    openings = []
+    openings: list[Opening] = []
     first = path.parent / "chosen.json"
     if first.exists():
         looked_at: dict[str, dict[str, list[int]]] = {}
@@ -155,11 +186,16 @@ def _stored(path: Path) -> dict[str, Any]:
     return {**facts, "notes": [UNCHECKED], "openings": openings}
 
 
-def _networks(chosen: Mapping[str, Runs]) -> Iterator[tuple[tuple[str, str, int], Any]]:
+def _networks(
+    chosen: Mapping[str, list[ChosenRun]],
+) -> Iterator[tuple[tuple[str, SettingsKind, int], Any]]:
     """(column, kind, seed) and each method's network there, by its name and values on tune."""
     for column, runs in chosen.items():
         for run in runs:
-            networks = {one["method"]: (one["candidate"], one["tune"]) for one in run["chosen"]}
+            networks = {
+                network["method"]: (network["candidate"], network["tune"])
+                for network in run["chosen"]
+            }
             yield (column, run["kind"], run["seed"]), networks
 
 
@@ -173,16 +209,7 @@ def _refuse_other(out: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
             )
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables by dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in nested.items():
-        inner = isinstance(value, dict) and value
-        flat |= _flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value}
-    return flat
-
-
-def _plain(values: Any) -> Any:
+def _as_json(values: Any) -> Any:
     """As it comes back from a file."""
     return json.loads(json.dumps(values))
 

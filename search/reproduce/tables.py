@@ -9,8 +9,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from search.config.checks import check_name
 from search.config.config import Config
+from search.config.registries import check_name
 from search.config.sections import Section
 from search.errors import UserError, unknown
 
@@ -24,7 +24,7 @@ def _reference(name: str) -> str:
     return name
 
 
-class Row(Section):
+class TableRow(Section):
     """A row: a method that is trained, or a reference line that every run has anyway."""
 
     name: str  # as the paper prints it, where it does
@@ -40,7 +40,7 @@ class Row(Section):
         return self
 
 
-class Column(Section):
+class TableColumn(Section):
     """A column: an experiment file (without methods), with some of its values changed."""
 
     name: str  # as the paper prints it
@@ -53,12 +53,12 @@ class Table(Section):
 
     name: str
     title: str
-    paper: int | None = None  # number among the paper's tables
+    paper: int | None = None  # its number among the paper's tables; None: not of the paper
     seeds: Annotated[int, Field(ge=1)]  # repetitions, each with its own dense net
     trials: Annotated[int, Field(ge=1)]  # per method, to tune it with
-    columns: Annotated[tuple[Column, ...], Field(strict=False, min_length=1)]
-    rows: Annotated[tuple[Row, ...], Field(strict=False, min_length=1)]
-    tuned: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows to tune; none: all
+    columns: Annotated[tuple[TableColumn, ...], Field(strict=False, min_length=1)]
+    rows: Annotated[tuple[TableRow, ...], Field(strict=False, min_length=1)]
+    tuned: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows to tune; empty: all
     quick: Annotated[tuple[str, ...], Field(strict=False)] = ()  # further changes under --quick
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
     # method -> role -> setting: instead of the space's published values
@@ -82,25 +82,25 @@ class Table(Section):
 
     @property
     def methods(self) -> list[str]:
-        """Those of the rows, without the reference lines."""
+        """The methods of all rows; reference lines have none."""
         return [row.method for row in self.rows if row.method is not None]
 
     @property
     def tuned_methods(self) -> list[str]:
-        """Those that are to be tuned, if there is something to search."""
+        """The methods that are to be tuned, where they have something to search."""
         rows = [row for row in self.rows if not self.tuned or row.name in self.tuned]
         return [row.method for row in rows if row.method is not None]
 
-    def config(self, column: Column, changes: Sequence[str]) -> Config:
+    def config(self, column: TableColumn, changes: Sequence[str]) -> Config:
         """The column's experiment with `changes` on top; its methods stand in the rows."""
         own = Path(self.folder) / "experiments" / f"{column.experiment}.toml"
         source = own if own.is_file() else column.experiment
         return Config.load(source, [*column.set, *changes])
 
     def with_rows(self, names: Sequence[str]) -> Table:
-        """The table with the first row and those that `names` (rows or methods) ask for; "all"
-        stands for the optional ones too, nothing for all that are not optional.
+        """The table with its first row and with those that `names` (of rows or methods) ask for.
 
+        "all" asks for every row, no name for every row that is not optional.
         Raises UserError for unknown rows, and where a row's method is not registered.
         """
         known = {key: row for row in self.rows for key in (row.name, row.method) if key}
@@ -108,16 +108,16 @@ class Table(Section):
             if name != "all" and name not in known:
                 raise UserError(f"--rows: {unknown('row', name, known)}")
         chosen = {known[name].name for name in names if name != "all"}
-        kept = [
+        rows = tuple(
             row
             for place, row in enumerate(self.rows)
             if place == 0
             or "all" in names
             or row.name in chosen
             or (not names and not row.optional)
-        ]
-        tuned = tuple(row.name for row in kept if row.name in self.tuned)
-        table = self.model_copy(update={"rows": tuple(kept), "tuned": tuned})
+        )
+        tuned = tuple(row.name for row in rows if row.name in self.tuned)
+        table = self.model_copy(update={"rows": rows, "tuned": tuned})
         try:
             for method in table.methods:
                 check_name("method", method)
@@ -149,12 +149,12 @@ def load_table(name: str) -> Table:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: is not valid TOML: {error}") from error
     except ValidationError as error:
-        raise UserError(f"{path}: {told(error)}") from error
+        raise UserError(f"{path}: {in_one_line(error)}") from error
 
 
-def told(error: ValidationError) -> str:
-    """Where what does not fit, in one line."""
+def in_one_line(error: ValidationError) -> str:
+    """What does not fit, and where."""
     return "; ".join(
-        f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
-        for one in error.errors()
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors()
     )

@@ -1,18 +1,126 @@
-"""How the numbers of a table are put into words and footnotes, for Markdown and HTML alike."""
+"""How the figures of a table are put into words and footnotes, for Markdown and HTML alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from analysis.notation import bias_words, number, performance_words, with_interval
 from search.reproduce.results import NOTHING
+from search.reproduce.results_json import (
+    SETTINGS_KINDS,
+    ColumnFacts,
+    Departure,
+    Opening,
+    Quantity,
+    ResultRow,
+    SettingsKind,
+    TableCell,
+    TableResults,
+)
 from search.units import clock
+
+DASH = "\N{EN DASH}"
+PAPER_WORD: dict[Quantity, str] = {
+    "performance": "accuracy",
+    "bias": "bias",
+    "sparsity": "pruned",
+}
+"""Our quantities as the paper's table calls them."""
+
+_AS_PUBLISHED = {NOTHING: NOTHING, "published are best": "as published"}
+_ACCESS = {"nothing": "debias (decision only)"}  # a threshold or correction is fitted there
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a table's cell and how it is set."""
+
+    text: str
+    style: Literal["plain", "bold", "struck"] = "plain"  # bold: tolerance kept; struck: not kept
+    may_wrap: bool = False  # after its first word, so that the table stays narrow
+
+
+def paper_figure(cell: TableCell, quantity: Quantity) -> Text:
+    """A figure of the paper, as printed."""
+    figure = cell["paper"].get(PAPER_WORD[quantity])
+    if figure is None:
+        return Text(DASH)
+    return Text(figure["printed"].replace("~~", ""), "struck" if figure["struck"] else "plain")
+
+
+def measured(cell: TableCell, kind: SettingsKind, quantity: Quantity, tolerance: float) -> Text:
+    """Mean and standard deviation over seeds.
+
+    It is struck out where the mean bias is not below the tolerance, else bold. Where a seed has no
+    network it is never bold: that seed's bias is not in the mean.
+    """
+    over_seeds = cell[kind]
+    if over_seeds is None:
+        return Text(cell["tuning"] if kind == "tuned" else DASH)
+    spread = over_seeds[quantity]
+    if spread is None:
+        return Text(DASH)
+    sd = "" if spread["sd"] is None else f" ± {number(spread['sd'])}"
+    text = f"{number(spread['mean'])}{sd}"
+    if over_seeds["bias"] is None or not over_seeds["bias"]["mean"] < tolerance:
+        return Text(text, "struck")
+    return Text(text, "bold" if over_seeds["measured"] == over_seeds["of"] else "plain")
+
+
+def seeds_kept(cell: TableCell, kind: SettingsKind) -> Text:
+    """Of how many seeds the network kept the tolerance on test."""
+    over_seeds = cell[kind]
+    if over_seeds is None:
+        return Text(DASH)
+    remarks = []
+    if missing := over_seeds["of"] - over_seeds["measured"]:
+        remarks.append(f"{missing} without a network")
+    if kind == "tuned" and cell["tuning"] in _AS_PUBLISHED:
+        remarks.append(_AS_PUBLISHED[cell["tuning"]])
+    in_brackets = f" ({', '.join(remarks)})" if remarks else ""
+    return Text(f"{over_seeds['kept']}/{over_seeds['of']}{in_brackets}", may_wrap=True)
+
+
+def difference(cell: TableCell, kind: SettingsKind) -> Text:
+    """The bias less that of the first row at the same seed, with its interval."""
+    over_seeds = cell[kind]
+    paired = None if over_seeds is None else over_seeds["against_first_row"]
+    if paired is None:
+        return Text(DASH)
+    return Text(with_interval(paired["mean"], paired["interval"], _signed), may_wrap=True)
+
+
+def access(row: ResultRow) -> Text:
+    """The splits that a row's method learns from."""
+    splits = row["learns_from"]
+    return Text(DASH if splits is None else _ACCESS.get(splits, splits), may_wrap=True)
+
+
+def quantity_words(results: TableResults, column: str) -> dict[Quantity, str]:
+    """Quantity -> its heading; sparsity only where the paper's table says how much was pruned."""
+    objective = results["columns"][column]["objective"]
+    words: dict[Quantity, str] = {
+        "performance": performance_words(objective),
+        "bias": bias_words(objective),
+    }
+    if any(PAPER_WORD["sparsity"] in cell["paper"] for cell in _cells(results)):
+        words["sparsity"] = "pruned"
+    return words
+
+
+def kind_words(results: TableResults) -> dict[SettingsKind, str]:
+    """Kind of settings -> its heading; a dagger where rows depart from what is published."""
+    dagger = "\N{DAGGER}" if _departs(results) else ""
+    words: dict[SettingsKind, str] = {"published": f"published{dagger}", "tuned": "tuned"}
+    return {kind: words[kind] for kind in _shown_kinds(results)}
 
 
 @dataclass(frozen=True)
 class Footnote:
+    """One remark about one row or several."""
+
     number: int  # from 1 through the table
     rows: tuple[str, ...]
     text: str
@@ -22,7 +130,7 @@ class Footnote:
         return f"{', '.join(self.rows)}: {self.text}"
 
 
-def footnotes(results: Mapping[str, Any]) -> list[Footnote]:
+def footnotes(results: TableResults) -> list[Footnote]:
     """What is odd in the paper's row, how ours is set up, and where it departs from what is
     published."""
     rows_of: dict[str, list[str]] = {}
@@ -41,123 +149,9 @@ def marks(notes: list[Footnote], row: str) -> str:
     return f"<sup>{numbers}</sup>" if numbers else ""
 
 
-def departs(results: Mapping[str, Any]) -> bool:
-    """Whether any row is run at other than published settings."""
-    return any(_departing(row) for row in results["rows"])
-
-
-def _departing(row: Mapping[str, Any]) -> list[str]:
-    """One sentence about all columns, or none."""
-    told = {column: _listed(found) for column, found in row["departures"].items() if found}
-    if not told:
-        return []
-    if len(set(told.values())) == 1 and len(told) == len(row["departures"]):
-        said = next(iter(told.values()))
-    else:
-        said = "; ".join(f"in {column} {text}" for column, text in told.items())
-    return [f"\N{DAGGER} {said}."]
-
-
-def _listed(found: list[Mapping[str, Any]]) -> str:
-    return ", ".join(f"{one['setting']} {one['used']} ({one['published']})" for one in found)
-
-
-DASH = "\N{EN DASH}"
-SAME = {NOTHING: NOTHING, "published are best": "as published"}
-ACCESS = {"nothing": "debias (decision only)"}  # a threshold or correction is fitted there
-
-
-@dataclass(frozen=True)
-class Text:
-    """The text of a table's cell and how it is set."""
-
-    text: str
-    bold: bool = False  # the tolerance was kept
-    struck: bool = False  # it was not
-
-
-def printed(cell: Mapping[str, Any], quantity: str) -> Text:
-    """A figure of the paper, as printed."""
-    figure = cell["paper"].get(quantity)
-    if figure is None:
-        return Text(DASH)
-    return Text(figure["printed"].replace("~~", ""), struck=figure["struck"])
-
-
-def measured(cell: Mapping[str, Any], kind: str, quantity: str, tolerance: float) -> Text:
-    """Mean and standard deviation over seeds; bold or struck out by whether the mean bias is below
-    the tolerance, but never bold where a seed has no network: its bias is not in the mean."""
-    found = cell[kind]
-    if found is None:
-        return Text(cell["tuning"] if kind == "tuned" else DASH)
-    spread = found[quantity]
-    if spread is None:
-        return Text(DASH)
-    sd = "" if spread["sd"] is None else f" ± {number(spread['sd'])}"
-    below = found["bias"] is not None and found["bias"]["mean"] < tolerance
-    whole = found["measured"] == found["of"]
-    return Text(f"{number(spread['mean'])}{sd}", bold=below and whole, struck=not below)
-
-
-def seeds_kept(cell: Mapping[str, Any], kind: str) -> str:
-    """Of how many seeds the network kept the tolerance on test."""
-    found = cell[kind]
-    if found is None:
-        return DASH
-    missing = found["of"] - found["measured"]
-    same = kind == "tuned" and SAME.get(cell["tuning"])
-    marks = [f"{missing} without a network"] * bool(missing) + ([same] if same else [])
-    return f"{found['kept']}/{found['of']}" + (f" ({', '.join(marks)})" if marks else "")
-
-
-def difference(cell: Mapping[str, Any], kind: str) -> str:
-    """The bias less that of the first row at the same seed, with its interval."""
-    found = cell[kind] and cell[kind]["against_first_row"]
-    if not found:
-        return DASH
-    return with_interval(found["mean"], found["interval"], _signed)
-
-
-def access(row: Mapping[str, Any]) -> str:
-    """The splits that a row's method learns from."""
-    learned = row["learns_from"]
-    return DASH if learned is None else ACCESS.get(learned, learned)
-
-
-def headings(results: Mapping[str, Any], column: str) -> dict[str, str]:
-    """Quantity -> its heading, for those that the paper's table or ours has."""
-    objective = results["columns"][column]["objective"]
-    found = {"performance": performance_words(objective), "bias": bias_words(objective)}
-    if has_sparsity(results):
-        found["sparsity"] = "pruned"
-    return found
-
-
-def has_sparsity(results: Mapping[str, Any]) -> bool:
-    """Whether the paper's table says how much was pruned."""
-    return any(
-        "pruned" in cell["paper"] for row in results["rows"] for cell in row["cells"].values()
-    )
-
-
-PAPER_WORD = {"performance": "accuracy", "bias": "bias", "sparsity": "pruned"}
-"""Our quantities as the paper's table calls them."""
-
-
-def shown_kinds(results: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("published", "tuned") if results["only"] is None else (results["only"],)
-
-
-def kind_words(results: Mapping[str, Any]) -> dict[str, str]:
-    """Kind of settings -> its heading; a dagger where rows depart from what is published."""
-    dagger = "\N{DAGGER}" if departs(results) else ""
-    words = {"published": f"published{dagger}", "tuned": "tuned"}
-    return {kind: words[kind] for kind in shown_kinds(results)}
-
-
-def facts(results: Mapping[str, Any]) -> list[str]:
+def facts(results: TableResults) -> list[str]:
     """Sentences below the table: how it was made, and what its marks mean."""
-    said = [
+    sentences = [
         f"Made by `{results['command']}` in {clock(results['seconds'])} (all searches; "
         f"{results['machine']}).",
         *_settings(results),
@@ -173,40 +167,43 @@ def facts(results: Mapping[str, Any]) -> list[str]:
         "together.",
         "Learns from: the split that a row's method is fitted on. All but those that learn from "
         "train start from the dense net, which does.",
-        "Versions: " + ", ".join(f"{name} {one}" for name, one in results["versions"].items()),
+        "Versions: "
+        + ", ".join(f"{package} {version}" for package, version in results["versions"].items()),
     ]
     if results["quick"]:
-        said.insert(0, "**A quick look: few seeds, few epochs. No figure here means anything.**")
+        sentences.insert(
+            0, "**A quick look: few seeds, few epochs. No figure here means anything.**"
+        )
     if results["changes"]:
-        said.append("Changed: " + ", ".join(f"`{one}`" for one in results["changes"]))
-    return said + [_column(name, column) for name, column in results["columns"].items()]
+        sentences.append("Changed: " + ", ".join(f"`{change}`" for change in results["changes"]))
+    return sentences + [_about_column(name, facts) for name, facts in results["columns"].items()]
 
 
-def _settings(results: Mapping[str, Any]) -> list[str]:
+def _settings(results: TableResults) -> list[str]:
     """What the settings of each kind are."""
     seeds, trials = results["seeds"], results["trials"]
-    kinds = shown_kinds(results)
-    said = []
+    kinds = _shown_kinds(results)
+    sentences = []
     if "published" in kinds:
-        said.append(
+        sentences.append(
             f"Published: the settings that the methods' papers give, and our defaults where these "
             f"give none; {_range(seeds)}, each with its own dense net."
         )
-    if departs(results):
-        said.append(
+    if _departs(results):
+        sentences.append(
             "\N{DAGGER} Not so in every row: its footnote names the settings that differ, with "
             "the published value, or our default, in brackets."
         )
     if "tuned" in kinds:
-        said.append(
+        sentences.append(
             f"Tuned: the best of {trials} trials per method on tune in one search (seed "
             f"{results['tuning_seed']}), then run with {_range(seeds)}. A row with nothing to "
             f"tune repeats its figures."
         )
-    return said
+    return sentences
 
 
-def _openings(openings: Sequence[Mapping[str, Any]]) -> str:
+def _openings(openings: Sequence[Opening]) -> str:
     """Whether all was trained before test was seen."""
     if len(openings) == 1:
         return "Test was opened once, after all of the table had been trained and chosen."
@@ -222,15 +219,48 @@ def _openings(openings: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _column(name: str, column: Mapping[str, Any]) -> str:
-    objective, openings = column["objective"], column["openings"]
+def _about_column(name: str, facts: ColumnFacts) -> str:
+    objective, openings = facts["objective"], facts["openings"]
     numbers = " and ".join(map(str, openings))
     return (
-        f"{name}: {column['data']}, {' against '.join(column['groups'])}, tolerance "
+        f"{name}: {facts['data']}, {' against '.join(facts['groups'])}, tolerance "
         f"{objective['tolerance']:g}; a constant prediction has {performance_words(objective)} "
-        f"{number(column['trivial'])}; opening{'s' * (len(openings) > 1)} {numbers} of these test "
+        f"{number(facts['trivial'])}; opening{'s' * (len(openings) > 1)} {numbers} of these test "
         f"rows."
     )
+
+
+def _departs(results: TableResults) -> bool:
+    """Whether any row is run at other than published settings."""
+    return any(_departing(row) for row in results["rows"])
+
+
+def _departing(row: ResultRow) -> list[str]:
+    """One sentence about all columns, or none."""
+    by_column = {
+        column: _listed(departures)
+        for column, departures in row["departures"].items()
+        if departures
+    }
+    if not by_column:
+        return []
+    if len(set(by_column.values())) == 1 and len(by_column) == len(row["departures"]):
+        text = next(iter(by_column.values()))
+    else:
+        text = "; ".join(f"in {column} {listed}" for column, listed in by_column.items())
+    return [f"\N{DAGGER} {text}."]
+
+
+def _listed(departures: list[Departure]) -> str:
+    return ", ".join(f"{it['setting']} {it['used']} ({it['published']})" for it in departures)
+
+
+def _shown_kinds(results: TableResults) -> tuple[SettingsKind, ...]:
+    return SETTINGS_KINDS if results["only"] is None else (results["only"],)
+
+
+def _cells(results: TableResults) -> list[TableCell]:
+    return [cell for row in results["rows"] for cell in row["cells"].values()]
 
 
 def _range(seeds: Sequence[int]) -> str:

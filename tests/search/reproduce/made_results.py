@@ -1,20 +1,20 @@
 """Made-up results of a table: one row of the paper, one of ours, two seeds."""
 
-from search.reproduce.paper import Figure, PaperTable
-from search.reproduce.results import Tuning, table_rows
-from search.reproduce.tables import Column, Row, Table
+from search.reproduce.paper import PaperTable, PrintedFigure
+from search.reproduce.results import EvaluatedColumn, Tuning, table_rows
+from search.reproduce.tables import Table, TableColumn, TableRow
 
 PAPER = PaperTable(
     "A made table",
     ("AOD-sex",),
     {
         ("Baseline", "AOD-sex"): {
-            "accuracy": Figure.parse("~~0.86~~"),
-            "bias": Figure.parse("0.175 ± 0.016"),
+            "accuracy": PrintedFigure.parse("~~0.86~~"),
+            "bias": PrintedFigure.parse("0.175 ± 0.016"),
         },
         ("Prune", "AOD-sex"): {
-            "accuracy": Figure.parse("0.77"),
-            "bias": Figure.parse("< 0.05"),
+            "accuracy": PrintedFigure.parse("0.77"),
+            "bias": PrintedFigure.parse("< 0.05"),
         },
     },
     footnotes={"Baseline": "not <plausible>"},
@@ -24,11 +24,11 @@ TABLE = Table(
     title="A made table",
     seeds=2,
     trials=8,
-    columns=(Column(name="AOD-sex", experiment="quick"),),
+    columns=(TableColumn(name="AOD-sex", experiment="quick"),),
     rows=(
-        Row(name="Baseline", reference="dense net"),
-        Row(name="Prune", method="prune_advft"),
-        Row(name="Thresholds", method="dense_threshold", note="ours"),
+        TableRow(name="Baseline", reference="dense net"),
+        TableRow(name="Prune", method="prune_advft"),
+        TableRow(name="Thresholds", method="dense_threshold", note="ours"),
     ),
 )
 TUNING = {
@@ -64,16 +64,19 @@ def entry(seed, performance, bias, **facts):
 
 def made_columns():
     return {
-        "AOD-sex": {
-            "openings": [1],
-            "trivial": 0.5,
-            "data": "adult",
-            "groups": ["Female", "Male"],
-            "objective": {
-                **{"performance": "balanced_accuracy", "bias": "aod"},
-                **{"tolerance": 0.05, "margin": 0.02},
+        "AOD-sex": EvaluatedColumn(
+            facts={
+                "openings": [1],
+                "trivial": 0.5,
+                "data": "adult",
+                "groups": ["Female", "Male"],
+                "objective": {
+                    **{"performance": "balanced_accuracy", "bias": "aod"},
+                    **{"tolerance": 0.05, "margin": 0.02},
+                },
+                "rows_of_splits": {},
             },
-            "entries": {
+            entries={
                 "published": {
                     "Baseline": [
                         entry(0, 0.80, 0.20, learns_from="nothing"),
@@ -89,7 +92,7 @@ def made_columns():
                     ]
                 },
             },
-        }
+        )
     }
 
 
@@ -100,10 +103,7 @@ def made_results(columns=None):
         **{"quick": False, "only": None, "changes": [], "seeds": [0, 1], "trials": 8},
         **{"tuning_seed": 1000, "seconds": 75.0, "versions": {"torch": "2"}, "machine": "m"},
         **{"caption": PAPER.caption, "notes": ["odd"]},
-        "columns": {
-            name: {key: value for key, value in column.items() if key != "entries"}
-            for name, column in columns.items()
-        },
+        "columns": {name: column.facts for name, column in columns.items()},
         "openings": [{"time": 1.0, "file": "chosen.json", "looked_at": {}}],
         "rows": table_rows(TABLE, PAPER, columns, TUNING, DEPARTURES),
     }

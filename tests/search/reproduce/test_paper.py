@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.reproduce.paper import Figure, paper_table, printed_tables
+from search.reproduce.paper import PrintedFigure, paper_table, printed_tables
 
 NUMBERS = range(1, 7)
 
@@ -56,7 +56,7 @@ def test_the_text_s_rows_are_found_at_all():
     ],
 )
 def test_a_printed_figure_is_read_with_all_that_is_said_around_it(printed, figure):
-    read = Figure.parse(printed)
+    read = PrintedFigure.parse(printed)
 
     assert (read.value, read.std, read.bound, read.struck) == figure
     assert read.printed == printed
@@ -64,7 +64,7 @@ def test_a_printed_figure_is_read_with_all_that_is_said_around_it(printed, figur
 
 def test_what_is_no_figure_is_refused_with_its_text():
     with pytest.raises(ValueError, match=r"must be a number as printed, got 'about 0\.5'"):
-        Figure.parse("about 0.5")
+        PrintedFigure.parse("about 0.5")
 
 
 def test_cells_are_found_by_row_and_column_whichever_way_the_paper_turns_its_table():

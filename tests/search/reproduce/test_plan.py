@@ -23,7 +23,7 @@ def plan_of(out, *rows):
 def tuned(monkeypatch):
     """A search that has found better settings for Adv.Ft."""
     best = SimpleNamespace(settings=BEST)
-    monkeypatch.setattr(running, "chosen_trials", lambda folder: [])
+    monkeypatch.setattr(running, "chosen_networks", lambda folder: [])
     monkeypatch.setattr(running, "best_by_method", lambda trials: {"adv_ft": best})
 
 

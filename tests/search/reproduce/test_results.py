@@ -101,7 +101,7 @@ def test_a_mean_above_the_tolerance_is_struck_out_with_or_without_all_networks()
     found = summary([entry(0, 0.7, 0.2), entry(1, None, None)], [])
     text = measured({"published": found}, "published", "bias", 0.05)
 
-    assert text.struck and not text.bold
+    assert text.style == "struck"
 
 
 def test_the_first_row_is_not_compared_with_itself():
@@ -134,7 +134,7 @@ def test_rows_with_the_same_footnote_share_it():
 
 def test_tuned_settings_that_are_the_published_ones_are_not_called_better():
     columns = made_columns()
-    columns["AOD-sex"]["entries"]["tuned"]["Prune"] = [entry(0, 0.7, 0.06), entry(1, 0.7, 0.08)]
+    columns["AOD-sex"].entries["tuned"]["Prune"] = [entry(0, 0.7, 0.06), entry(1, 0.7, 0.08)]
     (prune,) = [row for row in made_results(columns)["rows"] if row["name"] == "Prune"]
 
     assert prune["cells"]["AOD-sex"]["tuning"] == "published are best"

@@ -1,0 +1,167 @@
+"""What results.json of a reproduced table holds: its keys, with type, unit and meaning.
+
+At run time these are plain dicts, as JSON reads them. `results` builds them, the pages and the
+picture read them. Fractions throughout, not percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict, get_args
+
+from analysis.front_json import Measures
+from search.journal.events import ObjectiveFacts
+
+SettingsKind = Literal["published", "tuned"]  # which settings the methods are run with
+SETTINGS_KINDS: tuple[SettingsKind, ...] = get_args(SettingsKind)
+Quantity = Literal["performance", "bias", "sparsity"]
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+
+
+class ValuesOnTune(TypedDict):
+    """What a network was chosen by."""
+
+    performance: float
+    bias: float
+    feasible: bool
+
+
+class ValuesOnTest(TypedDict):
+    """What a network is worth on test."""
+
+    performance: float | None  # None: not estimable
+    bias: float | None
+    sparsity: float  # fraction removed
+    measures: Measures
+    prediction_shares: list[float | None]
+
+
+class SeedEntry(TypedDict):
+    """The network that stands for a row with one seed. References lack what is NotRequired."""
+
+    seed: int
+    settings: Mapping[str, Mapping[str, Any]]  # role -> setting -> value
+    learns_from: str
+    needs_group: bool
+    candidate: NotRequired[str | None]  # None: there is no network
+    epoch: NotRequired[int | None]
+    sparsity: NotRequired[float | None]
+    tune: NotRequired[ValuesOnTune | None]
+    seconds: NotRequired[float]  # that its trial took
+    failure: NotRequired[str | None]  # why there is no network
+    test: ValuesOnTest | None
+    kept: bool  # whether its bias on test is below the tolerance
+
+
+Entries = dict[SettingsKind, dict[str, list[SeedEntry]]]  # kind -> row -> entries by seed
+
+
+class MeanAndSd(TypedDict):
+    """Over those seeds that have a value."""
+
+    mean: float
+    sd: float | None  # over n - 1; None with one seed
+
+
+class PairedDifference(TypedDict):
+    """The bias less that of the first row with the same seed."""
+
+    mean: float
+    interval: list[float] | None  # of the mean, 95 %, by Student's t; None with one pair
+    pairs: int
+
+
+class OverSeeds(TypedDict):
+    """A row with one kind of settings, over all seeds, on test."""
+
+    performance: MeanAndSd | None  # None: no seed has one
+    bias: MeanAndSd | None
+    sparsity: MeanAndSd | None
+    kept: int  # seeds whose network kept the tolerance
+    measured: int  # seeds with a network
+    of: int  # all seeds
+    against_first_row: PairedDifference | None  # None: no pair, or the first row itself
+    seconds: float | None  # mean per trial; None: of references
+    settings: Mapping[str, Mapping[str, Any]]
+    entries: list[SeedEntry]
+
+
+class PaperFigure(TypedDict):
+    """One figure of the paper, see paper.py."""
+
+    printed: str
+    value: float
+    std: float | None
+    bound: str | None
+    struck: bool
+
+
+class TableCell(TypedDict):
+    """One row in one column."""
+
+    paper: dict[str, PaperFigure]  # by the paper's word for the quantity
+    published: OverSeeds | None  # None: not run so
+    tuned: OverSeeds | None
+    tuning: str  # what became of tuning this row, in words
+
+
+class Departure(TypedDict):
+    """A setting with which a row is run in place of the published one."""
+
+    setting: str  # role.name
+    used: Any
+    published: Any
+
+
+class ResultRow(TypedDict):
+    """One row of the table."""
+
+    name: str
+    method: str | None  # or the reference's name
+    in_paper: bool
+    learns_from: str | None  # None: it was not run
+    needs_group: bool
+    notes: list[str]  # of the paper's row, and of ours
+    cells: dict[str, TableCell]  # by column
+    departures: dict[str, list[Departure]]  # by column
+
+
+class ColumnFacts(TypedDict):
+    """What a column is about."""
+
+    openings: list[int]  # the how-manieth openings of its test rows these were
+    data: str
+    groups: list[str]
+    objective: ObjectiveFacts
+    trivial: float  # performance of a constant prediction
+    rows_of_splits: dict[str, int]
+
+
+class Opening(TypedDict):
+    """One time that test was opened."""
+
+    time: float | None  # None: it was not kept
+    file: str  # that names what was looked at
+    looked_at: dict[str, dict[str, list[int]]]  # column -> kind of settings -> seeds new in it
+
+
+class TableResults(TypedDict):
+    """The whole file."""
+
+    table: str
+    title: str
+    command: str  # that makes it again
+    quick: bool  # a look at whether it runs: its figures mean nothing
+    only: SettingsKind | None  # None: both kinds of settings
+    changes: list[str]  # `--set`
+    seeds: list[int]
+    trials: int  # per method, to tune it
+    tuning_seed: int
+    seconds: float  # of all searches
+    versions: dict[str, str]  # package -> version
+    machine: str
+    caption: str | None  # of the paper's table
+    notes: list[str]
+    columns: dict[str, ColumnFacts]
+    openings: list[Opening]  # oldest first
+    rows: list[ResultRow]
