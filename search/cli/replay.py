@@ -14,7 +14,7 @@ from search.errors import UserError
 
 if TYPE_CHECKING:
     from search.journal.events import Told
-    from search.replay.audit import AuditResult, Tally
+    from search.replay.audit import AuditResult, FalseKills
     from search.replay.measure import ArmResult
 
 
@@ -50,7 +50,7 @@ def _show(result: AuditResult) -> None:
     table = Table(box=None)
     for column in ("stopped because", "audited", "in error", "95 % interval", "on the front"):
         table.add_column(column)
-    rows: list[tuple[str, Tally]] = [(row["reason"], row) for row in result["by_reason"]]
+    rows: list[tuple[str, FalseKills]] = [(row["reason"], row) for row in result["by_reason"]]
     for reason, tally in [*rows, (f"all, of {result['stopped']} stopped", result)]:
         low, high = tally["interval"]
         table.add_row(

@@ -49,7 +49,7 @@ class AuditedTrial:
     repeats: bool  # it reported again what it had reported in the search
 
 
-class Tally(TypedDict):
+class FalseKills(TypedDict):
     """How many trials were stopped in error, of those that were audited and did not fail."""
 
     audited: int
@@ -59,11 +59,11 @@ class Tally(TypedDict):
     on_front: int  # trials with a candidate that nothing the search has found beats
 
 
-class TallyByReason(Tally):
+class FalseKillsByReason(FalseKills):
     reason: str  # numbers left out
 
 
-class AuditSummary(Tally):
+class AuditSummary(FalseKills):
     """What the audit of all trials adds up to."""
 
     stopped: int  # by the search
@@ -73,7 +73,7 @@ class AuditSummary(Tally):
     missed: float | None
     missed_interval: list[float | None]
     not_repeated: list[str]  # trials that reported something else this time
-    by_reason: list[TallyByReason]
+    by_reason: list[FalseKillsByReason]
     trials: list[dict[str, Any]]  # `AuditedTrial`, each as a dict
 
 
@@ -203,7 +203,7 @@ def _missed(killed: float, kept: int) -> float:
     return killed / (killed + kept) if killed + kept else 0.0
 
 
-def _tally(rows: list[AuditedTrial]) -> Tally:
+def _tally(rows: list[AuditedTrial]) -> FalseKills:
     killed = sum(row.feasible for row in rows)
     return {
         "audited": len(rows),

@@ -25,11 +25,6 @@ class RecordedTrial:
     tune: NDArray[np.float64]  # (epochs, 2 or 3) performance, bias; sparsity if the pool prunes
     test: NDArray[np.float64]  # the same on test
 
-    @property
-    def charged(self) -> int:
-        """Samples of the whole trial."""
-        return int(self.reports[-1]["charged"]) if self.reports else 0
-
 
 @dataclass(frozen=True, eq=False)
 class Pool:
@@ -46,11 +41,6 @@ class Pool:
     def task(self) -> str:
         """Data set and method, as results name it."""
         return f"{self.header.data}/{self.method}"
-
-    @property
-    def epochs(self) -> int:
-        """The number of epochs when all trials run to their end."""
-        return sum(len(trial.reports) for trial in self.trials)
 
 
 def pool_of(table: RecordedTable, method: str) -> Pool:

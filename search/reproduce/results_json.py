@@ -15,7 +15,6 @@ from search.journal.events import ObjectiveFacts
 SettingsKind = Literal["published", "tuned"]  # which settings the methods are run with
 SETTINGS_KINDS: tuple[SettingsKind, ...] = get_args(SettingsKind)
 Quantity = Literal["performance", "bias", "sparsity"]
-QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
 
 class ValuesOnTune(TypedDict):

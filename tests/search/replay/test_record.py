@@ -6,7 +6,8 @@ from typer.testing import CliRunner
 
 from search.cli.app import app
 from search.errors import UserError
-from search.journal.journal import Journal
+from search.journal.candidates import Candidates, standing
+from search.journal.journal import Journal, read_events
 from search.replay.pool import pool_of
 from search.replay.record import record_table
 from search.replay.table import RecordedTable
@@ -67,7 +68,7 @@ def report(trial, epoch, counted, candidate=None, dropped=(), performance=PERFOR
 
 @pytest.fixture
 def recording(tmp_path):
-    def write(*reports, recording=True, ended=("t0001",)):
+    def write(*reports, recording=True, ended=("t0001",), status="finished"):
         folder = tmp_path / "run"
         folder.mkdir()
         (folder / "config.toml").write_text(CONFIG.format(recording=json.dumps(recording)))
@@ -84,7 +85,7 @@ def recording(tmp_path):
             journal.append({"event": "report", **one})
         for trial in ended:
             journal.append(
-                {"event": "trial_end", "trial": trial, "status": "finished", "reason": None}
+                {"event": "trial_end", "trial": trial, "status": status, "reason": None}
             )
         journal.close()
         return folder
@@ -131,6 +132,27 @@ def test_recorded_reports_are_replayed_as_they_were(recording, tmp_path):
     for key in ("performance", "bias", "charged", "feasible", "beats_trivial", "last", "role"):
         assert second[key] == pytest.approx(TWO[1][key]), key
     assert second["bias_interval"] == [0.0, None]
+
+
+@pytest.mark.parametrize("status", ["finished", "failed"])
+def test_the_candidates_that_stand_in_a_replay_are_those_that_stand_in_the_journal(
+    recording, status
+):
+    names = {1: "aa", 2: "bb", 3: None, 4: "cc", 5: "dd"}
+    dropped = {4: ["aa", "bb"], 5: ["aa"]}  # the last one names a candidate that is gone
+    reports = [
+        report("t0001", epoch, decided, name, dropped.get(epoch, ()))
+        for epoch, name in names.items()
+    ]
+    folder = recording(*reports, status=status)
+    in_journal = Candidates(lambda event: event["epoch"])
+    for event in read_events(folder / "journal.jsonl"):
+        in_journal.take(event)
+
+    (trial,) = pool_of(record_table(folder), "adv_ft").trials
+
+    replayed = [one["epoch"] for one in standing(trial.reports, trial.status)]
+    assert replayed == list(in_journal) == ([4, 5] if status == "finished" else [])
 
 
 def test_reports_that_do_not_follow_from_their_counts_are_refused(recording):
