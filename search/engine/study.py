@@ -186,9 +186,9 @@ class MethodStudy:
 
     def _nearest_left(self, params: Mapping[str, Value], seed: int) -> dict[str, Value]:
         """One of the points not proposed so far that differ from `params` in fewest settings."""
-        left = [one for one in self.space.every() if tuple(one.items()) not in self._seen]
-        changes = [sum(params[name] != value for name, value in one.items()) for one in left]
-        nearest = [one for one, n in zip(left, changes, strict=True) if n == min(changes)]
+        left = [point for point in self.space.every() if tuple(point.items()) not in self._seen]
+        changes = [sum(params[name] != value for name, value in point.items()) for point in left]
+        nearest = [point for point, n in zip(left, changes, strict=True) if n == min(changes)]
         return Random(seed).choice(nearest)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -41,7 +42,7 @@ def figure_png(results: TableResults, column: str) -> bytes:
     objective = results["columns"][column]["objective"]
     _draw_tolerance(left, objective["tolerance"])
     right.axvline(results["columns"][column]["trivial"], color=MUTED, ls=":", lw=1.0)
-    sides: tuple[tuple[Any, Quantity], ...] = ((left, "bias"), (right, "performance"))
+    sides: tuple[tuple[Axes, Quantity], ...] = ((left, "bias"), (right, "performance"))
     for axes, quantity in sides:
         _frame(axes, [row["name"] for row in rows])
         for place, row in enumerate(rows):
@@ -72,7 +73,7 @@ def value_of(cell: TableCell, kind: ShownKind, quantity: Quantity) -> tuple[floa
     return None if spread is None else (spread["mean"], spread["sd"] or 0.0)
 
 
-def _draw(axes: Any, cell: TableCell, kind: ShownKind, quantity: Quantity, height: float) -> None:
+def _draw(axes: Axes, cell: TableCell, kind: ShownKind, quantity: Quantity, height: float) -> None:
     value = value_of(cell, kind, quantity)
     if value is None:
         return
@@ -92,7 +93,7 @@ def _draw(axes: Any, cell: TableCell, kind: ShownKind, quantity: Quantity, heigh
     )
 
 
-def _frame(axes: Any, names: list[str]) -> None:
+def _frame(axes: Axes, names: list[str]) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)  # the first row on top
     axes.grid(axis="x", color=GRID, lw=0.6)
@@ -103,12 +104,12 @@ def _frame(axes: Any, names: list[str]) -> None:
     axes.tick_params(axis="y", labelcolor=INK, length=0)
 
 
-def _draw_tolerance(axes: Any, tolerance: float) -> None:
+def _draw_tolerance(axes: Axes, tolerance: float) -> None:
     axes.axvspan(0.0, tolerance, color=ALLOWED, alpha=0.07, lw=0)
     axes.axvline(tolerance, color=TOLERANCE, ls="--", lw=1.0)
 
 
-def _legend(figure: Any, kinds: Mapping[ShownKind, str]) -> None:
+def _legend(figure: Figure, kinds: Mapping[ShownKind, str]) -> None:
     marks = [
         Line2D([], [], marker=_MARKS[kind][0], ls="", color=_MARKS[kind][1], label=word)
         for kind, word in kinds.items()

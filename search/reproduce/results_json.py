@@ -6,11 +6,11 @@ picture read them. Fractions throughout, not percent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from analysis.front_json import Measures
 from search.journal.events import ObjectiveFacts
+from spaces.space import Nested
 
 SettingsKind = Literal["published", "tuned"]  # which settings the methods are run with
 SETTINGS_KINDS: tuple[SettingsKind, ...] = get_args(SettingsKind)
@@ -39,7 +39,7 @@ class SeedEntry(TypedDict):
     """The network that stands for a row with one seed. References lack what is NotRequired."""
 
     seed: int
-    settings: Mapping[str, Mapping[str, Any]]  # role -> setting -> value
+    settings: Nested  # role -> setting -> value
     learns_from: str
     needs_group: bool
     candidate: NotRequired[str | None]  # None: there is no network
@@ -81,7 +81,7 @@ class OverSeeds(TypedDict):
     of: int  # all seeds
     against_first_row: PairedDifference | None  # None: no pair, or the first row itself
     seconds: float | None  # mean per trial; None: of references
-    settings: Mapping[str, Mapping[str, Any]]
+    settings: Nested
     entries: list[SeedEntry]
 
 
