@@ -1,8 +1,9 @@
 """The journal's format: one JSON object a line, each line with a checksum of its own.
 
-A line ends in `,"crc":"<8 hex digits>"}`: the CRC-32 of the line's bytes before that. Lines
-without one were written before there were checksums; behind a line with a checksum there are none.
-Blank lines stand where a repair set damaged ones aside: every other line stays at its offset.
+A line ends in `,"crc":"<8 hex digits>"}`: the CRC-32 of the line's bytes before that. A journal
+that an older version began has first lines without a checksum; behind the first line that has one,
+all must have one. A repair blanks the lines that it sets aside, so that all others stay at their
+offsets.
 """
 
 from __future__ import annotations

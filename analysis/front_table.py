@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ class ReferenceMark(TypedDict):
 def front_frame(front: Front) -> pd.DataFrame:
     """One row per point: identity, then tune.*, test.*, settings.* as flat columns (front.csv).
 
-    Intervals become two columns ending in .low and .high; test columns are empty until confirm.
+    Intervals become two columns ending in .low and .high; columns of test come with confirm.
     """
     rows = [dict(_flat(_trimmed(point))) for point in front["points"]]
     names = list(dict.fromkeys(name for row in rows for name in row))
@@ -72,6 +72,12 @@ def method_label(front: Front, method: str) -> str:
 def is_confirmed(front: Front) -> bool:
     """Whether test was opened for the front."""
     return any(point["test"] is not None for point in front["points"])
+
+
+def allows_group(objective: Mapping[str, Any]) -> bool:
+    """Whether a point that needs the group may be chosen; fronts of earlier versions do not say:
+    False."""
+    return bool(objective.get("group_at_prediction", False))
 
 
 def place(values: PointValues | ReferenceMark) -> tuple[float, float]:

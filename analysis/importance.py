@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.figures.front_html import base_layout
 from analysis.hypervolume import hypervolume
 from analysis.palette import method_colours
-from analysis.trials import is_feasible
+from analysis.trials import box_axes, is_feasible
 
 TARGETS = ("hypervolume", "performance", "bias", "feasible")
 COLUMNS = ("method", "target", "setting", "importance", "divergence", "chance", "trials", "best")
@@ -28,9 +28,9 @@ COLUMNS = ("method", "target", "setting", "importance", "divergence", "chance", 
 PALE = 0.3  # opacity of what chance would show as well
 
 _GRID = 50  # places at which densities are compared, as in the authors' code
-_DRAWS = 200  # of random subsets
-_LEVEL = 0.95  # of what they show, the quantile that chance means
-_LEAST = 5  # best trials, below which a density says nothing
+_DRAWS = 200  # random subsets of the trials, which show what chance does
+_LEVEL = 0.95  # quantile of their divergences up to which a divergence may be chance
+_LEAST = 5  # good trials, and others: of fewer a density says nothing
 
 
 def importance_by_method(
@@ -44,8 +44,9 @@ def importance_by_method(
 ) -> pd.DataFrame:
     """Importance of each setting of each method for each of `targets`, with COLUMNS.
 
-    Good trials are the best `quantile` of a method's, for `feasible` those that are. Left out are
-    targets with fewer than five good trials or five others: they say nothing yet.
+    The good trials of a method are its best `quantile`; for the target `feasible`, those that are
+    feasible. Left out are targets with fewer than five good trials or five others: they say
+    nothing yet.
     """
     outcomes = outcomes_frame(trials, reports, reference, ideal)
     settings = settings_frame(trials).set_index(trials["trial"])
@@ -147,7 +148,7 @@ def outcomes_frame(
     candidates. Where a trial has left no candidate, its last report is taken for one that is not
     feasible.
     """
-    axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
+    axes = box_axes(reference)
     by_trial = {str(t): np.asarray(rows) for t, rows in reports.groupby("trial").indices.items()}
     points, bias = reports[axes].to_numpy(), reports["bias"].to_numpy()
     stands = reports["candidate"].notna().to_numpy()
@@ -171,24 +172,24 @@ def outcomes_frame(
 def best_of(values: pd.Series, quantile: float, *, lower: bool = False) -> NDArray[np.bool_]:
     """Which of `values` are the best `quantile` of them; of booleans, the true ones.
 
-    Those that equal the worst of the best belong to them too, unless they were the majority then:
-    where most trials cover nothing, covering nothing is not good.
+    Values that equal the worst of these count too, unless more than half of all would be good
+    then: where most trials cover nothing, covering nothing is not good.
     """
     if values.dtype == bool:
         return values.to_numpy(dtype=bool)
     numbers = values.to_numpy(dtype=np.float64) * (-1 if lower else 1)
-    known = np.nan_to_num(numbers, nan=-np.inf)
-    last = np.sort(known)[::-1][max(1, int(np.ceil(quantile * known.size))) - 1]
-    good = known >= last
-    return np.asarray(good if good.mean() <= 0.5 else known > last)
+    merit = np.nan_to_num(numbers, nan=-np.inf)
+    worst = np.sort(merit)[::-1][max(1, int(np.ceil(quantile * merit.size))) - 1]
+    good = merit >= worst
+    return np.asarray(good if good.mean() <= 0.5 else merit > worst)
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """One setting of all trials: its place on a grid, and for numbers where in between."""
+    """The values of one setting in all trials, as places on a grid; of numbers their ranks too."""
 
     places: NDArray[np.intp]  # (trials,)
-    size: int  # of the grid
+    size: int  # number of places on the grid
     ranks: NDArray[np.float64] | None  # (trials,) in (0, 1); None for names
 
     @property
@@ -196,12 +197,14 @@ class _Setting:
         return len(np.unique(self.places)) > 1
 
     def divergence(self, good: NDArray[np.bool_]) -> float:
-        """Pearson divergence (equation 8) of the good trials' density from that of all."""
+        """Pearson divergence (equation 8): how far the density of the good trials (trials,) lies
+        from that of all."""
         every, some = self._density(np.ones_like(good)), self._density(good)
         return float(every @ (some / every - 1) ** 2)
 
     def _density(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Shares (size,) of the chosen trials; one more trial is spread over the whole grid."""
+        """Share (size,) of the chosen trials at each place, smoothed where they are numbers. One
+        more trial is spread over the whole grid, so that no share is 0."""
         counts = np.bincount(self.places[chosen], minlength=self.size).astype(np.float64)
         if self.ranks is not None:
             counts = counts @ _kernels(self.size, _width(self.ranks[chosen]))
@@ -209,7 +212,8 @@ class _Setting:
 
 
 def _on_grid(values: pd.Series) -> _Setting:
-    """Numbers by their ranks among all trials; names, and numbers of two values, as names."""
+    """The values of a setting: numbers lie on the grid by their ranks among all trials; names, and
+    numbers that take at most two values, have a place of their own each."""
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if not numeric or values.nunique() <= 2:
         codes, names = pd.factorize(values.astype(str))
@@ -219,7 +223,8 @@ def _on_grid(values: pd.Series) -> _Setting:
 
 
 def _width(ranks: NDArray[np.float64]) -> float:
-    """Scott's rule (1992) as the authors use it, but no less than a place of the grid."""
+    """Width of the kernels: Scott's rule (1992) as the authors use it, but no less than one place
+    of the grid."""
     if len(ranks) < 2:
         return 1.0
     low, high = np.quantile(ranks, [0.25, 0.75])
@@ -228,7 +233,8 @@ def _width(ranks: NDArray[np.float64]) -> float:
 
 
 def _kernels(size: int, width: float) -> NDArray[np.float64]:
-    """Row by row the Gaussian around one place of the grid, (size, size), cut off at its ends."""
+    """(size, size): each row is a Gaussian around one place of the grid, cut off at its ends; it
+    sums to 1."""
     places = (np.arange(size) + 0.5) / size
     kernels = np.exp(-0.5 * (np.subtract.outer(places, places) / width) ** 2)
     return np.asarray(kernels / kernels.sum(axis=1, keepdims=True))

@@ -8,16 +8,28 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.figures.front_html import base_layout
+from analysis.front_table import allows_group
 from analysis.hypervolume import hypervolume
 from analysis.notation import bias_words, performance_words
 from analysis.palette import method_colours
 from analysis.pareto import non_dominated
-from analysis.trials import is_candidate, is_feasible
+from analysis.trials import box_axes, is_candidate, is_feasible
 
 ENDS = ("finished", "stopped", "failed")
 METHOD_COLUMNS = (
-    *("method", "needs_group", "trials", *ENDS, "charged", "candidates", "feasible"),
-    *("hypervolume", "adds", "on_front", "best_performance", "its_bias", "its_sparsity"),
+    "method",
+    "needs_group",  # whether some candidate of it needs the group at prediction time
+    "trials",  # how many there are
+    *ENDS,  # how many of them ended so
+    "charged",  # samples that the epochs of its trials take
+    "candidates",  # how many there are, see `is_candidate`
+    "feasible",  # how many of them are feasible
+    "hypervolume",  # share of the box that its feasible candidates cover alone
+    "adds",  # what the front of all methods would lose without them
+    "on_front",  # how many of them are on that front
+    "best_performance",  # of its best feasible candidate, whatever that needs
+    "its_bias",
+    "its_sparsity",
 )
 
 
@@ -31,13 +43,10 @@ def methods_compared(
 ) -> pd.DataFrame:
     """One row per method with METHOD_COLUMNS, the one that covers most first.
 
-    `charged` is compute in samples; `feasible` counts candidates; `hypervolume` is what a method's
-    feasible candidates cover alone, `adds` what the front of all methods would lose without them,
-    `on_front` its points there, all three without candidates that need the group unless it is
-    allowed; the last three are those of its best feasible candidate, whatever that needs.
-    `needs_group` says whether some candidate of the method does.
+    In `hypervolume`, `adds` and `on_front`, candidates that need the group count only where it is
+    allowed.
     """
-    axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
+    axes = box_axes(reference)
     candidates, feasible = reports[is_candidate(reports)], reports[is_feasible(reports)]
     could_be_chosen = reports[is_feasible(reports, group_allowed=group_allowed)]
     box = zip(np.asarray(reference), np.asarray(ideal), strict=True)
@@ -83,8 +92,7 @@ def attained(performance: ArrayLike, bias: ArrayLike, levels: ArrayLike) -> NDAr
 def attainment_figure(reports: pd.DataFrame, objective: Mapping[str, object]) -> go.Figure:
     """Per method a staircase: the best performance that it reaches at each bias or below, with
     networks that could be chosen."""
-    allowed = bool(objective.get("group_at_prediction", False))
-    candidates = reports[is_candidate(reports, group_allowed=allowed)]
+    candidates = reports[is_candidate(reports, group_allowed=allows_group(objective))]
     figure = go.Figure()
     for method, colour in method_colours(candidates["method"]).items():
         own = candidates[candidates["method"] == method]

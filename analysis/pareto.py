@@ -1,7 +1,5 @@
-"""Pareto fronts: which rows no other row beats, which of them is handed over.
-
-Where no row qualifies, the closest ones are shown instead.
-"""
+"""Pareto fronts: which rows no other row dominates, which of them is handed over, and which are
+shown where none is feasible."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -9,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FEW = 64  # survivors up to which one pass each beats a walk along a staircase
+FEW = 64  # survivors up to which one pass for each is faster than `_sweep_three`
 
 
 def non_dominated(values: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.bool_]:
@@ -22,9 +20,9 @@ def non_dominated(values: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.boo
     larger = _as_larger_is_better(values, maximize)
     known = np.flatnonzero(~np.isnan(larger).any(axis=1))
     best_first = _distinct_best_first(larger, known)
-    kept = _sweep_two(larger[best_first]) if larger.shape[1] == 2 else _sweep(larger[best_first])
+    sweep = _sweep_two if larger.shape[1] == 2 else _sweep
     mask = np.zeros(len(larger), dtype=bool)
-    mask[best_first[kept]] = True
+    mask[best_first[sweep(larger[best_first])]] = True
     return mask
 
 
@@ -43,6 +41,56 @@ def constrained_front(
     mask = np.zeros(len(table), dtype=bool)
     mask[allowed] = non_dominated(table[allowed], maximize)
     return mask
+
+
+def choose(
+    performance: ArrayLike,
+    performance_se: ArrayLike,
+    bias: ArrayLike,
+    sparsity: ArrayLike | None,
+    feasible: ArrayLike,
+) -> int | None:
+    """Row of the chosen candidate, or None when none is feasible; all arguments are (n,).
+
+    Of the feasible candidates whose performance lies within one standard error of the best, the
+    sparsest: the one-standard-error rule (Breiman et al., Classification and Regression Trees,
+    1984, section 3.4.3) with sparsity in the part of simplicity. The error is that of the best
+    candidate. `sparsity=None` (not an objective) chooses the best itself. Ties go to the higher
+    performance, then to the lower bias, then to the first.
+    """
+    quality = np.asarray(performance, dtype=np.float64)
+    allowed = np.flatnonzero(np.asarray(feasible, dtype=bool))
+    if not allowed.size:
+        return None
+    _require_numbers(quality[allowed], "performance")
+    best = allowed[np.argmax(quality[allowed])]
+    error = float(np.asarray(performance_se, dtype=np.float64)[best])
+    _require_numbers(np.array([error]), "performance_se of the best")
+    fairness = np.asarray(bias, dtype=np.float64)
+    if sparsity is None:
+        close, removed = allowed, np.zeros_like(quality)
+    else:
+        close = allowed[quality[allowed] >= quality[best] - error]
+        removed = np.asarray(sparsity, dtype=np.float64)
+    order = np.lexsort((close, fairness[close], -quality[close], -removed[close]))
+    return int(close[order[0]])
+
+
+def closest(
+    performance: ArrayLike, bias: ArrayLike, eligible: ArrayLike, count: int = 5
+) -> NDArray[np.intp]:
+    """Rows of at most `count` candidates nearest to the tolerance when none keeps it.
+
+    Of the eligible candidates (those clearly better than the trivial classifier) that no other
+    beats in both performance and bias, the least biased, in order of rising bias. Candidates
+    whose bias is not estimable (NaN) are left out.
+    """
+    table = np.column_stack(
+        [np.asarray(performance, dtype=np.float64), np.asarray(bias, dtype=np.float64)]
+    )
+    rows = np.flatnonzero(np.asarray(eligible, dtype=bool))
+    front = rows[non_dominated(table[rows], (True, False))]
+    return front[np.argsort(table[front, 1])][:count]
 
 
 def _as_larger_is_better(values: ArrayLike, maximize: Sequence[bool]) -> NDArray[np.float64]:
@@ -112,56 +160,6 @@ def _sweep_three(best_first: NDArray[np.float64]) -> NDArray[np.bool_]:
         second[start:stop] = [y]
         third[start:stop] = [z]
     return survives
-
-
-def choose(
-    performance: ArrayLike,
-    performance_se: ArrayLike,
-    bias: ArrayLike,
-    sparsity: ArrayLike | None,
-    feasible: ArrayLike,
-) -> int | None:
-    """Row of the chosen candidate, or None when none is feasible; all arguments are (n,).
-
-    Of the feasible candidates whose performance lies within one standard error of the best, the
-    sparsest: the one-standard-error rule (Breiman et al., Classification and Regression Trees,
-    1984, section 3.4.3) with sparsity in the part of simplicity. The error is that of the best
-    candidate. `sparsity=None` (not an objective) chooses the best itself. Ties go to the higher
-    performance, then to the lower bias, then to the first.
-    """
-    quality = np.asarray(performance, dtype=np.float64)
-    allowed = np.flatnonzero(np.asarray(feasible, dtype=bool))
-    if not allowed.size:
-        return None
-    _require_numbers(quality[allowed], "performance")
-    best = allowed[np.argmax(quality[allowed])]
-    error = float(np.asarray(performance_se, dtype=np.float64)[best])
-    _require_numbers(np.array([error]), "performance_se of the best")
-    fairness = np.asarray(bias, dtype=np.float64)
-    if sparsity is None:
-        close, removed = allowed, np.zeros_like(quality)
-    else:
-        close = allowed[quality[allowed] >= quality[best] - error]
-        removed = np.asarray(sparsity, dtype=np.float64)
-    order = np.lexsort((close, fairness[close], -quality[close], -removed[close]))
-    return int(close[order[0]])
-
-
-def closest(
-    performance: ArrayLike, bias: ArrayLike, eligible: ArrayLike, count: int = 5
-) -> NDArray[np.intp]:
-    """Rows of at most `count` candidates nearest to the tolerance when none keeps it.
-
-    Of the eligible candidates (those clearly better than the trivial classifier) that no other
-    beats in both performance and bias, the least biased, in order of rising bias. Candidates
-    whose bias is not estimable (NaN) are left out.
-    """
-    table = np.column_stack(
-        [np.asarray(performance, dtype=np.float64), np.asarray(bias, dtype=np.float64)]
-    )
-    rows = np.flatnonzero(np.asarray(eligible, dtype=bool))
-    front = rows[non_dominated(table[rows], (True, False))]
-    return front[np.argsort(table[front, 1])][:count]
 
 
 def _require_numbers(values: NDArray[np.float64], what: str) -> None:

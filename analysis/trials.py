@@ -18,8 +18,8 @@ TRIAL_COLUMNS = (
     "reason",  # why it was stopped or failed
     "spec",  # dict: everything that defines the trial
     "reports",  # number of epochs reported
-    "charged",  # compute charged up to the last report, samples
-    "spent",  # the same, less what other trials had processed already
+    "charged",  # samples that its epochs so far take, whichever trial they were processed for
+    "spent",  # samples that were processed for this trial: the rest was taken over from others
     "performance",  # at the last report, on tune
     "bias",  # at the last report, on tune; lower is fairer
     "sparsity",  # at the last report, fraction removed
@@ -43,9 +43,9 @@ REPORT_COLUMNS = (
     "beats_trivial",
     "needs_group",  # at prediction time; NaN where the events do not say so
     "candidate",  # name of the weights that it left; missing where none stand
-    "charged",  # compute charged so far, samples
-    "spent",  # the same, less what other trials had processed already
-    "seconds",  # this epoch took
+    "charged",  # up to this epoch, as of a trial
+    "spent",
+    "seconds",  # that this epoch took
     "time",  # seconds since the Unix epoch
 )  # and "loss.<name>" for every loss that a stage reported
 FLOATS = [  # None in the journal is NaN in a frame
@@ -117,6 +117,11 @@ def is_feasible(reports: pd.DataFrame, *, group_allowed: bool = True) -> pd.Seri
     return is_candidate(reports, group_allowed=group_allowed) & reports["feasible"].eq(True)
 
 
+def box_axes(reference: ArrayLike) -> list[str]:
+    """The columns that span the box of a hypervolume; one with two entries leaves sparsity out."""
+    return ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
+
+
 def hypervolume_by_trial(
     trials: pd.DataFrame,
     reports: pd.DataFrame,
@@ -127,9 +132,9 @@ def hypervolume_by_trial(
 ) -> pd.DataFrame:
     """Hypervolume after each ended trial: columns trial, method, ended, hypervolume.
 
-    Counted are the feasible candidates, see `is_feasible`. Two-entry boxes leave sparsity out.
+    Counted are the feasible candidates, see `is_feasible`.
     """
-    axes = ["performance", "bias", "sparsity"][: len(np.asarray(reference))]
+    axes = box_axes(reference)
     ended = trials[trials["status"] != "running"].sort_values("ended", kind="stable")
     feasible = reports[is_feasible(reports, group_allowed=group_allowed)]
     points = {trial: part[axes].to_numpy() for trial, part in feasible.groupby("trial")}
@@ -144,8 +149,8 @@ def hypervolume_by_trial(
 
 
 def _once(events: Iterable[Event]) -> Iterator[Event]:
-    """The events without repeated reports of one epoch: a trial that was interrupted after its
-    report but before its checkpoint runs that epoch again and reports the same numbers."""
+    """The events without repeated reports of an epoch: a trial that was interrupted between report
+    and checkpoint runs that epoch again, and reports the same numbers."""
     seen: set[tuple[str, int]] = set()
     for event in events:
         if event["event"] == "report":

@@ -56,8 +56,8 @@ def thin(reports: pd.DataFrame, budget: int) -> pd.DataFrame:
     stages = reports.groupby(["trial", "stage"])["epoch"]
     place = stages.cumcount()
     ends = (place == 0) | (place == stages.transform("size") - 1)
-    kept: pd.DataFrame = reports[(place % step == 0) | ends]
-    return kept
+    thinned: pd.DataFrame = reports[(place % step == 0) | ends]
+    return thinned
 
 
 def _method_traces(
@@ -84,7 +84,8 @@ def _method_traces(
 
 
 def _stage_lines(part: pd.DataFrame, stage: Any) -> pd.DataFrame:
-    """Reports of one stage, each trial led in by its last report before, ended by an empty row."""
+    """The reports of one stage as lines. Each trial begins with its last report of the stage
+    before, so that its line goes on, and ends with an empty row, so that the next one is apart."""
     here = part[part["stage"] == stage]
     before = part[(part["stage"] < stage) & part["trial"].isin(here["trial"])]
     lead_in = before.groupby("trial", as_index=False).last()

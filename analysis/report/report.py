@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from analysis.figures.curves import curves_figure, hypervolume_figure
 from analysis.figures.front_html import interactive_front
 from analysis.front_json import Front
-from analysis.front_table import ReferenceMark, chosen_point, place, why_not_drawn
+from analysis.front_table import ReferenceMark, allows_group, chosen_point, place, why_not_drawn
 from analysis.importance import importance_by_method, importance_figure
 from analysis.notation import known
 from analysis.price import price_as_searched, price_figure, tolerances_around
@@ -64,13 +64,13 @@ class Facts(TypedDict, total=False):
 def report_html(
     front: Front,
     trials: pd.DataFrame,
-    curves: pd.DataFrame,
+    reports: pd.DataFrame,
     references: Sequence[ReferenceMark],
     facts: Facts,
 ) -> str:
     """The whole report as one self-contained HTML text.
 
-    `front` is front.json, `trials` and `curves` are `trials_frame` and `reports_frame` of the
+    `front` is front.json, `trials` and `reports` are `trials_frame` and `reports_frame` of the
     journal, `references` are the marks beside the dense net.
     """
     name = escape(str(front["name"]))
@@ -80,7 +80,8 @@ def report_html(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{name} \N{MIDDLE DOT} fairfront</title><style>{_asset('report.css')}</style>"
         f"</head><body><main>{_header(front, facts)}"
-        f"{_sections(front, trials, curves, references, facts)}</main>"
+        f"{''.join([*_of_front(front, references), *_of_search(front, trials, reports, facts)])}"
+        f"</main>"
         f"<script>{get_plotlyjs()}</script><script>{_asset('report.js')}</script>"
         "</body></html>\n"
     )
@@ -111,37 +112,39 @@ def _colour(front: Front) -> str:
             return "broken"
 
 
-def _sections(
-    front: Front,
-    trials: pd.DataFrame,
-    curves: pd.DataFrame,
-    references: Sequence[ReferenceMark],
-    facts: Facts,
-) -> str:
-    parts = [
+def _of_front(front: Front, references: Sequence[ReferenceMark]) -> list[str]:
+    """The sections about the networks of the front."""
+    return [
         _front_section(front, references),
         _section("Points", POINTS_CAPTION + _aod_caption(front), points_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
         _section("Other seeds", _seeds_caption(front), seeds_table(front)),
     ]
+
+
+def _of_search(
+    front: Front, trials: pd.DataFrame, reports: pd.DataFrame, facts: Facts
+) -> list[str]:
+    """The sections about the trials that led to it, and about the data."""
+    parts = []
     searched = {**front["objective"], **facts.get("searched", {})}
-    if not curves.empty:
+    if not reports.empty:
         point = chosen_point(front)
         chosen = (None, None) if point is None else (point["trial"], point["epoch"])
-        figure = curves_figure(searched, trials, curves, *chosen)
+        figure = curves_figure(searched, trials, reports, *chosen)
         parts.append(_section("Trials", CURVES_CAPTION, _figure("curves", figure)))
     # The journal's biases are those of the search: no curve for a front judged by another.
     if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
-        allowed = bool(front["objective"].get("group_at_prediction", False))
-        figure = hypervolume_figure(trials, curves, **box, group_allowed=allowed)
+        allowed = allows_group(front["objective"])
+        figure = hypervolume_figure(trials, reports, **box, group_allowed=allowed)
         parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
-        parts += _afterwards(front, trials, curves, box)
+        parts += _afterwards(front, trials, reports, box)
     parts += [
-        _section("Methods", "", methods_table(trials, curves, facts.get("methods", {}))),
+        _section("Methods", "", methods_table(trials, reports, facts.get("methods", {}))),
         _section("Failures", "", failures_table(trials)),
         _section("Facts", "", facts_list(facts, front)),
     ]
-    return "".join(parts)
+    return parts
 
 
 def _front_section(front: Front, references: Sequence[ReferenceMark]) -> str:
@@ -154,20 +157,20 @@ def _front_section(front: Front, references: Sequence[ReferenceMark]) -> str:
     return _section(title, FRONT_CAPTION, _figure("front", figure))
 
 
-def _afterwards(front: Front, trials: pd.DataFrame, curves: pd.DataFrame, box: Box) -> list[str]:
+def _afterwards(front: Front, trials: pd.DataFrame, reports: pd.DataFrame, box: Box) -> list[str]:
     """What the reports say beyond the front: the price of fairness, the settings that mattered."""
     objective, parts = front["objective"], []
     tolerance, margin = objective["tolerance"], objective["margin"]
-    allowed = bool(objective.get("group_at_prediction", False))
-    if is_candidate(curves, group_allowed=allowed).any():
+    allowed = allows_group(objective)
+    if is_candidate(reports, group_allowed=allowed).any():
         price = price_as_searched(
-            curves, tolerances_around(tolerance), margin / tolerance, group_allowed=allowed
+            reports, tolerances_around(tolerance), margin / tolerance, group_allowed=allowed
         )
         dense = front["dense"]["tune"]
         where = place(dense) if dense is not None and known(dense["bias"]) else None
         figure = price_figure(price, objective, where)
         parts.append(_section("Price of fairness", PRICE_CAPTION, _figure("price", figure)))
-    importances = importance_by_method(trials, curves, **box, targets=["hypervolume"])
+    importances = importance_by_method(trials, reports, **box, targets=["hypervolume"])
     if not importances.empty:
         figure = importance_figure(importances)
         parts.append(
