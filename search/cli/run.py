@@ -41,7 +41,7 @@ def confirm(
     show(front)
     for line in spread_lines(front):
         typer.echo(line)
-    show_outdated(folder)
+    show_later_trials(folder)
     if front.get("opening") is not None:
         typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
 
@@ -58,7 +58,7 @@ def report(
     from search.results.report import report as write
 
     if (tolerance, bias, group) == (None, None, None):  # another view is built from all trials
-        show_outdated(folder)
+        show_later_trials(folder)
     typer.echo(f"Report: {write(folder, tolerance, bias, group, say=typer.echo)}")
 
 
@@ -129,7 +129,7 @@ def gc(
     """Removes weights that are on no front, spent checkpoints and half-written files."""
     check_run(folder)
     from search.runs.garbage import garbage, remove, size_of
-    from search.units import human
+    from search.units import readable_bytes
 
     with garbage(folder, keep=keep, keep_stopped=keep_stopped) as rubbish:
         kinds = {
@@ -139,11 +139,11 @@ def gc(
             "leftovers": rubbish.leftovers,
         }
         for what, paths in kinds.items():
-            typer.echo(f"{what:11}  {len(paths):6}  {human(size_of(paths)):>9}")
+            typer.echo(f"{what:11}  {len(paths):6}  {readable_bytes(size_of(paths)):>9}")
         freed = size_of(rubbish.paths)
         if not dry_run:
             remove(rubbish)
-    typer.echo(f"{'Would free' if dry_run else 'Freed'}: {human(freed)}")
+    typer.echo(f"{'Would free' if dry_run else 'Freed'}: {readable_bytes(freed)}")
     if rubbish.judged:
         typer.echo(
             f"{rubbish.judged} of these candidates are off the front now but could be on that of "
@@ -181,18 +181,18 @@ def show(front: Front) -> None:
         typer.echo(sentence)
 
 
-def show_outdated(folder: Path) -> None:
+def show_later_trials(folder: Path) -> None:
     """A line where the run's front was confirmed before some of its trials ended."""
-    from search.runs.state import outdated
+    from search.runs.state import note_on_later_trials
 
-    if (sentence := outdated(folder)) is not None:
+    if (sentence := note_on_later_trials(folder)) is not None:
         typer.echo(sentence)
 
 
 def show_end(result: RunResult, left: int, *, recording: bool) -> None:
     """The front of a search that has ended, `left` of its trials not run, and what comes next."""
     show(result.front)
-    show_outdated(result.folder)
+    show_later_trials(result.folder)
     typer.echo(f"Run: {result.folder}")
     chosen = next((point for point in result.front["points"] if point["chosen"]), None)
     if left:

@@ -23,7 +23,7 @@ from search.journal.events import Event, Experiment
 from search.journal.journal import read_events
 from search.results.judged_anew import judged_anew
 from search.runs.folder import RunFolder, view_of_run
-from search.runs.state import outdated
+from search.runs.state import note_on_later_trials
 from search.tracking import mirror
 from search.units import compute
 from trainables.data.small_cells import smallest_tolerance
@@ -127,7 +127,7 @@ def _write(folder: RunFolder, front: Front, facts: Experiment, suffix: str) -> P
     figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
     trials, reports = folder.journal_frames()
     shown: Facts = {**_facts(front, facts), "compute": _compute(trials)}
-    if not suffix and (said := outdated(folder.path)) is not None:
+    if not suffix and (said := note_on_later_trials(folder.path)) is not None:
         shown["notes"] = [*shown["notes"], said]
     text = report_html(front, trials, reports, references, shown)
     target = folder.path / f"report{suffix}.html"

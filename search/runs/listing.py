@@ -6,19 +6,20 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from search.errors import UserError
-from search.journal.journal import is_written
-from search.runs.state import ends_of
 from analysis.events import JOURNAL
-from search.units import human, samples
+from analysis.front_json import Front
+from search.errors import UserError
+from search.journal.events import ENDS, End, SearchEnd
+from search.journal.journal import is_written
+from search.runs.state import CONFIRMED, FRONT, completion_of
+from search.units import readable_bytes, samples
 
-ENDS = ("finished", "stopped", "failed")
 HEADINGS = (
     *("run", "state", *ENDS, "charged", "spent", "performance", "bias", "journal"),
     *("candidates", "", "checkpoints", "shared", "mlflow"),
 )
+_LEFT_ALIGNED = 2  # the first columns: run and state
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class RunLine:
 
     name: str
     state: str  # running, interrupted, complete, confirmed
-    ends: Counter[str]  # how trials ended
+    trials: Counter[End]  # how many ended how
     compute: tuple[float, float] | None  # samples charged and processed, when its search ended
-    chosen: tuple[float, float] | None  # performance and bias: on test once confirmed, else tune
+    # performance and bias of what was chosen: on test once confirmed, else tune; None: not known
+    chosen: tuple[float | None, float | None]
     journal: int
     candidates: tuple[int, int]  # files, bytes
     checkpoints: int
@@ -37,13 +39,14 @@ class RunLine:
     mlflow: int
 
     def cells(self) -> tuple[str, ...]:
-        performance, bias = (f"{x:.3f}" for x in self.chosen) if self.chosen else ("-", "-")
-        number, size = self.candidates
-        took = [samples(count) for count in self.compute] if self.compute else ["-", "-"]
+        """One text for each of HEADINGS."""
+        performance, bias = ("-" if value is None else f"{value:.3f}" for value in self.chosen)
+        charged, spent = map(samples, self.compute) if self.compute else ("-", "-")
+        files, size = self.candidates
         return (
-            *(self.name, self.state, *(str(self.ends[end]) for end in ENDS), *took),
-            *(performance, bias, human(self.journal), str(number), human(size)),
-            *(human(self.checkpoints), human(self.shared), human(self.mlflow)),
+            *(self.name, self.state, *(str(self.trials[end]) for end in ENDS), charged, spent),
+            *(performance, bias, readable_bytes(self.journal), str(files), readable_bytes(size)),
+            *map(readable_bytes, (self.checkpoints, self.shared, self.mlflow)),
         )
 
 
@@ -60,62 +63,61 @@ def run_lines(folder: Path) -> list[str]:
         raise UserError(f"list runs: {folder} holds no runs")
     rows = [HEADINGS, *(run_line(journal.parent).cells() for journal in runs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = 2  # columns that are read from the left: name and state
     return [
         "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if column < _LEFT_ALIGNED else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
 
 
 def run_line(folder: Path) -> RunLine:
-    ends = ends_of(folder / JOURNAL)
-    confirmed = folder / "confirmed.json"
-    front = confirmed if confirmed.exists() else folder / "front.json"
-    mlflow = _bytes(folder / "mlartifacts") + _size(folder / "mlflow.db")
-    candidates = [p.stat().st_size for p in folder.glob("candidates/*.safetensors")]
+    """What is to be said of the run in `folder`."""
+    completion = completion_of(folder / JOURNAL)
+    confirmed = folder / CONFIRMED
+    candidates = [path.stat().st_size for path in folder.glob("candidates/*.safetensors")]
     return RunLine(
         name=folder.resolve().name,
-        state=_state(folder, complete=ends.complete),
-        ends=ends.trials,
-        compute=_compute(ends.search),
-        chosen=_chosen(front),
-        journal=_size(folder / JOURNAL),
+        state=_state(folder, complete=completion.complete),
+        trials=completion.trials,
+        compute=_compute(completion.search_end),
+        chosen=_chosen(confirmed if confirmed.exists() else folder / FRONT),
+        journal=_file_size(folder / JOURNAL),
         candidates=(len(candidates), sum(candidates)),
-        checkpoints=_bytes(folder / "checkpoints"),
-        shared=_bytes(folder / "stages"),
-        mlflow=mlflow,
+        checkpoints=_folder_size(folder / "checkpoints"),
+        shared=_folder_size(folder / "stages"),
+        mlflow=_folder_size(folder / "mlartifacts") + _file_size(folder / "mlflow.db"),
     )
 
 
 def _state(folder: Path, *, complete: bool) -> str:
     if is_written(folder):
         return "running"
-    if (folder / "confirmed.json").exists():
+    if (folder / CONFIRMED).exists():
         return "confirmed"
     return "complete" if complete else "interrupted"
 
 
-def _compute(end: dict[str, Any] | None) -> tuple[float, float] | None:
+def _compute(end: SearchEnd | None) -> tuple[float, float] | None:
+    """Samples charged and processed; None while the search is not over, and of older journals."""
     return None if end is None or "spent" not in end else (end["charged"], end["spent"])
 
 
-def _chosen(front: Path) -> tuple[float, float] | None:
-    if not front.exists():
-        return None
-    points = json.loads(front.read_text(encoding="utf-8"))["points"]
-    for point in points:
-        if point["chosen"]:
-            values = point["test"] or point["tune"]
-            return values["performance"], values["bias"]
-    return None
+def _chosen(path: Path) -> tuple[float | None, float | None]:
+    """Performance and bias of the point that a front file marks as chosen."""
+    if path.exists():
+        front: Front = json.loads(path.read_text(encoding="utf-8"))
+        for point in front["points"]:
+            if point["chosen"]:
+                values = point["test"] or point["tune"]
+                return values["performance"], values["bias"]
+    return None, None
 
 
-def _size(path: Path) -> int:
+def _file_size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _bytes(folder: Path) -> int:
+def _folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

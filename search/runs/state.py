@@ -1,4 +1,8 @@
-"""How far a run has come, told from a few lines of its journal."""
+"""How far a run has come, told from a few lines of its journal.
+
+Reports, which are nearly all of a journal, are not parsed for it, and nothing heavy is imported:
+a list of many runs appears at once.
+"""
 
 from __future__ import annotations
 
@@ -8,80 +12,96 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from analysis.events import JOURNAL, DamagedJournal, Event, event_of
+from analysis.events import JOURNAL, DamagedJournal, event_of
 from search.errors import UserError
-from search.runs.folder import RunFolder
+from search.journal.events import End, Event, SearchEnd
+
+FRONT = "front.json"
+CONFIRMED = "confirmed.json"  # the front with its test values
 
 
 @dataclass(frozen=True)
-class Ends:
-    """How many trials ended how, and the end of the search where nothing came after it."""
+class Completion:
+    """How many trials of a run have ended, by how, and whether its search is over."""
 
-    trials: Counter[str]
-    search: Event | None
+    trials: Counter[End]
+    search_end: SearchEnd | None  # None too where a trial has started or ended after it
 
     @property
     def complete(self) -> bool:
-        return self.search is not None and not self.search.get("left")
+        """Whether all trials were run."""
+        return self.search_end is not None and not self.search_end.get("left")
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether the search of a run has run all of its trials: what came after it, a confirmation
-    or a comparison, changes nothing. False where there is no journal.
-
-    Raises UserError where one of the lines that say so is damaged.
-    """
-    return (folder / JOURNAL).is_file() and ends_of(folder / JOURNAL).complete
-
-
-def ends_of(journal: Path) -> Ends:
-    """What the trial_start, trial_end and search_end lines of a journal say; reports, which are
-    nearly all of it, are not parsed.
+def completion_of(journal: Path) -> Completion:
+    """What the journal says of the starts and ends of trials and of the search.
 
     Raises UserError where one of these lines is damaged.
     """
-    trials: Counter[str] = Counter()
-    last: Event | None = None
-    for line in _lines(journal, _ENDS):
-        event = _parsed(journal, line)
+    trials: Counter[End] = Counter()
+    search_end: SearchEnd | None = None
+    for event in _events(journal, (_TRIAL_START, _TRIAL_END, _SEARCH_END)):
         if event["event"] == "trial_end":
             trials[event["status"]] += 1
-        last = event if event["event"] == "search_end" else None
-    return Ends(trials, last)
+        search_end = event if event["event"] == "search_end" else None
+    return Completion(trials, search_end)
 
 
-def ended_after_confirmation(journal: Path) -> tuple[int, int]:
-    """How many trials ended after the confirmed front had been named, and how many in all; none
-    after it where no front was.
+def is_complete(folder: Path) -> bool:
+    """Whether the search of a run has run all of its trials; False where there is no journal.
+
+    What came after the search, a confirmation or a comparison, changes nothing. Raises UserError
+    where one of the lines that say so is damaged.
+    """
+    return (folder / JOURNAL).is_file() and completion_of(folder / JOURNAL).complete
+
+
+def note_on_later_trials(folder: Path) -> str | None:
+    """One line where trials of the run ended after its front had been confirmed, else None.
 
     Raises UserError where one of the lines that say so is damaged.
     """
-    named_after: int | None = None
-    ended = 0
-    for line in _lines(journal, (_TRIAL_END, _CONFIRM_START)):
-        if _parsed(journal, line)["event"] == "trial_end":
+    if not (folder / CONFIRMED).exists():
+        return None
+    ended, when_confirmed = 0, None
+    for event in _events(folder / JOURNAL, (_TRIAL_END, _CONFIRM_START)):
+        if event["event"] == "trial_end":
             ended += 1
         else:
-            named_after = ended
-    return (0 if named_after is None else ended - named_after), ended
+            when_confirmed = ended
+    if when_confirmed is None or ended == when_confirmed:
+        return None
+    again = ["fairfront", "search", str(folder / "config.toml"), "--warm-start", str(folder)]
+    return (
+        f"This front was confirmed before {ended - when_confirmed} of the {ended} trials ended "
+        f"and stays as it was. For a new one, a new search that learns from all of them: "
+        f"{shlex.join(again)} (its own confirm opens test again)"
+    )
 
 
-def _parsed(journal: Path, line: bytes) -> Event:
-    try:
-        event = event_of(line)
-    except DamagedJournal as error:
-        raise UserError(
-            f"{journal}: a line {error}; `fairfront resume {journal.parent} --repair` sets aside "
-            f"what is damaged"
-        ) from error
-    if event is None:
-        raise ValueError("ends: a line that begins an event must not be blank")
-    return event
+_REPORT = b'{"event":"report"'
+_TRIAL_START = b'{"event":"trial_start"'
+_TRIAL_END = b'{"event":"trial_end"'
+_SEARCH_END = b'{"event":"search_end"'
+_CONFIRM_START = b'{"event":"confirm_start"'
+
+
+def _events(journal: Path, kinds: tuple[bytes, ...]) -> Iterator[Event]:
+    """The events whose lines begin with one of `kinds`; reports cannot be asked for."""
+    for line in _lines(journal, kinds):
+        try:
+            yield cast("Event", event_of(line))  # a line that begins so is not blank
+        except DamagedJournal as error:
+            raise UserError(
+                f"{journal}: a line {error}; `fairfront resume {journal.parent} --repair` sets "
+                f"aside what is damaged"
+            ) from error
 
 
 def _lines(journal: Path, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
-    """The whole lines that begin with one of `kinds`, found in the bytes; reports are none."""
+    """The whole lines that begin with one of `kinds`; reports are passed over in the bytes."""
     if not journal.stat().st_size:
         return
     with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
@@ -92,24 +112,3 @@ def _lines(journal: Path, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
                 if line.startswith(kinds):
                     yield line
             begin = end + 1
-
-
-_REPORT = b'{"event":"report"'
-_TRIAL_END = b'{"event":"trial_end"'
-_CONFIRM_START = b'{"event":"confirm_start"'
-_ENDS = (b'{"event":"trial_start"', _TRIAL_END, b'{"event":"search_end"')
-
-
-def outdated(path: Path) -> str | None:
-    """One line where trials of the run ended after its front had been confirmed, else None."""
-    if RunFolder(path).confirmation() is None:
-        return None
-    later, ended = ended_after_confirmation(path / JOURNAL)
-    if not later:
-        return None
-    again = ["fairfront", "search", str(path / "config.toml"), "--warm-start", str(path)]
-    return (
-        f"This front was confirmed before {later} of the {ended} trials ended and stays as it "
-        f"was. For a new one, a new search that learns from all of them: {shlex.join(again)} (its "
-        f"own confirm opens test again)"
-    )

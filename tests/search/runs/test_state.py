@@ -14,7 +14,7 @@ from search.cli.run import show_end
 from search.engine.experiment import RunResult
 from search.journal.journal import Journal
 from search.results import report as reporting
-from search.runs.state import outdated
+from search.runs.state import note_on_later_trials
 from tests.search.made_front import front, point
 
 
@@ -26,8 +26,8 @@ def made(path: Path, *kinds: str, confirmed: bool = True) -> Path:
         journal.append({"event": kind, "trial": f"t{number:04}", "status": "finished", "left": 0})
     journal.close()
     if confirmed:
-        told = {**front(point("c0ffee00", "adv_ft", chosen=True)), "opening": 1}
-        (path / "confirmed.json").write_text(json.dumps(told))
+        stored = {**front(point("c0ffee00", "adv_ft", chosen=True)), "opening": 1}
+        (path / "confirmed.json").write_text(json.dumps(stored))
     return path
 
 
@@ -39,13 +39,13 @@ def test_the_trials_that_ended_since_are_counted_and_the_way_to_a_new_front_is_n
 ) -> None:
     path = made(tmp_path / "my run", *LATER, "search_end")
 
-    said = outdated(path) or ""
+    note = note_on_later_trials(path) or ""
 
-    assert "confirmed before 1 of the 3 trials ended and stays as it was" in said
+    assert "confirmed before 1 of the 3 trials ended and stays as it was" in note
     command = f"fairfront search {shlex.quote(str(path / 'config.toml'))} --warm-start "
-    assert command + shlex.quote(str(path)) in said
-    assert "opens test again" in said
-    assert "\n" not in said
+    assert command + shlex.quote(str(path)) in note
+    assert "opens test again" in note
+    assert "\n" not in note
 
 
 @pytest.mark.parametrize(
@@ -56,19 +56,19 @@ def test_the_trials_that_ended_since_are_counted_and_the_way_to_a_new_front_is_n
         (("trial_end", "confirm_start", "trial_end", "confirm_start", "confirm"), True),
     ],
 )
-def test_a_front_of_all_trials_or_none_that_was_confirmed_is_not_outdated(
+def test_of_a_front_of_all_trials_or_none_that_was_confirmed_nothing_is_said(
     kinds: tuple[str, ...], confirmed: bool, tmp_path: Path
 ) -> None:
-    assert outdated(made(tmp_path / "run", *kinds, confirmed=confirmed)) is None
+    assert note_on_later_trials(made(tmp_path / "run", *kinds, confirmed=confirmed)) is None
 
 
 def test_the_end_of_a_resumed_search_and_a_second_confirmation_say_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = made(tmp_path / "run", *LATER)
-    told = json.loads((path / "confirmed.json").read_text())
+    confirmed = json.loads((path / "confirmed.json").read_text())
 
-    show_end(RunResult(path, told), 0, recording=False)
+    show_end(RunResult(path, confirmed), 0, recording=False)
     assert "before 1 of the 3 trials ended" in capsys.readouterr().out
     assert (
         "before 1 of the 3 trials ended" in CliRunner().invoke(app, ["confirm", str(path)]).output
