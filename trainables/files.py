@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 _MISSING = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
 
@@ -17,16 +17,17 @@ class NoLocks(OSError):
     """The file system knows no locks."""
 
 
-def take_lock(file: IO[bytes], *, shared: bool = False) -> bool:
-    """Whether the lock of an open file could be had; never waits for it.
+def take_lock(file: IO[Any], *, shared: bool = False, wait: bool = False) -> bool:
+    """Locks an open file; False where another process has it locked, unless this is to wait.
 
-    An advisory lock of the operating system (flock), let go when the file is closed. Between
-    several machines it holds where their file system passes locks on (NFS does so by default, not
-    when mounted with `nolock` or `local_lock`). Raises NoLocks where there are none at all.
+    The lock is an advisory one of the operating system (flock) and ends when the file is closed,
+    so with its process. Between several machines it holds where their file system passes locks on
+    (NFS does so by default, not when mounted with `nolock` or `local_lock`). Raises NoLocks where
+    the file system has none at all.
     """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -37,16 +38,19 @@ def take_lock(file: IO[bytes], *, shared: bool = False) -> bool:
 
 
 def drop_lock(file: IO[bytes]) -> None:
-    """Lets the lock go and closes the file: copies that a forked process holds keep nothing."""
+    """Ends the lock and closes the file.
+
+    Closing alone would not do: a forked process may still hold a copy of the open file.
+    """
     fcntl.flock(file, fcntl.LOCK_UN)
     file.close()
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Where to write what is to be at `path`: it gets there when the block ends, so that a reader
-    sees the old file or the new one, never half of it. On an error the old one stays.
+    """A path to write a file to that is moved to `path` when the `with` block ends.
 
+    So a reader sees the old file or the new one, never half of it. On an error the old one stays.
     A process that is killed meanwhile leaves `<name>.partial-<its number>` beside it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

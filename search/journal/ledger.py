@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
 from pathlib import Path
+
+from trainables.files import take_lock
 
 
 def ledger_path() -> Path:
@@ -26,7 +27,7 @@ def record_opening(test_hash: str, run: str, name: str, path: Path | None = None
     path = path or ledger_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        take_lock(file, wait=True)
         file.seek(0)
         runs = [
             entry["run"]

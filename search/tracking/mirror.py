@@ -8,7 +8,6 @@ so it also ends when the search was killed.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import subprocess
@@ -25,6 +24,7 @@ from search.journal.journal import experiment_of
 from search.tracking.files import FolderMirror
 from search.tracking.mlflow_runs import SearchRuns
 from search.tracking.updates import SEARCH, Follower, Translator, Update
+from trainables.files import take_lock
 
 log = logging.getLogger(__name__)
 
@@ -94,11 +94,7 @@ def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
 def is_mirrored(folder: Path) -> bool:
     """Whether a mirror is following this folder now."""
     with (folder / "mirror.lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not take_lock(lock)
 
 
 class Mirror:
@@ -199,16 +195,12 @@ def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
     """
     with (folder / "mirror.lock").open("ab") as lock:
         deadline = None
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if ended.is_set() and deadline is None:
-                    deadline = time.monotonic() + 2 * PATIENCE
-                if deadline is not None and time.monotonic() > deadline:
-                    raise TimeoutError(f"{folder} is being mirrored by another process") from None
-                time.sleep(0.1)
+        while not take_lock(lock):
+            if ended.is_set() and deadline is None:
+                deadline = time.monotonic() + 2 * PATIENCE
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"{folder} is being mirrored by another process")
+            time.sleep(0.1)
         yield
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.files import whole_file
+
 if TYPE_CHECKING:
     from trainables.data.prepare import Prepared
 
@@ -37,15 +39,13 @@ class PackedData:
         """
         if sum(part.inputs.nbytes for part in prepared.parts.values()) <= above:
             return cls(prepared, {})
-        folder.mkdir(parents=True, exist_ok=True)
         files = {
             name: folder / f"{name}-{prepared.hashes[name][:16]}.npy" for name in prepared.parts
         }
         for name, file in files.items():
             if not file.exists():
-                partial = file.with_suffix(".partial.npy")
-                np.save(partial, prepared.parts[name].inputs)
-                partial.replace(file)
+                with whole_file(file) as partial, partial.open("wb") as opened:
+                    np.save(opened, prepared.parts[name].inputs)
         empty = {name: part.inputs[:0] for name, part in prepared.parts.items()}
         return cls(_with_inputs(prepared, empty), files)
 

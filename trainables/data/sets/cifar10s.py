@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from trainables.data.fair_data import FairData
 from trainables.data.sets.folder import check_counts, check_sha256, find_file
-from trainables.data.sets.skew import Images, skewed_data
+from trainables.data.sets.skew import SplitImages, skewed_data
 from trainables.data.splits import apportion, stream
-from trainables.names import nearest
+from trainables.names import known_names
 
 SOURCE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 CHECKSUMS = {  # sha256
@@ -81,7 +81,7 @@ def load(
     """
     if target not in get_args(Target):
         raise ValueError(
-            f"cifar10s: unknown target {target!r}; {nearest(target, get_args(Target))}"
+            f"cifar10s: unknown target {target!r}; {known_names(target, get_args(Target))}"
         )
     pixels, labels = _read(folder)
     n_training = len(CLASSES) * PER_CLASS["training"]
@@ -93,7 +93,7 @@ def load(
     animal = target == "animal"
     return skewed_data(
         "cifar10s",
-        Images(
+        SplitImages(
             pixels,
             np.isin(labels, list(ANIMALS)).astype(np.int64) if animal else labels,
             {**splits, "test": test},

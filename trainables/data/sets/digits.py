@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from trainables.data.fair_data import FairData
-from trainables.data.sets.skew import Images, skewed_data
+from trainables.data.sets.skew import SplitImages, skewed_data
 from trainables.data.splits import FRACTIONS, apportion, stream
-from trainables.names import nearest
+from trainables.names import known_names
 
 HUES = 1 / 3  # share of the colour circle, from red to green
 INK = 16  # the darkest value of a scan
@@ -37,7 +37,9 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
     colour-majority one. The images of debias, tune and test are the same for both.
     """
     if target not in get_args(Target):
-        raise ValueError(f"digits: unknown target {target!r}; {nearest(target, get_args(Target))}")
+        raise ValueError(
+            f"digits: unknown target {target!r}; {known_names(target, get_args(Target))}"
+        )
     scans, digits = load_digits(return_X_y=True)
     generator = stream(split_seed, "digits")
     digits = digits.astype(np.int64)
@@ -47,7 +49,7 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
     odd = target == "odd"
     return skewed_data(
         "digits",
-        Images(pixels, digits % 2 if odd else digits, splits),
+        SplitImages(pixels, digits % 2 if odd else digits, splits),
         classes=("even", "odd") if odd else tuple(str(digit) for digit in range(10)),
         colour_classes=frozenset({1}) if odd else ODD,
         skew=skew,

@@ -22,7 +22,7 @@ GREY, COLOUR = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
-class Images:
+class SplitImages:
     """Colour images `(n, 3, height, width)` uint8 with their labels and splits."""
 
     pixels: NDArray[np.uint8]
@@ -59,7 +59,7 @@ def skewed_domains(
 
 def skewed_data(
     name: str,
-    images: Images,
+    images: SplitImages,
     *,
     classes: tuple[str, ...],
     colour_classes: Set[int],

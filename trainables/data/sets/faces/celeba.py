@@ -18,10 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute, FairData
-from trainables.data.sets.faces.images import Images
+from trainables.data.sets.faces.images import FaceImages
 from trainables.data.sets.folder import check_counts, data_folder, find_file
 from trainables.data.splits import stream
-from trainables.names import nearest
+from trainables.names import known_names
 
 SOURCE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 SKIN_SOURCE = "https://github.com/abacusai/intraprocessing_debiasing"
@@ -71,7 +71,7 @@ def load(
     }
     if tones is not None:
         attributes["skin"] = Attribute(tones[rows], tuple(SKIN))
-    pixels = Images.find(folder or data_folder(), IMAGES, SOURCE).pixels(
+    pixels = FaceImages.find(folder or data_folder(), IMAGES, SOURCE).pixels(
         list(chosen.index), size, official=official
     )
     return FairData(
@@ -142,7 +142,7 @@ def _check_names(attributes: pd.DataFrame, target: str, groups: Sequence[str]) -
         raise ValueError(f"celeba: groups must be a list of attributes, got {groups!r}")
     for role, name in (("target", target), *(("group", group) for group in groups)):
         if name not in known:
-            raise ValueError(f"celeba: unknown {role} {name!r}; {nearest(name, known)}")
+            raise ValueError(f"celeba: unknown {role} {name!r}; {known_names(name, known)}")
     if target in groups:
         raise ValueError(f"celeba: the target must not be one of the groups, got {target!r}")
 

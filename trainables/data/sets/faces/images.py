@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from trainables.data.sets.folder import VARIABLE, MissingDataError
+from trainables.files import whole_file
 
 OFFICIAL = (178, 218)  # width and height in pixels
 DECODED = "decoded"  # folder beside the images
@@ -24,13 +25,13 @@ THREADS = 4  # decoders; images are read from disk meanwhile
 
 
 @dataclass(frozen=True)
-class Images:
+class FaceImages:
     """Where the images lie: a folder of files, or an archive with such a folder in it."""
 
     path: Path
 
     @classmethod
-    def find(cls, folder: Path, either: tuple[str, str], source: str) -> Images:
+    def find(cls, folder: Path, either: tuple[str, str], source: str) -> FaceImages:
         """Raises MissingDataError, naming both, where neither the folder nor the archive is."""
         for relative in either:
             if (folder / relative).exists():
@@ -56,15 +57,10 @@ class Images:
             return pixels
         file = place / DECODED / f"{size}px-{self._key(names)}.npy"
         if not file.exists():
-            file.parent.mkdir(exist_ok=True)
-            partial = file.with_suffix(f".partial-{os.getpid()}")
-            try:
+            with whole_file(file) as partial:
                 mapped = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
                 self._decode_into(mapped, names, official)
                 mapped.flush()
-                partial.replace(file)
-            finally:
-                partial.unlink(missing_ok=True)
         decoded: NDArray[np.uint8] = np.load(file, mmap_mode="r")
         return decoded
 
