@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -34,6 +34,36 @@ _ASIDE = {"name", "seed", *(f"search.{limit}" for limit in _LIMITS)}
 Point = tuple[float, ...]  # performance, bias and, if it is an objective, sparsity
 
 
+class ComparedRun(TypedDict):
+    """A run's confirmed hypervolume over compute; one entry per ended trial."""
+
+    run: str
+    label: str  # what sets runs of its kind apart from the others
+    seed: int
+    compute: list[float]  # samples charged
+    tune: list[float]
+    test: list[float]
+
+
+class Difference(TypedDict):
+    """Hypervolume on test of one kind of run less that of the first kind, paired by seed."""
+
+    label: str
+    against: str
+    share: float  # of the compute that all runs have spent
+    seeds: int
+    mean: float
+    low: float  # 95 %
+    high: float
+
+
+class Compared(TypedDict):
+    """What `compare` writes as JSON."""
+
+    runs: list[ComparedRun]
+    differences: list[Difference]
+
+
 @dataclass(frozen=True)
 class Step:
     """A search when one of its trials had ended: compute spent, and its front on tune."""
@@ -52,7 +82,7 @@ def steps(facts: Experiment, events: Iterable[Event]) -> list[Step]:
     growing = GrowingFront(facts, points=False)
     waiting: dict[str, list[Event]] = {}  # trial -> its reports
     charged: dict[str, float] = {}
-    found = []
+    taken = []
     for event in events:
         if event["event"] == "trial_start":
             growing.take(event)
@@ -64,15 +94,15 @@ def steps(facts: Experiment, events: Iterable[Event]) -> list[Step]:
         elif event["event"] == "trial_end":
             for of_trial in (*waiting.pop(event["trial"], ()), event):
                 growing.take(of_trial)
-            found.append(Step(float(sum(charged.values())), growing.values()))
-    if waiting and found:
+            taken.append(Step(float(sum(charged.values())), growing.values()))
+    if waiting and taken:
         for of_trial in chain.from_iterable(waiting.values()):
             growing.take(of_trial)
-        found.append(Step(float(sum(charged.values())), growing.values()))
-    return found
+        taken.append(Step(float(sum(charged.values())), growing.values()))
+    return taken
 
 
-def compare(paths: Sequence[Path | str], to: Path | str) -> dict[str, Any]:
+def compare(paths: Sequence[Path | str], to: Path | str) -> Compared:
     """Writes `to`.png (figure), `to`.csv (bands) and `to`.json: each run's curve, and the paired
     differences between what the runs' configs differ in. Returns what `to`.json holds.
 
@@ -96,7 +126,7 @@ def compare(paths: Sequence[Path | str], to: Path | str) -> dict[str, Any]:
     target.parent.mkdir(parents=True, exist_ok=True)
     over_compute_figure(searches).savefig(target.with_suffix(".png"), dpi=200)
     bands(searches).to_csv(target.with_suffix(".csv"), index=False)
-    result = {
+    result: Compared = {
         "runs": [
             {
                 "run": folder.path.name,
@@ -142,7 +172,7 @@ def _task(facts: Experiment) -> dict[str, str]:
     }
 
 
-def _differences(searches: Sequence[SearchCurve]) -> list[dict[str, Any]]:
+def _differences(searches: Sequence[SearchCurve]) -> list[Difference]:
     """Empty where some kind of run shares less than two seeds with the first kind."""
     seeds: dict[str, set[int]] = {}
     for search in searches:
@@ -150,25 +180,24 @@ def _differences(searches: Sequence[SearchCurve]) -> list[dict[str, Any]]:
     first, *others = seeds.values()
     if not others or min(len(first & other) for other in others) < 2:
         return []
-    table = differences(searches)
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    return cast("list[Difference]", differences(searches).to_dict("records"))
 
 
 def _labels(folders: Sequence[RunFolder]) -> list[str]:
     """What sets each run apart: the settings that differ between the configs, but for the seed,
     what bounds the search and where it ran."""
     configs = [flat(folder.config().model_dump(mode="json")) for folder in folders]
-    keys = sorted({key for one in configs for key in one})
+    keys = sorted({key for config in configs for key in config})
     telling = [
         key
         for key in keys
         if key not in _ASIDE
         and not key.startswith(("tracking.", "resources."))
-        and len({repr(one.get(key)) for one in configs}) > 1
+        and len({repr(config.get(key)) for config in configs}) > 1
     ]
     return [
-        ", ".join(f"{key.rpartition('.')[2]} {one.get(key)}" for key in telling) or "all runs"
-        for one in configs
+        ", ".join(f"{key.rpartition('.')[2]} {config.get(key)}" for key in telling) or "all runs"
+        for config in configs
     ]
 
 
@@ -212,7 +241,7 @@ def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[
     view = view_of(facts)
     dense = folder.dense(problem.untrained())
     bench = Workbench.open(problem.prepared, dense, problem.objective)
-    found = {}
+    points = {}
     for name in sorted(names):
         masked = folder.candidates.load(name, deepcopy(bench.dense))
         stored = folder.candidates.facts(name)
@@ -220,5 +249,5 @@ def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[
         counts = bench.count(masked.net, "test")
         values = values_of(counts, decision, view, sparsity=stored["sparsity"])
         place = (values["performance"], values["bias"], values["sparsity"])[: 2 + view.sparsity]
-        found[name] = tuple(np.nan if value is None else float(value) for value in place)
-    return found
+        points[name] = tuple(np.nan if value is None else float(value) for value in place)
+    return points
