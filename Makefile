@@ -7,6 +7,7 @@ BIN := .venv/bin
 DEMO := $(or $(DEMO),runs/demo-$(shell date +%Y%m%d-%H%M%S))
 REPLAY := OMP_NUM_THREADS=1 $(BIN)/fairfront replay compare --jobs 2
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs
+PROCESSES := 2
 
 .PHONY: help demo install dev test test-all test-gpu bench stopping lint
 
@@ -30,10 +31,10 @@ demo: install
 	@echo "Every trial in MLflow:   $(BIN)/fairfront ui $(DEMO)"
 
 test: dev
-	$(PYTEST) --durations=5
+	$(PYTEST) -n $(PROCESSES) --durations=5
 
 test-all: dev
-	$(PYTEST) --durations=10 -m "not benchmark and not gpu"
+	$(PYTEST) -n $(PROCESSES) --durations=10 -m "not benchmark and not gpu"
 
 test-gpu: dev
 	$(PYTEST) -m gpu

@@ -1,6 +1,20 @@
-"""What holds for every test: the user's own ledger and cache are never touched."""
+"""What holds for every test: the user's own ledger and cache are never touched, and how busy the
+machine is decides nothing."""
 
+import os
+
+# As in `make test`: the same test run by hand rounds as it does there. Torch reads this when it is
+# imported, which no test module has done yet.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import hypothesis
 import pytest
+
+# An example that takes long may have waited for another process of the suite.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
