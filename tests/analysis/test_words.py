@@ -1,6 +1,5 @@
 import pytest
 
-from analysis.notation import with_interval
 from analysis.words import explanation, headline
 from tests.analysis.made_search import made_front
 
@@ -85,10 +84,6 @@ def test_nothing_feasible_names_the_closest_bias_and_leaves_test_sealed():
 def test_search_without_any_candidate_is_explained():
     front = made_front(feasible=False, points=0)
     assert "No candidate came close enough" in " ".join(explanation(front))
-
-
-def test_value_that_is_not_estimable_is_a_dash():
-    assert with_interval(None, None) == "\N{EN DASH}"
 
 
 def test_a_front_that_is_judged_otherwise_does_not_ask_for_a_confirmation():

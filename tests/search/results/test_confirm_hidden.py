@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from analysis.front_json import Front
 from search.config.config import Config
 from search.journal.journal import read_events
 from search.results.confirm import confirm
 from tests.search.made_run import made_run
+from tests.typed_keys import mismatches
 
 CONFIG = Config.load(
     "quick",
@@ -46,3 +48,4 @@ def test_it_is_named_before_test_is_opened_and_opened_along_with_the_front(run):
         found["dense"]["test"]["performance"], abs=0.05
     )
     assert found["without_group"]["test"]["bias_interval"] is not None
+    assert mismatches(json.loads((run.path / "confirmed.json").read_text("utf-8")), Front) == []

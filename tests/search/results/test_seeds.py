@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import ray
 
+from analysis.front_json import Front
 from search.cluster.connect import connected
 from search.config.config import Config
 from search.engine.experiment import run
@@ -17,6 +18,7 @@ from search.results import seeds as seeding
 from search.results.confirm import confirm
 from search.results.seeds import seed_specs
 from search.runs.folder import RunFolder
+from tests.typed_keys import mismatches
 
 CONFIG = Config.load(
     "quick",
@@ -92,6 +94,12 @@ def test_the_seeds_candidates_are_named_before_test_is_opened_and_then_confirmed
     assert spread["test"]["performance"]["mean"] == pytest.approx(mean)
     assert (spread["seeds"], spread["judged"]) == (2, 2)
     assert json.loads((confirmed.folder / "confirmed.json").read_text()) == confirmed.front
+
+
+def test_what_is_stored_has_the_keys_that_are_declared(confirmed):
+    stored = (confirmed.folder / "confirmed.json").read_text("utf-8")
+
+    assert mismatches(json.loads(stored), Front) == []
 
 
 def test_other_seeds_give_other_networks(confirmed):
