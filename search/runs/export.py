@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -14,13 +15,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from analysis.front_json import FrontPoint
+from analysis.front_json import FrontPoint, PointValues
 from search.errors import UserError, unknown
-from search.runs.folder import RunFolder, write_json
+from search.journal.events import ObjectiveFacts
+from search.runs.folder import Encoding, RunFolder, write_json
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
 from trainables.data.encoder import Encoder
 from trainables.data.task import Head, head_for
+from trainables.evaluation.report import DecisionDict
 from trainables.masks import Masks
 from trainables.models import build
 from trainables.trial.candidates import CandidateStore
@@ -29,6 +32,40 @@ Raw = NDArray[Any] | pd.DataFrame
 
 CARD = "card.json"
 WEIGHTS = "model.safetensors"
+
+
+class Builder(TypedDict):
+    """What builds the network that the weights are loaded into, as [model] names it."""
+
+    name: str  # a registered network, or the user's "module:function"
+    args: dict[str, Any]  # handed to the builder
+    folder: str | None  # where the user's module is found
+
+
+class Card(Encoding):
+    """All that an exported model needs to be used, and what is known of it."""
+
+    format: int  # 1
+    run: str  # 32 hex digits
+    name: str  # of the experiment
+    candidate: str
+    trial: str
+    epoch: int
+    method: str  # name of the published pairing
+    settings: Mapping[str, Any]  # stage -> its settings
+    learns_from: str | None  # the splits that its stages learned from
+    needs_group: bool  # predictions need each row's group
+    decision: DecisionDict
+    sparsity: float  # fraction of the weights that is removed
+    classes: list[str]  # predictions are their places
+    group: str  # the grouping: "sex", "sex*race", "race=White"
+    groups: list[str]  # their names
+    objective: ObjectiveFacts
+    tune: PointValues
+    test: PointValues | None  # None before confirm
+    kept_promise: bool | None  # whether it keeps the tolerance on test; None before confirm
+    hashes: dict[str, str]  # split -> digest of its rows
+    model: Builder | None  # None: the network was handed over from Python
 
 
 def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
@@ -49,34 +86,26 @@ def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     return target
 
 
-def card_of(folder: Path) -> dict[str, Any]:
-    """The card of an exported model; raises UserError where there is none."""
-    if not (folder / CARD).is_file():
-        raise UserError(f"load: {folder} must be an exported model, but has no {CARD}")
-    return dict(json.loads((folder / CARD).read_text(encoding="utf-8")))
-
-
 def load(path: Path | str, net: nn.Module | None = None) -> Model:
     """An exported model, ready to predict.
 
-    The network is built as the card says; `net`, an untrained network of the same architecture,
-    stands in where the run was given a network from Python.
+    The network is built as the card says. Where the run was given its network from Python, `net`
+    must be an untrained one of the same architecture.
     """
     folder = Path(path)
     card = card_of(folder)
+    head = head_for(len(card["classes"]))
     if net is None:
-        if card["model"] is None:
+        builder = card["model"]
+        if builder is None:
             raise UserError(f"{folder}: its network came from Python: load(path, net=...)")
-        model = dict(card["model"])
-        args = model.pop("args")
-        code = None if model["folder"] is None else Path(model["folder"])
         net = build(
-            model["name"],
+            builder["name"],
             tuple(card["input_shape"]),
-            head_for(len(card["classes"])).outputs,
+            head.outputs,
             seed=0,
-            folder=code,
-            **args,
+            folder=None if builder["folder"] is None else Path(builder["folder"]),
+            **builder["args"],
         )
     masked = CandidateStore(folder).load(WEIGHTS.removesuffix(".safetensors"), net)
     return Model(
@@ -84,7 +113,7 @@ def load(path: Path | str, net: nn.Module | None = None) -> Model:
         masked.masks,
         Encoder.from_dict(card["encoder"]),
         decision_from_dict(card["decision"]),
-        head_for(len(card["classes"])),
+        head,
         card,
     )
 
@@ -98,7 +127,7 @@ class Model:
     encoder: Encoder
     decision: Decision
     head: Head
-    card: dict[str, Any]
+    card: Card
 
     @torch.no_grad()
     def scores(self, x: Raw, batch: int = 4096) -> NDArray[np.float64]:
@@ -117,6 +146,7 @@ class Model:
         return self.decision.predict(self.scores(x), self._groups(group))
 
     def _groups(self, group: ArrayLike | None) -> NDArray[np.int64] | None:
+        """(n,) group indices."""
         if group is None or not self.decision.needs_group:
             return None
         values = np.asarray(group)
@@ -128,29 +158,20 @@ class Model:
         return np.array([index[name] for name in values.tolist()], dtype=np.int64)
 
 
-def _point(folder: RunFolder, candidate: str) -> FrontPoint:
-    points = folder.front()["points"]
-    if candidate == "chosen":
-        found = [point for point in points if point["chosen"]]
-    else:
-        found = [point for point in points if point["candidate"].startswith(candidate)]
-    if not found and candidate == "chosen":
-        raise UserError(
-            f"export: {folder.path} has no chosen network: none was feasible; "
-            f"points of its front can be exported by name"
-        )
-    if len(found) != 1:
-        names = {point["candidate"] for point in points} | {"chosen"}
-        raise UserError(f"export: {unknown('candidate', candidate, names)}")
-    return found[0]
+def card_of(folder: Path) -> Card:
+    """The card of an exported model; raises UserError where there is none."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"load: {folder} must be an exported model, but has no {CARD}")
+    card: Card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    return card
 
 
-def card_of_point(folder: RunFolder, point: FrontPoint) -> dict[str, Any]:
-    """All that a point of the front needs to be used, and what is known of it; JSON-able."""
+def card_of_point(folder: RunFolder, point: FrontPoint) -> Card:
+    """The card of a point of the run's front, whether it is exported or not."""
     config, facts = folder.config(), folder.facts()
     stored = folder.candidates.facts(point["candidate"])
-    model = {
-        "name": config.model.build or config.model.name,
+    builder: Builder = {
+        "name": cast("str", config.model.build or config.model.name),  # it has one of them
         "args": dict(config.model.args),
         "folder": config.folder,
     }
@@ -163,7 +184,7 @@ def card_of_point(folder: RunFolder, point: FrontPoint) -> dict[str, Any]:
         "epoch": point["epoch"],
         "method": point["method"],
         "settings": point["settings"],
-        "learns_from": point["learns_from"],
+        "learns_from": point.get("learns_from"),
         "needs_group": point["needs_group"],
         "decision": stored["decision"],
         "sparsity": stored["sparsity"],
@@ -175,6 +196,23 @@ def card_of_point(folder: RunFolder, point: FrontPoint) -> dict[str, Any]:
         "test": point["test"],
         "kept_promise": point["kept_promise"],
         "hashes": facts["hashes"],
-        "model": None if facts["model_in_memory"] else model,
+        "model": None if facts["model_in_memory"] else builder,
         **folder.encoding(),
     }
+
+
+def _point(folder: RunFolder, candidate: str) -> FrontPoint:
+    points = folder.front()["points"]
+    if candidate == "chosen":
+        matching = [point for point in points if point["chosen"]]
+    else:
+        matching = [point for point in points if point["candidate"].startswith(candidate)]
+    if not matching and candidate == "chosen":
+        raise UserError(
+            f"export: {folder.path} has no chosen network: none was feasible; "
+            f"points of its front can be exported by name"
+        )
+    if len(matching) != 1:
+        names = {point["candidate"] for point in points} | {"chosen"}
+        raise UserError(f"export: {unknown('candidate', candidate, names)}")
+    return matching[0]

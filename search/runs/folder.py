@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 import torch
@@ -27,16 +27,27 @@ from search.journal.events import Dense, Event, Experiment
 from search.journal.journal import dense_of, experiment_of, read_events, refuse_if_written
 from search.journal.record import TrialRecord
 from search.journal.repair import repair as repaired
+from search.runs.state import CONFIRMED, FRONT
 from trainables.data import Prepared
+from trainables.data.encoder import EncoderDict
 from trainables.files import whole_file
 from trainables.models.net_file import load_net, save_net
 from trainables.trial.candidates import CandidateStore, checkpoint_path
 
 log = logging.getLogger(__name__)
 
-COUNTED = ("counts", "decision", "measures")  # of a report: read where a front is made, only
 TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
 DATA = "data"  # inputs too large to be copied, while a search runs
+CONFIG = "config.toml"
+DENSE = "dense.safetensors"
+ENCODING = "encoder.json"
+
+
+class Encoding(TypedDict):
+    """How raw rows become what the networks of a run read."""
+
+    input_shape: list[int]  # of one encoded row
+    encoder: EncoderDict
 
 
 @dataclass(frozen=True)
@@ -75,15 +86,19 @@ class RunFolder:
         """Makes the folder with the resolved config, the dense net and its inputs' encoder."""
         self._refuse_run()  # again: training the dense net took its time
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "config.toml").write_text(config.to_toml(), encoding="utf-8")
-        save_net(dense, self.path / "dense.safetensors")
-        shape = list(prepared.input_shape)
-        encoding = {"input_shape": shape, "encoder": prepared.encoder.to_dict()}
-        write_json(self.path / "encoder.json", encoding)
+        (self.path / CONFIG).write_text(config.to_toml(), encoding="utf-8")
+        save_net(dense, self.path / DENSE)
+        encoding: Encoding = {
+            "input_shape": list(prepared.input_shape),
+            "encoder": prepared.encoder.to_dict(),
+        }
+        write_json(self.path / ENCODING, encoding)
 
     def open_again(self, *, repair: bool = False) -> None:
-        """Raises UserError where there is no run that has begun, or another process is writing
-        it; mends a damaged journal if asked to."""
+        """Checks that a search can go on here, and mends a damaged journal if asked to.
+
+        Raises UserError where there is no run that has begun, or another process is writing it.
+        """
         self.require()
         if repair:
             repaired(self.path)
@@ -92,10 +107,10 @@ class RunFolder:
         self.dense_event()
 
     def drop_checkpoints_ahead(self, unfinished: Mapping[str, int]) -> None:
-        """Removes checkpoints behind which reports are missing from the journal (the machine went
-        down, or a repair has set them aside): those trials start anew and report the same again.
+        """Removes checkpoints that know more epochs of a trial than the journal does.
 
-        `unfinished` is what the journal knows: trial -> its last epoch.
+        The machine went down, or a repair set reports aside. Such trials start anew and report
+        the same again. `unfinished` is what the journal knows: trial -> its last epoch.
         """
         for trial, epoch in unfinished.items():
             path = checkpoint_path(self.path, trial)
@@ -110,7 +125,7 @@ class RunFolder:
 
     def config(self) -> Config:
         self.require()
-        return Config.load(self.path / "config.toml")
+        return Config.load(self.path / CONFIG)
 
     def facts(self) -> Experiment:
         """The `experiment` event: what the journal says of the data and the objective."""
@@ -122,26 +137,25 @@ class RunFolder:
         self.require()
         return dense_of(self.path)
 
-    def encoding(self) -> dict[str, Any]:
-        """{"input_shape", "encoder"}: how raw rows become what the networks of this run read."""
+    def encoding(self) -> Encoding:
+        """How raw rows become what the networks of this run read."""
         self.require()
-        return dict(json.loads((self.path / "encoder.json").read_text(encoding="utf-8")))
+        encoding: Encoding = json.loads((self.path / ENCODING).read_text(encoding="utf-8"))
+        return encoding
 
     def dense(self, net: nn.Module) -> nn.Module:
         """The dense net, loaded into `net`, an untrained one of its architecture."""
-        return load_net(self.path / "dense.safetensors", net).eval()
+        return load_net(self.path / DENSE, net).eval()
 
     def front(self) -> Front:
         """front.json as written last. Raises UserError where the search has not got so far."""
         self.require()
-        path = self.path / "front.json"
-        if not path.exists():
+        if not (self.path / FRONT).exists():
             raise UserError(
-                f"{self.path} has no front.json: its search was interrupted; "
+                f"{self.path} has no {FRONT}: its search was interrupted; "
                 f"`fairfront resume {self.path}` goes on with it"
             )
-        front: Front = json.loads(path.read_text(encoding="utf-8"))
-        return front
+        return _front(self.path / FRONT)
 
     def write_front(self) -> Front:
         """Builds the front from the journal and writes front.json and front.csv.
@@ -156,18 +170,20 @@ class RunFolder:
     def save_front(self, front: Front, suffix: str = "", *, confirmed: bool = False) -> Front:
         """Writes front{suffix}.json and front{suffix}.csv; a confirmed front also on its own."""
         if confirmed:
-            write_json(self.path / "confirmed.json", front)
+            write_json(self.path / CONFIRMED, front)
         write_json(self.path / f"front{suffix}.json", front)
         front_frame(front).to_csv(self.path / f"front{suffix}.csv", index=False)
         return front
 
     def tidy(self, trials: Iterable[TrialRecord] = ()) -> None:
-        """Removes what nothing reads any more: Tune's files, the checkpoints of finished trials,
-        and the weights of stopped and failed ones, which enter no front. The checkpoints of
-        stopped trials stay, so that they can be run to their end after all.
+        """Removes what nothing reads any more.
+
+        That is Tune's files, the checkpoints of finished and failed trials, and the weights of
+        stopped and failed ones, which enter no front. The checkpoints of stopped trials stay, so
+        that they can be run to their end after all.
         """
-        for spent in (TUNE, DATA):
-            shutil.rmtree(self.path / spent, ignore_errors=True)
+        for folder in (TUNE, DATA):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
         for trial in trials:
             if trial.status in ("finished", "failed"):
                 checkpoint_path(self.path, trial.trial).unlink(missing_ok=True)
@@ -178,13 +194,13 @@ class RunFolder:
 
     def confirmation(self) -> Front | None:
         """The front with its test values, as `confirm` stored it, or None before that."""
-        path = self.path / "confirmed.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        path = self.path / CONFIRMED
+        return _front(path) if path.exists() else None
 
     def stored_fronts(self) -> list[Front]:
         """Every front that was written to the folder: the search's own, other views, confirmed."""
-        paths = [*sorted(self.path.glob("front*.json")), self.path / "confirmed.json"]
-        return [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
+        paths = [*sorted(self.path.glob("front*.json")), self.path / CONFIRMED]
+        return [_front(path) for path in paths if path.exists()]
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The front's points, the trials and the reports as frames."""
@@ -200,35 +216,11 @@ class RunFolder:
         return trials_frame(events), reports_frame(events, candidates.names())
 
 
-def _outlined(event: Event) -> dict[str, Any]:
-    """Without what makes most of a journal, counts and measures; of a decision stays whether it
-    needs the group."""
-    shown: dict[str, Any] = {key: value for key, value in event.items() if key not in COUNTED}
-    return {**shown, "needs_group": needs_group(event)} if event["event"] == "report" else shown
-
-
-def _epoch_of(checkpoint: Path) -> float:
-    """The epoch that a trial's checkpoint has reached; infinity where it cannot be read."""
-    try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    except Exception as error:  # of many kinds: half of it is missing after a power cut
-        log.warning("%s cannot be read: %s", checkpoint, error)
-        return float("inf")
-    return float(state["epoch"])
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON so that a reader sees the old file or the new one, never half of it."""
-    with whole_file(path) as file:
-        file.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def view_of_run(folder: RunFolder, group: str | None = None) -> View:
-    """The view that a run was searched with, or one by another group, under the rule for small
-    groups of its config.
+    """The view that a run was searched with, or one by another `group`.
 
-    Raises UserError where the group names an attribute that the data do not have, or where fewer
-    than two groups are large enough.
+    Small groups are merged or left out as the run's config says. Raises UserError where `group`
+    names an attribute that the data do not have, or where fewer than two groups are large enough.
     """
     facts = folder.facts()
     if group is None:
@@ -241,3 +233,36 @@ def view_of_run(folder: RunFolder, group: str | None = None) -> View:
         min_cell=section.min_cell,
         small_cells=section.small_cells,
     )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that a reader sees the old file or the new one, never half of it."""
+    with whole_file(path) as file:
+        file.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _front(path: Path) -> Front:
+    front: Front = json.loads(path.read_text(encoding="utf-8"))
+    return front
+
+
+_COUNTED = ("counts", "decision", "measures")  # of a report: only the making of a front needs it
+
+
+def _outlined(event: Event) -> dict[str, Any]:
+    """An event without counts and measures, which make up most of a journal.
+
+    Of a report's decision it says whether that needs the group.
+    """
+    shown: dict[str, Any] = {key: value for key, value in event.items() if key not in _COUNTED}
+    return {**shown, "needs_group": needs_group(event)} if event["event"] == "report" else shown
+
+
+def _epoch_of(checkpoint: Path) -> float:
+    """The epoch that a trial's checkpoint has reached; infinity where it cannot be read."""
+    try:
+        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    except Exception as error:  # of many kinds: half of it is missing after a power cut
+        log.warning("%s cannot be read: %s", checkpoint, error)
+        return float("inf")
+    return float(state["epoch"])

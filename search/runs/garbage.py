@@ -27,7 +27,7 @@ _ANY = 0.999  # a tolerance that every candidate keeps
 
 @dataclass(frozen=True)
 class Garbage:
-    """Files and folders to be removed, by what they are."""
+    """Files and folders that can be removed, by what they are."""
 
     candidates: tuple[Path, ...]
     judged: int  # how many of them finished trials left: their counts stay, their weights do not
@@ -37,6 +37,7 @@ class Garbage:
 
     @property
     def paths(self) -> tuple[Path, ...]:
+        """All of it."""
         return (*self.candidates, *self.checkpoints, *self.stages, *self.leftovers)
 
 
@@ -44,14 +45,17 @@ class Garbage:
 def garbage(
     path: Path | str, *, keep: Keep = "front", keep_stopped: bool = False
 ) -> Iterator[Garbage]:
-    """What can go from a run's folder; no other process writes the run meanwhile.
+    """What can go from a run's folder; within the block no other process writes the run.
 
-    Kept are the candidates that a front file of the folder names (front.json, confirmed.json with
-    its seeds, the fronts of `report --tolerance` and the like), that the front of the journal
-    holds, the closest infeasible ones included, and those of trials that `resume` goes on with,
-    which keep their checkpoints too. `keep="any-tolerance"` also keeps what would be on the front
-    under another tolerance; `keep_stopped` keeps the checkpoints of stopped trials. Results that
-    trials shared stay until the search is complete.
+    These candidates stay:
+    - those that a front file of the folder names: front.json, confirmed.json with its seeds, the
+      fronts of `report --tolerance` and the like;
+    - those on the front of the journal, the closest infeasible ones included;
+    - those of trials that `resume` goes on with;
+    - with `keep="any-tolerance"` also those that another tolerance would put on the front.
+
+    The checkpoints of trials that `resume` goes on with stay too, and with `keep_stopped` those of
+    stopped trials. Results that trials shared stay until the search is complete.
     Raises UserError where a search is writing the run.
     """
     folder = RunFolder(Path(path))
@@ -60,28 +64,29 @@ def garbage(
         for written in (folder.path, folder.seeds.path):
             if written.exists():
                 locks.callback(WriteLock(written).release)
-        yield _found(folder, keep, keep_stopped)
+        yield _collected(folder, keep, keep_stopped)
 
 
 def size_of(paths: Iterable[Path]) -> int:
     """Bytes of files, and of all that lies in folders."""
     return sum(
-        path.stat().st_size
-        if path.is_file()
-        else sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+        file.stat().st_size
         for path in paths
+        for file in ([path] if path.is_file() else path.rglob("*"))
+        if file.is_file()
     )
 
 
-def remove(found: Garbage) -> None:
-    for path in found.paths:
+def remove(collected: Garbage) -> None:
+    """Removes all of it."""
+    for path in collected.paths:
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
 
 
-def _found(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
+def _collected(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
     record = Record()
     record.replay(read_events(folder.journal))
     needed = _needed(folder, record, keep)
@@ -93,15 +98,15 @@ def _found(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
         if trial.status == "finished"
         for report in trial.candidates()
     }
-    live = {"running", "stopped"} if keep_stopped else {"running"}
-    going_on = {trial.trial for trial in record.trials.values() if trial.status in live}
+    kept = {"running", "stopped"} if keep_stopped else {"running"}
+    with_checkpoint = {trial.trial for trial in record.trials.values() if trial.status in kept}
     return Garbage(
         tuple(candidates),
         sum(path.stem in finished for path in candidates),
         tuple(
             path
             for path in sorted((folder.path / "checkpoints").glob("*.pt"))
-            if path.stem not in going_on
+            if path.stem not in with_checkpoint
         ),
         tuple(StageStore(folder.path / "stages").files()) if is_complete(folder.path) else (),
         (*_leftovers(folder), *_leftovers(folder.seeds)),
@@ -110,13 +115,14 @@ def _found(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
 
 def _leftovers(folder: RunFolder) -> list[Path]:
     """What was half written when its writer was killed, and what only a running search needs."""
-    found = [folder.path / name for name in (TUNE, DATA) if (folder.path / name).exists()]
+    leftovers = [folder.path / name for name in (TUNE, DATA) if (folder.path / name).exists()]
     for name in ("", "candidates", "checkpoints", "stages"):
-        found += sorted((folder.path / name).glob("*.partial*"))
-    return found
+        leftovers += sorted((folder.path / name).glob("*.partial*"))
+    return leftovers
 
 
 def _needed(folder: RunFolder, record: Record, keep: Keep) -> set[str]:
+    """The names of the candidates that stay."""
     needed = {
         report["candidate"]
         for trial in record.trials.values()
@@ -131,18 +137,19 @@ def _needed(folder: RunFolder, record: Record, keep: Keep) -> set[str]:
 
 def _fronts(folder: RunFolder, keep: Keep) -> Iterator[Front]:
     """The front of the journal, and the one that leaves no candidate out for its bias."""
-    facts, _ = folder.facts(), folder.dense_event()
+    folder.dense_event()  # raises UserError where the search has not come so far
+    facts = folder.facts()
     view = view_of(facts)
     yield build_front(facts, read_events(folder.journal), view)
     if keep == "any-tolerance":
-        asked = view.objective
-        lenient = Objective(asked.performance, asked.bias, _ANY, 0.0)
-        everyone = replace(view, objective=lenient, reference=None)
-        yield build_front(facts, read_events(folder.journal), everyone)
+        objective = view.objective
+        lenient = Objective(objective.performance, objective.bias, _ANY, 0.0)
+        lenient_view = replace(view, objective=lenient, reference=None)
+        yield build_front(facts, read_events(folder.journal), lenient_view)
 
 
 def _unused_seeds(folder: RunFolder) -> list[Path]:
-    """Once seeds were confirmed, only the candidate chosen of each is of use."""
+    """The candidates of seeds that were not chosen; none before the seeds are confirmed."""
     confirmed = folder.confirmation()
     if confirmed is None or "seeds" not in confirmed:
         return []

@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import check_inputs
+
+
+class ArrayEncoderDict(TypedDict):
+    """An `ArrayEncoder` as JSON."""
+
+    kind: Literal["array"]
+    mean: list[float]
+    std: list[float]
+
+
+class NumbersDict(TypedDict):
+    """The fields of `Numbers`."""
+
+    name: str
+    mean: float
+    std: float
+    median: float
+
+
+class CategoriesDict(TypedDict):
+    """The fields of `Categories`."""
+
+    name: str
+    values: list[str]
+    commonest: str
+
+
+class FrameEncoderDict(TypedDict):
+    """A `FrameEncoder` as JSON."""
+
+    kind: Literal["frame"]
+    impute: bool
+    numbers: list[NumbersDict]
+    categories: list[CategoriesDict]
+
+
+EncoderDict = ArrayEncoderDict | FrameEncoderDict
 
 
 class Encoder(ABC):
@@ -22,19 +58,19 @@ class Encoder(ABC):
         """Encodes raw rows; float32 `(n, d)` or `(n, channels, height, width)`."""
 
     @abstractmethod
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> EncoderDict:
         """Plain values that JSON can hold; `from_dict` reads them."""
 
     @staticmethod
-    def from_dict(values: Mapping[str, Any]) -> Encoder:
+    def from_dict(values: EncoderDict) -> Encoder:
         """The encoder that `to_dict` described."""
-        match values.get("kind"):
-            case "array":
-                return ArrayEncoder.restore(values)
-            case "frame":
-                return FrameEncoder.restore(values)
-            case kind:
-                raise ValueError(f"encoder: kind must be 'array' or 'frame', got {kind!r}")
+        if values.get("kind") not in ("array", "frame"):
+            raise ValueError(
+                f"encoder: kind must be 'array' or 'frame', got {values.get('kind')!r}"
+            )
+        if values["kind"] == "array":
+            return ArrayEncoder.restore(values)
+        return FrameEncoder.restore(values)
 
     def stored(self, inputs: NDArray[Any] | pd.DataFrame) -> NDArray[Any]:
         """What a split keeps: encoded inputs, but uint8 images as they are (a quarter as large).
@@ -87,11 +123,11 @@ class ArrayEncoder(Encoder):
         scaled /= self.std.reshape(shape)
         return scaled
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> ArrayEncoderDict:
         return {"kind": "array", "mean": self.mean.tolist(), "std": self.std.tolist()}
 
     @classmethod
-    def restore(cls, values: Mapping[str, Any]) -> ArrayEncoder:
+    def restore(cls, values: ArrayEncoderDict) -> ArrayEncoder:
         return cls(np.array(values["mean"], np.float32), np.array(values["std"], np.float32))
 
 
@@ -195,16 +231,27 @@ class FrameEncoder(Encoder):
             start += len(column.values)
         return encoded
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> FrameEncoderDict:
         return {
             "kind": "frame",
             "impute": self.impute,
-            "numbers": [vars(number) for number in self.numbers],
-            "categories": [{**vars(c), "values": list(c.values)} for c in self.categories],
+            "numbers": [
+                {
+                    "name": number.name,
+                    "mean": number.mean,
+                    "std": number.std,
+                    "median": number.median,
+                }
+                for number in self.numbers
+            ],
+            "categories": [
+                {"name": c.name, "values": list(c.values), "commonest": c.commonest}
+                for c in self.categories
+            ],
         }
 
     @classmethod
-    def restore(cls, values: Mapping[str, Any]) -> FrameEncoder:
+    def restore(cls, values: FrameEncoderDict) -> FrameEncoder:
         return cls(
             tuple(Numbers(**number) for number in values["numbers"]),
             tuple(
