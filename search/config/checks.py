@@ -13,6 +13,9 @@ from search.errors import unknown
 from spaces.compose import ROLES, stage_space
 from spaces.space import Space
 
+# method -> role -> setting, and role -> stage -> setting for all methods that have the stage
+Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
 
 def check_group(text: str) -> str:
     """`text` unchanged if it reads like a grouping: `sex`, `sex*race`, `race=White`."""
@@ -38,47 +41,54 @@ def check_performance(name: str) -> str:
 
 def check_settings(kind: Kind, name: str, settings: Mapping[str, Any]) -> None:
     """Raises ValueError unless `name` is registered and takes these settings."""
-    construct(f"{kind} {name}", registry(kind)[check_name(kind, name)], settings)
+    _check_fit(f"{kind} {name}", registry(kind)[check_name(kind, name)], settings)
 
 
-def construct(who: str, settings_class: type[Any], settings: Mapping[str, Any]) -> Any:
-    """The settings as their class; raises ValueError naming setting, rule, value."""
+def check_spaces(spaces: Spaces) -> Spaces:
+    """`spaces` unchanged if every stage named there accepts all that it is to search.
+
+    A table is `space.<role>.<stage>`, for all methods, or `space.<method>.<role>`.
+    """
+    from trainables.methods import METHODS
+
+    for table, parts in spaces.items():
+        if table in ROLES:
+            role = table
+            for stage, overrides in parts.items():
+                if stage not in ROLES[role]:
+                    raise ValueError(unknown(f"{role} in space.{role}", stage, ROLES[role]))
+                _check_stage(f"space.{role}.{stage}", role, stage, overrides)
+            continue
+        stages = dict(METHODS[check_name("method", table)].stages)
+        for role, overrides in parts.items():
+            if role not in stages:
+                raise ValueError(unknown(f"stage of {table}", role, stages))
+            _check_stage(f"space.{table}.{role}", role, stages[role], overrides)
+    return spaces
+
+
+def rule(message: str) -> str:
+    """Pydantic's sentence in our words: `must be less than 1`."""
+    plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
+    return plain.replace("Input should have", "must have").replace(
+        "Field required", "must be given"
+    )
+
+
+def _check_fit(who: str, settings_class: type[Any], settings: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming setting, rule and value, unless the class takes the settings."""
     known = [field.name for field in dataclasses.fields(settings_class)]
     for name in settings:
         if name not in known:
             raise ValueError(unknown(f"setting of {who}", name, known))
     try:
-        return settings_class(**settings)
+        settings_class(**settings)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        said = rule(first["msg"])
-        given = "" if " got " in said or not name else f", got {first['input']!r}"
-        raise ValueError(f"{f'{name}: ' if name else ''}{said}{given}") from error
-
-
-def check_spaces(
-    spaces: Mapping[str, Mapping[str, Mapping[str, Any]]],
-) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
-    """`spaces` unchanged if every stage named there accepts all that it is to search.
-
-    They are given as `space.<role>.<stage>`, for all methods, or as `space.<method>.<role>`.
-    """
-    from trainables.methods import METHODS
-
-    for method, overrides in spaces.items():
-        if method in ROLES:
-            for stage, part in overrides.items():
-                if stage not in ROLES[method]:
-                    raise ValueError(unknown(f"{method} in space.{method}", stage, ROLES[method]))
-                _check_stage(f"space.{method}.{stage}", method, stage, part)
-            continue
-        stages = dict(METHODS[check_name("method", method)].stages)
-        for role, part in overrides.items():
-            if role not in stages:
-                raise ValueError(unknown(f"stage of {method}", role, stages))
-            _check_stage(f"space.{method}.{role}", role, stages[role], part)
-    return spaces
+        sentence = rule(first["msg"])
+        given = "" if " got " in sentence or not name else f", got {first['input']!r}"
+        raise ValueError(f"{f'{name}: ' if name else ''}{sentence}{given}") from error
 
 
 def _check_stage(key: str, role: str, name: str, overrides: Mapping[str, Any]) -> None:
@@ -90,27 +100,19 @@ def _check_stage(key: str, role: str, name: str, overrides: Mapping[str, Any]) -
     except ValueError as error:
         raise ValueError(f"{key}.{error}") from error
     for setting in overrides:
-        for value in _ends(space, setting):
+        for value in _deciding_values(space, setting):
             try:
-                construct(f"{role} {name}", settings_class, _settings(space, setting, value))
+                _check_fit(
+                    f"{role} {name}",
+                    settings_class,
+                    {**space.published, **space.fixed, setting: value},
+                )
             except ValueError as error:
                 raise ValueError(f"{key}: {error}") from error
 
 
-def _ends(space: Space, setting: str) -> tuple[Any, ...]:
+def _deciding_values(space: Space, setting: str) -> tuple[Any, ...]:
     """The values of a setting that decide whether all of its values are accepted."""
     if setting in space.ranges:
         return space.ranges[setting].extremes()
     return (space.fixed[setting],)
-
-
-def _settings(space: Space, setting: str, value: Any) -> dict[str, Any]:
-    return {**space.published, **space.fixed, setting: value}
-
-
-def rule(message: str) -> str:
-    """Pydantic's sentence in our words: `must be less than 1`."""
-    plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
-    return plain.replace("Input should have", "must have").replace(
-        "Field required", "must be given"
-    )

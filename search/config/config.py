@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 import tomli_w
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
-from search.config.checks import check_spaces, rule
+from search.config.checks import Spaces, check_spaces, rule
 from search.config.registries import presets
 from search.config.sections import (
     CorrectionConfig,
@@ -28,123 +28,6 @@ from search.config.sections import (
 )
 from search.errors import UserError, unknown
 from trainables.names import nearest
-
-
-@dataclass(frozen=True)
-class Source:
-    """The values of an experiment before they are checked, and where each came from."""
-
-    where: str  # the file's path, or `preset NAME`
-    folder: Path  # where the user's own modules and files are looked up
-    values: dict[str, Any]
-    overridden: tuple[str, ...]  # dotted keys given by --set
-
-    def origin(self, key: str) -> str:
-        """What to name when `key`, or how the keys of that table fit together, is wrong."""
-        for one in self.overridden:
-            if f"{key}.".startswith(f"{one}.") or f"{one}.".startswith(f"{key}."):
-                return "--set"
-        return self.where
-
-
-def read(path_or_preset: str | Path, overrides: Sequence[str] = ()) -> Source:
-    """Raises UserError where there is no such file or preset, or it is not TOML."""
-    where, folder, text = _find(path_or_preset)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{where}: is not valid TOML: {error}") from error
-    keys = []
-    for override in overrides:
-        key, value = _parse_override(override)
-        _put(values, key, value)
-        keys.append(key)
-    return Source(where, folder, values, tuple(keys))
-
-
-def as_user_error(error: ValidationError, source: Source, model: type[BaseModel]) -> UserError:
-    """All that pydantic found, one line each, with the file, the key, the rule and the value."""
-    return UserError("\n".join(dict.fromkeys(_lines(error, source, model))))
-
-
-def _find(path_or_preset: str | Path) -> tuple[str, Path, str]:
-    path = Path(path_or_preset)
-    if path.is_file():
-        try:
-            return str(path), path.resolve().parent, path.read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: is not valid TOML: {error}") from error
-    known = presets()
-    name = str(path_or_preset)
-    if name in known:
-        return f"preset {name}", Path.cwd(), known[name]
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        raise UserError(f"{path}: there is no such file")
-    raise UserError(f"{unknown('preset', name, known)} (a file would end in .toml)")
-
-
-def _parse_override(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    key = key.strip()
-    if not equals or not all(key.split(".")):
-        raise UserError(f"--set: must read like objective.tolerance=0.1, got {text!r}")
-    try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        return key, value.strip()  # a bare word is a string
-    return key, parsed["value"] if len(parsed) == 1 else value
-
-
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    *tables, last = key.split(".")
-    inner = values
-    for name in tables:
-        inner = inner.setdefault(name, {})
-        if not isinstance(inner, dict):
-            raise UserError(f"--set: {name} is no table, got {key}={value!r}")
-    inner[last] = value
-
-
-def _lines(error: ValidationError, source: Source, model: type[BaseModel]) -> Iterator[str]:
-    for one in error.errors(include_url=False):
-        path = [part for part in one["loc"] if isinstance(part, str) and part.isidentifier()]
-        key = ".".join(path)
-        origin = source.origin(key)
-        if one["type"] == "extra_forbidden":
-            yield f"{origin}: {_unknown_key(path, model)}"
-            continue
-        said = rule(one["msg"])
-        value = one["input"]
-        told = one["type"] == "missing" or " got " in said
-        told = told or (isinstance(value, str) and repr(value) in said)
-        given = "" if told or isinstance(value, Mapping | BaseModel) else f", got {value!r}"
-        named = f"{key}: " if key and not said.startswith(f"{key}.") else ""
-        yield f"{origin}: {named}{said}{given}"
-
-
-def _unknown_key(path: list[str], model: type[BaseModel]) -> str:
-    """An unknown key with what it was meant to be: one of another table, or the nearest."""
-    known = list(_keys(model))
-    *tables, last = path
-    key = ".".join(path)
-    elsewhere = [one for one in known if one.rpartition(".")[2] == last]
-    beside = [one for one in known if one.split(".")[:-1] == tables]
-    close = nearest(key, elsewhere) or nearest(key, beside) or next(iter(elsewhere), None)
-    return f"unknown key {key!r}; " + (
-        f"did you mean {close!r}?" if close else f"known: {', '.join(beside)}"
-    )
-
-
-def _keys(model: type[BaseModel], table: str = "") -> Iterator[str]:
-    """Every dotted key that the file may hold."""
-    for name, field in model.model_fields.items():
-        yield f"{table}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _keys(field.annotation, f"{table}{name}.")
-
-
-# method -> role -> setting, and role -> stage -> setting for all methods that have the stage
-Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 class Config(Section):
@@ -178,11 +61,11 @@ class Config(Section):
 
         Raises UserError naming the file, the key, the rule and the value of all that is wrong.
         """
-        source = read(path_or_preset, overrides)
+        source = _read(path_or_preset, overrides)
         try:
             config = cls.model_validate(source.values)
         except ValidationError as error:
-            raise as_user_error(error, source, cls) from error
+            raise UserError("\n".join(dict.fromkeys(_complaints(error, source)))) from error
         if config.folder is None and config.uses_own_files:
             return config.model_copy(update={"folder": str(source.folder)})
         return config
@@ -195,3 +78,117 @@ class Config(Section):
     def to_toml(self) -> str:
         """The resolved file; reading it again gives an equal Config."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The values of an experiment before they are checked, and where each came from."""
+
+    where: str  # the file's path, or `preset NAME`
+    folder: Path  # where the user's own modules and files are looked up
+    values: dict[str, Any]
+    overridden: tuple[str, ...]  # dotted keys given by --set
+
+    def origin(self, key: str) -> str:
+        """What to name when `key`, or how the keys of that table fit together, is wrong."""
+        for other in self.overridden:
+            if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
+                return "--set"
+        return self.where
+
+
+def _read(path_or_preset: str | Path, overrides: Sequence[str]) -> _Source:
+    """Raises UserError where there is no such file or preset, or it is not TOML."""
+    where, folder, text = _find(path_or_preset)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{where}: is not valid TOML: {error}") from error
+    keys = []
+    for override in overrides:
+        key, value = _parse_override(override)
+        _put(values, key, value)
+        keys.append(key)
+    return _Source(where, folder, values, tuple(keys))
+
+
+def _find(path_or_preset: str | Path) -> tuple[str, Path, str]:
+    """What to call the file in messages, the folder of the user's own files, the text."""
+    path = Path(path_or_preset)
+    if path.is_file():
+        try:
+            return str(path), path.resolve().parent, path.read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: is not valid TOML: {error}") from error
+    known = presets()
+    name = str(path_or_preset)
+    if name in known:
+        return f"preset {name}", Path.cwd(), known[name]
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        raise UserError(f"{path}: there is no such file")
+    raise UserError(f"{unknown('preset', name, known)} (a file would end in .toml)")
+
+
+def _parse_override(text: str) -> tuple[str, Any]:
+    """Key and value of `a.b=value`; a value that is no TOML is a string."""
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not all(key.split(".")):
+        raise UserError(f"--set: must read like objective.tolerance=0.1, got {text!r}")
+    try:
+        parsed = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
+        return key, value.strip()
+    return key, parsed["value"] if len(parsed) == 1 else value
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *tables, last = key.split(".")
+    inner = values
+    for name in tables:
+        inner = inner.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--set: {name} is no table, got {key}={value!r}")
+    inner[last] = value
+
+
+def _complaints(error: ValidationError, source: _Source) -> Iterator[str]:
+    """All that pydantic found, one line each, with the file, the key, the rule and the value."""
+    for detail in error.errors(include_url=False):
+        path = [part for part in detail["loc"] if isinstance(part, str) and part.isidentifier()]
+        key = ".".join(path)
+        origin = source.origin(key)
+        if detail["type"] == "extra_forbidden":
+            yield f"{origin}: {_unknown_key(path)}"
+            continue
+        sentence, value = rule(detail["msg"]), detail["input"]
+        without_value = (
+            detail["type"] == "missing"
+            or " got " in sentence
+            or (isinstance(value, str) and repr(value) in sentence)
+            or isinstance(value, Mapping | BaseModel)  # too long to be shown
+        )
+        given = "" if without_value else f", got {value!r}"
+        named = f"{key}: " if key and not sentence.startswith(f"{key}.") else ""
+        yield f"{origin}: {named}{sentence}{given}"
+
+
+def _unknown_key(path: list[str]) -> str:
+    """An unknown key with what it was meant to be: one of another table, or the nearest."""
+    known = list(_keys(Config))
+    *tables, last = path
+    key = ".".join(path)
+    elsewhere = [other for other in known if other.rpartition(".")[2] == last]
+    beside = [other for other in known if other.split(".")[:-1] == tables]
+    close = nearest(key, elsewhere) or nearest(key, beside) or next(iter(elsewhere), None)
+    return f"unknown key {key!r}; " + (
+        f"did you mean {close!r}?" if close else f"known: {', '.join(beside)}"
+    )
+
+
+def _keys(section: type[BaseModel], table: str = "") -> Iterator[str]:
+    """Every dotted key that the file may hold."""
+    for name, field in section.model_fields.items():
+        yield f"{table}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{table}{name}.")

@@ -72,9 +72,11 @@ def registry(kind: Kind) -> Mapping[str, Any]:
 
 def presets() -> dict[str, str]:
     """The text of each preset by name."""
-    folder = files("search").joinpath("presets")
-    found = (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
-    return {one.name.removesuffix(".toml"): one.read_text("utf-8") for one in found}
+    return {
+        entry.name.removesuffix(".toml"): entry.read_text("utf-8")
+        for entry in files("search").joinpath("presets").iterdir()
+        if entry.name.endswith(".toml")
+    }
 
 
 def check_name(kind: Kind, name: str) -> str:

@@ -19,17 +19,16 @@ from pydantic import (
 from search.config.checks import check_bias, check_group, check_performance, check_settings
 from search.config.registries import check_name
 from search.units import seconds
+from trainables.data.fair_data import SPLITS
 from trainables.data.task import Precision
 
-SPLITS = ("train", "debias", "tune", "test")
 FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
-Spec = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]  # module:function
+# "module:function"
+FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
 Args = Mapping[str, Any]
-
-
 UnitFloat = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -43,7 +42,7 @@ class DataConfig(Section):
     """[data]: a registered data set by name, or the user's own by `load = "module:function"`."""
 
     name: Annotated[str, AfterValidator(lambda name: check_name("data set", name))] | None = None
-    load: Spec | None = None
+    load: FunctionName | None = None
     args: Args = {}  # handed to the loader
     group: Annotated[str, AfterValidator(check_group)]
     label: str | None = None  # FRAME_OPTIONS are for a loader that returns a DataFrame
@@ -77,21 +76,20 @@ class DataConfig(Section):
 
     @property
     def frame_options(self) -> dict[str, Any]:
-        """What was said about a DataFrame's columns; empty where nothing was."""
+        """The FRAME_OPTIONS that differ from their defaults."""
         fields = type(self).model_fields
-        said = {name: getattr(self, name) for name in FRAME_OPTIONS}
-        return {name: value for name, value in said.items() if value != fields[name].default}
+        options = {name: getattr(self, name) for name in FRAME_OPTIONS}
+        return {name: value for name, value in options.items() if value != fields[name].default}
 
 
 class ModelConfig(Section):
     """[model]: a registered network by name, or the user's own by `build = "module:function"`."""
 
     name: Annotated[str, AfterValidator(lambda name: check_name("model", name))] | None = None
-    build: Spec | None = None
+    build: FunctionName | None = None
     args: Args = {}  # handed to the builder
-    weights: str | None = (
-        None  # a .safetensors, .pt or .pth file, beside the TOML file or absolute
-    )
+    # A .safetensors, .pt or .pth file, beside the TOML file or absolute.
+    weights: str | None = None
     precision: Precision = "float32"  # that networks learn in; they are judged in float32
 
     @model_validator(mode="before")
@@ -159,19 +157,19 @@ class ObjectiveConfig(Section):
     # Whether a network that needs the group at prediction time may be chosen. Such networks are
     # shown in any case, and may be chosen where [correction] itself names what needs the group.
     group_at_prediction: bool = False
-    # what samplers push, of performance, bias and sparsity; None: all of them. The tolerance must
-    # be kept in any case.
+    # What samplers improve, of performance, bias and sparsity; None: all of them. The tolerance
+    # must be kept in any case.
     optimise: Names | None = None
-    # of the hypervolume: performance, bias, sparsity; None: trivial, tolerance, 0
+    # Where the hypervolume begins: performance, bias, sparsity; None: trivial, tolerance, 0.
     reference: Annotated[tuple[UnitFloat, UnitFloat, UnitFloat], Field(strict=False)] | None = None
 
     @model_validator(mode="after")
     def _objectives_are_judged(self) -> Self:
         judged = ("performance", "bias", "sparsity")[: 2 + self.sparsity]
-        asked = judged if self.optimise is None else self.optimise
-        if not asked or len(set(asked)) < len(asked) or not set(asked) <= set(judged):
+        names = judged if self.optimise is None else self.optimise
+        if not names or len(set(names)) < len(names) or not set(names) <= set(judged):
             raise ValueError(
-                f"optimise must name some of {', '.join(judged)}, each once, got {list(asked)}"
+                f"optimise must name some of {', '.join(judged)}, each once, got {list(names)}"
             )
         return self
 
@@ -202,12 +200,12 @@ class SearchConfig(Section):
     time_limit: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None  # seconds
     # Seconds of GPUs, or of CPU cores where a trial has no GPU, over all sessions and trials.
     budget: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None
-    # Pruners that learn choose their settings from so many sets, and methods share what each set
-    # leads to; None or 0: every trial has settings and a discovery of its own.
+    # Pruners that learn choose among this many sets of settings, and the methods share the masks
+    # that each set leads to; None or 0: each trial has settings and masks of its own.
     shared_pruners: Annotated[int, Field(ge=0)] | None = None
     warm_start: Names = ()  # folders of earlier runs on the same task, to learn from
-    # Counts every candidate on the test split too: full-length trials for `fairfront replay`, to
-    # tell what stopping them would have saved and lost. Such a run has no honest front.
+    # Counts every candidate on test too, in trials of full length: `fairfront replay` tells from
+    # them what stopping would have saved and lost. Such a run has no honest front.
     recording: bool = False
 
     @model_validator(mode="after")
@@ -235,7 +233,7 @@ class TrackingConfig(Section):
     @field_validator("uri")
     @classmethod
     def _a_store_that_mlflow_takes(cls, uri: str | None) -> str | None:
-        """MLflow no longer writes to plain folders, and a copy of the uri stays in config.toml."""
+        """MLflow no longer writes to plain folders; config.toml keeps the uri, so no password."""
         if uri is None or uri == "databricks":
             return uri
         if not re.match(r"(https?|databricks|sqlite|(postgresql|mysql|mssql)(\+\w+)?)://", uri):
@@ -257,7 +255,7 @@ class ResourcesConfig(Section):
     @field_validator("gpu")
     @classmethod
     def _devices_are_not_cut_across(cls, gpu: float) -> float:
-        """Ray never spans devices with a fraction, so only 1/k and whole numbers are used up."""
+        """A fraction lies on one device, so other numbers would leave a part of it idle."""
         whole = gpu if gpu >= 1 or gpu == 0 else 1 / gpu
         if abs(whole - round(whole)) > 1e-2:
             raise ValueError("must be a whole number or one over a whole number")
