@@ -50,8 +50,8 @@ class FrontPoint(TypedDict):
     trial: str
     epoch: int  # of the trial, through all of its stages
     method: str  # name of the published pairing
-    settings: Mapping[str, Any]  # stage -> its settings: {"pruner": {"sparsity": ...}, ...}
-    learns_from: NotRequired[str | None]  # the splits that its stages learn from
+    settings: Mapping[str, Mapping[str, Any]]  # of each stage: {"pruner": {"sparsity": ...}}
+    learns_from: NotRequired[str | None]  # the splits that its stages learn from, joined by +
     needs_group: bool  # its decision needs the group at prediction time
     live: NotRequired[float]  # share of units on a live path
     tune: PointValues

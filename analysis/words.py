@@ -266,8 +266,8 @@ def _further(front: Front) -> list[str]:
     which candidates could not be judged."""
     unbeaten = unbeaten_reference(front)
     left_out = [
-        f"Left out: candidates of {of['method']}, {of['candidates']} ({of['why']})."
-        for of in front.get("left_out", ())
+        f"Left out: candidates of {each['method']}, {each['candidates']} ({each['why']})."
+        for each in front.get("left_out", ())
     ]
     return [*group_sentences(front), *([] if unbeaten is None else [unbeaten]), *left_out]
 

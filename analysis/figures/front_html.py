@@ -1,4 +1,4 @@
-"""The figures of the report as interactive plotly figures."""
+"""The front as an interactive figure, and the look that all interactive figures share."""
 
 from collections.abc import Sequence
 from html import escape
@@ -116,7 +116,8 @@ def _points(front: Front) -> list[go.Scatter]:
 
 
 def _legend(front: Front) -> list[go.Scatter]:
-    """Entries in one colour: plotly draws those of points coloured by sparsity in black."""
+    """Legend entries, all in one colour: plotly would draw those of the points, whose colour is
+    their sparsity, in black."""
     points = drawable(front)
     entries = [
         (escape(method_label(front, method)), escape(method), marker)
@@ -176,8 +177,8 @@ def _links(front: Front) -> list[go.Scatter]:
 
 
 def _test_values(front: Front) -> list[go.Scatter]:
-    """Small marks at the test values: the chosen one with its intervals, the others without, so
-    that the figure stays readable; all intervals are in the table and on hover."""
+    """Small marks at the test values. Only the chosen one has its intervals, so that the figure
+    stays readable: the table and the hover texts have them all."""
     others = [(point, test) for point, test in tested(front) if not point["chosen"]]
     traces = []
     if others:

@@ -22,19 +22,15 @@ def point_details(front: Front, point: FrontPoint) -> str:
     measures = [f"{escape(k)} {number(v)}" for k, v in point["tune"]["measures"].items()]
     lines += [" · ".join(measures[i : i + 3]) for i in range(0, len(measures), 3)]
     lines.append("<br><b>settings</b>")
-    lines += [escape(line) for line in settings_lines(point["settings"])]
+    lines += [escape(line) for line in _settings_lines(point["settings"])]
     return "<br>".join(lines)
 
 
-def settings_lines(settings: Mapping[str, Any]) -> list[str]:
-    """Settings as short lines, four to a line, one block per stage."""
+def _settings_lines(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Settings as short lines, four to a line; each stage begins a new one."""
     lines = []
     for role, values in settings.items():
-        parts = (
-            [f"{key} {_plain(value)}" for key, value in values.items()]
-            if isinstance(values, Mapping)
-            else [_plain(values)]
-        )
+        parts = [f"{key} {_plain(value)}" for key, value in values.items()]
         for start in range(0, len(parts), 4):
             lead = f"{role}: " if start == 0 else "   "
             lines.append(lead + " · ".join(parts[start : start + 4]))

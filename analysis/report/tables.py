@@ -17,6 +17,15 @@ from analysis.trials import is_feasible
 Cell = tuple[str, str]  # (HTML, value that the column is sorted by)
 
 
+FACT_NAMES = {
+    "candidates": "candidates judged",
+    "data": "data set",
+    "smallest_tolerance": "smallest tolerance that tune can certify",
+    "opening": "openings of these test rows, this one included",
+    "box": "box of the hypervolume",
+}
+
+
 def table(
     columns: Sequence[str],
     rows: Iterable[Sequence[Cell]],
@@ -87,61 +96,6 @@ def signed_pair(front: Front) -> dict[str, str]:
     return names if any(known(values.get("aod")) for values in measured) else {}
 
 
-def _point_row(point: FrontPoint, signed: Sequence[str], *, confirmed: bool) -> list[Cell]:
-    row = [
-        _identity(point),
-        text(point.get("learns_from", "\N{EN DASH}")),
-        yes_no(point["needs_group"]),
-        yes_no(point["feasible"]),
-        fraction(point["tune"]["sparsity"]),
-        *_measured(point["tune"], signed),
-    ]
-    if confirmed:
-        absent = [text("\N{EN DASH}")] * (2 + len(signed))
-        row += _measured(point["test"], signed) if point["test"] else absent
-        row.append(_kept(point["kept_promise"]))
-    return [*row, _settings(point["settings"])]
-
-
-def _identity(point: FrontPoint) -> Cell:
-    badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
-    method, candidate = escape(point["method"]), escape(point["candidate"])
-    key = f"{point['method']} {point['candidate']}"
-    return f'{method}{badge}<br><span class="mono muted">{candidate}</span>', key
-
-
-def _measured(values: PointValues, signed: Sequence[str]) -> list[Cell]:
-    measures = values["measures"]
-    return [
-        fraction(values["performance"], values.get("performance_interval")),
-        fraction(values["bias"], values.get("bias_interval")),
-        *(fraction(measures.get(name)) for name in signed),
-    ]
-
-
-def _kept(kept: bool | None) -> Cell:
-    if kept is None:
-        return "\N{EN DASH}", ""
-    return ('<span class="good">kept</span>', "1") if kept else ('<b class="bad">broken</b>', "0")
-
-
-def _settings(settings: Mapping[str, Any]) -> Cell:
-    items = "".join(
-        f"<dt>{escape(str(role))}</dt><dd>{_pairs(values)}</dd>"
-        for role, values in settings.items()
-    )
-    return f'<details><summary>show</summary><dl class="settings">{items}</dl></details>', ""
-
-
-def _pairs(values: object) -> str:
-    if not isinstance(values, Mapping):
-        return escape(str(values))
-    return "<br>".join(
-        f"{escape(str(k))} = {escape(f'{v:.5g}' if isinstance(v, float) else str(v))}"
-        for k, v in values.items()
-    )
-
-
 def comparison_table(front: Front) -> str:
     """Every estimable measure of the dense net and of the chosen point, side by side."""
     point, columns = chosen_point(front), {}
@@ -195,15 +149,6 @@ def failures_table(trials: pd.DataFrame) -> str:
     return table(["trial", "method", "reason"], rows)
 
 
-FACT_NAMES = {
-    "candidates": "candidates judged",
-    "data": "data set",
-    "smallest_tolerance": "smallest tolerance that tune can certify",
-    "opening": "openings of these test rows, this one included",
-    "box": "box of the hypervolume",
-}
-
-
 def facts_list(facts: Mapping[str, object], front: Front) -> str:
     """Everything known about data and search as a definition list."""
     of_front = {name: front.get(name) for name in ("objective", "candidates", "hypervolume")}
@@ -214,6 +159,65 @@ def facts_list(facts: Mapping[str, object], front: Front) -> str:
         if name not in ("methods", "searched") and value not in (None, [], {}, ())
     )
     return f'<dl class="facts">{items}</dl>'
+
+
+def safe_json(source: str) -> str:
+    """JSON that cannot end the script element that it stands in."""
+    json.loads(source)
+    return source.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _point_row(point: FrontPoint, signed: Sequence[str], *, confirmed: bool) -> list[Cell]:
+    row = [
+        _identity(point),
+        text(point.get("learns_from", "\N{EN DASH}")),
+        yes_no(point["needs_group"]),
+        yes_no(point["feasible"]),
+        fraction(point["tune"]["sparsity"]),
+        *_measured(point["tune"], signed),
+    ]
+    if confirmed:
+        absent = [text("\N{EN DASH}")] * (2 + len(signed))
+        row += _measured(point["test"], signed) if point["test"] else absent
+        row.append(_promise(point["kept_promise"]))
+    return [*row, _settings(point["settings"])]
+
+
+def _identity(point: FrontPoint) -> Cell:
+    badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
+    method, candidate = escape(point["method"]), escape(point["candidate"])
+    key = f"{point['method']} {point['candidate']}"
+    return f'{method}{badge}<br><span class="mono muted">{candidate}</span>', key
+
+
+def _measured(values: PointValues, signed: Sequence[str]) -> list[Cell]:
+    measures = values["measures"]
+    return [
+        fraction(values["performance"], values.get("performance_interval")),
+        fraction(values["bias"], values.get("bias_interval")),
+        *(fraction(measures.get(name)) for name in signed),
+    ]
+
+
+def _promise(kept: bool | None) -> Cell:
+    if kept is None:
+        return "\N{EN DASH}", ""
+    return ('<span class="good">kept</span>', "1") if kept else ('<b class="bad">broken</b>', "0")
+
+
+def _settings(settings: Mapping[str, Mapping[str, Any]]) -> Cell:
+    items = "".join(
+        f"<dt>{escape(str(role))}</dt><dd>{_pairs(values)}</dd>"
+        for role, values in settings.items()
+    )
+    return f'<details><summary>show</summary><dl class="settings">{items}</dl></details>', ""
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return "<br>".join(
+        f"{escape(str(k))} = {escape(f'{v:.5g}' if isinstance(v, float) else str(v))}"
+        for k, v in values.items()
+    )
 
 
 def _fact(value: object) -> str:
@@ -228,9 +232,3 @@ def _fact(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
     return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
-
-
-def safe_json(source: str) -> str:
-    """JSON that cannot end the script element that it stands in."""
-    json.loads(source)
-    return source.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

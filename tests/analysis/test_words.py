@@ -1,6 +1,6 @@
 import pytest
 
-from analysis.words import explanation, headline
+from analysis.words import explanation, headline, verdict
 from tests.analysis.made_search import made_front
 
 
@@ -35,6 +35,28 @@ def confirmed(bias, interval, kept):
 )
 def test_headline_says_what_was_found(front, sentence):
     assert headline(front) == sentence
+
+
+def test_verdict_says_the_same_in_one_line_and_names_the_candidate():
+    chosen, only_with_group = made_front(), made_front()
+    name = chosen_of(chosen)["candidate"][:8]
+    for point in only_with_group["points"]:
+        point |= {"needs_group": True, "chosen": False}
+
+    assert verdict(chosen) == f"Chosen: {name} (prune_advft); not confirmed on test yet."
+    assert verdict({**chosen, "changed": True}) == verdict(chosen)
+    kept, broken = confirmed(0.02, [0.01, 0.03], True), confirmed(0.08, [0.06, 0.1], False)
+    assert verdict(kept).endswith("; on test it kept the tolerance of 0.05.")
+    assert verdict(broken).endswith("; on test it did NOT keep the tolerance of 0.05.")
+    assert verdict(made_front(feasible=False)) == (
+        "Nothing was feasible: no candidate is seen to keep aod below 0.05. The closest ones are "
+        "marked infeasible."
+    )
+    assert verdict(only_with_group) == (
+        "Nothing is chosen: all that keeps aod below 0.05 needs the group at prediction time "
+        "(objective.group_at_prediction = true would allow it)."
+    )
+    assert headline(only_with_group).startswith("Only networks that need the group")
 
 
 @pytest.mark.parametrize(
