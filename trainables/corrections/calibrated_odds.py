@@ -20,7 +20,7 @@ from trainables.evaluation.trivial import is_trivial
 Cost = Literal["fnr", "fpr", "weighted"]
 HALF = int(np.searchsorted(THRESHOLDS, 0.5))
 
-Values = NDArray[np.float64]
+Costs = NDArray[np.float64]  # (groups,) or (groups, labels)
 
 
 class WithheldScores(Flips):
@@ -84,13 +84,13 @@ class CalibratedOdds:
         return WithheldScores(HALF, flips, seed, is_trivial(decision.decide(scores)))
 
 
-def mean_scores(scores: ScoreCounts) -> Values:
+def mean_scores(scores: ScoreCounts) -> Costs:
     """(groups, labels) the mean score of each cell, from the middles of the bins."""
     middles = np.concatenate([[0.0], THRESHOLDS[1:] - 0.5 / (BINS - 1)])
     return np.asarray((scores.histogram * middles).sum(axis=-1) / scores.cells)
 
 
-def generalised_costs(cost: Cost, means: Values, base: Values) -> Values:
+def generalised_costs(cost: Cost, means: Costs, base: Costs) -> Costs:
     """(groups,) costs of groups with mean scores (groups, labels) and base rates (groups,)."""
     fpr, fnr = means[:, 0], 1 - means[:, 1]
     if cost == "weighted":
@@ -98,7 +98,7 @@ def generalised_costs(cost: Cost, means: Values, base: Values) -> Values:
     return np.asarray(fpr if cost == "fpr" else fnr)
 
 
-def withheld(costs: Values, trivial: Values) -> Values:
+def withheld(costs: Costs, trivial: Costs) -> Costs:
     """(2,) the share of each group's scores that is replaced so that the costs become equal.
 
     Only the cheaper group's are. Where the base rate would cost no more than its scores, nothing

@@ -19,13 +19,11 @@ from trainables.corrections.flips import Flips
 from trainables.corrections.threshold import Threshold
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.objective import Objective
-from trainables.evaluation.rates import error_rates
+from trainables.evaluation.rates import Rates, error_rates
 from trainables.evaluation.trivial import is_trivial
 
 Start = Literal["balanced_accuracy", "fixed"]
 Minimised = Literal["balanced_error", "error"]
-
-Rates = NDArray[np.float64]  # (groups, 2): FPR and TPR
 
 
 class DerivedPredictor(Flips):
@@ -89,7 +87,8 @@ class EqualizedOdds:
 
 def derived(rates: Rates, weights: Rates) -> Rates:
     """(groups, 2) P(derived = 1 | prediction 0), P(derived = 1 | prediction 1) of the cheapest
-    predictor with equal rates; `rates` and `weights` are those of the predictions given.
+    predictor with equal rates. `rates` and `weights` (groups, 2), of FPR and TPR, are those of the
+    predictions given.
 
     A derived rate is rate * P(1 | 1) + (1 - rate) * P(1 | 0). Everybody negative has equal rates,
     so there always is a solution.

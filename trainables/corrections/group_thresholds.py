@@ -25,7 +25,7 @@ from trainables.corrections.decision import (
 )
 from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts, tables_at_all_thresholds
 from trainables.evaluation.objective import Objective
-from trainables.evaluation.rates import Tables, Values
+from trainables.evaluation.rates import PerTable, Tables
 from trainables.evaluation.report import DecisionDict
 from trainables.evaluation.trivial import is_trivial
 
@@ -118,7 +118,7 @@ class _Search:
         rows = scores.histogram.sum(axis=1)
         self.distinct = [np.union1d([0], np.flatnonzero(of_group)) for of_group in rows]
 
-    def worth(self, tables: Tables) -> Values:
+    def worth(self, tables: Tables) -> PerTable:
         """1 + performance where feasible, else -bias; -inf where that is not estimable."""
         performance, bias = self.objective.judge(tables, self.priors)
         worth = np.where(bias < self.objective.safe_bias, 1.0 + performance, -bias)

@@ -28,7 +28,7 @@ from trainables.evaluation.counts import (
     tables_at_all_thresholds,
 )
 from trainables.evaluation.intervals import resample
-from trainables.evaluation.objective import Objective
+from trainables.evaluation.objective import Objective, phi
 from trainables.evaluation.report import DecisionDict
 from trainables.evaluation.trivial import is_trivial
 
@@ -69,7 +69,7 @@ class CommonThreshold(Decision):
         return cls(int(state["index"]), bool(state["trivial"]))
 
 
-Choice = Literal["fair", "balanced_accuracy", "fixed"]
+ChosenBy = Literal["fair", "balanced_accuracy", "fixed"]
 RESAMPLES = 5
 
 
@@ -81,12 +81,12 @@ class Threshold:
     binary: ClassVar[bool] = True
     two_groups: ClassVar[bool] = False
 
-    choose: Choice = "fair"
+    choose: ChosenBy = "fair"
 
     def __post_init__(self) -> None:
-        if self.choose not in get_args(Choice):
+        if self.choose not in get_args(ChosenBy):
             raise ValueError(
-                f"threshold: choose must be one of {get_args(Choice)}, got {self.choose!r}"
+                f"threshold: choose must be one of {get_args(ChosenBy)}, got {self.choose!r}"
             )
 
     def fit(
@@ -119,9 +119,9 @@ def _fairest(
 ) -> int:
     drawn = resample(histogram, RESAMPLES, np.random.default_rng(seed))
     performance, bias = objective.judge(tables_at_all_thresholds(drawn), priors)
-    phi = objective.phi(performance, bias).mean(axis=0)  # (1001,)
-    if phi.max() > 0:
-        return int(phi.argmax())
+    fair = phi(performance, bias, objective.safe_bias).mean(axis=0)  # (1001,)
+    if fair.max() > 0:
+        return int(fair.argmax())
     mean_bias = bias.mean(axis=0)
     return int(np.where(np.isnan(mean_bias), np.inf, mean_bias).argmin())
 

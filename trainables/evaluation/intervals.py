@@ -1,26 +1,27 @@
 """How well counts determine a bias or a performance: bootstrap intervals, by explicit seeds.
 
-A percentile of resampled absolute values or maxima is biased upwards, so the bootstrap works on
-the rates: q is the quantile of deviation(resampled rates - rates), where a measure's deviation is
-a seminorm that bounds its change, |bias - true bias| <= deviation(rates - true rates). The
-interval is bias +- q, cut at 0. It covers at least as often as asked for, near zero as elsewhere.
-By symmetry of the errors each end alone misses at most half as often as the interval.
+A percentile of resampled absolute values or maxima is biased upwards. So the bootstrap works on
+the rates that a measure is computed from. Each measure has a seminorm `deviation` that bounds how
+far its bias can be from the true one: |bias - true bias| <= deviation(rates - true rates). The
+deviations of resampled rates from the rates seen are computed, q is their quantile, and the
+interval is bias +- q, cut at 0. It covers the truth at least as often as asked for, near zero as
+elsewhere. By symmetry of the errors each end alone misses at most half as often as the interval.
 
-Rows are drawn from counts to which each cell (group, label) adds one row in all, so that a rate of
-0 or 1 in a small cell is not read as certainty. Measures within cells are drawn with the cells'
-sizes fixed, all others with only the number of rows fixed. Disparate impact is taken on the log
-ratio.
+Rows are drawn from smoothed counts: each cell (group, label) gets one row more, shared by its
+predictions, so that a rate of 0 or 1 in a small cell is not read as certainty. Measures of rates
+within cells are drawn with the sizes of the cells fixed, all others with only the number of rows
+fixed. Disparate impact is a ratio, and its errors are taken of its logarithm.
 
-Counts with pairs (colour and grey copies of one image) are drawn pair by pair, and both groups'
-tables are those of the drawn pairs; how many are drawn of each kind is Poisson distributed, which
-is three times as fast as a fixed total and makes no difference to rates. Copies that are mostly
-treated alike tell more about gaps between the groups than independent rows would, and less about a
-performance: they are two rows, but one object. Four pairs in all are added, so that no
-disagreement in n pairs is not read as certainty: two in which the copies agree and two in which
-they do not, spread over the kinds that the measure tells apart. For accuracies that is one for
-each direction of disagreement (Bonett & Price, Journal of Educational and Behavioral Statistics,
-2012); with less, upper bounds of small one-sided gaps fail too often. Counts of binary scores keep
-no pairs: their rows count as independent.
+Rows may come as pairs, such as the colour and the grey copy of one image. Then pairs are drawn,
+and the tables of both groups are those of the drawn pairs. How many are drawn of each kind of pair
+is Poisson distributed: three times as fast as a fixed total, and without a difference to rates.
+Copies that are mostly treated alike tell more about gaps between the groups than independent rows
+would. They tell less about a performance: they are two rows, but one object. Smoothing adds four
+pairs in all, so that no disagreement in n pairs is not read as certainty: two whose copies agree
+and two whose copies do not, spread over the kinds that the measure tells apart. For accuracies
+that is one for each direction of disagreement (Bonett & Price, Journal of Educational and
+Behavioral Statistics, 2012); with less, upper bounds of small one-sided gaps fail too often.
+Counts of binary scores keep no pairs: their rows count as independent.
 """
 
 from __future__ import annotations
@@ -32,26 +33,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.evaluation.counts import (
-    Counts,
-)
+from trainables.evaluation.counts import Counts
 from trainables.evaluation.measures import MEASURES, Measure, find_measure
 from trainables.evaluation.rates import Tables
 from trainables.evaluation.trivial import is_trivial, trivial_performance
 
 RESAMPLES = 1000
-BEYOND = 20
+BEYOND = 20  # draws that lie outside an interval at least
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A bias or performance with the bootstrapped sizes of its error."""
+class BootstrapEstimate:
+    """A bias or performance, and how far the resampled ones lie from it."""
 
     point: float  # NaN: not estimable
     deviations: NDArray[np.float64]  # (resamples,) sorted
-    limit: float  # of the point and the interval
+    limit: float  # neither the point nor an end of the interval is larger
     log_of: float | None = None  # for a ratio: the finite -log(ratio) that the errors belong to
 
     def interval(self, level: float = 0.95) -> Interval:
@@ -77,14 +76,16 @@ class Estimate:
         return self.interval(2 * level - 1)[0]
 
 
-def estimate(name: str, counts: Counts, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+def estimate(
+    name: str, counts: Counts, seed: int = 0, resamples: int = RESAMPLES
+) -> BootstrapEstimate:
     """The bias, or the performance, called `name`."""
     measure = find_measure(name)
     point = (
         measure.bias(counts.table) if measure.compares_groups else measure.compute(counts.table)
     )
     if np.isnan(point):
-        return Estimate(float("nan"), np.array([np.nan]), measure.limit)
+        return BootstrapEstimate(float("nan"), np.array([np.nan]), measure.limit)
     table = measure.reduce(counts.table)
     centre, drawn = _resample(measure, counts, resamples, seed)
     if measure.kind == "ratio":
@@ -96,11 +97,11 @@ def estimate(name: str, counts: Counts, seed: int = 0, resamples: int = RESAMPLE
         log_of = None
     sizes = measure.deviation(errors)
     sizes = np.sort(np.where(np.isnan(sizes), np.inf, sizes))  # a draw without rates may be any
-    return Estimate(float(point), sizes, measure.limit, log_of)
+    return BootstrapEstimate(float(point), sizes, measure.limit, log_of)
 
 
 def resamples_for(level: float) -> int:
-    """1000, or so many that 20 draws lie beyond an interval of a level close to 1."""
+    """1000, or for a level close to 1 so many that 20 draws lie outside the interval."""
     beyond = 1 - level
     return max(RESAMPLES, int(np.ceil(BEYOND / beyond))) if 0 < beyond < 1 else RESAMPLES
 
@@ -112,14 +113,6 @@ def bias_interval(name: str, counts: Counts, level: float = 0.95, seed: int = 0)
     return estimate(name, counts, seed, resamples_for(level)).interval(level)
 
 
-def performance_interval(
-    name: str, counts: Counts, level: float = 0.95, seed: int = 0
-) -> Interval:
-    """A two-sided interval of a performance; NaN where it is not estimable."""
-    _performance(name)
-    return estimate(name, counts, seed, resamples_for(level)).interval(level)
-
-
 def simultaneous_level(level: float, points: int) -> float:
     """The level at which each of `points` intervals must hold for all to hold together."""
     if points < 1:
@@ -127,26 +120,25 @@ def simultaneous_level(level: float, points: int) -> float:
     return 1.0 - (1.0 - level) / points
 
 
-def beats_trivial(name: str, counts: Counts, seed: int = 0) -> bool:
-    """Clearly better than every constant prediction.
+def beats_trivial(name: str, counts: Counts, performance: BootstrapEstimate) -> bool:
+    """Whether a performance, estimated from `counts`, is clearly better than any constant one.
 
-    The 95 % lower bound lies above their best, and no prediction is given to more than 99 % of the
-    rows: a few odd rows make a constant classifier significantly, but not usefully, better.
+    The 95 % lower bound lies above the best that a constant prediction has, and no prediction is
+    given to more than 99 % of the rows: a few odd rows make a constant classifier significantly,
+    but not usefully, better.
     """
-    _performance(name)
-    return surpasses_trivial(name, counts, estimate(name, counts, seed))
-
-
-def surpasses_trivial(name: str, counts: Counts, performance: Estimate) -> bool:
-    """`beats_trivial` for an estimate that is already there."""
     return performance.lower() > trivial_performance(name, counts) and not is_trivial(counts)
 
 
 def performance_se(name: str, counts: Counts, seed: int = 0) -> float:
-    """Standard error: the binomial formula for (mean) rates; a bootstrap for the worst group and
-    for pairs."""
-    measure = _performance(name)
-    table = counts.table
+    """The standard error of a performance; NaN where it is not estimable.
+
+    By the binomial formula for a rate or a mean of rates, by the bootstrap for the worst group
+    and for pairs.
+    """
+    measure, table = find_measure(name), counts.table
+    if measure.compares_groups:
+        raise ValueError(f"{name}: is a bias, not a performance")
     if np.isnan(measure.compute(table)):
         return float("nan")
     if name == "worst_group_accuracy" or counts.pairs is not None:
@@ -155,13 +147,6 @@ def performance_se(name: str, counts: Counts, seed: int = 0) -> float:
     rates = measure.rates(table)[0]
     rows = table.sum((0, 2)) if name == "balanced_accuracy" else np.array([table.sum()])
     return float(np.sqrt((rates * (1 - rates) / rows).sum()) / len(rates))
-
-
-def _performance(name: str) -> Measure:
-    measure = find_measure(name)
-    if measure.compares_groups:
-        raise ValueError(f"{name}: is a bias, not a performance")
-    return measure
 
 
 def _smoothed(tables: Tables) -> NDArray[np.float64]:

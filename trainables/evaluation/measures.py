@@ -1,8 +1,8 @@
 """The measures by name, each a plain function of counts.
 
-Two groups give signed differences (group 0 - group 1; group 0 is the unprivileged one), more give
-the largest gap of any pair. A measure whose cells hold no rows is NaN: not estimable, and no
-comparison with a tolerance can ever pass.
+Of two groups a signed measure is the difference (group 0 - group 1; group 0 is the unprivileged
+one), of more groups the largest gap of any pair. Where a cell that a measure needs holds no rows,
+the measure is NaN: it is not estimable, and its comparison with a tolerance never passes.
 """
 
 from __future__ import annotations
@@ -15,83 +15,84 @@ import numpy as np
 
 from trainables.evaluation import rates
 from trainables.evaluation.counts import Counts
-from trainables.evaluation.rates import Rates, Tables, Values, as_counted
+from trainables.evaluation.rates import PerTable, Rates, Tables, as_counted
 from trainables.names import nearest
 
-Kind = Literal["signed", "ratio", "gap", "performance"]
+MeasureKind = Literal["signed", "ratio", "gap", "performance"]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure = `value` of the `rates` of a stack of tables.
-
-    `deviation` is a seminorm of rates that bounds how much the bias (or performance) changes when
-    the rates change; for a measure of bias that is no ratio it is the bias itself.
-    """
+    """A measure of counts: first the rates of the groups, then one number from these rates."""
 
     name: str
-    kind: Kind
+    kind: MeasureKind
     definition: str
     source: str
     rates: Callable[[Tables], Rates]
-    value: Callable[[Rates], Values]
-    deviation: Callable[[Rates], Values]
+    value: Callable[[Rates], PerTable]
+    # A seminorm that bounds how much the bias (or performance) changes when the rates do. For a
+    # bias that is not a ratio it is the bias itself.
+    deviation: Callable[[Rates], PerTable]
     binary: bool  # defined for two classes only
-    label_mix: bool  # on a balanced set, only right with cells weighted by their natural shares
-    within_cells: bool = False  # a function of rates within (group, label) cells alone
+    # Depends on how often each label occurs: wrong on a set balanced over the cells, unless these
+    # are weighted by their natural shares.
+    label_mix: bool
+    within_cells: bool = False  # depends on nothing but rates within cells (group, label)
     limit: float = 1.0  # no value is larger
-    reduce: Callable[[Tables], Tables] = as_counted  # what is enough for the rates
-
-    @property
-    def higher_is_better(self) -> bool:
-        return self.kind in ("performance", "ratio")
+    reduce: Callable[[Tables], Tables] = as_counted  # to smaller tables with the same rates
 
     @property
     def compares_groups(self) -> bool:
         return self.kind != "performance"
 
-    def compute(self, tables: Tables) -> Values:
-        """(...) values of tables (..., groups, labels, predictions)."""
-        self.check(tables)
+    def compute(self, tables: Tables) -> PerTable:
+        """Its values (...) of tables (..., groups, labels, predictions).
+
+        Raises ValueError for a task that the measure is not defined for.
+        """
+        n_groups, n_labels = tables.shape[-3:-1]
+        if (reason := self.undefined_for(n_groups, n_labels)) is not None:
+            raise ValueError(f"{self.name}: {reason}")
         return np.asarray(self.value(self.rates(tables)))
 
-    def bias(self, tables: Tables) -> Values:
-        """(...) biases: |measure|, 1 - measure for a ratio; never negative, NaN stays NaN."""
+    def bias(self, tables: Tables) -> PerTable:
+        """Biases (...): |value|, or |1 - value| of a ratio; NaN stays NaN."""
         if not self.compares_groups:
             raise ValueError(f"{self.name}: is a performance and has no bias")
         values = self.compute(tables)
         return np.asarray(np.abs(values if self.kind != "ratio" else values - 1.0))
 
-    def check(self, tables: Tables) -> None:
-        """Refuses tables that the measure is not defined for."""
-        groups, labels = tables.shape[-3:-1]
-        if self.binary and labels != 2:
-            raise ValueError(f"{self.name}: needs a binary task, got {labels} classes")
-        if self.compares_groups and groups < 2:
-            raise ValueError(f"{self.name}: compares at least two groups, got {groups}")
+    def undefined_for(self, n_groups: int, n_labels: int) -> str | None:
+        """Why the measure is not defined for so many groups and labels; None where it is."""
+        if self.binary and n_labels != 2:
+            return f"needs a binary task, got {n_labels} classes"
+        if self.compares_groups and n_groups < 2:
+            return f"compares at least two groups, got {n_groups}"
+        return None
 
 
-def _signed_gap(rate: Rates) -> Values:
+def _signed_gap(rate: Rates) -> PerTable:
     if rate.shape[-2] == 2:
         return np.asarray(rate[..., 0, 0] - rate[..., 1, 0])
     return rates.largest_gap(rate)
 
 
-def _smallest_ratio(rate: Rates) -> Values:
+def _smallest_ratio(rate: Rates) -> PerTable:
     """NaN where nobody at all is selected: 0 / 0."""
     smallest, largest = rate.min((-1, -2)), rate.max((-1, -2))
     return rates.ratio(smallest, largest)
 
 
-def _amplification(shares: Rates) -> Values:
+def _amplification(shares: Rates) -> PerTable:
     return np.asarray(rates.mean_over_existing(shares.max(-2)) - 1.0 / shares.shape[-2])
 
 
-def _mean(rate: Rates) -> Values:
+def _mean(rate: Rates) -> PerTable:
     return np.asarray(rate.mean((-1, -2)))
 
 
-def _worst(rate: Rates) -> Values:
+def _worst(rate: Rates) -> PerTable:
     return np.asarray(rate.min((-1, -2)))
 
 
@@ -274,19 +275,13 @@ def find_measure(name: str) -> Measure:
     raise ValueError(f"measure: {hint}known are {', '.join(MEASURES)}; got {name!r}")
 
 
-def bias_of(name: str, table: Tables) -> float:
-    """The bias of a table (groups, labels, predictions): never negative, NaN if not estimable."""
-    return float(find_measure(name).bias(table))
-
-
 def all_measures(counts: Counts) -> dict[str, float]:
     """Every measure by name; NaN where it is not estimable or not defined for this task."""
-    n_groups, n_labels = counts.n_groups, counts.n_labels
     return {
         name: (
-            float("nan")
-            if (m.binary and n_labels != 2) or (m.compares_groups and n_groups < 2)
-            else float(m.compute(counts.table))
+            float(measure.compute(counts.table))
+            if measure.undefined_for(counts.n_groups, counts.n_labels) is None
+            else float("nan")
         )
-        for name, m in MEASURES.items()
+        for name, measure in MEASURES.items()
     }

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainables.evaluation.counts import weighted
 from trainables.evaluation.measures import MEASURES, Measure, find_measure
-from trainables.evaluation.rates import Tables, Values
+from trainables.evaluation.rates import PerTable, Tables
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,23 @@ class Objective:
                     f"with those go {', '.join(usable)}"
                 )
 
-    def phi(self, performance: Values, bias: Values) -> Values:
-        """Performance where bias < tolerance - margin, else 0 (Zhang, Gao, Huang 2022, eq. 1)."""
-        return np.asarray(np.where(bias < self.safe_bias, np.nan_to_num(performance), 0.0))
-
-    def judge(self, tables: Tables, priors: NDArray[np.float64]) -> tuple[Values, Values]:
+    def judge(self, tables: Tables, priors: NDArray[np.float64]) -> tuple[PerTable, PerTable]:
         """Performance and bias (...) of tables (..., groups, labels, predictions).
 
-        The tables may come from a set that is balanced over the cells: measures that depend on the
-        label mix are taken from cells weighted by train's `priors` (groups, labels), the others
-        from the counts as they are.
+        The tables may come from a set that is balanced over the cells. So for measures that depend
+        on the label mix the cells are weighted by train's `priors` (groups, labels); the others
+        are computed from the counts as they are.
         """
         chosen = (self.performance_measure, self.bias_measure)
         needs_weights = any(measure.label_mix for measure in chosen)
         natural = weighted(tables, priors) if needs_weights else tables
         performance, bias = (natural if measure.label_mix else tables for measure in chosen)
         return chosen[0].compute(performance), chosen[1].bias(bias)
+
+
+def phi(performance: PerTable, bias: PerTable, limit: float) -> PerTable:
+    """Performance where bias < limit, else 0, elementwise (Zhang, Gao, Huang, ECCV 2022, eq. 1).
+
+    A bias that is not estimable is never below the limit.
+    """
+    return np.asarray(np.where(bias < limit, np.nan_to_num(performance), 0.0))

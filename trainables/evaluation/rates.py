@@ -1,4 +1,7 @@
-"""Rates per group, and how far rates of groups lie apart. Everything works on stacks of tables."""
+"""Rates per group, and how far the rates of groups lie apart.
+
+Everything works on stacks of tables: leading axes are kept.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 
 Tables = NDArray[Any]  # (..., groups, labels, predictions), whole or weighted counts
 Rates = NDArray[np.float64]  # (..., groups, rates of one group); NaN where there are no rows
-Values = NDArray[np.float64]  # (...)
+PerTable = NDArray[np.float64]  # (...), one number per table of the stack
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
@@ -72,7 +75,7 @@ def _pair_gaps(rates: Rates) -> NDArray[np.float64]:
     return np.abs(rates[..., first, :] - rates[..., second, :])
 
 
-# Sums of tables that keep what some rates need: fewer cells to draw in a bootstrap.
+# Smaller tables that some rates can still be computed from: a bootstrap draws fewer cells.
 
 
 def as_counted(tables: Tables) -> Tables:
@@ -104,46 +107,46 @@ def right_or_wrong(tables: Tables) -> Tables:
     return np.stack([label, np.zeros_like(label)], axis=-2)
 
 
-# Seminorms of rates: f(x + y) <= f(x) + f(y). A bias is one of them applied to the rates, and so
-# is the size of an estimation error, |f(estimate) - f(truth)| <= f(estimate - truth).
+# Seminorms f of rates: f(x + y) <= f(x) + f(y). A bias is one of them, applied to the rates. The
+# same one bounds the error of an estimate: |f(estimate) - f(truth)| <= f(estimate - truth).
 
 
-def largest_gap(rates: Rates) -> Values:
+def largest_gap(rates: Rates) -> PerTable:
     """The largest gap of any pair in any rate."""
     return np.asarray(_pair_gaps(rates).max((-1, -2)))
 
 
-def largest_summed_gap(rates: Rates) -> Values:
+def largest_summed_gap(rates: Rates) -> PerTable:
     """The largest of the pairs' gaps, summed over the rates."""
     return np.asarray(_pair_gaps(rates).sum(-1).max(-1))
 
 
-def largest_mean_gap(rates: Rates) -> Values:
+def largest_mean_gap(rates: Rates) -> PerTable:
     """The largest of the pairs' gaps, averaged over the rates."""
     return np.asarray(_pair_gaps(rates).mean(-1).max(-1))
 
 
-def sample_deviation(rates: Rates) -> Values:
+def sample_deviation(rates: Rates) -> PerTable:
     """Sample standard deviation (ddof = 1) of one rate over the groups."""
     return np.asarray(rates[..., 0].std(-1, ddof=1))
 
 
-def mean_largest_change(rates: Rates) -> Values:
+def mean_largest_change(rates: Rates) -> PerTable:
     """The largest |rate| over the groups, averaged over the rates that exist."""
     return mean_over_existing(np.abs(rates).max(-2))
 
 
-def largest_change(rates: Rates) -> Values:
+def largest_change(rates: Rates) -> PerTable:
     """The largest |rate|."""
     return np.asarray(np.abs(rates).max((-1, -2)))
 
 
-def mean_change(rates: Rates) -> Values:
+def mean_change(rates: Rates) -> PerTable:
     """|mean of all rates|."""
     return np.asarray(np.abs(rates.mean((-1, -2))))
 
 
-def mean_over_existing(values: NDArray[np.float64]) -> Values:
+def mean_over_existing(values: NDArray[np.float64]) -> PerTable:
     """Mean over the last axis of the entries that are not NaN; NaN where all are."""
     exists = ~np.isnan(values)
     return ratio(np.where(exists, values, 0.0).sum(-1), exists.sum(-1))

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from trainables.evaluation.counts import Counts, CountsDict
 from trainables.evaluation.intervals import (
+    beats_trivial,
     estimate,
     performance_se,
     resamples_for,
-    surpasses_trivial,
 )
 from trainables.evaluation.measures import all_measures
 from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial_performance
@@ -133,7 +133,7 @@ def evaluate(
         "prediction_shares": _numbers(prediction_shares(counts)),
         "measures": {name: _number(value) for name, value in measures.items()},
         "feasible": bias.point < objective.safe_bias or bias.upper() < objective.tolerance,
-        "beats_trivial": surpasses_trivial(objective.performance, counts, performance),
+        "beats_trivial": beats_trivial(objective.performance, counts, performance),
         "trivial": is_trivial(counts),
     }
 

@@ -1,8 +1,8 @@
-"""Adversaries: a critic that predicts the bias of a batch, and one that guesses a sample's group.
+"""Adversaries of a network: one predicts the bias of a batch, the other guesses a sample's group.
 
-Critic: Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks",
-NeurIPS 2020, arXiv:2006.08564. Theirs flattens the batch, so that its size and order matter; ours
-pools the samples and sees a batch as a set.
+The first is the critic of Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing
+Neural Networks", NeurIPS 2020, arXiv:2006.08564. Theirs flattens the batch, so that its size and
+order matter; ours takes the mean over the samples and sees a batch as a set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from trainables.stage import State, snapshot
 
 
 class BiasCritic(nn.Module):
-    """Mean over a batch of phi(features, scores), then an MLP: the batch's predicted bias."""
+    """Predicts the bias of a batch.
+
+    A network looks at each sample by itself; its outputs' mean over the batch goes through a
+    second one.
+    """
 
     def __init__(
         self, features: int, scores: int, hidden: int, generator: torch.Generator
@@ -39,7 +43,7 @@ class BiasCritic(nn.Module):
         return prediction.squeeze(0)
 
 
-class Adversary:
+class BiasAdversary:
     """A critic with its optimizer: learns the soft bias of batches, then stands in for it."""
 
     def __init__(
@@ -95,12 +99,12 @@ Sees = Literal["score", "score_and_label", "logits"]
 
 
 class GroupAdversary(nn.Module):
-    """Linear on scores or logits; the first group's logit is fixed at 0.
+    """Guesses the group of each sample from a network's outputs, by one linear layer.
 
-    "score" and "score_and_label" as in Zhang, Lemoine, Mitchell, "Mitigating Unwanted Biases with
-    Adversarial Learning", AIES 2018, arXiv:1801.07593, and AIF360: s are the probabilities of
-    (1 + |c|) * logits with a learned c; with the label y, the adversary sees s and, for each class
-    k, s * [y = k]. "logits": Wang et al., CVPR 2020, arXiv:1911.11834.
+    What it sees are the logits (Wang et al., CVPR 2020, arXiv:1911.11834), or scores: the
+    probabilities after the logits were multiplied by 1 + |c| with a learned c, by themselves or
+    beside the label (Zhang, Lemoine, Mitchell, "Mitigating Unwanted Biases with Adversarial
+    Learning", AIES 2018, arXiv:1801.07593, and AIF360).
     """
 
     sharpness: nn.Parameter | None
@@ -117,25 +121,34 @@ class GroupAdversary(nn.Module):
         self.register_parameter("sharpness", sharpness)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """(n, groups) logits of the groups, from `logits` (n, outputs) and `labels` (n,)."""
+        """(n, groups) logits of the groups, from `logits` (n, outputs) and `labels` (n,).
+
+        Logits only matter up to a constant: the first group's is fixed at 0.
+        """
         guess: Tensor = self.guess(self._seen(logits, labels))
         return F.pad(guess, (1, 0))
 
     def _seen(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self.sharpness is None:
             return logits
-        sharp = (1.0 + self.sharpness.abs()) * logits
-        score = sharp.sigmoid() if logits.shape[1] == 1 else sharp.softmax(1)
-        if self._sees == "score":
-            return score
-        label = F.one_hot(labels, self._classes).to(score.dtype)
-        return torch.cat([score, (label.unsqueeze(2) * score.unsqueeze(1)).flatten(1)], 1)
+        sharpened = (1.0 + self.sharpness.abs()) * logits
+        scores = sharpened.sigmoid() if logits.shape[1] == 1 else sharpened.softmax(1)
+        return scores if self._sees == "score" else beside_label(scores, labels, self._classes)
+
+
+def beside_label(scores: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """(n, (1 + classes) * outputs) the `scores` (n, outputs), then s * [y = k] for each class k.
+
+    So a layer that is linear in this can weigh the scores s of each label y by themselves.
+    """
+    label = F.one_hot(labels, classes).to(scores.dtype)
+    return torch.cat([scores, (label.unsqueeze(2) * scores.unsqueeze(1)).flatten(1)], 1)
 
 
 def uncertainty(groups: Tensor, labels: Tensor | None = None) -> float:
-    """Entropy of the groups (n,) in nats, given the labels (n,) if there are any.
+    """Entropy in nats of the groups (n,), within each label where `labels` (n,) are given.
 
-    The cross-entropy of an adversary that learned nothing from the network.
+    This is the cross-entropy of an adversary that has learned nothing from the network.
     """
     if labels is not None:
         parts = [groups[labels == label] for label in labels.unique()]

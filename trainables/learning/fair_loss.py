@@ -1,7 +1,7 @@
-"""The fine-tuning loss: cross-entropy, multiplied the more, the more biased the batch is.
+"""The fine-tuning loss: cross-entropy, multiplied by more where the batch is more biased.
 
-The bias of a batch is made differentiable: scores take the place of hard decisions, and a rate is
-the mean score of a cell (group x label). Savani, White, Govindarajulu, "Intra-Processing Methods
+The bias of a batch is made differentiable: scores take the place of decisions, so a rate is the
+mean score of a cell (group x label). Savani, White, Govindarajulu, "Intra-Processing Methods
 for Debiasing Neural Networks", NeurIPS 2020, arXiv:2006.08564 (soft rates, multiplier); Zhang,
 Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure", ECCV 2022
 (L_ft, eqs. 2-6); Wang et al., "Towards Fairness in Visual Recognition", CVPR 2020,
@@ -19,13 +19,14 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TrialData
-from trainables.learning.adversaries import Adversary
+from trainables.learning.adversaries import BiasAdversary
 from trainables.models.last_layer import FeatureTap
 from trainables.stage import Context, State
 
 Combine = Callable[[Tensor], Tensor]  # gaps (pairs, labels) -> value per pair (pairs,)
 
-# Of the gaps between two groups in the rate of positive decisions given label 0 and label 1.
+# How measures combine the gaps between two groups: gaps of the rates of positive decisions, given
+# label 0 and given label 1.
 ODDS: dict[str, Combine] = {
     "eod": lambda gaps: gaps[:, 1],
     "aod": lambda gaps: gaps.mean(1),
@@ -41,13 +42,13 @@ MEASURES = (*BINARY, "bias_amplification", "accuracy_std")
 class SoftBias:
     """The bias of a batch as a differentiable number.
 
-    Signed where two groups are compared by a signed measure (spd, eod, aod), else never negative:
-    the largest gap over all pairs of groups, 1 - DI, or a spread. A cell without a sample in the
-    batch contributes 0 to every gap that needs it.
+    It has a sign where two groups are compared by a signed measure (spd, eod, aod). Otherwise it
+    is never negative: the largest gap over all pairs of groups, 1 - DI, or a spread. Where a cell
+    has no sample in the batch, the gaps that need it are 0.
 
     `priors` (groups, labels) are the joint shares in the training data. Rates of a whole group
-    (spd, di, accuracy_std) mix its labels by them: the batch comes from a balanced split, whose
-    label mix is not that of the world.
+    (spd, di, accuracy_std) weight its labels by them, since the batch comes from a balanced
+    split, in which labels are not as frequent as outside.
     """
 
     def __init__(self, measure: str, priors: Tensor) -> None:
@@ -118,7 +119,7 @@ class SoftBias:
         return excess.sum() / both.sum().clamp_min(1)
 
     def _of_groups(self, rates: Tensor, cells: _Cells) -> tuple[Tensor, Tensor]:
-        """Rate of each group under the priors (groups,), and whether all its cells are there."""
+        """Rates (groups,) under the priors, and of which groups all cells are in the batch."""
         present = cells.present.view(self.n_groups, self.n_labels) | (self._mix == 0)
         return (rates.view(self.n_groups, self.n_labels) * self._mix).sum(1), present.all(1)
 
@@ -130,7 +131,10 @@ class SoftBias:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Which sample of a batch lies in which cell, as a matrix: sums are deterministic products."""
+    """Which sample of a batch lies in which cell.
+
+    It is a matrix, so that sums over cells are matrix products, which are deterministic.
+    """
 
     members: Tensor  # (n, cells) 0 or 1
     counts: Tensor  # (cells,)
@@ -158,13 +162,13 @@ def _of_truth(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def _largest(values: Tensor) -> Tensor:
-    """The one value, with its sign, of one pair; the largest magnitude of several."""
+    """Of one pair its value with the sign, of several pairs the largest magnitude."""
     return values[0] if values.numel() == 1 else values.abs().amax()
 
 
 @dataclass(frozen=True)
 class Multiplier:
-    """max(1, slope (|bias| - tolerance + delta) + 1): what the task loss is multiplied with."""
+    """What the task loss is multiplied with: max(1, slope (|bias| - tolerance + delta) + 1)."""
 
     slope: float
     tolerance: float
@@ -178,10 +182,10 @@ BiasFrom = Literal["soft", "critic", "nothing"]
 
 
 class FairLoss:
-    """max(1, slope (|b| - tolerance + delta) + 1) * cross-entropy of a batch.
+    """The cross-entropy of a batch, multiplied by `Multiplier` of the batch's bias.
 
-    b is the batch's soft bias, what a critic that learns along predicts for it, or nothing: then
-    the loss is the cross-entropy alone. Means of what was seen are collected for `means`.
+    `bias_from` says where the bias comes from: the soft bias, what a critic that learns along
+    predicts for it, or nothing, so that the loss is the cross-entropy alone.
     """
 
     def __init__(
@@ -200,11 +204,11 @@ class FairLoss:
         self._multiplier = Multiplier(slope, context.objective.tolerance, delta)
         self._probe = _probe(context.data)
         self._tap: FeatureTap | None = None
-        self._adversary: Adversary | None = None
+        self._adversary: BiasAdversary | None = None
         self._seen: list[Tensor] = []
         if bias_from == "critic":
             with FeatureTap(net, self._probe) as tap:
-                self._adversary = Adversary(
+                self._adversary = BiasAdversary(
                     tap.width,
                     self._head.outputs,
                     lr=critic_lr,
@@ -214,7 +218,8 @@ class FairLoss:
 
     @contextmanager
     def watching(self, net: nn.Module) -> Iterator[None]:
-        """Between enter and exit the features of `net` are at hand, where a critic needs them."""
+        """For the passes within the `with` block: `net` is tapped for a critic's features, and
+        `means` starts anew."""
         self._seen = []
         if self._adversary is None:
             yield
@@ -225,7 +230,10 @@ class FairLoss:
         self._tap = None
 
     def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The loss (), right after the network's forward pass; the critic takes its step first."""
+        """The loss () of `logits`, which the network has just computed of `batch`.
+
+        The critic takes its step first.
+        """
         task = self._head.loss(logits, batch.labels, batch.weights)
         scores = self._head.scores(logits)
         if self.bias_from == "nothing":
@@ -240,9 +248,10 @@ class FairLoss:
         return self._multiplier(self._adversary.predict(features, scores)) * task
 
     def means(self) -> dict[str, float]:
-        """Means over the batches since `watching`: cross-entropy, soft bias, critic's error.
+        """Means over the batches of the last `watching`: cross-entropy, bias, critic's error.
 
-        The bias is the magnitude of the mean, in which the sampling noise of batches cancels.
+        The bias is the magnitude of the mean soft bias: the sampling noise of batches cancels in
+        the mean.
         """
         values = torch.stack(self._seen).double().mean(0).tolist()
         means = dict(zip(("task", "bias", "critic"), values, strict=False))

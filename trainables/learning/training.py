@@ -1,7 +1,4 @@
-"""Training steps that keep removed weights at exactly 0, shared by stages that train weights.
-
-Batch norm can use batch statistics while its running ones rest.
-"""
+"""What stages that train weights share: optimizers, masks that hold, one epoch, schedules."""
 
 from __future__ import annotations
 
@@ -22,10 +19,10 @@ from trainables.stage import State, snapshot
 
 @contextmanager
 def batch_statistics(net: nn.Module) -> Iterator[None]:
-    """`net` in training mode, its normalisations by batch statistics without updating others.
+    """`net` in training mode, without updates of the running statistics of its batch norms.
 
-    Where the running statistics are estimated anew before every evaluation, following them
-    through training is wasted work.
+    They normalise by the statistics of each batch. Where the running ones are estimated anew
+    before every evaluation, it would be wasted work to update them in training.
     """
     tracking = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     net.train()
@@ -56,17 +53,17 @@ def _trained(net: nn.Module) -> list[nn.Parameter]:
 
 
 class MaskedOptimizer:
-    """An optimizer of `net` under which removed weights are exactly 0 after every step.
+    """An optimizer of `net` that leaves removed weights at exactly 0.
 
-    Their gradients are set to 0 before the step, so that moments stay 0 too, and the weights
-    after it: weight decay, momentum or rounding can't bring one back.
+    Before a step it sets their gradients to 0, so that their moments stay 0 too. After the step it
+    sets the weights to 0: neither weight decay nor momentum nor rounding can bring one back.
     """
 
     def __init__(self, net: nn.Module, masks: Masks, optimizer: Optimizer) -> None:
         masks.apply_(net)
         self.optimizer = optimizer
-        # masks as factors of the weights' own type: several times faster than bool masks;
-        # complete ones change nothing and cost nothing
+        # Masks are kept as factors of the weights' own type, which is several times faster than
+        # bool masks. Masks that keep everything are left out.
         self._masked = [
             (weight, masks[name].to(weight.device, weight.dtype))
             for name, weight in masks.check(net).items()
@@ -101,7 +98,10 @@ class MaskedOptimizer:
 
 
 class MeanLoss:
-    """The mean of a loss over the rows of an epoch, summed on the device without waiting."""
+    """The mean of a loss over the rows of an epoch.
+
+    It is summed up on the device: to read it after each batch would stop the device each time.
+    """
 
     def __init__(self) -> None:
         self._total: Tensor | None = None
@@ -137,11 +137,12 @@ def train_epoch(
 
 
 def schedule_factor(schedule: Schedule, progress: float, warmup: float = 0.0) -> float:
-    """What a learning rate is multiplied by, `progress` in [0, 1) through the training.
+    """What a learning rate is multiplied by at `progress`, a share of the training in [0, 1).
 
-    cosine: (1 + cos(pi * progress)) / 2. constant: 1. steps: the three stages of FairGRAPE's
-    retraining (Lin, Kim, Joo, ECCV 2022, released code): 1, 1/10 and 1/100 for 13, 3 and 3
-    nineteenths. During the first `warmup` share the factor rises linearly from 0 to 1.
+    During the first share `warmup` the factor rises linearly from 0 to 1. What is left goes by
+    the schedule. "cosine" falls from 1 as (1 + cos(pi * progress)) / 2, "constant" stays 1.
+    "steps" is 1, then 1/10, then 1/100, for 13, 3 and 3 nineteenths: the three stages of
+    FairGRAPE's retraining (Lin, Kim, Joo, ECCV 2022, released code).
     """
     if progress < warmup:
         return progress / warmup

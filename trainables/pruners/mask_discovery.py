@@ -124,11 +124,12 @@ class _Discovery(StageRun):
     def _judge(self, generator: torch.Generator) -> dict[str, float]:
         """Density and Phi without noise; remembers the mask if it is the best so far."""
         settings, context = self._settings, self._context
+        objective = context.objective
         mask = self._masked.take_noise_off(generator)
         density = float(mask.double().mean())
         judged = _Best(
             epoch=self._done,
-            phi=held_back_phi(self._net, self._data, context.objective, context.seed),
+            phi=held_back_phi(self._net, self._data, objective, context.seed, objective.tolerance),
             density=density,
             reached=density <= settings.keep_target + settings.density_tolerance,
         )

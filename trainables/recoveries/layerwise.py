@@ -30,7 +30,7 @@ from trainables.recoveries.best_net import BestNet
 from trainables.stage import Context, StageRun, State
 
 Points = NDArray[np.float32]  # (n, d) in [0, 1]
-Values = NDArray[np.float64]  # (n,)
+Phis = NDArray[np.float64]  # (n,)
 
 CANDIDATES = 1000
 TREES = 30
@@ -38,7 +38,7 @@ QUANTILES = (0.16, 0.5, 0.84)  # one standard deviation around the mean of a nor
 LEAST_GAIN = 0.01  # a smaller improvement counts for nothing
 
 
-def propose(points: Points, values: Values, generator: np.random.Generator) -> Points:
+def propose(points: Points, values: Phis, generator: np.random.Generator) -> Points:
     """The most promising (d,) of random points, where `values` at `points` shall be exceeded.
 
     Where no point promises anything, the first of them: a random one.
@@ -51,7 +51,7 @@ def propose(points: Points, values: Values, generator: np.random.Generator) -> P
     return best
 
 
-def expected_improvement(mean: Values, spread: Values, best: float) -> Values:
+def expected_improvement(mean: Phis, spread: Phis, best: float) -> Phis:
     """(n,) E[max(0, f - best - .01)] of normal f; 0 where the spread is not above 0."""
     uncertain = spread > 0
     safe = np.where(uncertain, spread, 1.0)
@@ -60,13 +60,11 @@ def expected_improvement(mean: Values, spread: Values, best: float) -> Values:
     return np.where(uncertain, expected, 0.0)
 
 
-def _predict(
-    points: Points, values: Values, candidates: Points, quantile: float, seed: int
-) -> Values:
+def _predict(points: Points, values: Phis, candidates: Points, quantile: float, seed: int) -> Phis:
     trees = GradientBoostingRegressor(
         loss="quantile", alpha=quantile, n_estimators=TREES, random_state=seed
     )
-    predicted: Values = trees.fit(points, values).predict(candidates)
+    predicted: Phis = trees.fit(points, values).predict(candidates)
     return predicted
 
 

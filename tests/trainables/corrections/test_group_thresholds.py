@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from trainables.corrections.group_thresholds import GroupThresholds, _Search
 from trainables.corrections.threshold import Threshold
 from trainables.evaluation.counts import ScoreCounts, count
-from trainables.evaluation.measures import bias_of
+from trainables.evaluation.measures import MEASURES
 from trainables.evaluation.objective import Objective
 
 
@@ -75,7 +75,7 @@ def test_groups_whose_scores_are_shifted_are_made_fair_and_stay_useful(n_groups,
     fair = GroupThresholds().fit(counts, objective, priors, seed=0)
     common = Threshold("balanced_accuracy").fit(counts, objective, priors, seed=0)
 
-    assert bias_of("abs_aod", common.decide(counts).table) > 0.1
+    assert MEASURES["abs_aod"].bias(common.decide(counts).table) > 0.1
     decided = fair.decide(counts).table
     assert objective.judge(decided, priors)[1] < 0.03
     assert objective.judge(decided, priors)[0] > 0.83

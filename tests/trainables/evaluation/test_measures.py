@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from trainables.evaluation.counts import Counts, weighted
 from trainables.evaluation.fairness import measure
-from trainables.evaluation.measures import MEASURES, all_measures, bias_of, find_measure
+from trainables.evaluation.measures import MEASURES, all_measures, find_measure
 
 # Group 0: 100 negatives of which 20 predicted positive, 50 positives of which 30 found.
 # Group 1: 80 negatives of which 8 predicted positive, 40 positives of which 36 found.
@@ -31,6 +31,10 @@ BY_HAND = {
 BINARY = {"spd", "eod", "aod", "abs_aod", "di", "deo_sum", "deo_max", "deo_mean"}
 FILLED = arrays(np.int64, (2, 2, 2), elements=st.integers(1, 50))
 FILLED_3 = arrays(np.int64, (3, 2, 2), elements=st.integers(1, 50))
+
+
+def bias_of(name, table):
+    return float(MEASURES[name].bias(table))
 
 
 def rows_of(table):

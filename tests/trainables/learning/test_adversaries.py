@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from trainables.learning.adversaries import Adversary, BiasCritic
+from trainables.learning.adversaries import BiasAdversary, BiasCritic
 
 
 def seeded(seed=0):
@@ -9,7 +9,7 @@ def seeded(seed=0):
 
 
 def adversary(seed=0, lr=1e-2, scores=1):
-    return Adversary(
+    return BiasAdversary(
         3, scores, lr=lr, generator=seeded(seed), device=torch.device("cpu"), hidden=16
     )
 
