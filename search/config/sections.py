@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -91,6 +91,11 @@ class ModelConfig(Section):
     # A .safetensors, .pt or .pth file, beside the TOML file or absolute.
     weights: str | None = None
     precision: Precision = "float32"  # that networks learn in; they are judged in float32
+
+    @property
+    def builder(self) -> str:
+        """The user's "module:function", else the name of a registered network."""
+        return cast("str", self.build or self.name)  # one of them is always given
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""The dense net of a search: trained or given once, cached by what decides it, checked."""
+"""The dense net of a search: trained once, cached by all that decides it, and checked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class DenseRecipe:
     name: str  # of DENSE
     settings: dict[str, Any]
     architecture: str  # str(net): tells apart networks of equal names
-    start_hash: str  # sha256 of the weights that training starts from
+    start_hash: str  # `weights_hash` of the network that training starts from
     seed: int
     precision: Precision = "float32"
 
@@ -54,7 +54,7 @@ class DenseRecipe:
         return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
 
 
-# Recipe, network to start from, data, objective and CPU threads -> the trained network.
+# Recipe, network to start from, data, objective, CPU threads -> the trained network.
 Trainer = Callable[[DenseRecipe, nn.Module, Prepared, Objective, int], nn.Module]
 
 
@@ -79,23 +79,19 @@ def cache_folder() -> Path:
 
 
 def dense_net(
-    name: str,
-    settings: dict[str, Any],
+    recipe: DenseRecipe,
     start: nn.Module,
     prepared: Prepared,
     objective: Objective,
-    seed: int,
     threads: int = 1,
     train: Trainer | None = None,
-    precision: Precision = "float32",
 ) -> nn.Module:
-    """The trained dense net, from the cache where the same one was trained before.
+    """The dense net, trained from `start` or taken from the cache.
 
-    `threads` of a CPU train it, as many as a trial has: beside other processes, more threads than
-    free cores make torch many times slower, and results depend on their number. `train` (default
-    `train_dense`) says where: in this process or elsewhere.
+    `threads` of a CPU train it, as many as a trial has: with more threads than free cores torch
+    is many times slower, and results depend on their number. `train` (default `train_dense`) says
+    where: in this process or elsewhere.
     """
-    recipe = DenseRecipe(name, settings, str(start), weights_hash(start), seed, precision)
     path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
     if path.exists():
         log.info("dense net: taken from %s", path)
@@ -151,19 +147,19 @@ def dense_report(bench: Workbench) -> DenseFacts:
     else:
         correction = Argmax()
     decision = correction.fit(bench.by_group(held_back), bench.objective, bench.prepared.priors, 0)
-    found = evaluate(decision.decide_by_group(tune, bench.crossing_to_group), bench.objective)
-    if not found["beats_trivial"]:
+    judged = evaluate(decision.decide_by_group(tune, bench.crossing_to_group), bench.objective)
+    if not judged["beats_trivial"]:
         raise UserError(
             f"dense net: must be clearly better than a constant prediction, got "
-            f"{bench.objective.performance} {found['performance']:.3f} on tune; train it longer "
+            f"{bench.objective.performance} {judged['performance']:.3f} on tune; train it longer "
             f"([dense] max_epochs, lr), or check the labels and weights it was given"
         )
     return {
         "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
         "sparsity": 0.0,
         "unpruned": unprunable(bench.dense),
-        "performance": cast("float", found["performance"]),  # known: it beats the trivial one
-        "bias": found["bias"],
-        "trivial_performance": cast("float", found["trivial_performance"]),
+        "performance": cast("float", judged["performance"]),  # known: it beats the trivial one
+        "bias": judged["bias"],
+        "trivial_performance": cast("float", judged["trivial_performance"]),
         "weights": weights_hash(bench.dense),
     }

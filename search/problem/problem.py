@@ -16,7 +16,7 @@ from search.config.config import Config
 from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.events import ExperimentFacts
-from search.problem.dense_net import Trainer, dense_net
+from search.problem.dense_net import DenseRecipe, Trainer, dense_net, weights_hash
 from search.problem.shared_pruners import notes_on, pooled, pools_of
 from search.schedulers.policy import Stopping
 from spaces.compose import compose
@@ -33,7 +33,7 @@ from trainables.models.user import check_network
 from trainables.stage import derived_seed
 from trainables.trial.spec import Spec, correction_of
 
-Build = Callable[[tuple[int, ...], int], nn.Module]
+Build = Callable[[tuple[int, ...], int], nn.Module]  # (input shape, outputs) -> untrained network
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Problem:
             if isinstance(self.model, nn.Module):
                 check_network("model: the network handed over", self.model, shape, outputs)
                 return deepcopy(self.model)  # training must not change the caller's own
-            name: Any = self.model or config.build or config.name
+            name = self.model or config.builder
             seed = derived_seed(self.config.seed, "model")
             net = build(name, shape, outputs, seed=seed, folder=folder, **config.args)
             if config.weights is not None:
@@ -71,19 +71,18 @@ class Problem:
 
     def dense(self, start: nn.Module, train: Trainer | None = None) -> nn.Module:
         """The dense net: trained from `start` (see `untrained`) by `train`, or from the cache."""
-        config = self.config.dense
+        config = self.config
+        recipe = DenseRecipe(
+            name=config.dense.name,
+            settings=config.dense.settings,
+            architecture=str(start),
+            start_hash=weights_hash(start),
+            seed=config.seed,
+            precision=config.model.precision,
+        )
+        threads = config.resources.cpu
         try:
-            return dense_net(
-                config.name,
-                config.settings,
-                start,
-                self.prepared,
-                self.objective,
-                self.config.seed,
-                threads=self.config.resources.cpu,
-                train=train,
-                precision=self.config.model.precision,
-            )
+            return dense_net(recipe, start, self.prepared, self.objective, threads, train)
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error
 
@@ -101,15 +100,17 @@ class Problem:
         ]
 
     def with_reference(self, trivial: float) -> Problem:
-        """The hypervolume's reference point written into the config, unless it was given:
-        the trivial performance, the tolerance and no sparsity."""
+        """With the reference point of hypervolumes written into the config.
+
+        Unless the config gives one, it is the trivial performance, the tolerance, no sparsity.
+        """
         section = self.config.objective
         reference = section.reference or (trivial, section.tolerance, 0.0)
         objective = section.model_copy(update={"reference": reference})
         return replace(self, config=self.config.model_copy(update={"objective": objective}))
 
     def stopping(self) -> Stopping:
-        """What a scheduler's policy is told; the reference point must be written in by now."""
+        """What a scheduler's policy has to know; `with_reference` must have come first."""
         section, search = self.config.objective, self.config.search
         return Stopping(
             limit=self.objective.safe_bias,
@@ -124,15 +125,19 @@ class Problem:
     @property
     def group_allowed(self) -> bool:
         """Whether a network that needs the group at prediction time may be chosen."""
-        asked = self.config.objective.group_at_prediction
-        return group_at_prediction({"correction": self.correction, "group_at_prediction": asked})
+        return group_at_prediction(
+            {
+                "correction": self.correction,
+                "group_at_prediction": self.config.objective.group_at_prediction,
+            }
+        )
 
     def _may_choose(self, method: str) -> bool:
         correction = correction_of(method, self.correction)
         return self.group_allowed or not CORRECTIONS[correction["name"]].needs_group
 
     def facts(self) -> ExperimentFacts:
-        """What the journal has to know of the data, so that counts can be judged without them."""
+        """What the journal says of the data, so that counts can be judged without them."""
         prepared, reference = self.prepared, self.config.objective.reference
         if reference is None:
             raise ValueError("problem: the hypervolume's reference must have been resolved")
@@ -230,8 +235,10 @@ def _folder(config: Config) -> Path | None:
 
 
 def method_spaces(config: Config) -> dict[str, Space]:
-    """The space of each method of the config, with what [space] says of its stages, then of it;
-    with shared pruners, an index stands for the pruner's settings."""
+    """The space of each method of the config, narrowed by [space]: its stages first, then it.
+
+    With shared pruners, an index stands for the pruner's settings.
+    """
     spaces = {}
     for name in config.search.methods:
         stages = METHODS[name].stages
@@ -241,7 +248,10 @@ def method_spaces(config: Config) -> dict[str, Space]:
 
 
 def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
-    """Multi-class tasks have no threshold to choose: there, argmax stands for the default."""
+    """The correction as trials are given it; argmax where there are more than two classes.
+
+    Raises UserError where [correction] names another one for such a task.
+    """
     if not prepared.binary:
         if config.correction.name not in ("threshold", "argmax") or config.correction.settings:
             raise UserError(
@@ -267,8 +277,6 @@ def _check_settings(problem: Problem) -> None:
         except (ValueError, TypeError) as error:
             raise UserError(f"[space.{method}] {error}") from error
         _check_correction(method, spec, problem.prepared)
-    if problem.correction["name"] not in CORRECTIONS:
-        raise UserError(f"[correction] unknown name {problem.correction['name']!r}")
 
 
 def _check_correction(method: str, spec: Spec, prepared: Prepared) -> None:

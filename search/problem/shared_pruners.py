@@ -1,4 +1,4 @@
-"""Pools of pruner settings: what one discovery has cost serves the trials of several methods."""
+"""Pools of pruner settings, so that the masks of one training serve trials of several methods."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from search.journal.events import SharedPool
+from search.journal.events import ExperimentFacts, SharedPool
 from spaces.pooled import Pooled
 from spaces.space import Nested, Space, Value
 from trainables.methods import METHODS
@@ -22,43 +22,34 @@ _SPARE = 4  # points drawn for each entry, since some may coincide
 def pooled(spaces: Mapping[str, Space], size: int | None, seed: int) -> dict[str, Space]:
     """`spaces` by method, where the settings of pruners that learn are an index into `size` sets.
 
-    Methods with the same pruner and the same ranges for it get the same sets. None or 0: as given.
+    Methods with the same pruner and the same ranges for it get the same sets. With a `size` of
+    None or 0 nothing is pooled.
     """
-    found = dict(spaces)
+    all_spaces = dict(spaces)
     if not size:
-        return found
+        return all_spaces
     for method, space in spaces.items():
         stage = dict(METHODS[method].stages).get(ROLE)
         if stage is not None and _learns(stage, space):
             entries = _drawn(_part(space), size, derived_seed(seed, "shared pruners", stage))
-            found[method] = Pooled.of(space, ROLE, entries)
-    return _spread(found)
+            all_spaces[method] = Pooled.of(space, ROLE, entries)
+    return _with_different_begins(all_spaces)
 
 
-def with_pools(spaces: Mapping[str, Space], facts: Mapping[str, Any]) -> dict[str, Space]:
-    """`spaces` with the pools that a journal's `experiment` event says, be they drawn otherwise
-    today; journals from before there were pools say nothing of them."""
-    found = dict(spaces)
+def with_pools(spaces: Mapping[str, Space], facts: ExperimentFacts) -> dict[str, Space]:
+    """`spaces` with the pools of a journal's `experiment` event, as they were drawn then.
+
+    Older journals say nothing of pools.
+    """
+    all_spaces = dict(spaces)
     for pool in facts.get("pools", ()):
         for method in pool["methods"]:
-            found[method] = Pooled.of(spaces[method], pool["role"], pool["entries"])
-    return _spread(found)
-
-
-def _spread(spaces: Mapping[str, Space]) -> dict[str, Space]:
-    """`spaces` whose methods begin with different entries of a pool: since the methods take turns,
-    the first trials would else all wait for one discovery."""
-    found = dict(spaces)
-    for pool in pools_of(spaces):
-        for place, method in enumerate(pool["methods"]):
-            space = spaces[method]
-            if isinstance(space, Pooled):
-                found[method] = replace(space, begin=place % len(space.entries))
-    return found
+            all_spaces[method] = Pooled.of(spaces[method], pool["role"], pool["entries"])
+    return _with_different_begins(all_spaces)
 
 
 def pools_of(spaces: Mapping[str, Space]) -> list[SharedPool]:
-    """The pools of the spaces, for the journal; methods with equal sets stand together."""
+    """The pools of the spaces as the journal holds them; methods with equal sets share one."""
     pools: list[SharedPool] = []
     for method, space in spaces.items():
         if not isinstance(space, Pooled):
@@ -77,7 +68,7 @@ def pools_of(spaces: Mapping[str, Space]) -> list[SharedPool]:
 
 
 def shared_of(space: Space, settings: Nested) -> dict[str, Any]:
-    """What a spec says of a trial's shared stages: `{"shared": {role: index}}`, or nothing."""
+    """The part of a trial's spec about shared stages: `{"shared": {role: index}}`, or nothing."""
     if not isinstance(space, Pooled):
         return {}
     return {"shared": {space.role: space.index(settings)}}
@@ -97,7 +88,23 @@ def notes_on(spaces: Mapping[str, Space], size: int | None) -> Iterator[str]:
         )
 
 
+def _with_different_begins(spaces: Mapping[str, Space]) -> dict[str, Space]:
+    """`spaces` whose methods begin with different entries of a pool.
+
+    Methods take turns, so if all began with one entry, their first trials would wait for the same
+    pruner to be trained.
+    """
+    all_spaces = dict(spaces)
+    for pool in pools_of(spaces):
+        for place, method in enumerate(pool["methods"]):
+            space = spaces[method]
+            if isinstance(space, Pooled):
+                all_spaces[method] = replace(space, begin=place % len(space.entries))
+    return all_spaces
+
+
 def _learns(stage: str, space: Space) -> bool:
+    """Whether a pruner's masks come from training, which is what makes sharing them worth it."""
     settings = space.published_nested().get(ROLE, {})
     return bool(STAGES[ROLE][stage](**settings).learns_from != "nothing")
 
@@ -123,8 +130,8 @@ def _drawn(part: Space, size: int, seed: int) -> list[dict[str, Value]]:
     entries: list[dict[str, Value]] = []
     for point in sequence.random_base2((_SPARE * size - 1).bit_length()):
         searched = {
-            name: one.at(float(share))
-            for (name, one), share in zip(part.ranges.items(), point, strict=True)
+            name: its_range.at(float(share))
+            for (name, its_range), share in zip(part.ranges.items(), point, strict=True)
         }
         entry = {**part.fixed, **searched, **({} if entries else part.published)}
         if entry not in entries:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -34,10 +34,10 @@ CARD = "card.json"
 WEIGHTS = "model.safetensors"
 
 
-class Builder(TypedDict):
-    """What builds the network that the weights are loaded into, as [model] names it."""
+class Architecture(TypedDict):
+    """How to build the network that the weights are loaded into, see [model]."""
 
-    name: str  # a registered network, or the user's "module:function"
+    name: str  # the user's "module:function", else a registered network
     args: dict[str, Any]  # handed to the builder
     folder: str | None  # where the user's module is found
 
@@ -65,7 +65,7 @@ class Card(Encoding):
     test: PointValues | None  # None before confirm
     kept_promise: bool | None  # whether it keeps the tolerance on test; None before confirm
     hashes: dict[str, str]  # split -> digest of its rows
-    model: Builder | None  # None: the network was handed over from Python
+    model: Architecture | None  # None: the network was handed over from Python
 
 
 def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
@@ -96,16 +96,16 @@ def load(path: Path | str, net: nn.Module | None = None) -> Model:
     card = card_of(folder)
     head = head_for(len(card["classes"]))
     if net is None:
-        builder = card["model"]
-        if builder is None:
+        architecture = card["model"]
+        if architecture is None:
             raise UserError(f"{folder}: its network came from Python: load(path, net=...)")
         net = build(
-            builder["name"],
+            architecture["name"],
             tuple(card["input_shape"]),
             head.outputs,
             seed=0,
-            folder=None if builder["folder"] is None else Path(builder["folder"]),
-            **builder["args"],
+            folder=None if architecture["folder"] is None else Path(architecture["folder"]),
+            **architecture["args"],
         )
     masked = CandidateStore(folder).load(WEIGHTS.removesuffix(".safetensors"), net)
     return Model(
@@ -170,8 +170,8 @@ def card_of_point(folder: RunFolder, point: FrontPoint) -> Card:
     """The card of a point of the run's front, whether it is exported or not."""
     config, facts = folder.config(), folder.facts()
     stored = folder.candidates.facts(point["candidate"])
-    builder: Builder = {
-        "name": cast("str", config.model.build or config.model.name),  # it has one of them
+    architecture: Architecture = {
+        "name": config.model.builder,
         "args": dict(config.model.args),
         "folder": config.folder,
     }
@@ -196,7 +196,7 @@ def card_of_point(folder: RunFolder, point: FrontPoint) -> Card:
         "test": point["test"],
         "kept_promise": point["kept_promise"],
         "hashes": facts["hashes"],
-        "model": None if facts["model_in_memory"] else builder,
+        "model": None if facts["model_in_memory"] else architecture,
         **folder.encoding(),
     }
 
