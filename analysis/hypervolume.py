@@ -1,6 +1,7 @@
 """Hypervolume: the share of the box between a reference and an ideal point that a front covers."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,8 +25,13 @@ class GrowingHypervolume:
 
     def __init__(self, reference: ArrayLike, ideal: ArrayLike) -> None:
         self._reference, self._ideal = _box(reference, ideal)
-        self._front: NDArray[np.float64] = np.empty((0, len(self._reference)))
-        self.value = 0.0
+        self.restart([])
+
+    def restart(self, points: Sequence[ArrayLike]) -> None:
+        """Forget all points but these, each (d,)."""
+        table = np.array(points, dtype=np.float64).reshape(-1, len(self._reference))
+        self._front = _scaled(table, self._reference, self._ideal)
+        self.value = _covered(self._front)
 
     def add(self, point: ArrayLike) -> float:
         """Take one point (d,); returns the covered share with it."""

@@ -6,12 +6,14 @@ Its points are those that front.json would hold at that moment, as the search ju
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.front_json import DenseNet, Front, FrontPoint, PointValues
-from analysis.hypervolume import hypervolume
+from analysis.hypervolume import GrowingHypervolume
 from search.front.selection import IDEAL, Row, chosen_of, front_of
 from search.journal.candidates import (
     Candidates,
@@ -51,8 +53,9 @@ class GrowingFront:
         self._with_points = points
         self._dense: DenseNet = {"tune": None, "test": None}
         self._candidates: Candidates[_Feasible | None] = Candidates(self._feasible)
-        self._front: list[_Feasible] = []  # by `order`
-        self._volume: float | None = 0.0  # None: to be computed
+        self._front = _Front.of([], self._axes)
+        self._volume = GrowingHypervolume(facts["reference"][: self._axes], IDEAL[: self._axes])
+        self._best: tuple[int, Best | None] = (0, None)  # at a version
 
     def take(self, event: Event) -> None:
         """Any event of the journal, in its order."""
@@ -69,35 +72,26 @@ class GrowingFront:
     @property
     def hypervolume(self) -> float:
         """The share of the box that the points cover which could be chosen."""
-        if self._volume is None:
-            values = np.array([each.values[: self._axes] for each in self._could_be_chosen()])
-            box = self._facts["reference"][: self._axes], IDEAL[: self._axes]
-            self._volume = hypervolume(values.reshape(-1, self._axes), *box)
-        return self._volume
+        return self._volume.value
 
     @property
     def best(self) -> Best | None:
         """The point of best performance among those that could be chosen."""
-        could = self._could_be_chosen()
-        if not could:
-            return None
-        best = max(could, key=lambda each: each.values[0])
-        performance, bias, sparsity = best.values
-        return {
-            "trial": best.trial,
-            "epoch": best.order[1],
-            "performance": performance,
-            "bias": bias,
-            "sparsity": sparsity,
-        }
+        if self._best[0] != self.version:
+            self._best = self.version, self._find_best()
+        return self._best[1]
 
     def values(self) -> dict[str, tuple[float, ...]]:
         """Candidate -> its place along the objectives, of the points that could be chosen."""
-        return {each.candidate: each.values[: self._axes] for each in self._could_be_chosen()}
+        return {
+            each.candidate: each.values[: self._axes]
+            for each in self._front.in_order()
+            if self._could_be_chosen(each)
+        }
 
     def as_front(self) -> Front:
         """What front.json holds, as far as it is known; best performance first."""
-        points = [each.point for each in self._front if each.point is not None]
+        points = [each.point for each in self._front.in_order() if each.point is not None]
         chosen = chosen_of(
             [cast("Row", {**p["tune"], "needs_group": p["needs_group"]}) for p in points],
             np.ones(len(points), dtype=bool),
@@ -125,8 +119,22 @@ class GrowingFront:
             "points": sorted(marked, key=lambda point: -(point["tune"]["performance"] or 0.0)),
         }
 
-    def _could_be_chosen(self) -> list[_Feasible]:
-        return [each for each in self._front if self._group_allowed or not each.needs_group]
+    def _could_be_chosen(self, candidate: _Feasible) -> bool:
+        return self._group_allowed or not candidate.needs_group
+
+    def _find_best(self) -> Best | None:
+        could = [each for each in self._front.in_order() if self._could_be_chosen(each)]
+        if not could:
+            return None
+        best = max(could, key=lambda each: each.values[0])
+        performance, bias, sparsity = best.values
+        return {
+            "trial": best.trial,
+            "epoch": best.order[1],
+            "performance": performance,
+            "bias": bias,
+            "sparsity": sparsity,
+        }
 
     def _feasible(self, report: ReportEvent) -> _Feasible | None:
         """What is kept of a candidate; of an infeasible one nothing."""
@@ -179,31 +187,78 @@ class GrowingFront:
         """
         if change.added is not None:
             added = self._candidates.of(change.trial)[change.added]
-            if added is not None and not self._is_beaten(added):
-                self._set([*self._front, added])
-        if any(
-            each.trial == change.trial and each.candidate in change.removed for each in self._front
-        ):
-            self._set([each for each in self._candidates if each is not None])
+            if added is not None and self._front.add(added, group_allowed=self._group_allowed):
+                self.version += 1
+                if self._could_be_chosen(added):
+                    self._volume.add(added.values[: self._axes])
+        if any((change.trial, name) in self._front for name in change.removed):
+            self._rebuild()
 
-    def _is_beaten(self, new: _Feasible) -> bool:
-        """Whether a point of the front is better in all that counts, as it mostly is."""
-        hiding = self._front if new.needs_group else self._could_be_chosen()
-        if not hiding:
-            return False
-        signs = np.array([1.0, -1.0, 1.0])[: self._axes]
-        values = np.array([each.values[: self._axes] for each in hiding]) * signs
-        return bool((values > np.array(new.values[: self._axes]) * signs).all(axis=1).any())
-
-    def _set(self, candidates: list[_Feasible]) -> None:
-        """Makes the front that of `candidates`."""
-        candidates.sort(key=lambda each: each.order)
+    def _rebuild(self) -> None:
+        """The front of all candidates that stand."""
+        feasible = [each for each in self._candidates if each is not None]
+        values = np.array([each.values[: self._axes] for each in feasible])
         on_front = front_of(
-            np.array([each.values[: self._axes] for each in candidates]).reshape(-1, self._axes),
-            np.array([each.needs_group for each in candidates], dtype=bool),
+            values.reshape(-1, self._axes),
+            np.array([each.needs_group for each in feasible], dtype=bool),
             group_allowed=self._group_allowed,
         )
-        front = [each for each, stays in zip(candidates, on_front, strict=True) if stays]
-        if front != self._front:
-            self._front, self._volume = front, None
-            self.version += 1
+        points = [each for each, stays in zip(feasible, on_front, strict=True) if stays]
+        self._front = _Front.of(points, self._axes)
+        could = [each.values[: self._axes] for each in points if self._could_be_chosen(each)]
+        self._volume.restart(could)
+        self.version += 1
+
+
+@dataclass
+class _Front:
+    """Candidates of which none hides another. Arrays stand beside them, so that a newcomer is
+    compared with all in one go."""
+
+    candidates: list[_Feasible]
+    larger_is_better: NDArray[np.float64]  # (n, 2 or 3)
+    needs_group: NDArray[np.bool_]  # (n,)
+    names: set[tuple[str, str]]  # trial and candidate
+
+    @classmethod
+    def of(cls, candidates: list[_Feasible], axes: int) -> _Front:
+        signs = np.array([1.0, -1.0, 1.0])[:axes]
+        values = np.array([each.values[:axes] for each in candidates]).reshape(-1, axes)
+        return cls(
+            candidates,
+            values * signs,
+            np.array([each.needs_group for each in candidates], dtype=bool),
+            {(each.trial, each.candidate) for each in candidates},
+        )
+
+    def __contains__(self, name: tuple[str, str]) -> bool:
+        return name in self.names
+
+    def in_order(self) -> list[_Feasible]:
+        """By trial and epoch."""
+        return sorted(self.candidates, key=lambda each: each.order)
+
+    def add(self, new: _Feasible, *, group_allowed: bool) -> bool:
+        """Takes `new` in and out what it hides; False where it is hidden itself. As `front_of`
+        says: where the group is not allowed, what needs it hides only its like."""
+        axes = self.larger_is_better.shape[1]
+        place = _Front.of([new], axes).larger_is_better
+        hides_new = (self.larger_is_better >= place).all(axis=1)
+        hidden_by_new = (self.larger_is_better <= place).all(axis=1)
+        if not group_allowed and new.needs_group:
+            hidden_by_new &= self.needs_group
+        elif not group_allowed:
+            hides_new &= ~self.needs_group
+        equal = hides_new & hidden_by_new
+        if (hides_new & ~equal).any() or any(
+            self.candidates[i].order < new.order for i in np.flatnonzero(equal)
+        ):
+            return False
+        for i in np.flatnonzero(hidden_by_new):
+            self.names.discard((self.candidates[i].trial, self.candidates[i].candidate))
+        self.names.add((new.trial, new.candidate))
+        stays = np.logical_not(hidden_by_new)
+        self.candidates = [*compress(self.candidates, stays.tolist()), new]
+        self.larger_is_better = np.concatenate([self.larger_is_better[stays], place])
+        self.needs_group = np.append(self.needs_group[stays], new.needs_group)
+        return True

@@ -123,3 +123,12 @@ def test_eighty_thousand_points_take_less_than_a_second():
     start = time.perf_counter()
     assert hypervolume(circle, (0, 0), (1, 1)) == pytest.approx(np.pi / 4, abs=1e-4)
     assert time.perf_counter() - start < 1
+
+
+def test_a_restart_forgets_all_points_but_those_given():
+    growing = GrowingHypervolume((0.0, 0.0), (1.0, 1.0))
+    growing.add((0.9, 0.9))
+    growing.restart([(0.5, 0.2), (0.2, 0.5), (-1.0, 2.0)])
+
+    assert growing.value == pytest.approx(0.5 * 0.2 + 0.2 * 0.3)
+    assert growing.add((0.5, 0.5)) == pytest.approx(0.25)
