@@ -26,3 +26,7 @@ def load(rows: int = 6000, seed: int = 0) -> pd.DataFrame:
             "decision": np.where(granted, "granted", "refused"),
         }
     )
+
+
+if __name__ == "__main__":  # as a CSV file: python loans.py > loans.csv
+    print(load().round(3).to_csv(index=False), end="")
