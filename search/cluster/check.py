@@ -1,7 +1,7 @@
-"""Checks a Ray cluster file without a network: Ray's own validation, and what that lets through.
+"""Checks a Ray cluster file without a network: by Ray's own rules, and by what they let through.
 
-Ray accepts any key under `provider` and `node_config`, so `reigon` or `InstanceTyp` is found only
-when machines are asked for, or never. And it starts an open cluster unless told otherwise.
+Ray accepts any key under `provider` and `node_config`: `reigon` or `InstanceTyp` is an error only
+when machines are started, or never. And without a token it starts a cluster that anybody may use.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def problems(cluster: Mapping[str, Any]) -> list[str]:
 
 
 def _refused_by_ray(cluster: Mapping[str, Any]) -> str | None:
-    """Ray's own offline validation, as `ray up` does it before anything is started."""
+    """What Ray says is wrong, as `ray up` checks it before anything is started."""
     from jsonschema.exceptions import ValidationError
     from ray.autoscaler._private.util import prepare_config, validate_config
 
@@ -133,16 +133,16 @@ def _unknown_keys(cluster: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _inside(key: str, value: Any) -> Iterator[str]:
-    """The same for the structures within a node's configuration."""
+    """Unknown keys in the structures within a node's configuration, however deep."""
     if isinstance(value, list):
-        for one in value:
-            yield from _inside(key, one)
+        for entry in value:
+            yield from _inside(key, entry)
     elif isinstance(value, Mapping):
         for name, inner in value.items():
-            for one in inner if isinstance(inner, list) else [inner]:
-                if name in INSIDE and isinstance(one, Mapping):
-                    yield from _not_among(f"{key}.{name}", one, INSIDE[name])
-                yield from _inside(f"{key}.{name}", one)
+            for entry in inner if isinstance(inner, list) else [inner]:
+                if name in INSIDE and isinstance(entry, Mapping):
+                    yield from _not_among(f"{key}.{name}", entry, INSIDE[name])
+                yield from _inside(f"{key}.{name}", entry)
 
 
 def _not_among(key: str, given: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[str]:
@@ -154,7 +154,7 @@ def _not_among(key: str, given: Mapping[str, Any], known: tuple[str, ...]) -> It
 
 
 def _resources(cluster: Mapping[str, Any]) -> Iterator[str]:
-    """Trials must stay off the head, and find what they ask for on the workers."""
+    """Trials must stay off the head and have room on the workers."""
     types, head = cluster["available_node_types"], cluster["head_node_type"]
     for name, node_type in types.items():
         key = f"available_node_types.{name}.resources"
@@ -164,12 +164,13 @@ def _resources(cluster: Mapping[str, Any]) -> Iterator[str]:
         yield f"available_node_types.{head}.resources: must be {{CPU: 0}} on the head, got {got}"
     if "InstanceMarketOptions" in types[head]["node_config"]:
         yield f"available_node_types.{head}.node_config: the head must not be a spot machine"
-    if not any(one["resources"].get("CPU") for name, one in types.items() if name != head):
+    workers = [node_type for name, node_type in types.items() if name != head]
+    if not any(worker["resources"].get("CPU") for worker in workers):
         yield "available_node_types: a worker type with CPU must be given"
 
 
 def _open_doors(cluster: Mapping[str, Any]) -> Iterator[str]:
-    """`ray start` runs an open cluster unless token authentication is asked for."""
+    """Where somebody else could use the cluster: `ray start` asks for a token only if told to."""
     mounts = cluster.get("file_mounts", {})
     if not any(str(target).endswith("/.ray/auth_token") for target in mounts):
         yield "file_mounts: must hand out the token as ~/.ray/auth_token"

@@ -25,7 +25,7 @@ CONNECT_SECONDS = 10.0  # that a cluster's head may take to answer
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry unless the user turns it on
     "RAY_AIR_NEW_OUTPUT": "0",  # its box of advice is not ours to print
-    "RAY_worker_niceness": "0",  # trials are the work; it is the mirror that is to step back
+    "RAY_worker_niceness": "0",  # trials come first; MLflow's mirror is the one that steps back
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal is the record of every report
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "100000",  # a search resumes from the journal, not from Tune
@@ -54,6 +54,64 @@ def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def cluster_address(address: str | None) -> str | None:
+    """`address`, or the RAY_ADDRESS of the environment, as `ray job submit` sets it.
+
+    Raises UserError for an address of another kind than Ray's "auto" and "host:port".
+    """
+    given = address or os.environ.get("RAY_ADDRESS") or None
+    if given is None or given == "auto":
+        return given
+    who = "--address" if address else "RAY_ADDRESS"
+    if given.startswith("ray://"):
+        raise UserError(
+            f"{who}: a search cannot be driven through Ray Client, got {given!r}; run it on a "
+            f"machine of the cluster, or hand it over with `ray job submit`"
+        )
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        raise UserError(f'{who}: must be "auto" or the host:port of a Ray head, got {given!r}')
+    return given
+
+
+def check_cluster(gpu: float, address: str | None) -> None:
+    """Raises UserError where trials would wait for ever.
+
+    They would wait for devices that this machine lacks, or for a cluster that does not answer.
+    `address` is what `cluster_address` returned.
+    """
+    here = torch.cuda.device_count()
+    if address is None and gpu > here:
+        raise UserError(
+            f"[resources] gpu must be at most the {here} devices of this machine, got {gpu:g}; "
+            f"--address joins a cluster that has more"
+        )
+    if address is None:
+        return
+    known = canonicalize_bootstrap_address("auto") if address == "auto" else address
+    if known is None:
+        raise UserError("--address: no Ray cluster is found on this machine, got 'auto'")
+    host, _, port = known.rpartition(":")
+    try:
+        # Ray itself tries for many minutes to join one that has gone, or that is a local Ray of
+        # another process: those listen on loopback alone.
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise UserError(
+            f"--address: no Ray cluster answers at {known!r} ({error.strerror or error})"
+        ) from error
+
+
+def close_token_file() -> None:
+    """Lets nobody else read the token of this user's clusters.
+
+    Ray writes its file for all to read, and whoever has the token may run anything.
+    """
+    token = Path.home() / ".ray" / "auth_token"
+    if token.exists() and token.stat().st_mode & 0o077:
+        token.chmod(0o600)
 
 
 def _start(cpus: int, gpus: bool) -> None:
@@ -85,63 +143,21 @@ def _join(address: str) -> None:
     except (ConnectionError, RuntimeError, RayError) as error:
         # Ray's own chain of reasons: no head, another version, a missing or wrong token.
         ray.shutdown()
-        said = str(error.__cause__ or error).strip().splitlines()[0]
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise UserError(
-            f"--address: cannot join the Ray cluster at {address!r}: {said}"
-        ) from error
-
-
-def cluster_address(address: str | None) -> str | None:
-    """`address`, or the RAY_ADDRESS of the environment, as `ray job submit` sets it.
-
-    Raises UserError for an address of another kind than Ray's "auto" and "host:port".
-    """
-    given = address or os.environ.get("RAY_ADDRESS") or None
-    if given is None or given == "auto":
-        return given
-    who = "--address" if address else "RAY_ADDRESS"
-    if given.startswith("ray://"):
-        raise UserError(
-            f"{who}: a search cannot be driven through Ray Client, got {given!r}; run it on a "
-            f"machine of the cluster, or hand it over with `ray job submit`"
-        )
-    host, _, port = given.rpartition(":")
-    if not host or not port.isdigit() or "/" in host:
-        raise UserError(f'{who}: must be "auto" or the host:port of a Ray head, got {given!r}')
-    return given
-
-
-def check_cluster(gpu: float, address: str | None) -> None:
-    """Raises UserError where trials would wait for ever: for devices that this machine lacks, or
-    for a cluster that does not answer. `address` is one of `cluster_address`."""
-    here = torch.cuda.device_count()
-    if address is None and gpu > here:
-        raise UserError(
-            f"[resources] gpu must be at most the {here} devices of this machine, got {gpu:g}; "
-            f"--address joins a cluster that has more"
-        )
-    if address is None:
-        return
-    known = canonicalize_bootstrap_address("auto") if address == "auto" else address
-    if known is None:
-        raise UserError("--address: no Ray cluster is found on this machine, got 'auto'")
-    host, _, port = known.rpartition(":")
-    try:
-        # Ray itself tries for many minutes to join one that has gone, or that is a local Ray of
-        # another process: those listen on loopback alone.
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        raise UserError(
-            f"--address: no Ray cluster answers at {known!r} ({error.strerror or error})"
+            f"--address: cannot join the Ray cluster at {address!r}: {reason}"
         ) from error
 
 
 @contextmanager
 def _loopback_only() -> Iterator[None]:
-    """Ray's servers listen on every interface, and `_node_ip_address="127.0.0.1"` is turned into
-    the machine's address again; on loopback alone it works only as it does on a Mac, where
-    clusters are off. The constant was read when ray was imported, child processes read the
-    variable. Both are put back after the block: a cluster that is joined later needs them."""
+    """Within the block Ray's servers listen on 127.0.0.1 alone, not on every interface.
+
+    `_node_ip_address="127.0.0.1"` does not do it: Ray puts the machine's own address in its place.
+    It listens on loopback only where clusters are off, as on a Mac. This process has read that
+    from a variable when ray was imported, into a constant; child processes read the variable
+    itself. Both are put back afterwards: a cluster that is joined later needs them.
+    """
     name = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
     variable, constant = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER
     os.environ[name] = "0"
@@ -156,18 +172,12 @@ def _loopback_only() -> Iterator[None]:
             os.environ[name] = variable
 
 
-def close_token_file() -> None:
-    """Lets nobody else read the token that Ray keeps for this user's clusters: it writes the file
-    for all to read, and whoever has the token may run anything."""
-    token = Path.home() / ".ray" / "auth_token"
-    if token.exists() and token.stat().st_mode & 0o077:
-        token.chmod(0o600)
-
-
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Ray answers SIGTERM by leaving at once, its core even with an abort; the handler that ends a
-    search in good order is put back after the block."""
+    """Keeps the handler of SIGTERM, which ends a search in good order.
+
+    Ray puts its own in place when it starts: that leaves at once, or aborts.
+    """
     handler = signal.getsignal(signal.SIGTERM)
     yield
     if threading.current_thread() is threading.main_thread() and handler is not None:

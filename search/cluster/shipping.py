@@ -19,10 +19,10 @@ INSTALLED = {"site-packages", "dist-packages"}  # folders that pip and distribut
 
 
 def code_for_workers() -> dict[str, Any]:
-    """Ray's runtime environment with our packages as they are here, and nothing beside them.
+    """Ray's runtime environment with our packages as they are here, and nothing else.
 
-    A working directory would take runs, data and whatever else lies around them along, or all
-    that is installed. A job that brings modules of its own is left alone: Ray refuses two.
+    Sending a working directory instead would take along runs, data and whatever else lies there.
+    Where a job was submitted with modules of its own, the answer is empty: Ray refuses two sets.
     """
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}"))
     if "py_modules" in (job.get("runtime_env") or {}):
@@ -40,8 +40,8 @@ def ship_by_value(net: nn.Module) -> list[str]:
     """Makes Ray send the user's own code for `net` along with it, and returns its modules' names.
 
     A class is pickled as a name to import, and workers do not have the modules that lie beside an
-    experiment file. Sent are the modules of the network's classes and what was loaded from the
-    same folders; what is installed everywhere, and our own packages, are not.
+    experiment file. Sent are the modules that define the network's classes, and what was loaded
+    from the same folders. Not sent are our packages and what is installed.
     """
     own = [module for module in map(_module_of, net.modules()) if module is not None]
     folders = {_folder(module) for module in own}
@@ -65,7 +65,10 @@ def _folder(module: ModuleType) -> str:
 
 
 def _is_users(module: ModuleType) -> bool:
-    """From a file outside the environment and our packages; __main__ goes by value anyway."""
+    """Whether a module is a file of the user's: not installed, not ours.
+
+    `__main__` does not count: Ray sends what is defined there by value anyway.
+    """
     file = getattr(module, "__file__", None)
     if file is None or module.__name__ == "__main__":
         return False

@@ -230,10 +230,6 @@ def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> Fa
         raise UserError(f"[data] {error}") from error
 
 
-def _folder(config: Config) -> Path | None:
-    return None if config.folder is None else Path(config.folder)
-
-
 def method_spaces(config: Config) -> dict[str, Space]:
     """The space of each method of the config, narrowed by [space]: its stages first, then it.
 
@@ -245,6 +241,10 @@ def method_spaces(config: Config) -> dict[str, Space]:
         of_stages = {role: config.space.get(role, {}).get(stage, {}) for role, stage in stages}
         spaces[name] = compose(stages).narrow(of_stages).narrow(config.space.get(name, {}))
     return pooled(spaces, config.search.shared_pruners, config.seed)
+
+
+def _folder(config: Config) -> Path | None:
+    return None if config.folder is None else Path(config.folder)
 
 
 def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
