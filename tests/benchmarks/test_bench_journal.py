@@ -39,7 +39,7 @@ import sys, time
 from pathlib import Path
 import psutil
 from search.journal.journal import read_events
-from search.record import Record
+from search.journal.record import Record
 
 before, begin = psutil.Process().memory_info().rss, time.process_time()
 record = Record()

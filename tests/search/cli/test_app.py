@@ -28,7 +28,7 @@ def invoke(*arguments: str) -> Result:
 
 
 class FakeRun:
-    """Stands in for `search.experiment.run`: keeps what it was called with, then acts."""
+    """Stands in for `search.engine.experiment.run`: keeps what it was called with, then acts."""
 
     def __init__(self, act: Callable[[Path], None]) -> None:
         self.act = act
