@@ -1,4 +1,4 @@
-"""Ray as it is started on this machine."""
+"""Ray as it is started on this machine, and the addresses of clusters."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import ray
-from torch import nn
 
 from search.cluster import connect as cluster
-from search.cluster.connect import check_cluster
-from search.cluster.shipping import ship_by_value
+from search.cluster.connect import check_cluster, close_token_file, cluster_address
 from search.errors import UserError
-from trainables.models import MODELS
-from trainables.user_code import load_function
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -62,60 +57,6 @@ def test_a_local_ray_listens_on_loopback_alone_and_leaves_sigterm_to_us(tmp_path
     assert (asked, initialized) == (1, False)
 
 
-NETS = """
-from torch import nn
-from layers import Square
-
-
-class Small(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inside = nn.Sequential(Square(), nn.Linear(3, 1))
-
-    def forward(self, x):
-        return self.inside(x)
-
-
-def small(shape, outputs):
-    return Small()
-"""
-LAYERS = """
-from torch import nn
-
-
-class Square(nn.Module):
-    def forward(self, x):
-        return x * x
-"""
-ELSEWHERE = """
-import pickle, sys, torch
-net = pickle.loads(sys.stdin.buffer.read())
-print(net(torch.ones(2, 3)).shape)
-"""
-
-
-def test_a_network_of_the_users_own_reaches_a_process_that_has_not_its_modules(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "nets.py").write_text(NETS)
-    (tmp_path / "layers.py").write_text(LAYERS)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    for name in ("nets", "layers"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    net = load_function("model.build", "nets:small", tmp_path)((3,), 1)
-
-    shipped = ship_by_value(net)
-    sent = ray.cloudpickle.dumps(net)
-    for name in shipped:
-        ray.cloudpickle.unregister_pickle_by_value(sys.modules[name])
-    done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE], input=sent, cwd="/", capture_output=True, check=False
-    )
-
-    assert shipped == ["layers", "nets"]
-    assert done.stdout.decode().strip() == "torch.Size([2, 1])", done.stderr.decode()
-
-
 def test_more_devices_than_the_machine_has_are_refused_unless_a_cluster_is_joined() -> None:
     with pytest.raises(UserError, match=r"resources\] gpu must be at most .* got 64"):
         check_cluster(64, None)
@@ -140,19 +81,50 @@ def test_a_cluster_that_does_not_answer_is_refused_in_one_line(
         check_cluster(0, "auto")
 
 
-def test_what_is_installed_outside_of_the_environment_is_not_sent_along(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "lib" / "site-packages"  # as of `pip install --user`
-    folder.mkdir(parents=True)
-    (folder / "nets.py").write_text("from torch import nn\nclass Own(nn.ReLU): ...\n")
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, "nets", raising=False)
-    net = load_function("model.build", "nets:Own", None)()
-
-    assert ship_by_value(net) == []
+@pytest.fixture
+def no_ray_address(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
 
-def test_installed_networks_and_our_own_are_not_sent_along() -> None:
-    assert ship_by_value(nn.Sequential(nn.Linear(2, 1))) == []
-    assert ship_by_value(MODELS["mlp"]((3,), 1)) == []
+@pytest.mark.parametrize("address", [None, "auto", "10.0.0.1:6379", "head.example:6379"])
+def test_addresses_of_a_head_are_taken_as_they_are(address, no_ray_address):
+    assert cluster_address(address) == address
+
+
+def test_without_an_address_that_of_the_job_is_obeyed(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+
+    assert cluster_address(None) == "10.0.0.1:6379"
+    assert cluster_address("auto") == "auto"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ray://head:10001", "cannot be driven through Ray Client"),
+        ("http://127.0.0.1:8265", 'must be "auto" or the host:port'),
+        ("10.0.0.1", 'must be "auto" or the host:port'),
+        (":6379", 'must be "auto" or the host:port'),
+    ],
+)
+def test_addresses_of_another_kind_are_refused_by_their_source(
+    address, said, monkeypatch, no_ray_address
+):
+    with pytest.raises(UserError, match=f"--address: .*{said}"):
+        cluster_address(address)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(UserError, match=f"RAY_ADDRESS: .*{said}"):
+        cluster_address(None)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o400])
+def test_nobody_else_may_read_the_token(tmp_path, monkeypatch, mode):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    close_token_file()  # there is none yet
+    token = tmp_path / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text("secret")
+    token.chmod(mode)
+
+    close_token_file()
+    assert token.stat().st_mode & 0o777 == mode & 0o700

@@ -1,4 +1,4 @@
-"""Addresses, room for trials, and what travels: all that needs no cluster to be checked."""
+"""What travels to workers: our packages as they are here, and the user's own code."""
 
 import json
 import os
@@ -8,72 +8,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import ray
 from ray._private.ray_constants import ENABLE_RAY_CLUSTERS_ENV_VAR
 from ray._private.runtime_env.packaging import create_package, get_uri_for_directory
 from ray._private.runtime_env.py_modules import upload_py_modules_if_needed
+from torch import nn
 
-from search.cluster.connect import close_token_file, cluster_address
-from search.cluster.nodes import slots
-from search.cluster.shipping import code_for_workers
-from search.errors import UserError
-from trainables.user_code import OUR_PACKAGES
-
-
-def machine(cpu, gpu=0, alive=True):
-    return {"Alive": alive, "Resources": {"CPU": cpu, "GPU": gpu, "memory": 1.0}}
-
-
-@pytest.fixture
-def no_ray_address(monkeypatch):
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-
-
-@pytest.mark.parametrize("address", [None, "auto", "10.0.0.1:6379", "head.example:6379"])
-def test_addresses_of_a_head_are_taken_as_they_are(address, no_ray_address):
-    assert cluster_address(address) == address
-
-
-def test_without_an_address_that_of_the_job_is_obeyed(monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-
-    assert cluster_address(None) == "10.0.0.1:6379"
-    assert cluster_address("auto") == "auto"
-
-
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("ray://head:10001", "cannot be driven through Ray Client"),
-        ("http://127.0.0.1:8265", 'must be "auto" or the host:port'),
-        ("10.0.0.1", 'must be "auto" or the host:port'),
-        (":6379", 'must be "auto" or the host:port'),
-    ],
-)
-def test_addresses_of_another_kind_are_refused_by_their_source(
-    address, said, monkeypatch, no_ray_address
-):
-    with pytest.raises(UserError, match=f"--address: .*{said}"):
-        cluster_address(address)
-    monkeypatch.setenv("RAY_ADDRESS", address)
-    with pytest.raises(UserError, match=f"RAY_ADDRESS: .*{said}"):
-        cluster_address(None)
-
-
-@pytest.mark.parametrize(
-    ("machines", "cpu", "gpu", "expected"),
-    [
-        ([machine(0), machine(8), machine(8)], 1, 0, 16),
-        ([machine(3), machine(3)], 2, 0, 2),  # a trial lies on one machine
-        ([machine(8, gpu=1), machine(8, gpu=2)], 1, 0.25, 12),
-        ([machine(64, gpu=1)], 1, 1 / 3, 3),  # not 2 by rounding
-        ([machine(8, gpu=3)], 1, 2, 1),
-        ([machine(4, gpu=4)], 2, 0.5, 2),  # too few cores for its devices
-        ([machine(8), machine(8, alive=False)], 1, 0, 8),
-        ([machine(0), machine(8)], 1, 1, 0),
-    ],
-)
-def test_as_many_trials_run_at_once_as_fit_on_each_machine(machines, cpu, gpu, expected):
-    assert slots(machines, cpu, gpu) == expected
+from search.cluster.shipping import code_for_workers, ship_by_value
+from trainables.models import MODELS
+from trainables.user_code import OUR_PACKAGES, load_function
 
 
 def test_our_packages_travel_and_nothing_beside_them(monkeypatch):
@@ -158,14 +101,73 @@ def test_a_job_that_brings_its_own_modules_gets_no_second_ones(monkeypatch):
     assert code_for_workers() == {}
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o600, 0o400])
-def test_nobody_else_may_read_the_token(tmp_path, monkeypatch, mode):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    close_token_file()  # there is none yet
-    token = tmp_path / ".ray" / "auth_token"
-    token.parent.mkdir()
-    token.write_text("secret")
-    token.chmod(mode)
+NETS = """
+from torch import nn
+from layers import Square
 
-    close_token_file()
-    assert token.stat().st_mode & 0o777 == mode & 0o700
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Sequential(Square(), nn.Linear(3, 1))
+
+    def forward(self, x):
+        return self.inside(x)
+
+
+def small(shape, outputs):
+    return Small()
+"""
+LAYERS = """
+from torch import nn
+
+
+class Square(nn.Module):
+    def forward(self, x):
+        return x * x
+"""
+ELSEWHERE = """
+import pickle, sys, torch
+net = pickle.loads(sys.stdin.buffer.read())
+print(net(torch.ones(2, 3)).shape)
+"""
+
+
+def test_a_network_of_the_users_own_reaches_a_process_that_has_not_its_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets.py").write_text(NETS)
+    (tmp_path / "layers.py").write_text(LAYERS)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name in ("nets", "layers"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    net = load_function("model.build", "nets:small", tmp_path)((3,), 1)
+
+    shipped = ship_by_value(net)
+    sent = ray.cloudpickle.dumps(net)
+    for name in shipped:
+        ray.cloudpickle.unregister_pickle_by_value(sys.modules[name])
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], input=sent, cwd="/", capture_output=True, check=False
+    )
+
+    assert shipped == ["layers", "nets"]
+    assert done.stdout.decode().strip() == "torch.Size([2, 1])", done.stderr.decode()
+
+
+def test_what_is_installed_outside_of_the_environment_is_not_sent_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "lib" / "site-packages"  # as of `pip install --user`
+    folder.mkdir(parents=True)
+    (folder / "nets.py").write_text("from torch import nn\nclass Own(nn.ReLU): ...\n")
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.delitem(sys.modules, "nets", raising=False)
+    net = load_function("model.build", "nets:Own", None)()
+
+    assert ship_by_value(net) == []
+
+
+def test_installed_networks_and_our_own_are_not_sent_along() -> None:
+    assert ship_by_value(nn.Sequential(nn.Linear(2, 1))) == []
+    assert ship_by_value(MODELS["mlp"]((3,), 1)) == []
