@@ -112,6 +112,8 @@ def an_end(trial, settings, index):
 @pytest.mark.parametrize("name", SAMPLERS)
 @pytest.mark.parametrize("until", [0, 1, 13])
 def test_a_replayed_study_proposes_what_the_undisturbed_one_proposes_next(name, until):
+    if name == "gp":
+        until = min(until, 9)  # four told trials, from which on it models each proposal
     live, replayed = (MethodStudy(SPACE, Sampling(name, 0, 16), Target(0.03)) for _ in range(2))
     journal = searched(live, until)
     for trial, (settings, end) in journal.items():  # pending trials are among them
