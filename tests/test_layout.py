@@ -1,6 +1,7 @@
 """The layout holds: what may import what, where packages come from, what files look like."""
 
 import ast
+import functools
 import importlib
 import json
 import subprocess
@@ -77,6 +78,11 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in SOURCES}
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imported(nodes: Iterator[ast.AST] | list[ast.AST]) -> Iterator[str]:
     """Full names that import statements among `nodes` mention; no import here is relative."""
     for node in nodes:
@@ -104,10 +110,15 @@ def on_import(tree: ast.Module) -> Iterator[ast.AST]:
         waiting += ast.iter_child_nodes(node)
 
 
+@functools.cache
+def everywhere(path: Path) -> list[str]:
+    """Full names of all that a file imports, wherever in it."""
+    return list(imported(ast.walk(tree_of(path))))
+
+
 def tops(path: Path) -> set[str]:
     """Top-level names of all that a file imports, wherever in it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {name.split(".")[0] for name in imported(ast.walk(tree))}
+    return {name.split(".")[0] for name in everywhere(path)}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -160,8 +171,8 @@ def test_light_packages_import_only_what_they_may(package):
 def test_no_module_imports_itself_over_others():
     arrows: dict[str, set[str]] = {}
     for name, path in MODULES.items():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        arrows[name] = {other for other in imported(on_import(tree)) if other in MODULES}
+        names = imported(on_import(tree_of(path)))
+        arrows[name] = {other for other in names if other in MODULES}
     while free := [name for name, onto in arrows.items() if not onto & arrows.keys() - {name}]:
         for name in free:
             del arrows[name]
@@ -225,7 +236,7 @@ def test_a_room_imports_only_from_lower_floors_wherever_in_its_files(package):
     for name, path in MODULES.items():
         if room(name)[0] != package or not room(name)[1]:
             continue
-        for other in imported(ast.walk(ast.parse(path.read_text("utf-8")))):
+        for other in everywhere(path):
             if room(other)[0] != package or room(other) == room(name) or not room(other)[1]:
                 continue
             if floor_of[room(other)[1]] >= floor_of[room(name)[1]]:
@@ -256,7 +267,7 @@ def test_file_names_say_what_is_in_them():
 
 
 def test_every_module_says_what_it_is():
-    trees = {relative(path): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+    trees = {relative(path): tree_of(path) for path in SOURCES}
 
     assert [
         path for path, tree in trees.items() if tree.body and not ast.get_docstring(tree)
@@ -264,7 +275,7 @@ def test_every_module_says_what_it_is():
 
 
 def test_assert_is_left_to_tests():
-    trees = {relative(path): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+    trees = {relative(path): tree_of(path) for path in SOURCES}
     wrong = [
         p for p, tree in trees.items() if any(isinstance(n, ast.Assert) for n in ast.walk(tree))
     ]
