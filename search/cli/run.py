@@ -194,7 +194,9 @@ def show_end(result: RunResult, left: int, *, recording: bool) -> None:
     show(result.front)
     show_later_trials(result.folder)
     typer.echo(f"Run: {result.folder}")
-    chosen = next((point for point in result.front["points"] if point["chosen"]), None)
+    from analysis.front_table import chosen_point
+
+    chosen = chosen_point(result.front)
     if left:
         typer.echo(
             f"{left} trials were not run: its time limit or budget was reached. "

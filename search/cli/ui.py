@@ -35,7 +35,7 @@ def ui(
 
 def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
     from search.cli.interrupt import Interruptible
-    from search.tracking.server import free_port, front_of, page_of, serving
+    from search.tracking.server import free_port, front_page, search_page, serving
 
     chosen = free_port(port)
     try:
@@ -43,9 +43,9 @@ def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
             _bring_up_to_date(folder, store)
             typer.echo("Starting MLflow ...", err=True)
             with serving(store, chosen, (folder / "ui.log").resolve()) as address:
-                page = page_of(address, _run_id(folder))
+                page = search_page(address, _run_id(folder))
                 typer.echo(f"The search:  {page}")
-                typer.echo(f"Its front:   {front_of(page)}")
+                typer.echo(f"Its front:   {front_page(page)}")
                 typer.echo("Ctrl-C ends it.")
                 if show:
                     typer.launch(page)

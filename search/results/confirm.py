@@ -9,6 +9,7 @@ import pandas as pd
 from torch import nn
 
 from analysis.front_json import Front, FrontPoint, PointValues, Reference, SeedRow
+from analysis.front_table import chosen_point
 from analysis.report.seeds import spread
 from search.errors import UserError
 from search.front.build import decisions_of_references, values_of
@@ -56,7 +57,8 @@ def confirm(
     if folder.config().search.recording:
         raise UserError(f"confirm: {path} is a recording, which counted the test rows all along")
     front, facts = stored or folder.front(), folder.facts()
-    if not any(point["chosen"] for point in front["points"]):
+    chosen = chosen_point(front)
+    if chosen is None:
         return front
     if facts["in_memory"] and data is None:
         raise UserError(
@@ -66,12 +68,12 @@ def confirm(
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(f"confirm: the data of {path} have changed since the search was started")
     if seeds:
-        rows = seed_rows(folder, problem, front, seeds, address=address, listener=listener)
+        rows = seed_rows(folder, problem, chosen, seeds, address=address, listener=listener)
         known = front.get("seeds", [])
         front = {**front, "seeds": [*known, *rows[len(known) :]]}
     if stored is not None:
         return folder.save_front(_with_spread(front), confirmed=True)
-    opening = _announce(folder, front, facts)
+    opening = _announce(folder, front, chosen, facts)
     evaluated = _evaluated(folder, problem, front, facts)
     confirmed: Front = {**_with_spread(evaluated), "opening": opening}
     folder.save_front(confirmed, confirmed=True)
@@ -81,12 +83,17 @@ def confirm(
     return confirmed
 
 
-def _announce(folder: RunFolder, front: Front, facts: Experiment) -> int:
+def _announce(folder: RunFolder, front: Front, chosen: FrontPoint, facts: Experiment) -> int:
     """Writes down what will be looked at, then the opening itself, before anything is opened."""
-    chosen = next(point["candidate"] for point in front["points"] if point["chosen"])
-    seeds = [row["candidate"] for row in front.get("seeds", [])]
-    named = named_in(front)
-    _append(folder, {"event": "confirm_start", "front": named, "chosen": chosen, "seeds": seeds})
+    _append(
+        folder,
+        {
+            "event": "confirm_start",
+            "front": named_in(front),
+            "chosen": chosen["candidate"],
+            "seeds": [row["candidate"] for row in front.get("seeds", [])],
+        },
+    )
     return record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from torch import nn
 
-from analysis.front_json import Front, FrontPoint, SeedRow
+from analysis.front_json import FrontPoint, SeedRow
 from search.cluster.connect import cluster_address, connected
 from search.cluster.shipping import ship_by_value
 from search.engine.scheduler import DEATHS
@@ -33,7 +33,7 @@ from trainables.trial.trainable import Supplies, UnfitWorker
 def seed_rows(
     folder: RunFolder,
     problem: Problem,
-    front: Front,
+    chosen: FrontPoint,
     count: int,
     *,
     address: str | None = None,
@@ -45,8 +45,7 @@ def seed_rows(
     the search chooses: where none is feasible, the closest one stands for it, marked infeasible.
     What is trained is kept in `seeds/` of the run's folder: a seed that has ended is not repeated.
     """
-    point = next(point for point in front["points"] if point["chosen"])
-    specs = seed_specs(folder.candidates.facts(point["candidate"])["spec"], count)
+    specs = seed_specs(folder.candidates.facts(chosen["candidate"])["spec"], count)
     home = folder.seeds
     home.path.mkdir(exist_ok=True)
     with closing(Journal(home.path)) as journal:
