@@ -1,4 +1,4 @@
-"""The space of a whole method: that of each of its stages, under the stage's role."""
+"""The space of a whole method: those of its stages, each under its stage's role."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stage_space(role: str, name: str) -> Space:
 def compose(stages: Iterable[tuple[str, str]]) -> Space:
     """One space over (role, name) stages, with dotted names such as `"pruner.keep_target"`.
 
-    A stage that stands twice has its settings once.
+    The settings of a stage that stands twice are in it once.
     """
     listed = list(dict.fromkeys(stages))
     roles = [role for role, _ in listed]

@@ -2,7 +2,7 @@
 
 ZLM: Zhang, Lemoine, Mitchell, "Mitigating Unwanted Biases with Adversarial Learning", AIES 2018,
 in AIF360's implementation. DBM: Wang et al., "Towards Fairness in Visual Recognition", CVPR 2020;
-its settings for images, where they differ, are in each method's module and class docstrings.
+where its settings for images differ, the docstrings of the method say so.
 """
 
 from spaces.space import Choice, Float, Int, Space
@@ -65,6 +65,6 @@ DENSE: dict[str, Space] = {
             "weight_decay": Float(1e-6, 1e-2, log=True),
             "max_epochs": Int(20, 200, log=True),
         },
-        published={"lr": 1e-3, "weight_decay": 5e-4, "max_epochs": 200},  # likewise
+        published={"lr": 1e-3, "weight_decay": 5e-4, "max_epochs": 200},  # as the one above
     ),
 }

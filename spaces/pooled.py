@@ -1,4 +1,4 @@
-"""A space in which the settings of one stage are chosen as a whole, from a few sets of them."""
+"""A space in which the settings of one stage are chosen as a whole, out of a pool."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from spaces.space import Nested, Space
 
 _T = TypeVar("_T")
 
-INDEX = "pool"  # what the place among the sets is called: "pruner.pool"
+INDEX = "pool"  # the name of the setting that is an entry's index: "pruner.pool"
 
 
 @dataclass(frozen=True)
 class Pooled(Space):
-    """`role`'s settings are one of `entries`; what is searched is the entry's index.
+    """The settings of `role` are one of `entries`; what is searched is the entry's index.
 
-    Proposed settings hold the entry itself, as if each of them had been searched. `begin` is the
-    entry that is tried first, with published settings of the other roles; the published ones of
-    all roles, with entry 0, come next.
+    Proposed settings hold the entry itself, as if each of its settings had been searched. A search
+    begins with the entry `begin`, beside the published settings of the other roles; then comes
+    entry 0 with the same.
     """
 
     role: str = ""
@@ -34,9 +34,9 @@ class Pooled(Space):
 
     @classmethod
     def of(cls, space: Space, role: str, entries: Sequence[Mapping[str, Value]]) -> Pooled:
-        """`space` with the role's settings, searched and fixed ones, replaced by an index.
+        """`space` with all settings of the role, searched and fixed ones, replaced by an index.
 
-        A single entry leaves nothing to choose; the first one is what is tried first.
+        The first entry is the published one. A single entry leaves nothing to choose.
         """
         if not entries:
             raise ValueError(f"Pooled: a pool of {role} needs at least one entry, got none")
@@ -63,7 +63,7 @@ class Pooled(Space):
         return nested
 
     def dotted(self, nested: Nested) -> dict[str, Value]:
-        """KeyError where the role's settings are no entry."""
+        """Raises KeyError where the role's settings are not one of the entries."""
         index = self.index(nested)
         if index is None:
             raise KeyError(f"{self.role}: {nested.get(self.role)} is no entry of the pool")
@@ -73,7 +73,7 @@ class Pooled(Space):
         return self.index(nested) is not None and super().holds(nested)
 
     def index(self, nested: Nested) -> int | None:
-        """Which entry the role's settings are; None where they are none."""
+        """Which entry the role's settings are; None where they are not one of the entries."""
         part = dict(nested.get(self.role, {}))
         return next((i for i, entry in enumerate(self.entries) if dict(entry) == part), None)
 

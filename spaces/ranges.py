@@ -1,4 +1,4 @@
-"""Ranges of one setting, pure values on Optuna's distributions."""
+"""Ranges of one setting: values that turn into Optuna's distributions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = float | int | str | bool
 
 @dataclass(frozen=True)
 class Float:
-    """Real numbers from `low` to `high`, both included; `log` draws evenly in the exponent."""
+    """Real numbers from `low` to `high`, both included; with `log` drawn evenly by exponent."""
 
     low: float
     high: float
@@ -44,7 +44,7 @@ class Float:
         return min(max(float(value), self.low), self.high)
 
     def at(self, share: float) -> Value:
-        """The value at `share`, in [0, 1), of the way from `low` to `high`, on its scale."""
+        """The value a `share` in [0, 1) of the way from `low` to `high`; by exponent with `log`."""
         return self.nearest(_along(self.low, self.high, share, self.log))
 
     @property
@@ -53,7 +53,7 @@ class Float:
         return math.inf
 
     def values(self) -> tuple[Value, ...]:
-        """ValueError: there is no end of them."""
+        """Raises ValueError: real numbers cannot be listed."""
         raise ValueError(f"Float: has no list of values, got {self}")
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Float:
 
 @dataclass(frozen=True)
 class Int:
-    """Whole numbers from `low` to `high`, both included; `log` draws evenly in the exponent."""
+    """Whole numbers from `low` to `high`, both included; with `log` drawn evenly by exponent."""
 
     low: int
     high: int
@@ -91,11 +91,14 @@ class Int:
         return min(max(int(value), self.low), self.high)
 
     def at(self, share: float) -> Value:
-        """The number at `share`, in [0, 1); each gets the same share, with `log` of the scale."""
+        """The number at `share`, in [0, 1).
+
+        Each number gets the same part of [0, 1); with `log` a part by its exponent.
+        """
         return self.nearest(round(_along(self.low - 0.5, self.high + 0.5, share, self.log)))
 
     def values(self) -> tuple[Value, ...]:
-        """All whole numbers, rising."""
+        """All of them, rising."""
         return tuple(range(self.low, self.high + 1))
 
     @property
@@ -109,7 +112,7 @@ class Int:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few values; the order says nothing."""
+    """One of a few values, in no order."""
 
     options: tuple[Value, ...]
 
@@ -132,7 +135,7 @@ class Choice:
         return value if self.contains(value) else self.options[0]
 
     def at(self, share: float) -> Value:
-        """The option at `share`, in [0, 1); each gets the same share."""
+        """The option at `share`, in [0, 1); each option gets the same part."""
         return self.options[int(share * len(self.options))]
 
     def values(self) -> tuple[Value, ...]:

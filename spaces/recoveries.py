@@ -14,8 +14,10 @@ FULL_TUNING: dict[str, Range] = {  # of recoveries that train weights for fairne
     "delta": Float(0.0, 0.03),
     "bias_from": Choice(("critic", "soft")),
 }
-FULL_TUNING_PUBLISHED: dict[str, Value] = {  # ZH: warm-up, schedule (and 100 epochs); SAV: the
-    "lr": 1e-3,  # bias; no rate is given for these methods: ours
+# ZH: warm-up and schedule (and 100 epochs). SAV: the settings of the bias. The rate is ours: none
+# is given for these methods.
+FULL_TUNING_PUBLISHED: dict[str, Value] = {
+    "lr": 1e-3,
     "warmup_steps": 5,
     "schedule": "cosine",
     "slope": 20.0,
@@ -29,8 +31,8 @@ RECOVERIES: dict[str, Space] = {
         {"lr": Float(1e-5, 1e-2, log=True), "epochs": Int(5, 60)},
         published={"lr": 1e-4, "epochs": 30},  # FA, masked fine-tuning of the magnitude baseline
     ),
-    # ZH section 4: lr, warm-up, schedule (and 90 epochs). SAV's own row (blocks of 201 critic and
-    # 301 actor steps at 1e-4) is none of this stage's, which takes a step of each per batch.
+    # ZH section 4: lr, warm-up, schedule (and 90 epochs). SAV's own settings (blocks of 201 critic
+    # and 301 actor steps at 1e-4) are not tried: this stage takes a step of each per batch.
     "adversarial": Space(FULL_TUNING, published=FULL_TUNING_PUBLISHED | {"lr": 0.01}),
     "noise_graft": Space(
         # above .8 the noise of the last epochs is never trained away
@@ -65,12 +67,8 @@ RECOVERIES: dict[str, Space] = {
             "width": Float(0.5, 4.0),
             "sampler": Choice(("trees", "random")),
         },
-        published={
-            "tensors": 5,
-            "calls": 20,
-            "width": 2.2,
-            "sampler": "trees",
-        },  # SAV, code, but for the subset of entries
+        # SAV, code, but for the subset of entries
+        published={"tensors": 5, "calls": 20, "width": 2.2, "sampler": "trees"},
     ),
     "distillation": Space(
         {

@@ -23,8 +23,8 @@ Nested = dict[str, dict[str, Any]]  # {"pruner": {"sparsity": 0.9}, "recovery": 
 class Space:
     """Ranges that are searched, values that are fixed, and the published settings to try first.
 
-    `published` holds values from the paper for some or all ranges. Composed spaces use dotted
-    names, `"pruner.sparsity"`; those of a single stage the setting's own name.
+    `published` holds values from the paper for some or all ranges. In the space of a single stage
+    a setting has its own name, in a composed one a dotted name, `"pruner.sparsity"`.
     """
 
     ranges: Mapping[str, Range] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Space:
         (`{"pruner": {"sparsity": 0.9}}`) mean dotted names. Published values that no longer fit
         move to the nearest one that does.
 
-        Raises ValueError naming the setting where an override can not be read.
+        Raises ValueError naming the setting where an override cannot be read.
         """
         ranges, fixed = dict(self.ranges), dict(self.fixed)
         for name, override in _flat(overrides).items():
@@ -76,15 +76,15 @@ class Space:
         return Space(ranges, published, fixed)
 
     def ask(self, trial: optuna.trial.BaseTrial) -> Nested:
-        """Settings for one trial, by role: what is searched from `trial`, what is fixed as it is.
+        """Settings for one trial, by role: what `trial` proposes, and the fixed ones.
 
         Only for composed spaces, whose names are dotted.
         """
-        asked = {name: _suggest(trial, name, one) for name, one in self.ranges.items()}
-        return self.nest(asked)
+        proposed = {name: _suggest(trial, name, span) for name, span in self.ranges.items()}
+        return self.nest(proposed)
 
     def nest(self, searched: Mapping[str, Value]) -> Nested:
-        """Dotted values of the searched settings, with the fixed ones added, by role."""
+        """Settings by role, from searched ones by dotted name; the fixed ones are added."""
         nested: Nested = {}
         for dotted, value in {**self.fixed, **searched}.items():
             role, _, name = dotted.rpartition(".")
@@ -92,20 +92,20 @@ class Space:
         return nested
 
     def dotted(self, nested: Nested) -> dict[str, Value]:
-        """Settings by role as values by dotted name: the inverse of `nest`."""
+        """Settings by dotted name, from settings by role: the inverse of `nest`."""
         return {f"{role}.{key}": one for role, part in nested.items() for key, one in part.items()}
 
     def searched(self, nested: Nested) -> dict[str, Value]:
-        """Those that are searched, by dotted name; KeyError where one is missing.
+        """The searched ones of these settings, by dotted name; KeyError where one is missing.
 
-        A setting that was not searched when `nested` was proposed had its default, which is the
-        published value.
+        A setting that was not searched yet when `nested` was proposed had its default, which is
+        the published value.
         """
         dotted = {**self.published, **self.dotted(nested)}
         return {name: dotted[name] for name in self.ranges}
 
     def holds(self, nested: Nested) -> bool:
-        """Whether these settings could be proposed."""
+        """Whether this space could propose these settings."""
         dotted = {**self.published, **self.dotted(nested)}
         if dotted.keys() != self.ranges.keys() | self.fixed.keys():
             return False
@@ -114,13 +114,18 @@ class Space:
 
     @property
     def size(self) -> float:
-        """How many different settings there are: 1 where nothing is searched, else at least 2,
-        infinity where a real number is searched."""
+        """How many different settings there are.
+
+        It is 1 where nothing is searched, else at least 2, and infinity where a real number is
+        searched.
+        """
         return math.prod(one.size for one in self.ranges.values())
 
     def every(self) -> Iterator[dict[str, Value]]:
-        """Each different choice of what is searched, by dotted name; ValueError where a real
-        number is searched."""
+        """Each different choice of what is searched, by dotted name.
+
+        Raises ValueError where a real number is searched.
+        """
         values = [one.values() for one in self.ranges.values()]
         return (dict(zip(self.ranges, chosen, strict=True)) for chosen in product(*values))
 
@@ -130,7 +135,7 @@ class Space:
         return (self.published,) if self.published else ()
 
     def published_nested(self) -> Nested:
-        """The published settings (with the fixed ones) by role; may leave out some settings."""
+        """The published settings, with the fixed ones, by role; some settings may be missing."""
         return self.nest(self.published)
 
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -138,18 +143,18 @@ class Space:
         return {name: one.distribution() for name, one in self.ranges.items()}
 
 
-def _suggest(trial: optuna.trial.BaseTrial, name: str, one: Range) -> Value:
-    match one:
+def _suggest(trial: optuna.trial.BaseTrial, name: str, span: Range) -> Value:
+    match span:
         case Float():
-            return trial.suggest_float(name, one.low, one.high, log=one.log)
+            return trial.suggest_float(name, span.low, span.high, log=span.log)
         case Int():
-            return trial.suggest_int(name, one.low, one.high, log=one.log)
+            return trial.suggest_int(name, span.low, span.high, log=span.log)
         case Choice():
-            return cast(Value, trial.suggest_categorical(name, one.options))
+            return cast(Value, trial.suggest_categorical(name, span.options))
 
 
 def _flat(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested names dotted; a mapping with `choices` is a value, not a level."""
+    """Overrides by dotted name. A mapping with `choices` is a value, not a level."""
     flat: dict[str, Any] = {}
     for name, value in overrides.items():
         if isinstance(value, Mapping) and "choices" not in value:

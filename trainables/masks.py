@@ -25,15 +25,15 @@ def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
     projections of MultiheadAttention; never biases or normalisation. A weight that several
     layers share is listed once, one that is computed (weight norm) not at all.
     """
-    found: dict[str, nn.Parameter] = {}
+    weights: dict[str, nn.Parameter] = {}
     seen: set[int] = set()
     for prefix, module in net.named_modules():
         for name in _weight_names(module):
             weight = module._parameters.get(name)
             if weight is not None and id(weight) not in seen:
                 seen.add(id(weight))
-                found[f"{prefix}.{name}" if prefix else name] = weight
-    return found
+                weights[f"{prefix}.{name}" if prefix else name] = weight
+    return weights
 
 
 def unprunable(net: nn.Module) -> list[str]:
@@ -65,7 +65,7 @@ class Masks(Mapping[str, Tensor]):
 
     @classmethod
     def keep_all(cls, net: nn.Module) -> Masks:
-        """The masks of the dense network: every prunable weight is kept."""
+        """Masks under which every prunable weight of `net` is kept."""
         return cls({k: torch.ones_like(w, dtype=torch.bool) for k, w in prunable(net).items()})
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -149,7 +149,7 @@ class Masks(Mapping[str, Tensor]):
 
 @dataclass(frozen=True)
 class MaskedNet:
-    """A network and its masks. Removed weights are 0 wherever a stage hands one on."""
+    """A network and its masks. Wherever a stage hands one on, the removed weights are 0."""
 
     net: nn.Module
     masks: Masks
@@ -207,6 +207,7 @@ def keep_largest(scores: Tensor, kept: int) -> Tensor:
 def removed_count(total: int, sparsity: float) -> int:
     """How many of `total` weights a sparsity removes: total * sparsity, halves rounded up.
 
-    The product is rounded at 1e-9 first: 0.9 * 20,000 must remove 18,000, not one less.
+    The product is first rounded to 9 digits: in floating point .9 * 20,000 is a little less than
+    18,000, and must not remove one weight less.
     """
     return math.floor(round(total * sparsity, 9) + 0.5)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Method:
-    """One row: the stages in order, as (role, registry key), and where the pairing comes from.
+    """A published method: the stages of its trials, in order, as (role, registry key).
 
     A stage that stands twice is run twice, with the same settings and another seed.
     """

@@ -31,7 +31,7 @@ def derived_seed(*parts: object) -> int:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's global stream (dropout) restarted from `seed`, and put back afterwards."""
+    """Torch's global stream (dropout) starts from `seed` in the `with` block; then it is put back."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
@@ -51,7 +51,7 @@ def limited_threads(threads: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage is given; the networks are read-only, it copies before it writes."""
+    """What a stage is given. The networks are not its own: it copies one before it changes it."""
 
     untrained: nn.Module  # as training starts from it: what every dense stage begins with
     dense: nn.Module
@@ -79,7 +79,7 @@ class Context:
 
 
 class Settings(Protocol):
-    """A frozen, validated value; its fields are exactly what a space may search."""
+    """A stage's settings: frozen and validated; the fields are exactly what a space may search."""
 
     inputs: ClassVar[int]  # how many earlier results the stage needs in `context.incoming`
 
@@ -92,10 +92,11 @@ class Settings(Protocol):
 
 
 class StageRun(ABC):
-    """A stage under way. All randomness of an epoch comes from the generator it is handed.
+    """A stage under way.
 
-    Torch's global stream (dropout) is seeded by the pipeline from the same source before each
-    epoch, so no generator state is part of `state_dict`.
+    All randomness of an epoch comes from the generator that it is handed. What a network draws
+    itself (dropout) comes from torch's global stream, which the pipeline seeds from the same
+    source before each epoch. So no state of a generator is part of `state_dict`.
     """
 
     epochs: int  # how many epochs the stage takes; at least 1
@@ -156,5 +157,5 @@ def finite(stage: str, losses: dict[str, float]) -> dict[str, float]:
 
 
 def snapshot(state: dict[str, Any]) -> State:
-    """A deep copy, so that a state which is kept does not follow the training that goes on."""
+    """A deep copy of a state that is kept: training that goes on must not change it."""
     return copy.deepcopy(dict(state))

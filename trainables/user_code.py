@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +14,20 @@ from trainables.names import known_names
 
 # All that is ours to import, and so travels to workers; `fairfront` is a single file.
 OUR_PACKAGES = ("analysis", "fairfront", "search", "spaces", "trainables")
+ROOT = Path(__file__).resolve().parents[1]  # the folder that they lie in
+
+
+def python_path() -> str:
+    """PYTHONPATH of a process that is to import our packages from here."""
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any]:
-    """The function that `spec` ("module:function") names; `key` is whose setting it is.
+    """The function that `spec` ("module:function") names; `key` is the setting that holds `spec`.
 
-    The module is the file module.py in `folder`, else an installed one. Modules beside it can be
-    imported by it. Raises ValueError, naming `key`, for a spec of another form, a missing module
-    or function, and a module with the name of one of our packages.
+    The module is the file module.py in `folder`, else an installed one. It can import modules that
+    lie beside it. Raises ValueError, naming `key`, for a spec of another form, a missing module or
+    function, and a module with the name of one of our packages.
     """
     module_name, _, function_name = spec.partition(":")
     if not function_name.isidentifier() or not module_name.replace(".", "_").isidentifier():
@@ -49,17 +56,17 @@ def _load_module(key: str, name: str, folder: Path | None) -> ModuleType:
         return loaded
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))  # last: it must not hide anything installed
-    found = importlib.util.spec_from_file_location(name, file)
-    if found is None or found.loader is None:
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
         raise ValueError(f"{key}: module must be a Python file, got {file}")
-    module = importlib.util.module_from_spec(found)
+    module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that what it defines can be pickled
     try:
-        found.loader.exec_module(module)
+        spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ValueError(f"{key}: {file} could not be imported, {said}") from error
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{key}: {file} could not be imported, {reason}") from error
     return module
 
 

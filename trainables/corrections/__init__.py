@@ -1,6 +1,7 @@
-"""Corrections by name: how scores are turned into decisions, fitted on held-back rows.
+"""Corrections by name, and the decisions that they leave by kind.
 
-A decision has a kind, by which reports, cards and journals hold it.
+A correction is fitted on held-back rows and says how scores become decisions. Reports, cards and
+journals hold a decision by its kind.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The class with the largest score, as in Wang et al., CVPR 2020: there is nothing to fit.
 
-The only choice with more than two classes.
+It is the only correction for more than two classes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from trainables.evaluation.trivial import is_trivial
 
 @dataclass(frozen=True)
 class LargestScore(Decision):
-    """The class with the largest score, the first of equals; counts are already decided so."""
+    """The class with the largest score, the first of equals. Counts come decided so."""
 
     kind = "argmax"
     needs_group = False

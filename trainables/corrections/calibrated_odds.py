@@ -1,4 +1,4 @@
-"""Calibrated equalized odds: the group that errs less gets its base rate now and then.
+"""Calibrated equalized odds: some scores of the group that errs less become its base rate.
 
 Pleiss, Raghavan, Wu, Kleinberg, Weinberger, On fairness and calibration (NIPS 2017), algorithm 1.
 """
@@ -26,8 +26,8 @@ Costs = NDArray[np.float64]  # (groups,) or (groups, labels)
 class WithheldScores(Flips):
     """Some scores are replaced by their group's base rate, then positive iff score > .5.
 
-    All replaced scores fall on the same side of .5, so of those on the other side the same share
-    is flipped.
+    All scores that are replaced fall on the same side of .5. So this comes to flipping the same
+    share of the predictions on the other side.
     """
 
     kind = "calibrated_odds"
@@ -35,13 +35,13 @@ class WithheldScores(Flips):
 
 @dataclass(frozen=True)
 class CalibratedOdds:
-    """Equalises a generalised cost, taken from scores and not from predictions: `fnr`, the mean of
-    1 - score over label 1 (equal opportunity), `fpr`, the mean score over label 0, or `weighted`,
-    the two by how often they occur.
+    """Makes a generalised cost of two groups equal.
 
-    The scores are counted in 1000 bins; their middles are at most .0005 from the scores, and so
-    are the means. `fnr` and `fpr` are also what AIF360 equalises; its `weighted` gives both rates
-    the weight of label 0.
+    The cost is taken from scores, not from predictions. "fnr" is the mean of 1 - score over label
+    1 (equal opportunity), "fpr" the mean score over label 0, and "weighted" weights both by how
+    often they occur. The scores are counted in 1000 bins, whose middles are at most .0005 from the
+    scores, and so are the means. "fnr" and "fpr" are also what AIF360 equalises; its "weighted"
+    gives both rates the weight of label 0.
     """
 
     needs_group: ClassVar[bool] = True
@@ -63,7 +63,7 @@ class CalibratedOdds:
         priors: NDArray[np.float64],
         seed: int,
     ) -> Decision:
-        """Base rates are those of train (`priors`): the held-back rows may be balanced.
+        """Base rates are those of train (`priors`), since the held-back rows may be balanced.
 
         Raises ValueError where a group lacks rows of a label: its costs are unknown.
         """
@@ -101,8 +101,8 @@ def generalised_costs(cost: Cost, means: Costs, base: Costs) -> Costs:
 def withheld(costs: Costs, trivial: Costs) -> Costs:
     """(2,) the share of each group's scores that is replaced so that the costs become equal.
 
-    Only the cheaper group's are. Where the base rate would cost no more than its scores, nothing
-    is gained by replacing them; where not even replacing all is enough, all are.
+    Only scores of the cheaper group are replaced: none where the base rate costs no more than its
+    scores, all where not even that is enough.
     """
     shares = np.zeros(2)
     own = int(costs.argmin())

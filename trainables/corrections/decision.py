@@ -17,8 +17,11 @@ Groups = Sequence[int] | NDArray[np.int64]
 
 
 class Decision(ABC):
-    """What a fitted correction leaves. `decide` and `predict` agree on every single row; where
-    rows are drawn by lot they agree on how many, and on the law of the draw."""
+    """What a fitted correction leaves: a rule from scores to predictions.
+
+    `decide` applies it to counts and `predict` to raw scores. They agree on every single row;
+    where rows are drawn by lot, they agree on how many, and on the law of the draw.
+    """
 
     kind: ClassVar[str]
     needs_group: ClassVar[bool]
@@ -30,16 +33,16 @@ class Decision(ABC):
     ) -> Counts:
         """The decided counts, cell by cell as they are counted.
 
-        `counts` are kept at the finest crossing, `crossing_to_group` (n_crossing,) says whose
-        group each cell is; None: they are kept by group. A cell whose group is -1 (left out) has
-        no group to decide by: where the decision needs the group, it stays empty.
+        `counts` are kept at the finest crossing of attributes. `crossing_to_group` (n_crossing,)
+        is the group of each cell; None means that the cells are the groups. A cell of group -1
+        (left out) has no group to decide by: where the decision needs the group, it stays empty.
         """
 
     def decide_by_group(self, counts: Counts | ScoreCounts, crossing_to_group: Groups) -> Counts:
-        """The decided counts by group, which is what a decision is judged by.
+        """The decided counts by group, which a decision is judged by.
 
-        Decided at the finest crossing first: what a draw did to the groups then follows from what
-        `decide` says of the cells.
+        They are decided at the finest crossing and then summed. So where rows are drawn by lot,
+        groups and cells show the same draw.
         """
         return self.decide(counts, crossing_to_group).regroup(np.asarray(crossing_to_group))
 
@@ -54,7 +57,7 @@ class Decision(ABC):
     @classmethod
     @abstractmethod
     def from_dict(cls, state: DecisionDict) -> Self:
-        """The inverse of `to_dict`; `kinds.decision_from_dict` finds the class by the kind."""
+        """The inverse of `to_dict`; `decision_from_dict` finds the class by the kind."""
 
 
 class Correction(Protocol):
@@ -88,8 +91,10 @@ def binary_scores(who: str, held_back: Counts | ScoreCounts) -> ScoreCounts:
 
 
 def scores_of_groups(who: str, held_back: Counts | ScoreCounts, exactly: int = 0) -> ScoreCounts:
-    """`held_back` if it can be fitted on group by group: two groups or more, or `exactly` so
-    many."""
+    """`held_back` if it can be fitted on group by group.
+
+    That takes two groups or more, or, where `exactly` is given, exactly so many.
+    """
     scores = binary_scores(who, held_back)
     if scores.n_groups < 2 or (exactly and scores.n_groups != exactly):
         wanted = "exactly two groups" if exactly == 2 else "two groups"

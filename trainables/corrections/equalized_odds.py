@@ -1,8 +1,8 @@
 """Equalized odds by flipping predictions at random.
 
-Hardt, Price, Srebro, Equality of opportunity in supervised learning (NIPS 2016), section 4.1: the
-best predictor with equal true and false positive rates that can be derived from predictions and
-group is a linear program over P(derived = 1 | prediction, group).
+Hardt, Price, Srebro, Equality of opportunity in supervised learning (NIPS 2016), section 4.1. A
+predictor can be derived from predictions and groups by P(derived = 1 | prediction, group). The
+best one with equal true and false positive rates solves a linear program over these probabilities.
 """
 
 from __future__ import annotations
@@ -34,13 +34,16 @@ class DerivedPredictor(Flips):
 
 @dataclass(frozen=True)
 class EqualizedOdds:
-    """Derived from the predictions at the threshold of the best balanced accuracy, or at .5
-    (`fixed`, as AIF360's users do), never from labels. Where few rows score above .5, a derived
-    predictor can only lower what little TPR there is; hence our default.
+    """Derives the predictor from the predictions at one threshold, without looking at labels.
 
-    `balanced_error` is what AIF360 minimises: where the rates are equal, its sum of FPR - TPR over
-    the groups is the number of groups times 1 - 2 balanced accuracy. `error` weights the two kinds
-    of error by how often they occur in train, as the paper does. Groups may be more than two.
+    The threshold is that of the best balanced accuracy or, with "fixed", .5, as AIF360's users
+    take it. Where few rows score above .5, a derived predictor can only lower what little TPR
+    there is; hence our default.
+
+    "balanced_error" is what AIF360 minimises: where the rates are equal, its sum of FPR - TPR over
+    the groups is the number of groups times 1 - 2 balanced accuracy. "error" weights the two kinds
+    of error by how often they occur in train, as the paper does. There may be more than two
+    groups.
     """
 
     needs_group: ClassVar[bool] = True
@@ -86,12 +89,12 @@ class EqualizedOdds:
 
 
 def derived(rates: Rates, weights: Rates) -> Rates:
-    """(groups, 2) P(derived = 1 | prediction 0), P(derived = 1 | prediction 1) of the cheapest
-    predictor with equal rates. `rates` and `weights` (groups, 2), of FPR and TPR, are those of the
-    predictions given.
+    """(groups, 2) P(derived = 1 | prediction 0) and P(derived = 1 | prediction 1).
 
-    A derived rate is rate * P(1 | 1) + (1 - rate) * P(1 | 0). Everybody negative has equal rates,
-    so there always is a solution.
+    They are those of the cheapest predictor with equal rates. `rates` and `weights` (groups, 2)
+    are the FPR and TPR of the given predictions and what each costs. A derived rate is rate * P(1
+    | 1) + (1 - rate) * P(1 | 0). There always is a solution: if everybody is negative, the rates
+    are equal.
     """
     groups = len(rates)
     # of each group and rate, the part of P(1 | 0) and of P(1 | 1)

@@ -1,4 +1,4 @@
-"""Decisions by lot: some predictions of a group are turned round, drawn from a seed."""
+"""Decisions by lot: some predictions of a group are flipped. Which ones is drawn from a seed."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ _ROUNDING = 1e-9  # so that .29 of 100 rows are 29 of them in floating point too
 
 @dataclass(frozen=True)
 class Flips(Decision):
-    """Positive iff score > THRESHOLDS[index]; then of each group a share `rates[group]` = (of the
-    negatives, of the positives) gets the other prediction.
+    """Positive iff score > THRESHOLDS[index]; then some predictions of each group are flipped.
 
-    Which rows is drawn by lot from `seed`, how many is not: n rows give the whole part of their
-    share of n (Hardt, Price, Srebro 2016 flip each row with that probability; a fixed number has
-    the same mean and less noise). Rows that are predicted together are drawn from together, so
-    a row predicted alone keeps its prediction unless the rate is 1. On counts the draw without
-    replacement falls on the cells of a group by their multivariate hypergeometric law: the law
-    of `predict`, which permutes the rows themselves.
+    `rates[group]` are the share of the group's negatives and that of its positives that are
+    flipped. Which rows is drawn by lot from `seed`; how many is not: of n rows it is the whole
+    part of their share. (Hardt, Price, Srebro 2016 flip each row with that probability. A fixed
+    number has the same mean and less noise.) Rows that are predicted together are drawn from
+    together, so a row that is predicted alone keeps its prediction unless the rate is 1.
+
+    `predict` permutes the rows themselves. On counts the draw without replacement falls on the
+    cells of a group by the multivariate hypergeometric law, which is the law of that.
     """
 
     needs_group = True
@@ -93,15 +94,18 @@ class Flips(Decision):
 
 
 def flips_among(rows: int, rate: float) -> int:
-    """How many of `rows` are turned round: the whole part of their share."""
+    """How many of `rows` are flipped: the whole part of their share."""
     return math.floor(rows * rate + _ROUNDING)
 
 
 def _drawn(
     cells: NDArray[np.int64], rates: tuple[float, float], generator: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """(cells, labels) rows turned round of those predicted 0, then of those predicted 1, of the
-    cells (cells, labels, predictions) of one group."""
+    """How many rows of one group are flipped in each cell (group's cells, labels).
+
+    First of those predicted 0, then of those predicted 1; `cells` is (group's cells, labels,
+    predictions).
+    """
     drawn = []
     for predicted, rate in enumerate(rates):
         rows = cells[:, :, predicted]

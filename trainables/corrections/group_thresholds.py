@@ -1,8 +1,9 @@
 """One threshold per group: what is possible if the group may be used at prediction time.
 
 The idea is that of Hardt, Price, Srebro, Equality of opportunity in supervised learning (NIPS
-2016) without their randomisation: the thresholds with the best performance among those with
-bias < tolerance - margin on the held-back rows; where there are none, those of the least bias.
+2016), without their randomisation. Of the thresholds with bias < tolerance - margin on the
+held-back rows, those with the best performance are taken; where there are none, those of the least
+bias.
 """
 
 from __future__ import annotations
@@ -81,11 +82,13 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class GroupThresholds:
-    """Two groups: all pairs of a grid of at most 100 thresholds each, then all pairs around the
-    best one; exact while no group has more than 100 distinct operating points. More groups:
-    coordinate search from the best common threshold and from thresholds that give all groups
-    the same rates: a local optimum (Adult by race, 3 groups: within .002 of the best triple).
-    Nothing is drawn at random.
+    """Searches the thresholds; nothing is drawn at random.
+
+    Two groups: all pairs of a grid of at most 100 thresholds each, then all pairs around the best
+    one. That is exact while no group has more than 100 distinct operating points. More groups: one
+    threshold after the other is improved, from the best common threshold and from thresholds that
+    give all groups the same rates. That ends in a local optimum (Adult by race, 3 groups: within
+    .002 of the best triple).
     """
 
     needs_group: ClassVar[bool] = True
@@ -107,7 +110,7 @@ class GroupThresholds:
 
 
 class _Search:
-    """The held-back rows seen at every threshold, and what thresholds are worth there."""
+    """The held-back rows at every threshold, and what thresholds are worth there."""
 
     def __init__(
         self, scores: ScoreCounts, objective: Objective, priors: NDArray[np.float64]
@@ -146,7 +149,7 @@ class _Search:
         return self._best(pairs)
 
     def coordinates(self) -> Indices:
-        """The best end of the climbs from all starts."""
+        """The best of what the climbs from all starts end in."""
         bands = np.array_split(self._equal_rate_starts(), BANDS)
         starts = [self._best(band) for band in (self._common_starts(), *bands)]
         return self._best(np.stack([self._climb(start) for start in starts]))
@@ -171,7 +174,10 @@ class _Search:
         return np.stack([np.arange(len(self.tables))] * self.n_groups, axis=1)
 
     def _equal_rate_starts(self) -> Indices:
-        """(101, groups) thresholds whose rates, as the bias sees them, come nearest to a level."""
+        """(101, groups) thresholds that give all groups nearly the same rate, for 101 rates.
+
+        The rate is what the bias measure compares.
+        """
         rates = self.objective.bias_measure.rates(self.tables).mean(-1)  # (1001, groups)
         rates = np.where(np.isnan(rates), np.inf, rates)
         levels = np.linspace(0, 1, LEVELS)[:, None, None]

@@ -1,9 +1,9 @@
 """Reject option: near the threshold, the unprivileged group gets the favourable label.
 
-Kamiran, Karim, Zhang, Decision theory for discrimination-aware classification (ICDM 2012): within
-|score - t| <= m of the threshold t a classifier is unsure, and there the unprivileged group gets
-the favourable label, everybody else the other one. Nothing is drawn by lot, so this is a
-threshold per group: t - m for the one, t + m for the other.
+Kamiran, Karim, Zhang, Decision theory for discrimination-aware classification (ICDM 2012). Where
+|score - t| <= m, a classifier with threshold t is unsure. There the unprivileged group gets the
+favourable label and everybody else the other one. Nothing is drawn by lot. So this comes to a
+threshold per group: t - m for one, t + m for the other.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class RejectBand(ThresholdPerGroup):
 
 @dataclass(frozen=True)
 class RejectOption:
-    """The best balanced accuracy among the points of the published grid whose |measure| is at most
-    `bound` on the held-back rows; where there are none, the smallest |measure|.
+    """The best balanced accuracy on the published grid among points with |measure| <= `bound`.
 
-    The grid is that of AIF360 (100 thresholds, 50 margins each), its ends rounded to the 1001
-    thresholds that counts are kept by. Group 0 is the unprivileged one; `favourable` is the label
-    that it is better to get. Data sets do not say which that is, and which group a *network*
-    disadvantages differs from one to the next, so without it both labels are tried; with
-    `favourable = 1` group 0 is only ever helped to predictions of 1, as published.
+    Both are those of the held-back rows; where no point keeps the bound, the smallest |measure| is
+    taken. The grid is that of AIF360 (100 thresholds, 50 margins each), rounded to the 1001
+    thresholds that counts are kept by. Group 0 is the unprivileged one. `favourable` is the label
+    that it is better to get. Data sets do not say which that is, and different networks
+    disadvantage different groups, so without it both labels are tried. With `favourable = 1` group
+    0 is only ever helped to predictions of 1, as published.
     """
 
     needs_group: ClassVar[bool] = True

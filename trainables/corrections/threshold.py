@@ -1,8 +1,8 @@
 """One threshold for everybody.
 
 "fair" is the choice of Savani, White, Govindarajulu, Intra-processing methods for debiasing neural
-networks, NeurIPS 2020: on 1001 thresholds the mean over 5 bootstrap resamples of
-Phi = performance if bias < tolerance - margin, else 0; the first maximum wins.
+networks, NeurIPS 2020: of 1001 thresholds the first with the largest mean Phi over 5 bootstrap
+resamples, where Phi is the performance if bias < tolerance - margin, else 0.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ RESAMPLES = 5
 
 @dataclass(frozen=True)
 class Threshold:
-    """`fair` maximises Phi, `balanced_accuracy` that alone, `fixed` is .5."""
+    """ "fair" maximises Phi, "balanced_accuracy" that alone, "fixed" is .5."""
 
     needs_group: ClassVar[bool] = False
     binary: ClassVar[bool] = True
@@ -98,8 +98,9 @@ class Threshold:
     ) -> CommonThreshold:
         """One threshold; only "fair" draws, from `seed`.
 
-        With nothing feasible the choice is the trivial classifier (threshold 0 has no bias) and
-        says so; where not even that is feasible, the threshold of the smallest mean bias.
+        With nothing feasible, "fair" takes the trivial classifier, which is the threshold 0 and
+        has no bias, and the decision says that it is trivial. Where not even that is feasible, it
+        takes the threshold of the smallest mean bias.
         """
         scores = binary_scores("threshold", held_back)
         if self.choose == "fair":

@@ -56,7 +56,7 @@ class Batch:
 class TrialData:
     """The splits of `prepared` as tensors on `device`, moved there once.
 
-    `precision` is what networks learn in; what they are worth is always found out in float32.
+    Networks learn in `precision`. What they are worth is always computed in float32.
     """
 
     def __init__(
@@ -83,9 +83,9 @@ class TrialData:
         return self._parts[name]
 
     def normalise(self, inputs: Tensor) -> Tensor:
-        """Float inputs for a network: uint8 images are scaled by train's channel mean and std.
+        """Float inputs for a network; uint8 images are scaled by mean and std of train's channels.
 
-        Images have their channels last in memory, which convolutions are faster with.
+        Images are given channels-last memory, with which convolutions are faster.
         """
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
@@ -101,7 +101,8 @@ class TrialData:
     ) -> Tensor:
         """(n, outputs) logits: the forward pass of a training step, in the data's precision.
 
-        `replaced` stands in for parameters and buffers of `net` by name, with gradients.
+        The tensors `replaced` take the place of parameters and buffers of `net`, by name, with
+        gradients.
         """
         mixed = self.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
@@ -122,10 +123,10 @@ class TrialData:
     ) -> Iterator[Batch]:
         """Batches of `size` rows over the whole part, in an order drawn from `generator`.
 
-        A single row left over joins the batch before it, since batch statistics need two. With
-        `drop_last` every batch has `size` rows, except that a part smaller than that is one
-        batch. `augment` crops (with a margin of 1/8 of zeros) and flips images; draws for it come
-        from `generator` as well.
+        A single row that is left over joins the batch before it, since batch statistics need two.
+        With `drop_last` every batch has `size` rows, but a part that is smaller than that is one
+        batch. `augment` crops images (with a margin of 1/8 of zeros) and mirrors half of them; the
+        draws for it come from `generator` as well.
         """
         part = self.part(name)
         order = torch.randperm(len(part), generator=generator)
@@ -204,7 +205,7 @@ def batch_sizes(rows: int, size: int, drop_last: bool) -> list[int]:
 def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each image (n, C, H, W) shifted by up to 1/8 of its side over zeros, half of them mirrored.
 
-    For 32 x 32: a random crop with 4 pixels of padding, as is usual on CIFAR.
+    For 32 x 32 it is what is usual on CIFAR: a random crop with 4 pixels of padding.
     """
     n, channels, height, width = images.shape
     down, right = height // 8, width // 8
@@ -275,8 +276,8 @@ def recalibrate_batch_norm(
 ) -> None:
     """Estimates the running statistics of every batch normalisation anew, in place.
 
-    They become the plain average over at most `batches` batches. Dropout is off meanwhile, as
-    it is when the statistics are used. Without batch normalisation nothing happens.
+    They become the plain average over at most `batches` batches. Dropout is off meanwhile, as it
+    is when the statistics are used. Nothing is done to a network without batch normalisation.
     """
     norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     if not norms:

@@ -51,7 +51,7 @@ EncoderDict = ArrayEncoderDict | FrameEncoderDict
 
 
 class Encoder(ABC):
-    """Raw rows in, float32 network inputs out."""
+    """Turns raw rows into float32 network inputs."""
 
     @abstractmethod
     def transform(self, inputs: NDArray[Any] | pd.DataFrame) -> NDArray[np.float32]:
@@ -73,10 +73,10 @@ class Encoder(ABC):
         return FrameEncoder.restore(values)
 
     def stored(self, inputs: NDArray[Any] | pd.DataFrame) -> NDArray[Any]:
-        """What a split keeps: encoded inputs, but uint8 images as they are (a quarter as large).
+        """What a split keeps: encoded inputs, but uint8 images as they are, a quarter as large.
 
-        Whoever reads uint8 images from a split still has to `transform` them, that is,
-        subtract `mean` and divide by `std` per channel.
+        Whoever reads uint8 images from a split still has to encode them: subtract `mean` and
+        divide by `std` per channel.
         """
         if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.ndim > 2:
             return inputs
@@ -95,7 +95,7 @@ class ArrayEncoder(Encoder):
 
     @classmethod
     def fit(cls, inputs: NDArray[Any]) -> ArrayEncoder:
-        """Takes mean and standard deviation of train; sums in float64 and in chunks."""
+        """Takes mean and standard deviation of train, summed in float64 and in chunks."""
         axes = (0, *range(2, inputs.ndim))
         per = inputs[0].size // inputs.shape[1] * len(inputs)
         total = np.zeros(inputs.shape[1])
@@ -160,8 +160,10 @@ class FrameEncoder(Encoder):
 
     @classmethod
     def fit(cls, train: pd.DataFrame, *, impute: bool = False) -> FrameEncoder:
-        """Fits on the rows of train. A Categorical's declared values are taken over; a
-        text column has those that occur in train."""
+        """Fits on the rows of train.
+
+        A Categorical has its declared values, a column of texts those that occur in train.
+        """
         numbers, categories = [], []
         for name in train.columns:
             column = train[name]
@@ -189,13 +191,13 @@ class FrameEncoder(Encoder):
 
     def unseen(self, frame: pd.DataFrame) -> dict[str, list[str]]:
         """By column, the category values of `frame` that become all zeros."""
-        found = {}
+        unseen = {}
         for column in self.categories:
             values = frame[column.name].dropna().astype(str).unique()
             strange = sorted(set(values) - set(column.values))
             if strange:
-                found[column.name] = strange
-        return found
+                unseen[column.name] = strange
+        return unseen
 
     def transform(self, inputs: NDArray[Any] | pd.DataFrame) -> NDArray[np.float32]:
         if not isinstance(inputs, pd.DataFrame):
@@ -263,7 +265,7 @@ class FrameEncoder(Encoder):
 
 
 def _as_numbers(column: pd.Series[Any]) -> NDArray[np.float64]:
-    """Raises ValueError for text, naming the column: train may have coded it as numbers."""
+    """The column as numbers. Raises ValueError for text, naming the column."""
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
@@ -281,5 +283,5 @@ def fit_encoder(train: NDArray[Any] | pd.DataFrame, *, impute: bool = False) -> 
 
 
 def _nonzero(std: Any) -> NDArray[np.float32]:
-    """A constant column is left at zero instead of being blown up."""
+    """1 in place of 0: a constant column is not to be divided by 0."""
     return np.where(std > 1e-12, std, 1.0).astype(np.float32)

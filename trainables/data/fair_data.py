@@ -41,10 +41,10 @@ class Attribute:
 class FairData:
     """Inputs, labels and attributes of one data set, before they are split.
 
-    `inputs` is a uint8 or float array `(n, channels, height, width)`, a float array `(n, d)`, or
-    a frame of numbers and categories, which is encoded after the split. Raises ValueError, naming
-    the key or column, where lengths differ, values are missing, or there is only one label or
-    only one value of an attribute.
+    `inputs` is a uint8 or float array `(n, channels, height, width)`, a float array `(n, d)`, or a
+    frame of numbers and categories, which is encoded after the split. Raises ValueError, naming
+    the key or column, where lengths differ, values are missing, or there is only one label or only
+    one value of an attribute.
     """
 
     name: str
@@ -81,7 +81,7 @@ class FairData:
 
     @property
     def crossing(self) -> NDArray[np.int64]:
-        """(n,) index of each row's combination of all attributes, the first varying slowest."""
+        """(n,) which combination of attribute values a row has; the first varies slowest."""
         index = np.zeros(len(self), dtype=np.int64)
         for attribute in self.attributes.values():
             index = index * len(attribute.names) + attribute.values
@@ -104,10 +104,10 @@ class FairData:
         present = np.bincount(self.labels, minlength=len(self.classes))
         for index, count in enumerate(present):
             if count == 0 or len(self.classes) < 2:
-                kept = ", ".join(c for c, n in zip(self.classes, present, strict=True) if n)
+                filled = ", ".join(c for c, n in zip(self.classes, present, strict=True) if n)
                 raise ValueError(
                     f"{self.name}: labels must have at least two classes and rows of each, got "
-                    f"{count} rows of {self.classes[index]!r} (classes with rows: {kept})"
+                    f"{count} rows of {self.classes[index]!r} (classes with rows: {filled})"
                 )
 
     def _check_attributes(self) -> None:
@@ -153,7 +153,7 @@ class FairData:
 
 
 def check_inputs(who: str, inputs: NDArray[Any] | pd.DataFrame, *, missing_allowed: bool) -> None:
-    """Refuses inputs of a wrong kind, infinite and (unless allowed) missing values, by column."""
+    """Raises ValueError for inputs of a wrong kind, infinite or (unless allowed) missing values."""
     if isinstance(inputs, pd.DataFrame):
         _check_frame(who, inputs, missing_allowed)
         return

@@ -37,12 +37,14 @@ def from_frame(
 ) -> FairData:
     """Reads labels and attributes from columns; all others but those in `drop` are inputs.
 
-    With `positive` the task is binary: that value against all others. Without, labels 0/1 or
-    False/True are binary and more than two values are the classes in sorted order. Attributes
-    stay among the inputs unless dropped; the order of a Categorical's categories is kept (the
-    first one is unprivileged), other values are sorted. Numbers are scaled and texts one-hot
-    encoded later, by train alone; so is what `missing="impute"` fills in (median, commonest).
-    Raises ValueError naming the column.
+    With `positive` the task is binary: that value against all others. Without it, labels 0/1 or
+    False/True are binary, and more than two values are the classes in sorted order. Attributes are
+    inputs too unless they are dropped. The categories of a Categorical keep their order (the first
+    one is unprivileged), other values are sorted.
+
+    How numbers are scaled, which values of a text are one-hot encoded and, with
+    `missing="impute"`, what missing values are filled in with (median, commonest value) is learned
+    later, from train alone. Raises ValueError naming the column.
     """
     if not isinstance(frame, pd.DataFrame):
         raise ValueError(f"{name}: data must be a DataFrame, got {type(frame).__name__}")
@@ -123,7 +125,7 @@ def _labels(
 
 
 def _matching(name: str, column: Any, values: list[Any], positive: Any) -> Any:
-    """The value that `positive` means: an equal one (True for 1), else one that reads the same."""
+    """Which of `values` is meant: one equal to `positive` (True for 1), else one that reads alike."""
     same = [value for value in values if value == positive]
     same = same or [value for value in values if _text(value) == str(positive)]
     if not same:
@@ -156,7 +158,7 @@ def _codes(column: pd.Series[Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
 
 
 def _text(value: Any) -> str:
-    """0.0 reads as "0": a column of whole numbers that had gaps is float for no reason."""
+    """How a value reads. 0.0 reads as "0", since whole numbers with gaps between them are floats."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
@@ -201,12 +203,8 @@ def _imputation_notes(
 
 
 KEY = "data.load"
-UNSAID: tuple[Any, ...] = (
-    None,
-    (),
-    [],
-    "refuse",
-)  # what a resolved config holds for options that nobody gave
+# What a resolved config holds for options that nobody gave.
+UNSAID: tuple[Any, ...] = (None, (), [], "refuse")
 
 
 def load_user(
@@ -217,8 +215,8 @@ def load_user(
 ) -> FairData:
     """Calls `module:function` with `args` and makes FairData of what it returns.
 
-    `frame_options` are the keyword arguments of `from_frame` (label, positive, attributes, drop,
-    missing) and are only allowed where a frame is returned. Raises ValueError naming the key.
+    `frame_options` are keyword arguments of `from_frame` (label, positive, attributes, drop,
+    missing), and are only allowed where a frame is returned. Raises ValueError naming the key.
     """
     options = {k: v for k, v in (frame_options or {}).items() if v not in UNSAID}
     function = load_function(KEY, spec, folder)
@@ -229,8 +227,8 @@ def load_user(
     try:
         returned = function(**args)
     except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ValueError(f"{KEY}: {spec} must return data, but failed with {said}") from error
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{KEY}: {spec} must return data, but failed with {reason}") from error
     if isinstance(returned, FairData):
         if options:
             raise ValueError(

@@ -17,7 +17,7 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Term:
-    """One factor of a grouping: an attribute as it is, or one of its values against the others."""
+    """A factor of a grouping: an attribute, or one of its values against all others."""
 
     attribute: str
     value: str | None = None
@@ -25,10 +25,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Grouping:
-    """Crossed terms; the first varies slowest in the group index.
+    """Which groups are compared: the combinations of its terms; the first varies slowest.
 
-    `race=White` is binary: White is group 1, everyone else group 0 ("other"). Attributes are
-    given as a mapping from name to value names, in the order of the data set.
+    `race=White` is binary: White is group 1, everyone else group 0 ("other"). Attributes are given
+    as a mapping from name to value names, in the order of the data set.
     """
 
     terms: tuple[Term, ...]
@@ -87,7 +87,7 @@ class Grouping:
         return values[term.attribute] if term.value is None else (OTHER, term.value)
 
     def _lookup(self, term: Term, values: Mapping[str, tuple[str, ...]]) -> NDArray[np.int64]:
-        """(values of the attribute,) what each value contributes to the group index."""
+        """(values of the attribute,) what a value adds to the group index."""
         self._check(term, values)
         names = values[term.attribute]
         if term.value is None:

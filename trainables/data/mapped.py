@@ -23,8 +23,8 @@ MAPPED_ABOVE = 256 * 2**20  # bytes of inputs; smaller ones travel through memor
 class PackedData:
     """Prepared data on their way to a worker; `open` gives them back.
 
-    Above a size the inputs stay behind in files, which each worker maps into its memory: pages are
-    read when they are touched, and once per machine however many workers it has.
+    Large inputs are left in files, which each worker maps into its memory: pages are read when
+    they are touched, and only once per machine, however many workers it has.
     """
 
     prepared: Prepared  # with empty inputs where these are in files
@@ -34,8 +34,8 @@ class PackedData:
     def pack(cls, prepared: Prepared, folder: Path, above: int = MAPPED_ABOVE) -> PackedData:
         """Writes the inputs to `folder`, which all workers see, if they have over `above` bytes.
 
-        A file appears whole or not at all and is named by its rows, so one that an earlier session
-        of the same search has left is taken as it is.
+        A file appears whole or not at all and is named by its rows. So one that an earlier session
+        of the same search has left is used as it is.
         """
         if sum(part.inputs.nbytes for part in prepared.parts.values()) <= above:
             return cls(prepared, {})

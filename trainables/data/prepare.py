@@ -1,4 +1,4 @@
-"""From a data set to splits that a network can read, with groups, weights and priors."""
+"""From a data set to splits that a network can read, with their groups, weights and priors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The splits of one experiment and what has to be known about them."""
+    """The splits of one experiment, and what has to be known about them."""
 
     name: str
     classes: tuple[str, ...]
@@ -95,12 +95,13 @@ def prepare(
     bias: str | None = None,
     small_cells: SmallCells = "merge",
 ) -> Prepared:
-    """Splits, groups, balances and encodes `data`; everything the user should know is in `notes`.
+    """Splits, groups, balances and encodes `data`. What the user should know of it is in `notes`.
 
-    Groups with a cell under `min_cell` on held_back, tune or test are merged or left out of every
-    split. Multi-class tasks fit no threshold on held_back, so it is not looked at there. `bias` is
-    the measure whose `smallest_tolerance` is wanted (aod, or accuracy_std for many classes).
-    Raises ValueError for an unknown group or where fewer than two groups are left.
+    Groups with a cell under `min_cell` on held_back, tune or test are merged or left out, in every
+    split. (Multi-class tasks fit no threshold on held_back, so cells may be small there.) `bias`
+    is the measure that `smallest_tolerance` is about, by default aod, or accuracy_std for more
+    than two classes. Raises ValueError for an unknown group, or where fewer than two groups are
+    left.
     """
     if min_cell < 1:
         raise ValueError(f"min_cell: must be at least 1, got {min_cell}")
@@ -148,7 +149,7 @@ def prepare(
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """Which rows each split has, before and after the small-cell rule and the capping."""
+    """The rows of each split, before and after small cells were resolved and large ones capped."""
 
     drawn: Mapping[str, NDArray[np.int64]]
     splits: Mapping[str, NDArray[np.int64]]
@@ -195,8 +196,11 @@ def _shares(
     names: Sequence[object],
     classes: tuple[str, ...],
 ) -> NDArray[np.float64]:
-    """(groups, labels) share of the rows (n,) in each cell: of train, its early-stopping rows
-    included, or of tune where train is skewed on purpose."""
+    """(groups, labels) share of the rows (n,) in each cell.
+
+    The rows are those of train with its early-stopping rows, or those of tune where train is
+    skewed on purpose.
+    """
     table = np.zeros((len(names), len(classes)))
     np.add.at(table, (groups, labels), 1.0)
     return np.asarray(table / len(labels))
@@ -232,7 +236,7 @@ def _part(
 
 
 def _balance_notes(data: FairData, chosen: _Chosen) -> list[str]:
-    """Says how far debias could be balanced by leaving rows out, and what weights make up for."""
+    """How many rows of debias were left out to balance it, and what weights make up for."""
     rows, names = chosen.splits["debias"], chosen.resolved.names
     counts = _table(data, chosen.groups, rows, len(names))
     notes = []
@@ -253,7 +257,7 @@ def _balance_notes(data: FairData, chosen: _Chosen) -> list[str]:
 def _train_notes(
     data: FairData, resolved: Resolved, counts: NDArray[np.int64], min_cell: int
 ) -> list[str]:
-    """Small cells of train are only reported."""
+    """Which cells of train are small: nothing is done about them."""
     small = ", ".join(
         f"({resolved.names[group]}, {data.classes[label]}) {counts[group, label]}"
         for group, label in np.argwhere(counts < min_cell)

@@ -1,6 +1,6 @@
 """Small cells: groups too small to estimate a rate for are merged or left out, by name.
 
-The smallest tolerance that a split of a given size can certify is told as well.
+Also, which tolerance is the smallest that a split of a given size can certify.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from trainables.evaluation.intervals import bias_interval
 def smallest_tolerance(bias: str, cells: NDArray[np.int64]) -> float:
     """The upper end of the 95 % interval of `bias` for decisions that are fair and half right.
 
-    `cells` (groups, labels) is how many rows the split has. A tolerance below this cannot be told
-    from chance, whatever the network. Rows count as independent, so copies of one image make it
-    pessimistic. Raises ValueError for a measure that is unknown or no bias of such a task.
+    `cells` (groups, labels) is how many rows the split has. Whatever the network, a tolerance
+    below this cannot be told from chance. Rows count as independent, so where they are copies of
+    images it is larger than need be. Raises ValueError for a measure that is unknown or no bias of
+    such a task.
     """
     return bias_interval(bias, Counts(half_right(cells)))[1]
 
@@ -72,15 +73,15 @@ def resolve_small_cells(
         for index in range(len(names))
         if (reason := _why_small([index], classes, counts, min_cell))
     }
-    small, kept = list(reasons), [i for i in range(len(names)) if i not in reasons]
+    small, large = list(reasons), [i for i in range(len(names)) if i not in reasons]
     mapping = np.full(len(names), -1, dtype=np.int64)
-    mapping[kept] = np.arange(len(kept))
-    resolved_names = [names[index] for index in kept]
+    mapping[large] = np.arange(len(large))
+    resolved_names = [names[index] for index in large]
     merged_reason = _why_small(small, classes, counts, min_cell)
     merge = policy == "merge" and len(small) > 1 and merged_reason is None
     notes = []
     if merge:
-        mapping[small] = len(kept)
+        mapping[small] = len(large)
         resolved_names.append(" + ".join(names[index] for index in small))
     if small:
         fate = "merged into one group" if merge else "left out"

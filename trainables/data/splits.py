@@ -1,6 +1,6 @@
 """Drawing splits: stratified, disjoint, and never separating the rows of a unit.
 
-debias is balanced over group x label: large cells are capped, weights do the rest.
+debias is balanced over group x label: rows of large cells are left out, weights do the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ MEAN_SHARE = 0.5  # and, however rare that is, this share of the mean size of th
 
 
 def cap_cells(cells: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
-    """Sorted positions of the rows to keep; `cells` (n,) is the cell of each row."""
+    """Sorted positions of the rows to keep so that no cell is too large.
+
+    `cells` (n,) is the cell of each row.
+    """
     present, counts = np.unique(cells, return_counts=True)
     cap = max(CAP * int(counts.min()), round(MEAN_SHARE * len(cells) / len(present)))
     order = np.lexsort((generator.random(len(cells)), cells))
@@ -45,9 +48,9 @@ def apportion(
 ) -> NDArray[np.int64]:
     """(n,) index into `fractions` for each of n units with the given strata `(n,)`.
 
-    Units are shuffled inside their stratum and dealt out in the order of the strata, each to the
-    share that is furthest behind. So every stratum, every run of neighbouring strata and the
-    whole get their fractions up to rounding.
+    Units are shuffled inside their stratum. Then they are dealt out in the order of the strata,
+    each to the share that is furthest behind. So every stratum, every run of neighbouring strata
+    and the whole get their fractions up to rounding.
     """
     order = np.lexsort((generator.random(len(strata)), strata))
     shares = np.array(list(fractions.values()), dtype=np.float64)
@@ -69,9 +72,9 @@ def divide(
 ) -> dict[str, NDArray[np.int64]]:
     """Divides `rows` (k,) of the data by `fractions`; the parts are sorted row numbers.
 
-    Strata are label x finest crossing of the attributes, so that the split is the same, and
-    stratified, whichever grouping an experiment compares. A unit counts by its first label and
-    by the smallest and largest crossing among its rows.
+    Strata are label x finest crossing of the attributes. So the split is stratified for any
+    grouping that an experiment compares, and the same for all of them. A unit counts by the label
+    of its first row and by the smallest and largest crossing among its rows.
     """
     _, first, unit = np.unique(data.unit_of_row[rows], return_index=True, return_inverse=True)
     crossing = data.crossing[rows]
@@ -119,11 +122,12 @@ def hold_back(
     split_seed: int,
     min_cell: int,
 ) -> dict[str, NDArray[np.int64]]:
-    """Divides debias (`rows`, with the cell of each row of the data in `cells`) in two.
+    """Divides debias in two: what methods learn from, and held_back.
 
-    held_back gets 30 % of each cell; where that is under `min_cell`, as much as is needed, up to
-    half of the cell, so that a group is not lost for want of a few rows. A unit goes by the cell
-    of its first row.
+    `rows` are those of debias, `cells` (n,) the cell of each row of the data. held_back gets 30 %
+    of each cell. Where that is under `min_cell` it gets as much as is needed, up to half of the
+    cell, so that a group is not lost for want of a few rows. A unit goes by the cell of its first
+    row.
     """
     _, first, unit = np.unique(data.unit_of_row[rows], return_index=True, return_inverse=True)
     counts = np.bincount(cells[rows])

@@ -1,4 +1,4 @@
-"""What the outputs of a network mean: its loss, its scores, the number format it learns in."""
+"""What the outputs of a network mean: their loss and scores; and the numbers that it learns in."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Head: TypeAlias = Binary | Multiclass
 
 
 def head_for(classes: int) -> Head:
-    """The head of a task with that many classes; weights have mean 1, so losses compare."""
+    """The head of a task with that many classes. Weights have mean 1, so that losses compare."""
     if classes < 2:
         raise ValueError(f"head: a task must have at least 2 classes, got {classes}")
     return Binary() if classes == 2 else Multiclass(classes)

@@ -1,8 +1,8 @@
 """Adversarial debiasing: the network learns its task and to tell an adversary nothing of groups.
 
 B. H. Zhang, Lemoine, Mitchell, "Mitigating Unwanted Biases with Adversarial Learning", AIES 2018,
-arXiv:1801.07593; defaults of AIF360's implementation (which also lets the learning rate decay by
-4 % per 1,000 steps). For images Wang et al., "Towards Fairness in Visual Recognition", CVPR 2020,
+arXiv:1801.07593; defaults of AIF360's implementation (in which the learning rate also falls by 4 %
+every 1,000 steps). For images Wang et al., "Towards Fairness in Visual Recognition", CVPR 2020,
 arXiv:1911.11834 ("gradient projection"): a linear adversary on the logits (adversary_sees
 "logits"), alpha 1, Adam 1e-4 with weight decay 3e-4 for both, main_every 3, 500 epochs; they
 project each tensor by itself as well.
@@ -31,14 +31,14 @@ _TINY = torch.finfo(torch.float32).tiny
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class AdversarialDebiasing(FromScratch):
-    """Steps along the task's gradient, without what would help the adversary, and against it.
+    """Goes down the task's gradient, without the part that helps the adversary, and against it.
 
-    The adversary sees the score (its group should not show: demographic parity), the score and
-    the label (equalised odds), or the logits. It learns in every step, the network only in every
-    `main_every`-th epoch. With `projection` "tensor" each parameter tensor is projected by itself,
-    as in AIF360, with "network" all of them as one vector. The early-stopping loss is the task's
-    plus alpha times what the adversary finds out, in nats; all epochs are done unless `keep` is
-    "best".
+    What the adversary sees decides what is to be hidden: the score (demographic parity), the score
+    beside the label (equalised odds), or the logits. It learns in every step, the network only in
+    every `main_every`-th epoch. With `projection` "tensor" each parameter tensor is projected by
+    itself, as in AIF360, with "network" all of them as one vector. The early-stopping loss is the
+    task's plus alpha times what the adversary finds out, in nats. All epochs are done unless
+    `keep` is "best".
     """
 
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
@@ -63,8 +63,8 @@ def debiased(
 ) -> list[Tensor]:
     """The gradients to go down (Zhang et al. eq. 1), tensor by tensor or as one vector.
 
-    g_task - proj_{g_adversary} g_task - alpha * g_adversary, where `task` and `adversary` hold
-    the gradients of either loss in the same tensors.
+    g_task - proj_{g_adversary} g_task - alpha * g_adversary, where `task` and `adversary` hold the
+    gradients of both losses in the same tensors.
     """
     norms = torch.stack([one.norm() for one in adversary]) + _TINY
     if whole:
@@ -118,8 +118,8 @@ class _Projected(Learner):
         else:
             net = [one for one in self.net.parameters() if one.requires_grad]
             task = torch.autograd.grad(loss, net, retain_graph=True, materialize_grads=True)
-            found = torch.autograd.grad(guess, [*net, *adversary], materialize_grads=True)
-            of_net, gradients = found[: len(net)], found[len(net) :]
+            slopes = torch.autograd.grad(guess, [*net, *adversary], materialize_grads=True)
+            of_net, gradients = slopes[: len(net)], slopes[len(net) :]
             whole = self._settings.projection == "network"
             follow = debiased(task, of_net, self._settings.alpha, whole=whole)
             for parameter, gradient in zip(net, follow, strict=True):

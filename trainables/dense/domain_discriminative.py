@@ -24,11 +24,11 @@ from trainables.stage import Context, StageRun
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class DomainDiscriminative(FromScratch):
-    """Cross-entropy over all pairs; classes are then scored by their pairs' shifted probabilities.
+    """Cross-entropy over all (class, group) pairs; a class is then scored by its pairs.
 
-    With `prior_shift` each pair's probability is divided by its share of train, so that a class
-    is no longer expected in the groups where it was frequent. `over` "max" takes a class's
-    largest pair instead of the sum. No group is needed at inference.
+    With `prior_shift` each pair's probability is divided by its share of train, so that a class is
+    no longer expected in the groups where it was frequent. A class has the sum of its pairs or,
+    with `over` "max", the largest of them. No group is needed at inference.
     """
 
     prior_shift: bool = True
@@ -41,7 +41,7 @@ class DomainDiscriminative(FromScratch):
 
 
 def pair_shares(labels: Tensor, groups: Tensor, n_classes: int, n_groups: int) -> Tensor:
-    """(classes * groups,) share of the rows (n,) in each pair; an empty one counts as one row."""
+    """(classes * groups,) share of the rows (n,) in each pair. An empty pair counts as one row."""
     counts = torch.bincount(labels * n_groups + groups, minlength=n_classes * n_groups)
     return counts.clamp_min(1).float() / len(labels)
 

@@ -21,9 +21,9 @@ from trainables.stage import Context, StageRun
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class DomainIndependent(FromScratch):
-    """Cross-entropy within the head of each sample's group; the result adds the heads' logits.
+    """Cross-entropy within the head of each sample's group; the result adds up the heads' logits.
 
-    A sum of linear heads is one linear head: the network that is left is an ordinary one, and no
+    A sum of linear heads is a linear head. So the network that is left is an ordinary one, and no
     group is needed at inference.
     """
 

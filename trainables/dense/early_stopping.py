@@ -1,6 +1,6 @@
 """How every dense stage trains from scratch: schedule, checks, the weights that are kept.
 
-What an epoch does with the network is a Learner's; when to check, to slow down and to stop is the
+A Learner says what an epoch does with the network. When to check, to slow down and to stop is the
 same for all of them.
 """
 
@@ -31,7 +31,7 @@ class FromScratch:
 
     With keep "best" the result has the weights of the check with the smallest loss, and training
     stops after `patience` checks without a smaller one. With "last" all epochs are done, and the
-    result is the network as it stands: every epoch of a trial then offers another candidate.
+    result is the network as it stands, so that every epoch of a trial offers another candidate.
     """
 
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
@@ -52,7 +52,7 @@ class FromScratch:
 
 
 class Learner(ABC):
-    """What an epoch does; owns the network and whatever is trained beside it."""
+    """What an epoch does. It owns the network and whatever is trained beside it."""
 
     def __init__(self, settings: FromScratch, context: Context, net: nn.Module) -> None:
         """`net` must be the learner's own; it is moved to the context's device."""
@@ -92,7 +92,7 @@ class Learner(ABC):
 
 
 class Training(StageRun):
-    """A learner from its first epoch to its last; `epochs` shrinks where training stops early."""
+    """A learner from first to last epoch. `epochs` becomes less where training stops early."""
 
     def __init__(self, settings: FromScratch, learner: Learner) -> None:
         self.epochs = settings.max_epochs
@@ -124,7 +124,7 @@ class Training(StageRun):
         return 0.1**self._reductions
 
     def _check(self, loss: float) -> None:
-        """Keeps the best weights; reduces the learning rate and stops without improvement."""
+        """Keeps the best weights. Without improvement it lowers the learning rate, then stops."""
         keep_best = self._settings.keep == "best"
         if loss < self._best_loss:
             self._best_loss = loss

@@ -3,9 +3,9 @@
 Settings of Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks",
 NeurIPS 2020, arXiv:2006.08564 (released code): Adam 1e-3, batches of 64, at most 1001 epochs,
 learning rate reduced on a plateau, early stopping checked every 10 epochs with a patience of 10
-checks. We deviate in two points: the best weights are copied (theirs are a reference that training
-goes on changing), and the plateau's patience is counted in checks and shorter than that of early
-stopping, so that the reduction can take effect.
+checks. We deviate in two points. The best weights are copied; theirs are a reference, which
+training goes on to change. The plateau's patience is counted in checks and is shorter than that of
+early stopping, so that a lower rate can take effect.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class UniformConfusion(FromScratch):
     """Minimises cross-entropy + alpha * confusion of a linear head on the last features.
 
     With main_every = n > 1 the network learns in every n-th epoch and the domain head in the
-    others; with 1 each batch gives the head a step, then the network. The early-stopping loss is
-    the same sum; all epochs are done unless `keep` is "best".
+    others. With 1, in each batch the head takes a step, then the network. The early-stopping loss
+    is the same sum. All epochs are done unless `keep` is "best".
     """
 
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-4
@@ -77,8 +77,8 @@ class _Confusing(Learner):
             for batch in self.batches(generator):
                 with torch.set_grad_enabled(learns):
                     logits = self.data.forward(self.net, batch.inputs)
-                found = self._step(logits, tap.features(), batch, learns, head_learns)
-                for name, value in found.items():
+                losses = self._step(logits, tap.features(), batch, learns, head_learns)
+                for name, value in losses.items():
                     means[name].add(value, len(batch))
         return {name: mean.value() for name, mean in means.items()}
 

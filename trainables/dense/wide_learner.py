@@ -16,7 +16,7 @@ from trainables.stage import Context
 
 
 class WideLearner(Learner):
-    """Trains with a fresh last Linear of `columns`; what is left has another one in its place."""
+    """Trains with a fresh last Linear of `columns`, which is replaced in what the stage leaves."""
 
     def __init__(self, settings: FromScratch, context: Context, columns: int) -> None:
         data = context.data
@@ -33,7 +33,7 @@ class WideLearner(Learner):
 
     @abstractmethod
     def last_layer(self, wide: nn.Linear) -> nn.Module:
-        """What the network is left with: (n, features) to the task's logits."""
+        """The layer that takes its place: from (n, features) to the task's logits."""
 
     def pass_over(self, done: int, generator: torch.Generator) -> dict[str, float]:
         self.net.train()

@@ -26,7 +26,7 @@ class CountsDict(PackedArray):
 
 
 class _GroupCounts:
-    """Immutable whole numbers by (group, label, outcome); subclasses name the one field."""
+    """Immutable whole numbers by (group, label, outcome). Subclasses name their one field."""
 
     _field: ClassVar[str]
     _kind: ClassVar[str]  # how `to_dict` calls it
@@ -37,7 +37,7 @@ class _GroupCounts:
         return cast("NDArray[np.int64]", getattr(self, self._field))
 
     def _freeze(self) -> tuple[int, ...]:
-        """Checks the field, replaces it by a copy nobody can write to; returns its shape."""
+        """Checks the field, replaces it by a copy that nobody can write to, returns its shape."""
         who = type(self).__name__
         given = np.asarray(self.array)
         if given.dtype.kind not in "iu":
@@ -115,8 +115,9 @@ class _GroupCounts:
 class Counts(_GroupCounts):
     """Decided outcomes: a table (groups, labels, predictions).
 
-    Where the rows of two groups are copies of the same objects, `pairs` (labels, predictions of
-    group 0's copy, predictions of group 1's copy) says which predictions go together.
+    Rows of two groups may be copies of the same objects, such as colour and grey images. Then
+    `pairs` (labels, predictions of group 0's copy, predictions of group 1's copy) counts the
+    objects and says which predictions go together.
     """
 
     _field = "table"
@@ -144,7 +145,7 @@ class Counts(_GroupCounts):
     __hash__ = None  # as for all counts
 
     def _regrouped(self, array: NDArray[np.int64], mapping: NDArray[np.int64]) -> Self:
-        """Pairs stay where the two groups do, under their own or each other's number."""
+        """The pairs are kept where both groups are, under their own or each other's number."""
         pairs, order = self.pairs, mapping.tolist()
         if pairs is None or order not in ([0, 1], [1, 0]):
             return type(self)(array)
@@ -159,9 +160,9 @@ class Counts(_GroupCounts):
 class ScoreCounts(_GroupCounts):
     """Scores of a binary task: a histogram (groups, 2 labels, 1001 bins).
 
-    A score's bin is the number of thresholds that lie strictly below it, so that a row is positive
-    at threshold index k iff its bin > k: exactly the rows with score > THRESHOLDS[k]. Which rows
-    are copies of one object is not kept: it would take 1001 x 1001 bins.
+    A score's bin is the number of thresholds that lie strictly below it. So the rows that are
+    positive at threshold index k, those with score > THRESHOLDS[k], are exactly the rows in bins >
+    k. Which rows are copies of one object is not kept: it would take 1001 x 1001 bins.
     """
 
     _field = "histogram"
@@ -283,9 +284,9 @@ def _histogram(
 def weighted(tables: NDArray[Any], priors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Tables (..., groups, labels, outcomes) whose cell masses are the priors (groups, labels).
 
-    On a label-balanced set this restores rates that depend on the label mix (SPD, DI, accuracy);
-    rates within a cell (TPR, FPR) stay as they are. An empty cell that should have mass makes its
-    group not estimable: NaN.
+    On a label-balanced set this restores the rates that depend on the label mix (SPD, DI,
+    accuracy), and leaves the rates within a cell (TPR, FPR) as they are. Where a cell is empty but
+    should have mass, its group is not estimable: NaN.
     """
     if priors.shape != tables.shape[-3:-1]:
         raise ValueError(

@@ -12,9 +12,10 @@ from trainables.evaluation.measures import find_measure
 def measure(name: str, y_true: ArrayLike, y_pred: ArrayLike, group: ArrayLike) -> float:
     """The measure `name` of decided predictions.
 
-    `y_true`, `y_pred` and `group` are (n,), of any sortable type. In sorted order the last of two
-    labels is the positive one and the first group is group 0, the unprivileged one. Two groups
-    give signed differences (group 0 - group 1). NaN where a rate has no rows to be estimated from.
+    `y_true`, `y_pred` and `group` are (n,), of any type that can be sorted. Sorted, the last of
+    two labels is the positive one, and the first group is group 0, the unprivileged one. For two
+    groups signed measures are group 0 - group 1. NaN where a rate has no rows to be estimated
+    from.
     """
     chosen = find_measure(name)
     truth, predicted, groups = np.asarray(y_true), np.asarray(y_pred), np.asarray(group)
@@ -40,9 +41,9 @@ def measure(name: str, y_true: ArrayLike, y_pred: ArrayLike, group: ArrayLike) -
 
 def _classes(truth: NDArray[np.generic], predicted: NDArray[np.generic]) -> NDArray[np.generic]:
     """The sorted classes; 0 and 1 where no other value occurs, even if one of them is missing."""
-    found = np.unique(np.concatenate([truth, predicted]))
-    if found.dtype.kind in "iufb" and np.isin(found, (0, 1)).all():
+    classes = np.unique(np.concatenate([truth, predicted]))
+    if classes.dtype.kind in "iufb" and np.isin(classes, (0, 1)).all():
         return np.array([0, 1])
-    if len(found) < 2:
-        raise ValueError(f"measure: needs at least two labels, got only {found[0]!r}")
-    return found
+    if len(classes) < 2:
+        raise ValueError(f"measure: needs at least two labels, got only {classes[0]!r}")
+    return classes

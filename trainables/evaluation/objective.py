@@ -14,7 +14,7 @@ from trainables.evaluation.rates import PerTable, Tables
 
 @dataclass(frozen=True)
 class Objective:
-    """`performance` goes up, `bias` goes down and shall stay below `tolerance` on unseen rows."""
+    """What is wanted: `performance` up, `bias` down and below `tolerance` on unseen rows."""
 
     performance: str = "balanced_accuracy"
     bias: str = "aod"

@@ -1,7 +1,8 @@
 """Rows that come as two copies of one object, one in each of two groups, are counted as pairs.
 
-The copies' predictions go together. Tables by group forget that, and with it how little two groups
-differ (colour and grey copies of one image, Wang et al. CVPR 2020) and how few objects there are.
+The predictions of the two copies go together. Tables by group do not say so, and thus not how
+little two groups differ (colour and grey copies of one image, Wang et al. CVPR 2020), nor how few
+objects there are.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ def count_pairs(
 ) -> NDArray[np.int64] | None:
     """Pairs by (label, prediction of group 0's copy, prediction of group 1's copy) of rows (n,).
 
-    None where the rows are no pairs: unless every unit has one row in group 0, one in group 1, no
-    others, and a single label.
+    None where the rows are not pairs. They are if every unit has one row in group 0, one in group
+    1, no others, and a single label.
     """
     columns = [np.asarray(c) for c in (units, groups, labels, predictions)]
     rows = columns[0].shape
@@ -43,7 +44,7 @@ def tables_of_pairs(pairs: NDArray[Any]) -> NDArray[Any]:
 
 
 def checked_pairs(pairs: NDArray[Any], table: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A copy of `pairs` nobody can write to, if it counts the same rows as `table`."""
+    """A copy of `pairs` that nobody can write to; ValueError unless it counts `table`'s rows."""
     given = np.asarray(pairs)
     labels = table.shape[-1]
     if given.dtype.kind not in "iu" or given.shape != (labels,) * 3 or len(table) != 2:

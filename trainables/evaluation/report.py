@@ -59,8 +59,8 @@ class DecisionDict(TypedDict):
     threshold: NotRequired[float]  # the same threshold as a score, in [0, 1]
     indices: NotRequired[list[int]]  # of one threshold per group
     thresholds: NotRequired[list[float]]  # the same thresholds as scores
-    rates: NotRequired[list[list[float]]]  # per group: turned round of [negatives, positives]
-    seed: NotRequired[int]  # that draws which predictions are turned round
+    rates: NotRequired[list[list[float]]]  # per group: shares flipped of [negatives, positives]
+    seed: NotRequired[int]  # that draws which predictions are flipped
 
 
 class Judgement(_Judged):

@@ -24,7 +24,7 @@ def is_trivial(counts: Counts) -> bool:
 
 
 def trivial_performance(name: str, counts: Counts | ScoreCounts) -> float:
-    """The best that a constant prediction would reach on these rows."""
+    """The best performance that a constant prediction has on these rows."""
     cells = counts.cells
     constants = np.eye(counts.n_labels, dtype=np.int64)  # row c: all mass on prediction c
     tables = cells[None, :, :, None] * constants[:, None, None, :]

@@ -218,8 +218,10 @@ class FairLoss:
 
     @contextmanager
     def watching(self, net: nn.Module) -> Iterator[None]:
-        """For the passes within the `with` block: `net` is tapped for a critic's features, and
-        `means` starts anew."""
+        """A `with` block for the forward passes of `net` whose loss is asked for.
+
+        It keeps the network's features, where a critic needs them, and `means` starts anew.
+        """
         self._seen = []
         if self._adversary is None:
             yield

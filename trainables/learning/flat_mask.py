@@ -97,8 +97,10 @@ def straight_through_slope(at: Tensor, out: Tensor) -> Tensor:
 
 
 def keep_one_per_row(noisy: list[Tensor], masks: list[Tensor]) -> None:
-    """Keeps the weight of each output (row) with the largest noisy logit: none loses all of its
-    inputs. Both lists hold a matrix (outputs, inputs) per weight."""
+    """Keeps the weight of each output (row) that has the largest noisy logit.
+
+    So no output loses all of its inputs. Both lists hold a matrix (outputs, inputs) per weight.
+    """
     for strengths, mask in zip(noisy, masks, strict=True):
         mask.scatter_(1, strengths.argmax(1, keepdim=True), 1.0)
 

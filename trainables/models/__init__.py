@@ -59,10 +59,10 @@ def build(
 
 @contextmanager
 def initialised_by(seed: int) -> Iterator[None]:
-    """Torch's global CPU stream started from `seed`, and put back afterwards.
+    """Torch's global CPU stream starts from `seed` in the `with` block; then it is put back.
 
-    Layers draw their initial weights from that stream and take no generator. Networks are built
-    on the CPU, so the streams of other devices are left alone.
+    Layers draw their initial weights from that stream and take no generator. Networks are built on
+    the CPU, so the streams of other devices are left alone.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

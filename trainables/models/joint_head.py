@@ -1,7 +1,8 @@
-"""A last layer over (class, group) pairs that answers for the classes alone; nets that have one.
+"""A last layer over (class, group) pairs that answers for the classes alone.
 
 Inference with prior shift of domain-discriminative training: Wang et al., "Towards Fairness in
 Visual Recognition: Effective Strategies for Bias Mitigation", CVPR 2020, arXiv:1911.11834.
+Networks that have such a layer are saved with a description of it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ Over = Literal["sum", "max"]  # how the pairs of a class become one score
 
 
 class JointReadout(Readout):
-    """(n, classes * groups) joint logits, pair (y, d) in column y * groups + d, to class logits.
+    """(n, classes * groups) joint logits to class logits; pair (y, d) is column y * groups + d.
 
-    The logit of class y is log sum_d p(y, d | x) / P(y, d), or that of the largest term with
-    "max", up to a constant. Softmax over them gives p(y | x) for data where every pair is equally
-    frequent. P, the buffer `log_prior`, is that of the training rows; all zeros for no shift. Two
-    classes have one logit: that of class 1 minus that of class 0.
+    The logit of class y is log sum_d p(y, d | x) / P(y, d), or with "max" that of the largest
+    term, up to a constant. Softmax over these logits gives p(y | x) for data in which every pair
+    is equally frequent. P are the shares of the pairs in the training rows, kept as the buffer
+    `log_prior`; zeros leave them out. Two classes have one logit: that of class 1 minus that of
+    class 0.
     """
 
     log_prior: Tensor  # (classes * groups,)
@@ -59,7 +61,7 @@ class Structure(TypedDict):
 
 
 def described(net: nn.Module) -> Structure | None:
-    """What `rebuilt` must know to give another copy of the architecture this net's last layer.
+    """How this network differs from the architecture that it was trained from; see `rebuilt`.
 
     None for a network without a JointHead.
     """
@@ -75,10 +77,10 @@ def described(net: nn.Module) -> Structure | None:
 
 
 def rebuilt(net: nn.Module, description: Structure | None) -> nn.Module:
-    """A network to load weights into that were saved beside `description`.
+    """The network to load weights into that were saved beside `description`.
 
-    `net` itself where it has that last layer, otherwise a copy with another one, whose weights
-    mean nothing yet.
+    It is `net` itself where that has such a last layer already. Otherwise it is a copy with
+    another last layer, whose weights mean nothing yet.
     """
     own = described(net)
     if own == description:
@@ -107,7 +109,7 @@ def _plain(head: nn.Module) -> nn.Linear:
 
 
 def _like(layer: nn.Linear, outputs: int) -> nn.Linear:
-    """Zeros: a layer that waits for its weights draws none from any stream."""
+    """A Linear layer like `layer` with other `outputs`: zeros, so that no weights are drawn."""
     fresh = nn.Linear(layer.in_features, outputs, bias=layer.bias is not None, device="meta")
     fresh = fresh.to_empty(device=layer.weight.device).to(layer.weight.dtype)
     with torch.no_grad():

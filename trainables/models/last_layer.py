@@ -1,4 +1,4 @@
-"""The last linear layer of any network: found, its inputs tapped, replaced by another."""
+"""The last linear layer of a network: found, its inputs kept, replaced by another."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from trainables.data.batches import evaluating
 
 
 class FeatureTap:
-    """Keeps the input of the last Linear layer of each forward pass (with its gradient).
+    """Keeps the input of the last Linear layer in each forward pass (with its gradient).
 
-    The layer is the one that runs last on a trial input, whatever the order of definition.
+    The last layer is the one that runs last on a trial input, in whatever order they are defined.
     Use as `with FeatureTap(net, inputs) as tap: logits = net(x); features = tap.features()`.
     """
 
@@ -31,7 +31,7 @@ class FeatureTap:
         self._seen = inputs[0]
 
     def features(self) -> Tensor:
-        """(n, width) of the forward pass just made, once; tokens in between are averaged."""
+        """(n, width) of the latest forward pass, to be read once. Those of tokens are averaged."""
         if self._seen is None:
             raise RuntimeError("features: the network must run before its features are read")
         seen, self._seen = self._seen.float(), None
@@ -74,7 +74,7 @@ def last_linear(net: nn.Module, inputs: Tensor) -> nn.Linear:
 def fresh_linear(
     inputs: int, outputs: int, generator: torch.Generator, *, bias: bool = True
 ) -> nn.Linear:
-    """A Linear initialised as torch does it, uniform within +-1/sqrt(inputs), from `generator`."""
+    """A Linear layer as torch initialises it, within +-1/sqrt(inputs), but from `generator`."""
     layer = nn.Linear(inputs, outputs, bias=bias)
     bound = 1.0 / math.sqrt(inputs)
     with torch.no_grad():
@@ -84,7 +84,7 @@ def fresh_linear(
 
 
 def with_layer(net: nn.Module, name: str, layer: nn.Module) -> nn.Module:
-    """`net` with `layer` in the place called `name`, in place; "" stands for all of `net`."""
+    """`net`, changed in place: `layer` is where `name` was. The name "" means all of `net`."""
     if not name:
         return layer
     parent, _, own = name.rpartition(".")
@@ -98,11 +98,11 @@ def widened(
     """A copy of `net` that ends in a fresh Linear with `outputs` columns, and that layer's name.
 
     `example` (n, ...) is any normalised batch on the network's device. Raises ValueError, naming
-    `who`, where what the network puts out is not just what its last Linear does.
+    `who`, where the network's output is not that of its last Linear.
     """
     net = copy.deepcopy(net)
     last = last_linear(net, example)
-    places = [key for key, one in net.named_modules(remove_duplicate=False) if one is last]
+    places = [key for key, layer in net.named_modules(remove_duplicate=False) if layer is last]
     if len(places) != 1 or not _ends_in(net, last, example):
         raise ValueError(
             f"{who}: the network must end in a Linear layer of its own, whose output is the "

@@ -18,7 +18,7 @@ _STRUCTURE = "structure"
 
 
 def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
-    """A network's state with tied weights written out: a safetensors file shares no memory."""
+    """A network's state, tied weights written out: in a safetensors file no memory is shared."""
     return {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}
 
 
@@ -30,9 +30,9 @@ def save_net(net: nn.Module, path: Path) -> None:
 
 
 def load_net(path: Path, net: nn.Module) -> nn.Module:
-    """The saved network: `net`, of the architecture it was trained from, with its weights.
+    """The saved network. `net`, of the architecture that it was trained from, gets its weights.
 
-    That is another object where training has replaced the last layer.
+    It is another object where training has replaced the last layer.
     """
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
@@ -44,10 +44,10 @@ def load_net(path: Path, net: nn.Module) -> nn.Module:
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over names, kinds, shapes and bytes; the same on every device."""
-    found = hashlib.sha256()
+    """sha256 over names, dtypes, shapes and bytes; the same on every device."""
+    total = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
-        found.update(f"{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        total.update(f"{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

@@ -67,10 +67,10 @@ def check_network(who: str, net: nn.Module, input_shape: tuple[int, ...], output
 
 
 def load_weights(net: nn.Module, file: Path) -> None:
-    """Loads `file` (.safetensors, or .pt read weights-only) into `net`, in place.
+    """Loads `file` (.safetensors, or .pt that holds nothing but tensors) into `net`, in place.
 
-    A .pt may hold the state dict itself or have it under "state_dict". Raises ValueError where
-    the file is missing, not readable, or holds the weights of another net, naming the first
+    A .pt may hold the state dict itself or have it under "state_dict". Raises ValueError where the
+    file is missing, cannot be read, or holds the weights of another net, and names the first
     weight that does not fit.
     """
     state = _read(file)

@@ -1,9 +1,9 @@
 """Learns which weights of the frozen dense network make up a fair sub-network.
 
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
-ECCV 2022, section 3.2 and algorithm 1. The paper is silent on the loss, the logits' start and
-their learning rate; those are settings here. The paper keeps the last mask; since its regulariser
-pushes the density down to the target but never back up, we keep the best mask of all epochs.
+ECCV 2022, section 3.2 and algorithm 1. The paper does not give the loss, the logits' start and
+their learning rate; these are settings here. It keeps the last mask. Since its regulariser pushes
+the density down to the target but never up again, we keep the best mask of all epochs.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _BIAS_FROM: dict[str, BiasFrom] = {"fair": "soft", "critic": "critic", "plain": 
 class MaskDiscovery:
     """Trains one logit per weight on loss + beta log(max(density, keep_target) / keep_target).
 
-    Under Adam a logit falls by about `lr` per step, so a weight can only be removed if
-    epochs * batches per epoch * lr is well above `logit_init` (three times is a fair rule). The
-    result is the epoch of the largest Phi on held-back rows among those whose density is at most
-    keep_target + density_tolerance; if there is none, that of the smallest density, and the
+    Under Adam a logit falls by about `lr` per step. So a weight can only be removed if epochs *
+    batches per epoch * lr is well above `logit_init`; three times is a fair rule. The result is
+    the epoch of the largest Phi on held-back rows among those whose density is at most keep_target
+    + density_tolerance. If there is none, it is the epoch of the smallest density, and the
     reported `density_reached` is 0.
     """
 

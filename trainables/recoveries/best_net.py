@@ -11,12 +11,12 @@ RESAMPLES = 50  # with few, the network with the luckiest draw wins among a hund
 
 
 class BestNet:
-    """Starts with what the stage before left, which only a network of a higher Phi replaces.
+    """The best network so far. It starts as what the stage before left; a higher Phi replaces it.
 
-    Phi is what the fair threshold of Savani et al. (NeurIPS 2020) looks at, the performance where
-    bias < tolerance - margin, as the mean over 50 resamples instead of 5 (more than two classes
-    are judged on the rows as they are), at 1001 thresholds where theirs has 501. All tries are
-    judged with the same seed, so that a network always has the same Phi and the best never falls.
+    Phi is what the fair threshold of Savani et al. (NeurIPS 2020) maximises: the performance where
+    bias < tolerance - margin. It is the mean over 50 resamples instead of 5, at 1001 thresholds
+    where theirs has 501; more than two classes are judged on the rows as they are. All tries are
+    judged with the same seed. So a network always has the same Phi, and the best never falls.
     """
 
     def __init__(self, stage: str, context: Context) -> None:
@@ -31,7 +31,7 @@ class BestNet:
 
     @property
     def phi(self) -> float:
-        """Of the best network so far; that of the start is measured when first asked for.
+        """Phi of the best network so far; that of the start is computed when first asked for.
 
         Raises FloatingPointError where the start's loss is not finite.
         """
@@ -41,7 +41,7 @@ class BestNet:
         return self._phi
 
     def offer(self, tried: MaskedNet) -> float:
-        """Phi of `tried`; a copy of it is kept where that is higher, the first of equals stays."""
+        """Phi of `tried`, which becomes the best if its Phi is higher; of equals the first stays."""
         best, phi = self.phi, self._judge(tried)
         if phi > best:
             self.net.net.load_state_dict(tried.net.state_dict())

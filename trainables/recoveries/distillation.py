@@ -1,9 +1,9 @@
 """Learns which weights of the dense network to remove so that it answers as a repaired one does.
 
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
-ECCV 2022, eq. 10. It prints the student as the first argument of H in the term with the teacher;
-the cross-entropy -sum p log q with the student as p would reward certainty instead of agreement,
-so there the teacher comes first. The paper gives no weight gamma.
+ECCV 2022, eq. 10. It prints the student as the first argument of H in the term with the teacher.
+The cross-entropy -sum p log q with the student as p would reward certainty instead of agreement,
+so here the teacher comes first. The paper gives no weight gamma.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from trainables.stage import Context, StageRun, State, finite
 class Distillation:
     """One logit per weight of the dense net, on H(teacher, student) + gamma H(before, student).
 
-    The teacher is what the stage before left, `before` the student itself at the end of the
-    epoch before (there is none in the first), H the cross-entropy at temperature 1. Labels enter
-    by nothing but the weights that balance debias, and no density is aimed at: the sparsity is
-    the one that training ends with. It grows with epochs * batches per epoch * lr: on a few
-    hundred rows the defaults remove about a twentieth, on two thousand a fifth.
+    H is the cross-entropy at temperature 1. The teacher is what the stage before left, `before`
+    the student itself at the end of the epoch before; in the first epoch there is none. Labels
+    enter only by the weights that balance debias. No density is aimed at: the sparsity is the one
+    that training ends with. It grows with epochs * batches per epoch * lr: on a few hundred rows
+    the defaults remove about a twentieth, on two thousand a fifth.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 80

@@ -2,9 +2,9 @@
 
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
 ECCV 2022, section 3.3 (external scions, layer by layer), with the entropy-weighted exchange of
-Meng et al., "Filter Grafting for Deep Neural Networks", CVPR 2020. We do not round the
-shares, as their code does, and take entropies over the weights that the discovery kept, since
-the zeros of the others would fill one bin of the histogram.
+Meng et al., "Filter Grafting for Deep Neural Networks", CVPR 2020. Their code rounds the shares;
+we do not. We take entropies over the weights that the discovery kept: the zeros of the others
+would fill one bin of the histogram.
 """
 
 from __future__ import annotations
@@ -29,14 +29,16 @@ BINS = 10  # of the histogram whose entropy is taken
 class ExternalGraft(FairTuning):
     """Fair tuning of what the two stages before left; the older of them is the result.
 
-    After each epoch both networks move to alpha W1 + (1 - alpha) W2, layer by layer, where alpha
-    grows with the entropy of W1 over that of W2. Each gives itself its own share, and the two
-    shares add up to 1, so that this is the same point for both: with scope "layer" (every
-    weight, with the biases and normalisations that follow) the two are equal after each exchange
-    and drift apart in between, by the order of their batches and dropout; with "rootstock" each
-    moves only where it was itself pruned. Removed weights start at 0, get the other's in the
-    exchange and are trained like the rest: masks no longer bind, sparsity ends at 0. While only
-    the critics learn nothing is exchanged.
+    After each epoch both networks W1 and W2 move to alpha W1 + (1 - alpha) W2, layer by layer,
+    where alpha grows with the entropy of W1 over that of W2. Each gives itself its own share, and
+    the two shares add up to 1: so it is the same point for both.
+
+    With scope "layer" that holds for every weight, and for the biases and normalisations that
+    follow. The two are then equal after each exchange, and drift apart in between by the order of
+    their batches and dropout. With "rootstock" each network moves only where it was pruned itself.
+    Removed weights start at 0, get the other network's in the exchange and are trained like the
+    rest: masks no longer bind, and the sparsity ends at 0. While only the critics learn, nothing
+    is exchanged.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
@@ -67,8 +69,8 @@ class _Exchanging(StageRun):
         self._kept = (pruned[0].masks, pruned[1].masks)
         contexts = (context, replace(context, seed=derived_seed(context.seed, "second")))
         self._first, self._second = (
-            FairTrainer(settings, own, MaskedNet(one.net, Masks.keep_all(one.net)))
-            for own, one in zip(contexts, pruned, strict=True)
+            FairTrainer(settings, own, MaskedNet(left.net, Masks.keep_all(left.net)))
+            for own, left in zip(contexts, pruned, strict=True)
         )
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
@@ -143,8 +145,11 @@ def shares(
 
 @torch.no_grad()
 def exchange_layers(first: nn.Module, second: nn.Module, alphas: dict[str, float]) -> None:
-    """Both networks become the mixture. Biases and normalisations have the share of their layer:
-    that of the last prunable weight before them (the first one's where there is none)."""
+    """Both networks become the mixture.
+
+    A bias or normalisation has the share of its layer: that of the last prunable weight before it,
+    or of the first one where there is none before.
+    """
     others = dict(second.named_parameters())
     alpha = next(iter(alphas.values()))
     for name, own in first.named_parameters():

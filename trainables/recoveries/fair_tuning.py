@@ -29,12 +29,13 @@ AfterStep = Callable[[float], None]  # called with the step's learning rate, gra
 class FairTuning:
     """Adam on cross-entropy that is multiplied while batches are biased (FairLoss).
 
-    The bias in the multiplier is the critic's prediction for the batch or, with "soft", the soft
+    The bias in the multiplier is what the critic predicts for the batch or, with "soft", the soft
     bias itself. During the first `critic_warmup` of the `epochs` only the critic learns ("soft"
-    has none of those). The learning rate rises from 0 over `warmup_steps` steps and then falls
-    along a cosine, or stays. The bias of a small batch is mostly sampling noise, which the
-    multiplier punishes too: where cells are small or rates mix labels (spd), batches of 256 keep
-    the accuracy that 64 lose.
+    has no such epochs). The learning rate rises from 0 over `warmup_steps` steps; then it falls
+    along a cosine, or stays.
+
+    The bias of a small batch is mostly sampling noise, and the multiplier punishes that too. Where
+    cells are small or rates mix labels (spd), batches of 256 keep the accuracy that 64 lose.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 90
@@ -77,7 +78,7 @@ def fair_loss(settings: FairTuning, context: Context, net: nn.Module) -> FairLos
 class FairTrainer:
     """Trains the kept weights of one network, in place, a pass over debias at a time.
 
-    `masked` must be the trainer's own: removed weights stay 0, all the rest moves.
+    `masked` must be the trainer's own. Its removed weights stay 0, all others are trained.
     """
 
     def __init__(self, settings: FairTuning, context: Context, masked: MaskedNet) -> None:
@@ -110,10 +111,10 @@ class FairTrainer:
     ) -> dict[str, float]:
         """One pass over debias; the means of what `loss` saw meanwhile, by name.
 
-        `step_loss` computes what a step goes down, from as many calls of `loss` as it likes;
-        without one it is one call. `after_step` trains what else took part, by the gradients of
-        the same step. Normalisations use batch statistics, the running ones rest.
-        Raises FloatingPointError where a mean is not finite.
+        A step goes down what `step_loss` computes, from as many calls of `loss` as it likes;
+        without it, it is one call. `after_step` trains what else took part, by the gradients of
+        the same step. Normalisations use the statistics of the batch; their running ones are not
+        updated. Raises FloatingPointError where a mean is not finite.
         """
         net = self.masked.net
         with batch_statistics(net), self._loss.watching(net):
@@ -146,9 +147,9 @@ class FairTrainer:
     ) -> Tensor:
         """Forward pass and fair loss () of a batch, within `pass_over` only.
 
-        `replaced` stands in for parameters and buffers of the network by name in this forward
-        pass, with gradients through it; such a network has a loss `fair` of its own, whose user
-        watches. The critic takes its step on what it sees.
+        `replaced` tensors take the place of parameters and buffers of the network by name in this
+        pass, and get gradients. A network made so has a loss `fair` of its own, which its user has
+        to watch (see `FairLoss.watching`). The critic takes its step on what it sees.
         """
         net = self.masked.net
         with torch.set_grad_enabled(self.learning):

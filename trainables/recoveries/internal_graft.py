@@ -24,8 +24,8 @@ from trainables.stage import Context, StageRun
 class InternalGraft(FairTuning):
     """Removed weights take kept ones of their layer; then fair tuning of every weight.
 
-    A removed weight that no filter of its layer keeps in the same position starts at 0 and is
-    trained like the rest. No weight is removed any more: sparsity ends at 0.
+    Where no filter of the layer keeps a weight in the same position, the removed weight starts at
+    0 and is trained like the rest. No weight is removed any more: sparsity ends at 0.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
@@ -47,10 +47,10 @@ class InternalGraft(FairTuning):
 def grafted(weight: Tensor, kept: Tensor) -> Tensor:
     """`weight` (filters, ...) with its removed positions filled from other filters; `kept` bool.
 
-    Filters are ranked by the l1 norm of their kept weights (of equal ones the first is the
-    stronger). A removed position of the j-th weakest filter takes the value that the j-th
-    strongest has there, where that one's is removed too that of the next strongest, and so on,
-    after the weakest with the strongest; 0 where every filter's is removed.
+    Filters are ranked by the l1 norm of their kept weights; of equal ones the first is the
+    stronger. A removed position of the j-th weakest filter takes the value that the j-th strongest
+    has there. Where that is removed too, it takes that of the next strongest, and so on, after the
+    weakest with the strongest again. Where every filter's is removed, it is 0.
     """
     filters = weight.shape[0]
     flat, keeps = weight.detach().reshape(filters, -1), kept.reshape(filters, -1)
@@ -63,7 +63,7 @@ def grafted(weight: Tensor, kept: Tensor) -> Tensor:
 
 
 def _next_kept(keeps: Tensor) -> Tensor:
-    """(filters, positions) the first row from each row on, cyclically, that keeps a position.
+    """(filters, positions) the first row, from each row on and cyclically, that keeps a position.
 
     For a position that no row keeps any row will do: its weight is 0 there.
     """

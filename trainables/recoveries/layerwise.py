@@ -1,15 +1,15 @@
 """Optimises single late parameter tensors for the best fair threshold and keeps the best one.
 
 Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural Networks", NeurIPS
-2020, arXiv:2006.08564, layer-wise optimization. The unchanged network is among the tries, and a
-tensor's box is never narrower than .001 to either side: that of a single bias has no width at all
-as published.
+2020, arXiv:2006.08564, layer-wise optimization. The unchanged network is among the tries. A tensor
+is searched in a box, which is never narrower than .001 to either side: as published, that of a
+single bias would have no width at all.
 
 Where to look next in a box is what they call gradient-boosted regression trees, after
-scikit-optimize's `gbrt_minimize`: the quantiles .16, .5 and .84 of 30 small trees each tell mean
-and spread, and the point of the largest expected improvement is tried (Jones, Schonlau, Welch,
-J. Global Optim. 13, 1998). We maximise, and look at 1,000 instead of 10,000 random points, since
-the boxes here have a side per weight.
+scikit-optimize's `gbrt_minimize`. The quantiles .16, .5 and .84, each of 30 small trees, tell mean
+and spread, and the point of the largest expected improvement is tried (Jones, Schonlau, Welch, J.
+Global Optim. 13, 1998). We maximise, and look at 1,000 instead of 10,000 random points, since the
+boxes here have a side per weight.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ LEAST_GAIN = 0.01  # a smaller improvement counts for nothing
 
 
 def propose(points: Points, values: Phis, generator: np.random.Generator) -> Points:
-    """The most promising (d,) of random points, where `values` at `points` shall be exceeded.
+    """The most promising (d,) of random points, given the `values` at `points`; more is better.
 
-    Where no point promises anything, the first of them: a random one.
+    Where no point promises anything it is the first of them, a random one.
     """
     candidates = generator.random((CANDIDATES, points.shape[1]), dtype=np.float32)
     seed = int(generator.integers(2**31))
@@ -73,11 +73,11 @@ LEAST_REACH = 1e-3  # of the box, to either side of a value
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Layerwise:
-    """An epoch searches one of the last parameter tensors, weight and bias apart.
+    """Each epoch searches one of the last parameter tensors; weight and bias are tensors apart.
 
-    The box is each value +- width standard deviations of the tensor. Half of the calls are
-    random points, the others proposed by boosted trees. A tensor of more kept weights than
-    `entries` has a random subset of them changed; removed weights stay removed.
+    A value is searched within +- width standard deviations of its tensor. Half of the calls try
+    random points, the others what boosted trees propose. Of a tensor with more kept weights than
+    `entries` a random subset is searched. Removed weights stay removed.
     """
 
     tensors: Annotated[int, Field(ge=1)] = 5

@@ -3,10 +3,10 @@
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
 ECCV 2022, section 3.3 (NetAug), after Cai, Gan, Lin, Han, "Network Augmentation for Tiny Deep
 Learning", ICLR 2022, arXiv:2110.08890. The paper does not say what its diversity factor is a share
-of, nor which loss is meant; here it is a share of all prunable weights, and both losses are fair.
+of, nor which loss is meant. Here it is a share of all prunable weights, and both losses are fair.
 
-Weights take turns, so the optimizer lets those rest whose turn it is not: Adam (Kingma, Ba, ICLR
-2015, arXiv:1412.6980, algorithm 1) with a step count for each weight.
+In each draw only some of the added weights take part. They have an Adam of their own (Kingma, Ba,
+ICLR 2015, arXiv:1412.6980, algorithm 1) that counts the steps of each weight apart.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # the paper's, and torch's
 
 
 class RestingAdam:
-    """Moments and step counts of `values` (n,), which are changed in place.
+    """Adam for `values` (n,), in place, of which each step moves only some; the others rest.
 
-    A common step count would take the moments of a weight that comes in late, still near 0, for
-    those of a small gradient's long history, and its first steps would be several times too long.
+    It counts the steps of each value. With one count for all of them, a value that takes part late
+    would have small moments, since they start at 0, and a large count. Adam would take that for a
+    long history of small gradients, and the value's first steps would be several times too long.
     """
 
     def __init__(self, values: Tensor) -> None:
@@ -41,7 +42,7 @@ class RestingAdam:
 
     @torch.no_grad()
     def step(self, turn: Tensor, gradient: Tensor, lr: float) -> None:
-        """One step of the weights at the indices `turn` (k,) down their `gradient` (k,)."""
+        """One step of the values at the indices `turn` (k,) down their `gradient` (k,)."""
         steps = self._steps[turn] + 1
         first = self._first[turn].lerp(gradient, 1 - BETA_1)
         second = self._second[turn].lerp(gradient.square(), 1 - BETA_2)
@@ -71,10 +72,9 @@ class NetAug(FairTuning):
     """Fair tuning on L(theta_M) + alpha L([theta_M, theta_S]); masks stay, theta_M is the result.
 
     theta_M are the weights that the stage before left. S is a random subset of the weights that
-    its mask removes, theta_S their values: those of the dense network at first, then what they
-    have learned so far. Weights that are not drawn rest. Both networks are normalised by
-    statistics of their own, each has its own critic, and one step goes down the sum of both
-    losses.
+    its mask removes, and theta_S their values: those of the dense network at first, then what they
+    have learned so far. Weights that are not drawn rest. The two networks have batch statistics
+    and critics of their own, and one step goes down the sum of both losses.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
@@ -163,7 +163,7 @@ class _Reserve:
         self._taking_part = values[:0]
 
     def draw(self, generator: torch.Generator) -> None:
-        """Chooses S."""
+        """Draws the weights that take part: S."""
         order = torch.randperm(len(self._places), generator=generator)[: self._count]
         self._drawn = order.to(self._places.device)
 
@@ -179,6 +179,6 @@ class _Reserve:
         }
 
     def step(self, lr: float) -> None:
-        """One step of S, after the gradients have been computed."""
+        """One step of the weights that take part, once their gradients have been computed."""
         if self._taking_part.grad is not None:
             self.adam.step(self._drawn, self._taking_part.grad, lr)

@@ -24,11 +24,11 @@ from trainables.stage import Context, StageRun
 class NoiseGraft(FairTuning):
     """Weights that were removed become noise; then fair tuning of every weight.
 
-    A layer's noise is N(0, sigma^2) with an expected l1 norm of `noise_ratio` times that of the
-    dense network's weights in the same places. Each further epoch t of the network's begins with
-    more noise, of sigma * decay^t, on top of what those weights have become; with decay = 0 there
-    is noise only once, at the start. A decay so near 1 that the last epochs still add noise leaves
-    it in the result. No weight is removed any more: sparsity ends at 0.
+    A layer's noise is N(0, sigma^2). Its expected l1 norm is `noise_ratio` times that of the dense
+    network's weights in the same places. Each further epoch t in which the network learns begins
+    with more noise, of sigma * decay^t, on top of what those weights have become. With decay = 0
+    there is noise only once, at the start; with a decay close to 1 the last epochs still add
+    noise, and it stays in the result. No weight is removed any more: sparsity ends at 0.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
@@ -70,7 +70,7 @@ class _NoiseRun(TuningRun):
 def noise_sigmas(dense: nn.Module, masks: Masks, ratio: float) -> dict[str, float]:
     """sigma = ratio * mean|w| * sqrt(pi / 2) over a layer's removed weights w, by weight name.
 
-    E|x| = sigma sqrt(2 / pi) for Gaussian x. 0 where nothing is removed.
+    Since E|x| = sigma sqrt(2 / pi) for Gaussian x. 0 where nothing is removed.
     """
     sigmas = {}
     for name, weight in masks.check(dense).items():

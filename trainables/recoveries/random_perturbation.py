@@ -22,10 +22,10 @@ BLOCK = 10  # tries of an epoch: about the work of training for one or two epoch
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class RandomPerturbation:
-    """Multiplies every parameter by 1 + stddev * n with n ~ N(0, 1), anew from the start each try.
+    """Multiplies every parameter by 1 + stddev * n with n ~ N(0, 1); each try begins anew.
 
-    Batch normalisation's scales and shifts are parameters too, its running statistics are not;
-    masks stay. An epoch is ten tries, so that evaluations are few.
+    Batch normalisation's scales and shifts are parameters too, its running statistics are not.
+    Masks stay. An epoch is ten tries, so that there are few evaluations.
     """
 
     stddev: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 0.1

@@ -26,7 +26,7 @@ from trainables.stage import Context, StageRun, State, finite, snapshot
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Retrain:
-    """Adam on the kept weights; removed ones stay 0. Rows count by their balance weights."""
+    """Adam on the kept weights; removed ones stay 0. Rows count by their weights in the split."""
 
     epochs: Annotated[int, Field(ge=1)] = 30
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = (

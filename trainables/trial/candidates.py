@@ -36,7 +36,7 @@ class CandidateFacts(TypedDict):
 
 @dataclass(frozen=True)
 class CandidateStore:
-    """Files `<sha256, 16 digits>.safetensors` in one folder; a name is the hash of its content."""
+    """Files `<name>.safetensors` in one folder; a name is 16 digits of the sha256 of the content."""
 
     folder: Path
 
@@ -47,7 +47,7 @@ class CandidateStore:
         return self.path(candidate).exists()
 
     def put(self, masked: MaskedNet, facts: CandidateFacts) -> str:
-        """Writes one candidate and returns its name. The store itself adds the structure.
+        """Writes one candidate and returns its name. The store adds the structure to `facts`.
 
         The file appears at once or not at all: a reader never sees half of it.
         """
@@ -80,10 +80,10 @@ class CandidateStore:
             return facts
 
     def load(self, candidate: str, net: nn.Module) -> MaskedNet:
-        """The candidate's weights in `net` with its masks.
+        """The candidate's weights in `net`, with its masks.
 
-        `net` is of the architecture that the candidate was trained from, and is changed in place
-        unless one of them has another last layer than the other.
+        `net` is of the architecture that the candidate was trained from. It is changed in place,
+        unless one of the two has another last layer than the other.
         """
         net = rebuilt(net, self.facts(candidate).get("structure"))
         with safe_open(self._existing(candidate), framework="pt") as file:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Judge:
-    """Judges the networks of one trial and keeps in `store` those that the front may need."""
+    """Judges the networks of one trial, and keeps those in `store` that the front may need."""
 
     def __init__(self, spec: Spec, bench: Workbench, store: CandidateStore | None) -> None:
         self._spec, self._bench, self._store = spec, bench, store
@@ -33,8 +33,8 @@ class Judge:
     def report(self, masked: MaskedNet, epoch: int, *, candidate: bool) -> Judgement:
         """Counts, decision and measures of the network as it stands, offered as a candidate.
 
-        Counts are whole (histograms of scores) where a candidate is left, else as decided. In a
-        recording those of a candidate are taken on test too.
+        The counts of a candidate that is kept are whole (histograms of scores) and in a recording
+        also taken on test. Those of any other network are as decided.
         """
         bench = self._bench
         counts: dict[str, Counts | ScoreCounts] = {
@@ -105,7 +105,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate's place in its trial: what domination is decided by."""
+    """A candidate and the values by which candidates of a trial make each other superfluous."""
 
     candidate: str
     performance: float
@@ -115,7 +115,11 @@ class Entry:
 
 
 def dominates(a: Entry, b: Entry, *, sparsity: bool) -> bool:
-    """Whether `a` makes `b` superfluous: feasible first, then least bias, then Pareto."""
+    """Whether `a` makes `b` superfluous.
+
+    A feasible one does so to an infeasible one. Of two infeasible ones the bias decides, of two
+    feasible ones Pareto dominance.
+    """
     if a.feasible != b.feasible:
         return a.feasible
     if not a.feasible:

@@ -62,8 +62,10 @@ class Pipeline:
         return self.position == len(self.spec.stages)
 
     def ready(self, patience: float = math.inf) -> bool:
-        """Whether `step` can begin at once; False where another worker still computes what it
-        needs after `patience` seconds."""
+        """Whether `step` can begin at once.
+
+        False where another worker still computes what it needs after `patience` seconds.
+        """
         if self._shared is None and not self.done:
             self._shared = self._sharing()
         return self._shared is None or self._shared.ready(patience)
@@ -174,7 +176,10 @@ class Pipeline:
         return self.position == len(self.spec.stages) - 1
 
     def _sharing(self) -> SharedStage | None:
-        """The current stage as a shared one, if it is; a last stage leaves candidates, never."""
+        """The current stage as a shared one; None if it is not shared.
+
+        A last stage never is, since it leaves candidates.
+        """
         role = self.spec.stages[self.position].role
         if self.stages is None or self._final or role not in self.spec.shared:
             return None
@@ -182,14 +187,15 @@ class Pipeline:
         return SharedStage(self.stages, key)
 
     def _samples(self, run: StageRun) -> int:
-        """What an epoch of the current stage learns from, in rows, once for every network."""
+        """How many rows an epoch of the current stage learns from, once for every network."""
         split = self.spec.stages[self.position].settings.learns_from
         return 0 if split == "nothing" else run.passes * len(self.bench.data.part(split))
 
     def _compute(self) -> StageReport:
-        """Runs the stage up to the epoch that is due, and returns what it says of that one.
+        """Runs the stage up to the epoch that is due, and returns its report of that one.
 
-        That is one epoch, unless this trial replayed the epochs before from a result that is gone.
+        That is one epoch, unless this trial has replayed the epochs before from a result that is
+        gone.
         """
         run = self._run or self._start()
         while self._run_epoch + 1 < self.stage_epoch:

@@ -1,6 +1,6 @@
 """A stage whose result several trials of a search need: computed once, stored, then replayed.
 
-The store is content-addressed: a result lies under the hash of all that decides it.
+A result is stored under a hash of all that decides it.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class StageStore:
-    """Files `<key>.safetensors` in one folder; a key says what decides a result, see `key_of`.
+    """Files `<key>.safetensors` in one folder; a key is a hash of all that decides a result.
 
-    The reports and a checksum over all of it are part of the file.
+    A file holds the reports, weights and masks, and a checksum over all of it.
     """
 
     folder: Path
@@ -73,14 +73,13 @@ class StageStore:
 
     def files(self) -> list[Path]:
         """All results and locks, sorted by name."""
-        found = (*self.folder.glob("*.safetensors"), *self.folder.glob("*.lock"))
-        return sorted(found)
+        return sorted((*self.folder.glob("*.safetensors"), *self.folder.glob("*.lock")))
 
     def get(self, key: str, *, claimed: bool = False) -> StageResult | None:
         """The result, or None where there is none that can be read.
 
-        A damaged one is removed by whoever holds the claim, and by nobody else: somebody may have
-        put a whole one in its place meanwhile.
+        A damaged file is removed only by whoever holds the claim: for anybody else, a whole one
+        may have taken its place meanwhile.
         """
         path = self.path(key)
         try:
@@ -101,8 +100,8 @@ class StageStore:
         tensors = {_NET + name: tensor for name, tensor in result.net.items()}
         tensors |= {_MASK + name: tensor.to(torch.uint8) for name, tensor in result.masks.items()}
         content = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        said = json.dumps({"key": key, "reports": result.reports}, allow_nan=False)
-        metadata = {"result": said, "checksum": _checksum(said, content)}
+        text = json.dumps({"key": key, "reports": result.reports}, allow_nan=False)
+        metadata = {"result": text, "checksum": _checksum(text, content)}
         with whole_file(self.path(key)) as file:
             file.write_bytes(save(content, metadata=metadata))
 
@@ -133,21 +132,24 @@ def key_of(facts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _checksum(said: str, content: Mapping[str, Tensor]) -> str:
-    return hashlib.sha256(f"{said}\x1f{digest(content)}".encode()).hexdigest()
+def _checksum(text: str, content: Mapping[str, Tensor]) -> str:
+    return hashlib.sha256(f"{text}\x1f{digest(content)}".encode()).hexdigest()
 
 
 def _read(path: Path, key: str) -> StageResult:
-    """Raises FileNotFoundError where there is no such file, ValueError where it is not as written
-    (so does the JSON that it holds), SafetensorError where it is none."""
+    """The result in the file.
+
+    Raises FileNotFoundError where there is no such file, SafetensorError where it is none, and
+    ValueError where its content is not what was written.
+    """
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() or {}
         # Copied: what is handed out must not change with the file.
         content = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    said = metadata.get("result", "")
-    if metadata.get("checksum") != _checksum(said, content):
+    text = metadata.get("result", "")
+    if metadata.get("checksum") != _checksum(text, content):
         raise ValueError("its content does not match its checksum")
-    result = json.loads(said)
+    result = json.loads(text)
     if result["key"] != key:
         raise ValueError(f"it is the result of another stage: {result['key']}")
     return StageResult(tuple(result["reports"]), _part(content, _NET), _masks(content))
@@ -165,10 +167,10 @@ _POLL = 0.2  # seconds between two looks while another worker computes
 
 
 class SharedStage:
-    """One stage of one trial: its result is found in the store, or it is this trial's to compute.
+    """One stage of one trial whose result is in the store, or is this trial's to compute.
 
-    Of several workers that need a result one computes it and the others wait. Should that one
-    die, be stopped or go on with another trial, the next takes over.
+    Of several workers that need a result one computes it and the others wait. Should that one die,
+    be stopped or go on with another trial, the next takes over.
     """
 
     def __init__(self, store: StageStore, key: str) -> None:
@@ -179,23 +181,28 @@ class SharedStage:
         self.computed: list[StageReport] = []  # by this trial, one of each epoch
 
     def ready(self, patience: float = math.inf) -> bool:
-        """Whether the stage can go on; False where another worker still computes the result after
-        `patience` seconds."""
+        """Whether the stage can go on.
+
+        False where another worker still computes the result after `patience` seconds.
+        """
         begin = time.monotonic()
-        while not (found := self._found()):
+        while not (settled := self._settled()):
             left = begin + patience - time.monotonic()
             if left <= 0:
                 break
             time.sleep(min(_POLL, left))
         self._waited += time.monotonic() - begin
-        return found
+        return settled
 
     def take_waited(self) -> float:
-        """The seconds spent in `ready` since this was last asked: the trial held its device."""
+        """The seconds spent in `ready` since the last call.
+
+        They count as the trial's, since it held its device meanwhile.
+        """
         waited, self._waited = self._waited, 0.0
         return waited
 
-    def _found(self) -> bool:
+    def _settled(self) -> bool:
         if self._claim is None and self.result is None:
             self.result = self._store.get(self._key)
             if self.result is None and (claim := self._store.claim(self._key)) is not None:
@@ -208,13 +215,13 @@ class SharedStage:
         return self._claim is not None or self.result is not None
 
     def finish(self, left: MaskedNet) -> None:
-        """Stores what this trial has computed, and lets those go on who wait for it."""
+        """Stores what this trial has computed, so that those who wait for it go on."""
         net, masks = left.net.state_dict(), left.masks.state_dict()
         self._store.put(self._key, StageResult(tuple(self.computed), net, masks))
         self.close()
 
     def close(self) -> None:
-        """Leaves the result to others, should it not be there yet."""
+        """Leaves the result to others where it is not there yet."""
         if self._claim is not None:
             self._claim.release()
             self._claim = None
@@ -228,8 +235,11 @@ class SharedStage:
 
 
 def stage_seed(spec: Spec, position: int) -> int:
-    """By position; that of a shared stage only tells equal stages of one trial apart, since other
-    methods have the stage elsewhere."""
+    """The seed of one stage of a trial.
+
+    It depends on the stage's position. That of a shared stage does not, since other methods have
+    the stage elsewhere: it only differs between equal stages of one trial.
+    """
     stage = spec.stages[position]
     settings = sorted(settings_dict(stage.settings).items())
     if stage.role not in spec.shared:
@@ -250,8 +260,8 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
         "seed": stage_seed(spec, position),
         "dense": bench.dense_digest,
         "precision": bench.data.precision,
-        "incoming": [_digest_of(one) for one in incoming] if stage.settings.inputs else [],
-        "rows": {name: one for name, one in prepared.hashes.items() if name != "test"},
+        "incoming": [_digest_of(left) for left in incoming] if stage.settings.inputs else [],
+        "rows": {name: rows for name, rows in prepared.hashes.items() if name != "test"},
         "groups": [list(prepared.group_names), [int(g) for g in prepared.crossing_to_group]],
         "objective": asdict(bench.objective),
         "correction": {"name": spec.correction_name, **settings_dict(spec.correction)},

@@ -48,10 +48,9 @@ class Spec:
     def from_config(cls, config: Mapping[str, Any]) -> Spec:
         """Reads `{"trial", "method", "seed", "settings": {role: {...}}, "correction": {...}}`.
 
-        Stages of the same role have the same settings; `correction` is the method's own where it
-        has one (see `correction_of`). `"shared": {role: index}` may be left out.
-
-        Raises ValueError where a name is unknown or a setting is out of range.
+        Stages of the same role have the same settings. `correction` is the method's own where it
+        has one (see `correction_of`). `"shared": {role: index}` may be left out. Raises ValueError
+        where a name is unknown or a setting is out of range.
         """
         method = METHODS[_known("method", config["method"], METHODS)]
         roles = [role for role, _ in method.stages]
@@ -96,7 +95,7 @@ class Spec:
 
 
 def correction_of(method: str, correction: Mapping[str, Any]) -> dict[str, Any]:
-    """The method's own correction, or the search's: `{"name": ..., settings}`."""
+    """`{"name": ..., settings}` of the method's own correction, or else of the search's."""
     own = METHODS[method].correction
     return dict(correction) if own is None else {"name": own}
 

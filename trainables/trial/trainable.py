@@ -27,14 +27,15 @@ from trainables.trial.workbench import Workbench
 
 
 class UnfitWorker(RuntimeError):
-    """This machine cannot run any trial: not the trial is at fault, so the search has to stop."""
+    """This machine cannot run any trial. The trial is not at fault, so the search has to stop."""
 
 
 @dataclass(frozen=True)
 class Supplies:
-    """What travels to every worker once: the data without their test part, the dense net.
+    """What travels to every worker once: the data without their test part, and the dense net.
 
-    Only a recording counts the test part as well: its trials are there to try schedulers on.
+    Only the workers of a recording get the test part too: its trials are there to try schedulers
+    on.
     """
 
     prepared: Prepared  # sealed, unless this is a recording; its inputs may lie in `files`
@@ -70,8 +71,8 @@ class Supplies:
 def claimed_device(gpu: float) -> str:
     """The torch device of a process that holds `gpu` devices.
 
-    Ray shares a device out by count alone: what a process may take of its memory is capped here.
-    Raises UnfitWorker where torch finds none.
+    Ray only counts how much of a device is taken; how much memory a process may take is limited
+    here. Raises UnfitWorker where torch finds no device.
     """
     if gpu == 0:
         return "cpu"
@@ -86,11 +87,12 @@ def claimed_device(gpu: float) -> str:
 
 
 class FairPruning(tune.Trainable):
-    """Runs one `Pipeline`. An error of the trial becomes a report with `failure`, so that the
-    worker with its data lives on; only the death of the process itself is left to Ray's retries.
+    """Runs one `Pipeline`.
 
-    A checkpoint is written before an epoch starts, thus after the driver took the report of the
-    epoch before: a trial that goes on from it repeats nothing and leaves nothing out.
+    An error of the trial becomes a report with `failure`, so that the worker and its data live on.
+    Only the death of the process itself is left to Ray's retries. A checkpoint is written before
+    an epoch starts, thus after the driver took the report of the epoch before: a trial that goes
+    on from it repeats nothing and leaves nothing out.
     """
 
     checkpoint_seconds = 10.0
@@ -121,7 +123,7 @@ class FairPruning(tune.Trainable):
         self._leave()
 
     def step(self) -> dict[str, Any]:
-        """One report; or, so that a search can end meanwhile, that the trial is waiting."""
+        """One report; or that the trial waits, so that a search can end meanwhile."""
         trial = self.trial_config["trial"]
         report: Report | NoReport
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workbench:
-    """Opened once per worker; nothing in it changes while trials run."""
+    """What the trials of a worker share. Nothing in it changes while they run."""
 
     prepared: Prepared
     data: TrialData
@@ -69,8 +69,8 @@ class Workbench:
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
         """Counts of one split at the finest crossing of the attributes.
 
-        Where each image is there as a copy of either group, the decided counts of more than two
-        classes keep the pairs; scores of a binary task are counted row by row.
+        Where each image is there as a copy in either group, the counts of more than two classes
+        keep the pairs. Scores of a binary task are counted row by row.
         """
         split = self.prepared.parts[part]
         scores = scores_of(net, self.data, part)

@@ -74,10 +74,10 @@ def load(
 ) -> FairData:
     """Inputs uint8 (rows, 3, 32, 32); attribute `domain` with grey = 0 and colour = 1.
 
-    `target="animal"` is the binary task animal or vehicle. There the skew follows the target:
-    animals are mostly in colour and vehicles mostly in grey, since by the classes' own skew half
-    of the animals and half of the vehicles would be, and nothing would be biased. `images` takes
-    that many of the 50,000 training images and the same share of the test images, class by class.
+    `target="animal"` is the binary task animal or vehicle. Its skew follows the target: animals
+    are mostly in colour and vehicles mostly in grey. By the classes' own skew half of both would
+    be in colour, and nothing would be biased. `images` takes that many of the 50,000 training
+    images, and the same share of the test images, class by class.
     """
     if target not in get_args(Target):
         raise ValueError(
@@ -128,8 +128,8 @@ def _read(folder: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     pixels = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, SIDE, SIDE)
     labels = np.concatenate([batch[b"labels"] for batch in batches]).astype(np.int64)
     n_training = len(CLASSES) * PER_CLASS["training"]
-    for part, found in (("training", labels[:n_training]), ("test", labels[n_training:])):
-        counts = np.bincount(found, minlength=len(CLASSES))
+    for part, of_part in (("training", labels[:n_training]), ("test", labels[n_training:])):
+        counts = np.bincount(of_part, minlength=len(CLASSES))
         check_counts(
             "cifar10s",
             f"{part} images per class",

@@ -3,11 +3,11 @@
 1,797 scans of 8 x 8 pixels (E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten
 Digits", UCI repository, 1998), skewed by the protocol of CIFAR-10S (Wang et al., CVPR 2020).
 
-The colouring: a scan's ink (0..16) is stretched to 0..255 and drawn on black in one hue per image,
-taken at random from red to green (a third of the circle), with full saturation and value. Blue is
-never on, so colour is easy to tell from grey, and a net trained on the skewed set learns to. The
-grey copy is PIL's "L" of that colour image: its brightness varies, but not with the label.
-Odd digits are the colour-majority classes, even digits the grey-majority ones.
+A scan's ink (0..16) is stretched to 0..255 and drawn on black in one hue per image, with full
+saturation and value. The hue is drawn from red to green, a third of the circle. Blue is never on,
+so colour is easy to tell from grey, and a network that is trained on the skewed set learns to. The
+grey copy is PIL's "L" of that colour image: its brightness varies, but not with the label. Odd
+digits are the colour-majority classes, even digits the grey-majority ones.
 """
 
 from __future__ import annotations

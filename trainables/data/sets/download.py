@@ -115,11 +115,11 @@ def _fetch(
     part = target.with_name(target.name + ".part")
     _download(url, part, lambda done, total: progress(target.name, done, total))
     if sha256(part) != remote.sha256:
-        found = sha256(part)
+        checksum = sha256(part)
         part.unlink()
         raise ValueError(
-            f"data get: {url} must have the sha256 {remote.sha256[:12]}..., got {found[:12]}...; "
-            "it was deleted (the file may have changed at its source)"
+            f"data get: {url} must have the sha256 {remote.sha256[:12]}..., "
+            f"got {checksum[:12]}...; it was deleted (the file may have changed at its source)"
         )
     if remote.members:
         _extract(name, part, remote.members, folder)

@@ -1,4 +1,4 @@
-"""Where data files lie, and what is said when one is missing or is not the expected one."""
+"""Where data files lie, and the errors for a file that is missing or not the expected one."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ def sha256(path: Path) -> str:
 
 def check_sha256(who: str, path: Path, expected: str) -> None:
     """Raises ValueError where the file is not the official one."""
-    found = sha256(path)
-    if found != expected:
+    actual = sha256(path)
+    if actual != expected:
         raise ValueError(
             f"{who}: {path} must be the official file with sha256 {expected[:12]}..., "
-            f"got {found[:12]}...; delete it and run `fairfront data get {who}`"
+            f"got {actual[:12]}...; delete it and run `fairfront data get {who}`"
         )
 
 
 def check_counts(
-    who: str, what: str, expected: Mapping[str, int], found: Mapping[str, int]
+    who: str, what: str, expected: Mapping[str, int], actual: Mapping[str, int]
 ) -> None:
     """Raises ValueError, with both numbers, where a count is not that of the official file."""
     wrong = [
-        f"{name}: expected {count}, found {found.get(name, 0)}"
+        f"{name}: expected {count}, found {actual.get(name, 0)}"
         for name, count in expected.items()
-        if found.get(name, 0) != count
+        if actual.get(name, 0) != count
     ]
     if wrong:
         raise ValueError(f"{who}: {what} must be those of the official file; {'; '.join(wrong)}")

@@ -1,10 +1,10 @@
-"""CelebA: aligned faces with 40 attributes, here one of them to predict, between groups of others.
+"""CelebA: aligned faces with 40 attributes; one of them is predicted, others are groups.
 
 Z. Liu, P. Luo, X. Wang, X. Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015
 (arXiv:1411.7766). Sizes as in Savani, White, Govindarajulu, NeurIPS 2020, and Zhang, Gao, Huang,
-ECCV 2022: 40,000 images of the training part, of which 60 % train the dense net, and 10,000 of
-the test part. Their skin tones come from a Fitzpatrick classifier; images that it calls neither
-dark nor light with a score above .7 are left out.
+ECCV 2022: 40,000 images of the training part, of which 60 % train the dense net, and 10,000 of the
+test part. Their skin tones come from a Fitzpatrick classifier; images that it calls neither dark
+nor light with a score above .7 are left out.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def _read(folder: Path | None, *, official: bool) -> _Table:
         raise ValueError(f"celeba: {path} must list the same images as {ATTRIBUTES}, got others")
     values = partition[1].to_numpy().astype(np.int64)
     if official:
-        found = np.bincount(values, minlength=3)
-        counts = dict(zip(PARTS, map(int, found), strict=False))
+        sizes = np.bincount(values, minlength=3)
+        counts = dict(zip(PARTS, map(int, sizes), strict=False))
         check_counts("celeba", "images of each part", PARTS, counts)
         check_counts("celeba", "columns", {"attributes": N_ATTRIBUTES}, {"attributes": len(names)})
     return _Table(attributes, values)
@@ -148,7 +148,7 @@ def _check_names(attributes: pd.DataFrame, target: str, groups: Sequence[str]) -
 
 
 def _names(attribute: str) -> tuple[str, str]:
-    """Of the values 0 and 1."""
+    """The names of the values 0 and 1 of an attribute."""
     return GROUPS.get(attribute, (f"not {attribute}", attribute))
 
 
@@ -173,7 +173,7 @@ def _scores(relative: str, n: int, folder: Path | None) -> NDArray[np.float64]:
 def _draw(
     rows: NDArray[np.int64], at_most: int | None, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """At most so many of the rows, in their order."""
+    """At most `at_most` of the rows, in their order."""
     if at_most is None or at_most >= len(rows):
         return rows
     return np.sort(generator.permutation(rows)[:at_most])
@@ -185,12 +185,12 @@ def _notes(
     training: NDArray[np.int64],
     test: NDArray[np.int64],
 ) -> tuple[str, ...]:
-    of: Mapping[str, int] = {
+    sizes: Mapping[str, int] = {
         name: int((table.partition == part).sum()) for part, name in enumerate(PARTS)
     }
     used = (
-        f"celeba: {len(training):,} of {of['training']:,} training and {len(test):,} of "
-        f"{of['test']:,} test images are used"
+        f"celeba: {len(training):,} of {sizes['training']:,} training and {len(test):,} of "
+        f"{sizes['test']:,} test images are used"
     )
     if usable.all():
         return (used,)

@@ -1,4 +1,4 @@
-"""The images of CelebA, from a folder or a zip archive, decoded once into a file to be mapped."""
+"""Face images from a folder or a zip archive, decoded once into a file that is then mapped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ THREADS = 4  # decoders; images are read from disk meanwhile
 
 @dataclass(frozen=True)
 class FaceImages:
-    """Where the images lie: a folder of files, or an archive with such a folder in it."""
+    """The place of the images: a folder of files, or an archive with such a folder in it."""
 
     path: Path
 
@@ -45,9 +45,9 @@ class FaceImages:
     def pixels(self, names: list[str], size: int, *, official: bool) -> NDArray[np.uint8]:
         """(n, 3, size, size): the largest square in the middle of each image, made smaller.
 
-        Decoded images are kept in a file beside the originals and mapped from there, unless that
-        place cannot be written to: then they are decoded again each time. Raises ValueError for
-        an image that cannot be read or, with `official`, has another size than the official ones.
+        Decoded images are kept in a file beside the originals and mapped from there. Where that
+        place cannot be written to, they are decoded again each time. Raises ValueError for an
+        image that cannot be read or, with `official`, is not of the official size.
         """
         place = self.path.parent
         shape = (len(names), 3, size, size)
@@ -86,11 +86,11 @@ class FaceImages:
             if self.path.is_file():
                 archive = stack.enter_context(zipfile.ZipFile(self.path))
 
-            def one(place: int) -> None:
+            def decode(place: int) -> None:
                 content = self._content(names[place], archive)
                 pixels[place] = _decoded(names[place], content, pixels.shape[-1], official)
 
-            list(threads.map(one, range(len(names))))  # raises what a thread raised
+            list(threads.map(decode, range(len(names))))  # raises what a thread raised
 
     def _content(self, name: str, archive: zipfile.ZipFile | None) -> bytes:
         if archive is None:
@@ -102,9 +102,9 @@ class FaceImages:
 
 
 def _change(path: Path) -> str:
-    """Another one after the file has been written to."""
-    found = path.stat()
-    return f"{found.st_size} {found.st_mtime_ns}"
+    """Text that is another one once the file has been written to."""
+    facts = path.stat()
+    return f"{facts.st_size} {facts.st_mtime_ns}"
 
 
 def _decoded(name: str, content: bytes, size: int, official: bool) -> NDArray[np.uint8]:
