@@ -153,7 +153,7 @@ class FairData:
 
 
 def check_inputs(who: str, inputs: NDArray[Any] | pd.DataFrame, *, missing_allowed: bool) -> None:
-    """Raises ValueError for inputs of a wrong kind, infinite or (unless allowed) missing values."""
+    """Raises ValueError for inputs of a wrong kind, infinite or (if not allowed) missing ones."""
     if isinstance(inputs, pd.DataFrame):
         _check_frame(who, inputs, missing_allowed)
         return

@@ -158,7 +158,7 @@ def _codes(column: pd.Series[Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
 
 
 def _text(value: Any) -> str:
-    """How a value reads. 0.0 reads as "0", since whole numbers with gaps between them are floats."""
+    """How a value reads. 0.0 reads as "0", since whole numbers with gaps in them are floats."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)

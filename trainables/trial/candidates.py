@@ -36,7 +36,7 @@ class CandidateFacts(TypedDict):
 
 @dataclass(frozen=True)
 class CandidateStore:
-    """Files `<name>.safetensors` in one folder; a name is 16 digits of the sha256 of the content."""
+    """Files `<name>.safetensors` in one folder; a name is 16 digits of its content's sha256."""
 
     folder: Path
 
