@@ -44,7 +44,7 @@ class Float:
         return min(max(float(value), self.low), self.high)
 
     def at(self, share: float) -> Value:
-        """What lies a `share` in [0, 1) of the way from `low` to `high`, by exponent with `log`."""
+        """The value at a `share`, in [0, 1), of the way from `low` to `high`, on its scale."""
         return self.nearest(_along(self.low, self.high, share, self.log))
 
     @property

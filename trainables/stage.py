@@ -31,7 +31,7 @@ def derived_seed(*parts: object) -> int:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's global stream (dropout) starts from `seed` in the `with` block; then it is put back."""
+    """Torch's global stream (dropout) starts from `seed` in the `with` block, then is put back."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)

@@ -125,7 +125,7 @@ def _labels(
 
 
 def _matching(name: str, column: Any, values: list[Any], positive: Any) -> Any:
-    """Which of `values` is meant: one equal to `positive` (True for 1), else one that reads alike."""
+    """Which value is meant: one equal to `positive` (True for 1), else one that reads alike."""
     same = [value for value in values if value == positive]
     same = same or [value for value in values if _text(value) == str(positive)]
     if not same:

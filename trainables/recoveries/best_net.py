@@ -41,7 +41,7 @@ class BestNet:
         return self._phi
 
     def offer(self, tried: MaskedNet) -> float:
-        """Phi of `tried`, which becomes the best if its Phi is higher; of equals the first stays."""
+        """Phi of `tried`, whose copy replaces the best network if its Phi is higher."""
         best, phi = self.phi, self._judge(tried)
         if phi > best:
             self.net.net.load_state_dict(tried.net.state_dict())
