@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.hypervolume import hypervolume
 from analysis.over_compute import SearchCurve, bands, differences, over_compute_figure
+from search.engine.experiment import reopened
 from search.errors import UserError
 from search.front.build import values_of
 from search.front.growing import GrowingFront
@@ -21,7 +22,6 @@ from search.front.view import view_of
 from search.journal.events import Event, Experiment
 from search.journal.journal import Journal, read_events
 from search.journal.ledger import record_opening
-from search.problem.problem import open_problem
 from search.runs.folder import RunFolder, write_json
 from search.units import flat
 from trainables.corrections import decision_from_dict
@@ -225,9 +225,7 @@ def _volume(points: list[Point], reference: Point, ideal: Point) -> float:
 
 def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[str, Point]:
     """Test values of candidates, opened and entered in the ledger."""
-    problem = open_problem(folder.config())
-    if problem.prepared.hashes != facts["hashes"]:
-        raise UserError(f"compare: the data of {folder.path} have changed since the search")
+    problem, dense = reopened(folder, folder.config(), None, None, "compare")
     gone = sorted(name for name in names if name not in folder.candidates)
     if gone:
         raise UserError(
@@ -239,7 +237,6 @@ def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[
     journal.close()
     record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
     view = view_of(facts)
-    dense = folder.dense(problem.untrained())
     bench = Workbench.open(problem.prepared, dense, problem.objective)
     points = {}
     for name in sorted(names):

@@ -11,6 +11,7 @@ from torch import nn
 from analysis.front_json import Front, FrontPoint, PointValues, Reference, SeedRow
 from analysis.front_table import chosen_point
 from analysis.report.seeds import spread
+from search.engine.experiment import reopened
 from search.errors import UserError
 from search.front.build import decisions_of_references, values_of
 from search.front.notes import Hidden, hidden, named_in
@@ -18,12 +19,13 @@ from search.front.view import View, view_of
 from search.journal.events import Event, Experiment, Listener
 from search.journal.journal import Journal
 from search.journal.ledger import record_opening
-from search.problem.problem import Build, Problem, open_problem
+from search.problem.problem import Build, Problem
 from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
 from search.tracking import mirror
 from trainables.corrections import decision_from_dict
 from trainables.data import FairData
+from trainables.evaluation.intervals import simultaneous_level
 from trainables.trial.candidates import CandidateStore
 from trainables.trial.workbench import Workbench
 
@@ -60,13 +62,7 @@ def confirm(
     chosen = chosen_point(front)
     if chosen is None:
         return front
-    if facts["in_memory"] and data is None:
-        raise UserError(
-            f"confirm: {path} was run on data handed over from Python; hand them again"
-        )
-    problem = open_problem(folder.config(), data, model)
-    if problem.prepared.hashes != facts["hashes"]:
-        raise UserError(f"confirm: the data of {path} have changed since the search was started")
+    problem, dense = reopened(folder, folder.config(), data, model, "confirm")
     if seeds:
         rows = seed_rows(folder, problem, chosen, seeds, address=address, listener=listener)
         known = front.get("seeds", [])
@@ -74,7 +70,7 @@ def confirm(
     if stored is not None:
         return folder.save_front(_with_spread(front), confirmed=True)
     opening = _announce(folder, front, chosen, facts)
-    evaluated = _evaluated(folder, problem, front, facts)
+    evaluated = _evaluated(folder, problem, dense, front)
     confirmed: Front = {**_with_spread(evaluated), "opening": opening}
     folder.save_front(confirmed, confirmed=True)
     _append(folder, {"event": "confirm", "opening": opening})
@@ -107,16 +103,15 @@ def _with_spread(front: Front) -> Front:
     return {**front, "spread": spread(front["seeds"])} if "seeds" in front else front
 
 
-def _evaluated(folder: RunFolder, problem: Problem, front: Front, facts: Experiment) -> Front:
+def _evaluated(folder: RunFolder, problem: Problem, dense: nn.Module, front: Front) -> Front:
     """The front with test values for every point, seed, the dense net and the reference lines."""
-    view = view_of(facts)
-    dense = folder.dense(problem.untrained())
+    view = view_of(folder.facts())
     bench = Workbench.open(problem.prepared, dense, problem.objective)
     rows = front.get("seeds", [])
     off_front = hidden(front)
     together = len(front["points"]) + len(rows) + 1 + len(front["references"])
     together += off_front is not None
-    level = 1 - (1 - LEVEL) / together  # Bonferroni: all intervals hold at once
+    level = simultaneous_level(LEVEL, together)
 
     def on_test(store: CandidateStore, point: FrontPoint | SeedRow | Hidden) -> PointValues | None:
         """None for a seed that left no candidate."""

@@ -13,6 +13,7 @@ from search.config.config import Config
 from search.engine.experiment import run
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
+from search.problem.problem import open_problem
 from search.results import confirm as confirming
 from search.results import seeds as seeding
 from search.results.confirm import confirm
@@ -131,7 +132,7 @@ def test_a_seed_trained_again_gives_the_reports_of_a_trial_of_that_seed(searched
     shutil.copytree(searched, folder.path)
     (point,) = [point for point in folder.front()["points"] if point["chosen"]]
     spec = folder.candidates.facts(point["candidate"])["spec"]
-    problem = confirming.open_problem(folder.config())
+    problem = open_problem(folder.config())
     supplies = seeding.Supplies(
         problem.prepared.sealed(),
         folder.dense(problem.untrained()),
