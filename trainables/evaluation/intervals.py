@@ -114,7 +114,7 @@ def bias_interval(name: str, counts: Counts, level: float = 0.95, seed: int = 0)
 
 
 def simultaneous_level(level: float, points: int) -> float:
-    """The level at which each of `points` intervals must hold for all to hold together."""
+    """The level of each of `points` intervals at which all hold at once (Bonferroni)."""
     if points < 1:
         raise ValueError(f"simultaneous_level: needs at least one point, got {points}")
     return 1.0 - (1.0 - level) / points

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trainables.data.batches import loss_of
 from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet
-from trainables.stage import Context, State, derived_seed, finite, snapshot
+from trainables.stage import Context, StageRun, State, derived_seed, finite, snapshot
 
 RESAMPLES = 50  # with few, the network with the luckiest draw wins among a hundred
 
@@ -66,3 +66,22 @@ class BestNet:
     def load_state_dict(self, state: State) -> None:
         self.net.net.load_state_dict(state["net"])
         self._phi = state["phi"]
+
+
+class TryingRun(StageRun):
+    """A stage that tries networks and leaves the best of them. What an epoch tries is its own."""
+
+    def __init__(self, stage: str, context: Context) -> None:
+        self._best = BestNet(stage, context)
+        self._tried = self._best.net.clone()  # written over by each try
+        self._done = 0  # tries, or tensors that were searched
+
+    def result(self) -> MaskedNet:
+        return self._best.net
+
+    def state_dict(self) -> State:
+        return {"best": self._best.state_dict(), "done": self._done}
+
+    def load_state_dict(self, state: State) -> None:
+        self._best.load_state_dict(state["best"])
+        self._done = state["done"]

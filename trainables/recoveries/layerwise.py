@@ -26,8 +26,8 @@ from sklearn.ensemble import GradientBoostingRegressor
 from torch import Tensor, nn
 
 from trainables.masks import MaskedNet
-from trainables.recoveries.best_net import BestNet
-from trainables.stage import Context, StageRun, State
+from trainables.recoveries.best_net import TryingRun
+from trainables.stage import Context, StageRun
 
 Points = NDArray[np.float32]  # (n, d) in [0, 1]
 Phis = NDArray[np.float64]  # (n,)
@@ -93,15 +93,13 @@ class Layerwise:
         return _Searching(self, context)
 
 
-class _Searching(StageRun):
+class _Searching(TryingRun):
     def __init__(self, settings: Layerwise, context: Context) -> None:
+        super().__init__("layerwise", context)
         self._settings = settings
-        self._best = BestNet("layerwise", context)
-        self._tried = self._best.net.clone()
         names = [name for name, _ in self._tried.net.named_parameters()]
         self._names = names[-settings.tensors :]
         self.epochs = len(self._names)
-        self._done = 0
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
         self._tried.net.load_state_dict(self._best.start.net.state_dict())
@@ -126,16 +124,6 @@ class _Searching(StageRun):
             box.move_to(torch.from_numpy(point))
             points.append(point)
             values.append(self._best.offer(self._tried))
-
-    def result(self) -> MaskedNet:
-        return self._best.net
-
-    def state_dict(self) -> State:
-        return {"best": self._best.state_dict(), "done": self._done}
-
-    def load_state_dict(self, state: State) -> None:
-        self._best.load_state_dict(state["best"])
-        self._done = state["done"]
 
 
 class _Box:

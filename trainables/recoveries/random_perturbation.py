@@ -13,9 +13,8 @@ import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from trainables.masks import MaskedNet
-from trainables.recoveries.best_net import BestNet
-from trainables.stage import Context, StageRun, State
+from trainables.recoveries.best_net import TryingRun
+from trainables.stage import Context, StageRun
 
 BLOCK = 10  # tries of an epoch: about the work of training for one or two epochs on debias
 
@@ -35,16 +34,14 @@ class RandomPerturbation:
     learns_from: ClassVar[str] = "debias"
 
     def start(self, context: Context) -> StageRun:
-        return _Trying(self, context)
+        return _Perturbing(self, context)
 
 
-class _Trying(StageRun):
+class _Perturbing(TryingRun):
     def __init__(self, settings: RandomPerturbation, context: Context) -> None:
+        super().__init__("random_perturbation", context)
         self.epochs = math.ceil(settings.tries / BLOCK)
         self._settings = settings
-        self._best = BestNet("random_perturbation", context)
-        self._tried = self._best.net.clone()
-        self._done = 0  # tries
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
         for _ in range(min(BLOCK, self._settings.tries - self._done)):
@@ -60,13 +57,3 @@ class _Trying(StageRun):
             noise = torch.randn(original.shape, generator=generator).to(original)
             parameter.copy_(original * (1.0 + self._settings.stddev * noise))
         self._tried.masks.apply_(self._tried.net)
-
-    def result(self) -> MaskedNet:
-        return self._best.net
-
-    def state_dict(self) -> State:
-        return {"best": self._best.state_dict(), "done": self._done}
-
-    def load_state_dict(self, state: State) -> None:
-        self._best.load_state_dict(state["best"])
-        self._done = state["done"]

@@ -5,29 +5,14 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
+from tests.trainables.made_stages import advance, same, small_net
 from trainables.masks import prunable
 from trainables.pruners import mask_discovery
 from trainables.pruners.mask_discovery import MaskDiscovery
-from trainables.stage import derived_seed
-
-
-def network(seed=0, inputs=5, outputs=1):
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Linear(inputs, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8), nn.Linear(8, outputs)
-    )
 
 
 def context_for(net, **data):
     return made_context(net, made_data(**data))
-
-
-def advance(run, context, epochs, start=0):
-    losses = []
-    for epoch in range(start, start + epochs):
-        torch.manual_seed(derived_seed(context.seed, epoch))  # as the pipeline does: dropout
-        losses.append(run.epoch(context.generator("epoch", epoch)))
-    return losses
 
 
 def run_to_end(settings, context):
@@ -36,15 +21,11 @@ def run_to_end(settings, context):
     return run, losses
 
 
-def same(first, second):
-    return all(torch.equal(a, b) for a, b in zip(first.values(), second.values(), strict=True))
-
-
 QUICK = {"batch_size": 10, "lr": 0.5, "beta": 0.2}
 
 
 def test_everything_is_kept_before_the_first_epoch():
-    net = network()
+    net = small_net()
     masked = MaskDiscovery().start(context_for(net)).result()
     assert masked.masks.sparsity == 0
     assert same(masked.net.state_dict(), net.state_dict())
@@ -52,7 +33,7 @@ def test_everything_is_kept_before_the_first_epoch():
 
 @pytest.mark.parametrize("loss", ["fair", "critic", "plain"])
 def test_only_the_mask_changes_and_the_result_is_theta_times_mask(loss):
-    net = network()
+    net = small_net()
     before = copy.deepcopy(net.state_dict())
     context = context_for(net)
     run = MaskDiscovery(epochs=3, loss=loss, **QUICK).start(context)
@@ -75,7 +56,7 @@ def test_density_comes_down_to_the_target_but_hardly_below():
     settings = MaskDiscovery(
         epochs=40, keep_target=0.4, beta=0.2, loss="plain", lr=0.1, batch_size=10
     )
-    run, losses = run_to_end(settings, context_for(network()))
+    run, losses = run_to_end(settings, context_for(small_net()))
     assert losses[0]["density"] == 1
     assert losses[-1]["density_reached"] == 1
     assert 0.3 < run.result().masks.density <= 0.42
@@ -83,7 +64,7 @@ def test_density_comes_down_to_the_target_but_hardly_below():
 
 def test_logits_that_cannot_travel_from_their_start_leave_the_target_unreached():
     settings = MaskDiscovery(epochs=5, lr=0.01, batch_size=10)  # 5 * 6 * .01 < 3
-    run, losses = run_to_end(settings, context_for(network()))
+    run, losses = run_to_end(settings, context_for(small_net()))
     assert run.result().masks.sparsity == 0
     assert losses[-1]["density_reached"] == 0
 
@@ -92,19 +73,19 @@ def test_without_the_regulariser_hardly_anything_is_removed():
     densities = {}
     for beta in (0.0, 1.0):
         settings = MaskDiscovery(epochs=20, beta=beta, loss="plain", lr=0.1, batch_size=10)
-        _, losses = run_to_end(settings, context_for(network()))
+        _, losses = run_to_end(settings, context_for(small_net()))
         densities[beta] = losses[-1]["density"]
     assert densities[0.0] > 0.5 > 0.2 > densities[1.0]
 
 
 def test_losses_name_task_bias_density_and_phi():
-    _, losses = run_to_end(MaskDiscovery(epochs=1, **QUICK), context_for(network()))
+    _, losses = run_to_end(MaskDiscovery(epochs=1, **QUICK), context_for(small_net()))
     assert set(losses[0]) == {"task", "bias", "density", "phi", "density_reached"}
 
 
 def scripted(monkeypatch, settings, densities, phis):
     """Runs a discovery whose epochs end with these densities and Phis; the run, its losses."""
-    context = context_for(network())
+    context = context_for(small_net())
     run = settings.start(context)
     size = run.result().masks.total
     made = iter([torch.arange(size) < round(d * size) for d in densities])
@@ -143,7 +124,7 @@ def test_while_the_run_goes_on_the_result_is_the_current_mask(monkeypatch):
 
 def test_the_returned_network_is_exactly_the_one_that_was_judged(monkeypatch):
     settings = MaskDiscovery(epochs=3, keep_target=0.5)
-    context = context_for(network())
+    context = context_for(small_net())
     judged = []
 
     def judge(net, *_):
@@ -162,7 +143,7 @@ def test_the_returned_network_is_exactly_the_one_that_was_judged(monkeypatch):
 @pytest.mark.parametrize("loss", ["fair", "critic"])
 @pytest.mark.parametrize("done", [1, 2, 4])
 def test_a_resumed_discovery_goes_on_exactly(loss, done):
-    context = context_for(network())
+    context = context_for(small_net())
     settings = MaskDiscovery(epochs=4, loss=loss, keep_target=0.3, floor=True, **QUICK)
     run = settings.start(context)
     advance(run, context, done)
@@ -178,7 +159,7 @@ def test_a_resumed_discovery_goes_on_exactly(loss, done):
 
 
 def test_all_parameters_can_be_trained_again_afterwards():
-    net = network()
+    net = small_net()
     net[0].bias.requires_grad_(False)  # the user's choice, which stays
     run, _ = run_to_end(MaskDiscovery(epochs=1, **QUICK), context_for(net))
     flags = {name: p.requires_grad for name, p in run.result().net.named_parameters()}

@@ -6,47 +6,18 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
+from tests.trainables.made_stages import advance, half_removed, same, small_net
 from trainables.data.batches import recalibrate_batch_norm, scores_of
 from trainables.learning.fair_loss import SoftBias
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.recoveries.adversarial import Adversarial
-from trainables.stage import derived_seed
-
-
-def network(seed=0):
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8), nn.Linear(8, 1)
-    )
-
-
-def half_removed(net):
-    net = copy.deepcopy(net)
-    masks = Masks(
-        {k: torch.arange(w.numel()).view(w.shape) % 2 == 0 for k, w in prunable(net).items()}
-    )
-    masks.apply_(net)
-    return MaskedNet(net, masks)
-
-
-def advance(run, context, epochs, start=0):
-    losses = []
-    for epoch in range(start, start + epochs):
-        torch.manual_seed(derived_seed(context.seed, epoch))  # as the pipeline does: dropout
-        losses.append(run.epoch(context.generator("epoch", epoch)))
-    return losses
-
-
-def same(first, second):
-    return all(torch.equal(a, b) for a, b in zip(first.values(), second.values(), strict=True))
-
 
 QUICK = {"epochs": 4, "batch_size": 20, "lr": 0.01}
 
 
 @pytest.mark.parametrize("bias_from", ["critic", "soft"])
 def test_removed_weights_stay_exactly_zero_and_kept_ones_learn(bias_from):
-    dense = network()
+    dense = small_net()
     pruned = half_removed(dense)
     context = made_context(dense, made_data(), incoming=[pruned])
     run = Adversarial(bias_from=bias_from, **QUICK).start(context)
@@ -60,7 +31,7 @@ def test_removed_weights_stay_exactly_zero_and_kept_ones_learn(bias_from):
 
 
 def test_without_a_pruner_the_dense_network_is_tuned_and_left_alone():
-    dense = network()
+    dense = small_net()
     before = copy.deepcopy(dense.state_dict())
     context = made_context(dense, made_data())
     run = Adversarial(**QUICK).start(context)
@@ -72,7 +43,7 @@ def test_without_a_pruner_the_dense_network_is_tuned_and_left_alone():
 
 
 def test_the_newest_result_is_tuned_and_left_alone():
-    dense, other = network(0), network(1)
+    dense, other = small_net(0), small_net(1)
     pruned = half_removed(dense)
     before = copy.deepcopy(pruned.net.state_dict())
     context = made_context(
@@ -85,7 +56,7 @@ def test_the_newest_result_is_tuned_and_left_alone():
 
 
 def test_only_the_critic_learns_during_its_warm_up():
-    context = made_context(network(), made_data())
+    context = made_context(small_net(), made_data())
     run = Adversarial(critic_warmup=2, **QUICK).start(context)
     before = copy.deepcopy(run.result().net.state_dict())
     critic = copy.deepcopy(run.state_dict()["loss"]["critic"])
@@ -100,7 +71,7 @@ def test_only_the_critic_learns_during_its_warm_up():
 def test_the_learning_rate_rises_over_the_warm_up_and_falls_along_a_cosine(
     monkeypatch, bias_from, actor_epochs
 ):
-    context = made_context(network(), made_data())  # 60 rows: 3 batches per epoch
+    context = made_context(small_net(), made_data())  # 60 rows: 3 batches per epoch
     run = Adversarial(bias_from=bias_from, warmup_steps=2, **QUICK).start(context)
     seen = []
     monkeypatch.setattr(run.trainer.optimizer, "set_lr", seen.append)
@@ -134,7 +105,7 @@ def test_the_multiplier_lowers_the_bias_that_cross_entropy_alone_leaves():
 @pytest.mark.parametrize("bias_from", ["critic", "soft"])
 @pytest.mark.parametrize("done", [1, 2, 4])
 def test_a_resumed_fine_tuning_goes_on_exactly(bias_from, done):
-    dense = network()
+    dense = small_net()
     context = made_context(dense, made_data(), incoming=[half_removed(dense)])
     settings = Adversarial(bias_from=bias_from, **QUICK)
     run = settings.start(context)
@@ -150,14 +121,14 @@ def test_a_resumed_fine_tuning_goes_on_exactly(bias_from, done):
 
 
 def test_normalisation_statistics_are_those_of_the_tuned_network():
-    context = made_context(network(), made_data())
+    context = made_context(small_net(), made_data())
     run = Adversarial(**QUICK).start(context)
     advance(run, context, 4)
     net = run.result().net
     again = copy.deepcopy(net)
     recalibrate_batch_norm(again, context.data, torch.Generator().manual_seed(0))
     assert torch.allclose(net[3].running_mean, again[3].running_mean, atol=0.05)
-    assert (net[3].running_mean - network()[3].running_mean).abs().max() > 0.1
+    assert (net[3].running_mean - small_net()[3].running_mean).abs().max() > 0.1
 
 
 def test_a_warm_up_of_the_critic_that_fills_the_stage_is_refused():

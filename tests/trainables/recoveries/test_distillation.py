@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
+from tests.trainables.made_stages import advance, small_net
 from trainables.data.batches import Batch
 from trainables.evaluation.objective import Objective
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.recoveries.distillation import Distillation
-from trainables.stage import derived_seed
 
 
 def two_weights(first=1.0, second=-0.5, outputs=1):
@@ -26,24 +26,13 @@ def two_weights(first=1.0, second=-0.5, outputs=1):
 
 
 def deep(seed=0, inputs=5, outputs=1):
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Linear(inputs, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8), nn.Linear(8, outputs)
-    ).eval()
+    return small_net(seed, inputs, outputs).eval()
 
 
 def started(settings, dense, teacher, **data):
     incoming = [MaskedNet(teacher, Masks.keep_all(teacher))]
     context = made_context(dense, made_data(**data), incoming=incoming)
     return settings.start(context), context
-
-
-def advance(run, context, epochs, start=0):
-    losses = []
-    for epoch in range(start, start + epochs):
-        torch.manual_seed(derived_seed(context.seed, epoch))  # as the pipeline does: dropout
-        losses.append(run.epoch(context.generator("epoch", epoch)))
-    return losses
 
 
 def sigmoid(value):

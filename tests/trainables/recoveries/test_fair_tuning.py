@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
-from trainables.masks import MaskedNet, Masks, prunable
+from tests.trainables.made_stages import half_removed, small_net
+from trainables.masks import MaskedNet, Masks
 from trainables.recoveries.adversarial import Adversarial
 from trainables.recoveries.fair_tuning import FairTrainer
 from trainables.stage import derived_seed
@@ -26,24 +26,8 @@ RECORDED = [  # settings, then task, bias, critic of the last epoch and the l1 n
 ]
 
 
-def network():
-    torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.BatchNorm1d(8), nn.Linear(8, 1)
-    )
-
-
-def half_removed(net):
-    net = copy.deepcopy(net)
-    masks = Masks(
-        {k: torch.arange(w.numel()).view(w.shape) % 2 == 0 for k, w in prunable(net).items()}
-    )
-    masks.apply_(net)
-    return MaskedNet(net, masks)
-
-
 def trainer(**settings):
-    dense = network()
+    dense = small_net()
     context = made_context(dense, made_data())
     masked = MaskedNet(copy.deepcopy(dense), Masks.keep_all(dense))
     return FairTrainer(Adversarial(**(QUICK | settings)), context, masked), context
@@ -63,7 +47,7 @@ def weights(net):
 
 @pytest.mark.parametrize(("settings", "losses", "norm"), RECORDED)
 def test_adversarial_fine_tuning_reports_what_it_always_did(settings, losses, norm):
-    dense = network()
+    dense = small_net()
     context = made_context(dense, made_data(), incoming=[half_removed(dense)])
     run = Adversarial(**QUICK, **settings).start(context)
     for epoch in range(4):
@@ -106,7 +90,7 @@ def test_a_step_may_go_down_the_losses_of_two_forward_passes_with_other_weights(
     advance(plain, context, 3)
     advance(own, context, 3, halves)
 
-    assert not torch.equal(weights(network()), weights(own.masked.net))
+    assert not torch.equal(weights(small_net()), weights(own.masked.net))
     assert torch.allclose(weights(plain.masked.net), weights(own.masked.net), atol=1e-5)
 
 
