@@ -19,6 +19,7 @@ from ray.exceptions import RayError
 
 from search.cluster.shipping import code_for_workers
 from search.errors import UserError
+from trainables.user_code import python_path
 
 CONNECT_SECONDS = 10.0  # that a cluster's head may take to answer
 
@@ -116,9 +117,6 @@ def close_token_file() -> None:
 
 def _start(cpus: int, gpus: bool) -> None:
     """A Ray of our own that only this machine can reach, whatever else runs here."""
-    root = Path(__file__).resolve().parents[2]
-    known = os.environ.get("PYTHONPATH")
-    paths = [str(root), *([known] if known else [])]
     with _loopback_only():
         ray.init(
             address="local",
@@ -127,7 +125,7 @@ def _start(cpus: int, gpus: bool) -> None:
             include_dashboard=False,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}},
+            runtime_env={"env_vars": {"PYTHONPATH": python_path()}},
         )
     close_token_file()
 

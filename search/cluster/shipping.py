@@ -13,7 +13,7 @@ import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from torch import nn
 
-from trainables.user_code import OUR_PACKAGES
+from trainables.user_code import OUR_PACKAGES, ROOT
 
 INSTALLED = {"site-packages", "dist-packages"}  # folders that pip and distributions install to
 
@@ -27,8 +27,7 @@ def code_for_workers() -> dict[str, Any]:
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}"))
     if "py_modules" in (job.get("runtime_env") or {}):
         return {}
-    root = Path(__file__).resolve().parents[2]
-    places = [root / package for package in OUR_PACKAGES]
+    places = [ROOT / package for package in OUR_PACKAGES]
     return {
         # Ray takes folders and single files; their names have to say which.
         "py_modules": [str(p if p.is_dir() else p.with_suffix(".py")) for p in places],

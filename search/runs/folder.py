@@ -27,7 +27,7 @@ from search.journal.events import Dense, Event, Experiment
 from search.journal.journal import dense_of, experiment_of, read_events, refuse_if_written
 from search.journal.record import TrialRecord
 from search.journal.repair import repair as repaired
-from search.runs.state import CONFIRMED, FRONT
+from search.runs.state import CONFIG, CONFIRMED, FRONT
 from trainables.data import Prepared
 from trainables.data.encoder import EncoderDict
 from trainables.files import whole_file
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
 DATA = "data"  # inputs too large to be copied, while a search runs
-CONFIG = "config.toml"
 DENSE = "dense.safetensors"
 ENCODING = "encoder.json"
 

@@ -18,6 +18,7 @@ from analysis.events import JOURNAL, DamagedJournal, event_of
 from search.errors import UserError
 from search.journal.events import End, Event, SearchEnd
 
+CONFIG = "config.toml"
 FRONT = "front.json"
 CONFIRMED = "confirmed.json"  # the front with its test values
 
@@ -73,7 +74,7 @@ def note_on_later_trials(folder: Path) -> str | None:
             when_confirmed = ended
     if when_confirmed is None or ended == when_confirmed:
         return None
-    again = ["fairfront", "search", str(folder / "config.toml"), "--warm-start", str(folder)]
+    again = ["fairfront", "search", str(folder / CONFIG), "--warm-start", str(folder)]
     return (
         f"This front was confirmed before {ended - when_confirmed} of the {ended} trials ended "
         f"and stays as it was. For a new one, a new search that learns from all of them: "

@@ -1,4 +1,4 @@
-"""What MLflow is told of a run folder's files: config, front, figure, report, confirmed models."""
+"""Copies a run folder's files into MLflow: config, front, figure, report, confirmed models."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from analysis.front_json import Front, FrontPoint
-from search.tracking.mlflow_runs import Run, SearchRuns
+from search.runs.state import CONFIG, FRONT
+from search.tracking.mlflow_runs import MlflowRun, SearchRuns
 from search.tracking.texts import (
     beyond_the_known,
     draw_front,
@@ -24,7 +24,7 @@ from search.tracking.texts import (
 from search.tracking.updates import SEARCH, Translator, numbers
 from search.units import flat
 
-# Tag of the search's run: which state of which file it was told. MLflow's page hides "mlflow.".
+# Tag of the search's run: file -> digest of what was sent. MLflow's page hides "mlflow." tags.
 SENT = "mlflow.fairfront.files"
 SOONEST = 20.0  # seconds between two refreshes of the front while the search runs
 COST = 50  # ... and at least so many times what the last one took: 2 % of one core
@@ -34,48 +34,50 @@ OF_CHOSEN = ("fairfront.chosen_trial", "fairfront.candidate", "fairfront.kept_pr
 
 
 class FolderMirror:
-    """Tells the runs of a search what the files of its folder say, each state once.
+    """Sends what the files of a search's folder say to its runs, each state of a file once.
 
-    What was told is written in a tag of the search's run, so the next mirror knows it too.
+    What was sent is kept in a tag of the search's run, so the next mirror knows it too.
     """
 
     def __init__(self, folder: Path, runs: SearchRuns, translator: Translator) -> None:
         self._folder, self._runs, self._translator = folder, runs, translator
         self._looked_at: dict[str, tuple[int, int]] = {}  # file -> its (mtime, size) at that time
-        self._version = -1  # of the growing front, as told last
-        self._due = 0.0  # when it may be told again, on the clock of time.monotonic
+        self._version = -1  # of the growing front that was sent last
+        self._due = 0.0  # when it may be sent again, on the clock of time.monotonic
 
-    def tell(self, *, at_once: bool = False) -> None:
-        """Whatever is new; the front of a running search only now and then, or `at_once`."""
+    def send(self, *, at_once: bool = False) -> None:
+        """Sends whatever is new; the front of a running search only now and then, or `at_once`."""
         parent = self._runs.find(SEARCH)
         if parent is None:
             return
-        for name in ("config.toml", "report.html"):
+        for name in (CONFIG, "report.html"):
             if (content := self._changed(parent, name)) is not None:
-                if name == "config.toml":
+                if name == CONFIG:
                     self._runs.log(parent, [], _params(content))
                 self._runs.put_file(parent, self._folder / name)
-                self._told(parent, name, _digest(content))
+                self._mark_sent(parent, name, _digest(content))
         if not self._has_front():
-            self._tell_growing(parent, at_once)
-        elif (content := self._changed(parent, "front.json")) is not None:
-            front = json.loads(content)
-            self._runs.put_file(parent, self._folder / "front.json")
+            self._send_growing(parent, at_once)
+        elif (content := self._changed(parent, FRONT)) is not None:
+            front: Front = json.loads(content)
+            self._runs.put_file(parent, self._folder / FRONT)
             self._send_front(parent, front)
             if front["opening"] is not None:
                 self._send_models(parent, front)
-            self._told(parent, "front.json", _digest(content))
+            self._mark_sent(parent, FRONT, _digest(content))
 
     def _has_front(self) -> bool:
-        """Whether front.json knows all trials: after the search, or of an interrupted one's
-        report."""
-        path = self._folder / "front.json"
+        """Whether front.json knows all that the journal does: it was written after its last event.
+
+        So it is once a search has ended, and where an interrupted one was reported.
+        """
+        path = self._folder / FRONT
         if not path.exists():
             return False
         latest = max(self._translator.last_time.values())
         return self._translator.over or path.stat().st_mtime * 1000 >= latest
 
-    def _tell_growing(self, parent: Run, at_once: bool) -> None:
+    def _send_growing(self, parent: MlflowRun, at_once: bool) -> None:
         growing = self._translator.front
         if growing is None or growing.version == self._version:
             return
@@ -83,13 +85,13 @@ class FolderMirror:
         if begun < self._due and not at_once:
             return
         version = growing.version
-        self._told(parent, "front.json", "")  # what it says is no longer what MLflow was told
+        self._mark_sent(parent, FRONT, "")  # MLflow no longer shows what that file says
         self._send_front(parent, growing.as_front())
         self._version = version
         ended = time.monotonic()
         self._due = ended + max(SOONEST, COST * (ended - begun))
 
-    def _send_front(self, parent: Run, front: Front) -> None:
+    def _send_front(self, parent: MlflowRun, front: Front) -> None:
         """Table, figure and description; values and tags of the trials on the front."""
         runs = self._runs
         if front["points"]:
@@ -107,28 +109,28 @@ class FolderMirror:
                 self._drop(run, (*ON_FRONT, NOTE))
         self._send_values(parent, front)
 
-    def _send_values(self, parent: Run, front: Front) -> None:
+    def _send_values(self, parent: MlflowRun, front: Front) -> None:
         """What the search's own run says of the front: counts, chosen point, description."""
         size = float(sum(point["feasible"] for point in front["points"]))
-        found = numbers({"front/points": size, "opening": front["opening"]})
-        found |= measured(front["dense"]["test"], "dense/test/")
+        values = numbers({"front/points": size, "opening": front["opening"]})
+        values |= measured(front["dense"]["test"], "dense/test/")
         tags = {NOTE: note_of_search(front, self._translator.ended)}
         for point in front["points"]:
             if point["chosen"]:
-                found |= measured(point["tune"], "chosen/tune/")
-                found |= measured(point["test"], "chosen/test/")
-                tags |= {"fairfront.candidate": point["candidate"], **_kept(point)}
+                values |= measured(point["tune"], "chosen/tune/")
+                values |= measured(point["test"], "chosen/test/")
+                tags |= {"fairfront.candidate": point["candidate"], **_kept_promise(point)}
                 tags["fairfront.chosen_trial"] = point["trial"]
         self._drop(parent, set(OF_CHOSEN) - tags.keys())
         at = self._translator.last_time[SEARCH]
-        metrics = [(name, value, at, 0) for name, value in found.items()]
+        metrics = [(name, value, at, 0) for name, value in values.items()]
         metrics += [(name, value, at, step) for name, value, step in beyond_the_known(front)]
         self._runs.log(parent, metrics, tags=tags)
 
-    def _send_points(self, run: Run, points: list[FrontPoint]) -> None:
+    def _send_points(self, run: MlflowRun, points: list[FrontPoint]) -> None:
         """A trial's best or chosen point as metrics; all of its points in its description."""
-        best = max(points, key=lambda one: (one["chosen"], one["tune"]["performance"]))
-        tags = {"fairfront.candidate": best["candidate"], **_kept(best)}
+        best = max(points, key=lambda point: (point["chosen"], point["tune"]["performance"]))
+        tags = {"fairfront.candidate": best["candidate"], **_kept_promise(best)}
         if any(point["feasible"] for point in points):
             tags["fairfront.front"] = "true"
         if best["chosen"]:
@@ -143,11 +145,11 @@ class FolderMirror:
                 run, [(name, value, at, 0) for name, value in values.items()], {}, changed
             )
 
-    def _drop(self, run: Run, tags: Iterable[str]) -> None:
+    def _drop(self, run: MlflowRun, tags: Iterable[str]) -> None:
         for name in sorted(tags):
             self._runs.set_tag(run, name, None)
 
-    def _send_models(self, parent: Run, front: Front) -> None:
+    def _send_models(self, parent: MlflowRun, front: Front) -> None:
         """Of a confirmed front: every point's card, and the chosen one as an exported model."""
         from search.runs.export import (  # brings torch: only where there is one
             card_of_point,
@@ -168,11 +170,11 @@ class FolderMirror:
                 self._runs.put_file(run, card, "cards")
                 if point["chosen"]:
                     model = export(self._folder, point["candidate"], Path(scratch) / "model")
-                    for one in (run, parent):
-                        self._runs.put_folder(one, model, "model")
+                    for owner in (run, parent):
+                        self._runs.put_folder(owner, model, "model")
 
-    def _changed(self, parent: Run, name: str) -> bytes | None:
-        """The content of a file where the search's run was not told it."""
+    def _changed(self, parent: MlflowRun, name: str) -> bytes | None:
+        """The content of a file unless it was sent before."""
         path = self._folder / name
         if not path.exists():
             return None
@@ -184,22 +186,24 @@ class FolderMirror:
         return None if self._sent(parent).get(name) == _digest(content) else content
 
     @staticmethod
-    def _sent(parent: Run) -> dict[str, str]:
+    def _sent(parent: MlflowRun) -> dict[str, str]:
         return dict(json.loads(parent.tags.get(SENT, "{}")))
 
-    def _told(self, parent: Run, name: str, digest: str) -> None:
+    def _mark_sent(self, parent: MlflowRun, name: str, digest: str) -> None:
         sent = {**self._sent(parent), name: digest}
         self._runs.set_tag(parent, SENT, json.dumps(sent, sort_keys=True))
 
 
 def _params(config: bytes) -> dict[str, str]:
+    """The settings by dotted names."""
     settings = tomllib.loads(config.decode())
     # Where this copy lies is no setting of the search, and is nobody else's business.
     settings.pop("tracking", None)
     return flat(settings)
 
 
-def _kept(point: Mapping[str, Any]) -> dict[str, str]:
+def _kept_promise(point: FrontPoint) -> dict[str, str]:
+    """The tag that says whether a point keeps the tolerance on test; none before confirm."""
     kept = point["kept_promise"]
     return {} if kept is None else {"fairfront.kept_promise": json.dumps(kept)}
 

@@ -1,8 +1,8 @@
 """MLflow mirror: a process of its own that follows the journal of a search.
 
-The search writes its journal and nothing else; whatever happens here, or to a tracking server, can
-neither slow nor stop it. The mirror ends when its standard input does, after it has told the rest:
-so it also ends when the search was killed.
+The search writes its journal and nothing else, so whatever happens here, or to a tracking server,
+can neither slow nor stop it. The mirror's standard input ends with the search, even when that is
+killed; the mirror then sends the rest and ends too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from search.tracking.files import FolderMirror
 from search.tracking.mlflow_runs import SearchRuns
 from search.tracking.updates import SEARCH, Follower, Translator, Update
 from trainables.files import take_lock
+from trainables.user_code import python_path
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +43,11 @@ def default_uri(folder: Path) -> str:
 
 
 def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subprocess.Popen[bytes]:
-    """Starts the process that mirrors `folder` into MLflow; what it has to say goes to mirror.log.
+    """Starts the process that mirrors `folder` into MLflow; its messages go to mirror.log.
 
-    With `nice` 19 it takes what a search leaves. It is kept apart from Ctrl-C in the terminal: the
-    search tells it when to end.
+    With `nice` 19 it takes what processor time a search leaves. Ctrl-C in the terminal does not
+    reach it: it ends with its standard input.
     """
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     # -P: a folder of the user's that is called `search` must not be imported in our place.
     command = [sys.executable, "-P", "-m", "search.tracking.mirror", str(folder.resolve())]
     command += ["--nice", str(nice)]
@@ -60,15 +59,15 @@ def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subpro
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, "PYTHONPATH": python_path()},
             start_new_session=True,
         )
 
 
 def finish_mirror(process: subprocess.Popen[bytes], timeout: float) -> bool:
-    """Lets the mirror tell the rest; whether it could within `timeout` seconds.
+    """Lets the mirror send the rest; whether it could within `timeout` seconds.
 
-    What it could not is told by the next mirror of that folder.
+    What it could not is left to the next mirror of that folder.
     """
     if process.stdin is not None:
         process.stdin.close()
@@ -81,9 +80,9 @@ def finish_mirror(process: subprocess.Popen[bytes], timeout: float) -> bool:
 
 
 def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
-    """Tells MLflow what it does not know yet of `folder`; whether it could in `timeout` seconds.
+    """Sends MLflow what it does not know yet of `folder`; whether it could in `timeout` seconds.
 
-    Where it could not, a warning says so: the run folder holds everything, MLflow is a mirror.
+    Where it could not, a warning says so; nothing is lost, since the run folder holds everything.
     """
     if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
         return True
@@ -113,8 +112,10 @@ class Mirror:
         self._files: FolderMirror | None = None
 
     def catch_up(self, *, ending: bool = False) -> bool:
-        """One pass; False where there was nothing new in the journal. `ending`: nothing is held
-        back for a later pass."""
+        """One pass; False where there was nothing new in the journal.
+
+        With `ending` nothing is held back for a later pass.
+        """
         # While a server is away nothing more is read: what waits stays within bounds.
         room = max(0, LINES - len(self._pending))
         read = 0
@@ -124,21 +125,21 @@ class Mirror:
         if self._follower.offset == 0:
             return False
         runs, files = self._open()
-        told = bool(self._pending)
+        new = bool(self._pending)
         by_trial = sorted(self._pending, key=lambda update: update.trial)  # SEARCH comes first
         for trial, updates in groupby(by_trial, key=lambda update: update.trial):
-            runs.tell(trial, list(updates))
+            runs.send(trial, list(updates))
         parent = runs.find(SEARCH)
-        if parent is not None and told and read < room:  # ... to the end of what is written
+        if parent is not None and new and read < room:  # ... to the end of what is written
             # A search that was interrupted may go on, one that was over may have been resumed.
             status = "FINISHED" if self._translator.over else "RUNNING"
             runs.set_status(parent, status, self._translator.last_time[SEARCH])
         self._pending.clear()
-        files.tell(at_once=ending and not told)
-        return told
+        files.send(at_once=ending and not new)
+        return new
 
     def settle(self) -> None:
-        """The search is not going on: what still runs by the journal has been interrupted."""
+        """Marks as KILLED what the journal does not end: the search is not going on."""
         if self._runs is None:
             return
         interrupted = self._translator.running | (set() if self._translator.over else {SEARCH})
@@ -150,58 +151,41 @@ class Mirror:
     def _open(self) -> tuple[SearchRuns, FolderMirror]:
         if self._runs is None or self._files is None:
             facts = experiment_of(self.folder)
-            own = self.uri == default_uri(self.folder)
-            self._runs = SearchRuns(self.uri, facts["run"], facts["name"], rebuildable=own)
+            own_store = self.uri == default_uri(self.folder)
+            self._runs = SearchRuns(self.uri, facts["run"], facts["name"], rebuildable=own_store)
             self._files = FolderMirror(self.folder, self._runs, self._translator)
         return self._runs, self._files
 
 
 def follow(folder: Path, uri: str, ended: threading.Event) -> int:
-    """Mirrors until `ended` is set and everything is told. Returns an exit code."""
+    """Mirrors until `ended` is set and everything is sent. Returns an exit code."""
     mirror = Mirror(folder, uri)
-    wait, said, deadline = POLL, "", None
+    wait, last_error, deadline = POLL, "", None
     while True:
-        ending = ended.is_set()  # asked before the pass: what was written until then is in it
+        ending = ended.is_set()  # read before the pass: what was written until then is in it
         if ending and deadline is None:
             deadline = time.monotonic() + PATIENCE
         try:
             begun = time.monotonic()
-            told = mirror.catch_up(ending=ending)
-            if ending and not told:
+            new = mirror.catch_up(ending=ending)
+            if ending and not new:
                 mirror.settle()
                 return 0
             took = time.monotonic() - begun
-            wait, said = min(LONGEST_WAIT, max(REST, SHARE * took)) if told else POLL, ""
+            wait, last_error = min(LONGEST_WAIT, max(REST, SHARE * took)) if new else POLL, ""
         except Exception as error:
             # A server that is away, a database that is locked: there is always a next time.
-            if str(error) != said:
-                said = str(error)
-                log.warning("tracking: %s: trying again", said)
+            if str(error) != last_error:
+                last_error = str(error)
+                log.warning("tracking: %s: trying again", last_error)
             if deadline is not None and time.monotonic() > deadline:
                 log.error("tracking: giving up after %g s", PATIENCE)
                 return 1
-            wait, told = min(2 * wait, LONGEST_WAIT), False
+            wait, new = min(2 * wait, LONGEST_WAIT), False
         if ending:
-            time.sleep(0 if told else min(wait, 2.0))
+            time.sleep(0 if new else min(wait, 2.0))
         else:
             ended.wait(wait)
-
-
-@contextmanager
-def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
-    """One mirror a folder: the next waits until the lock is free. A lock ends with its process.
-
-    Raises TimeoutError where it is not free long after the search has ended.
-    """
-    with (folder / "mirror.lock").open("ab") as lock:
-        deadline = None
-        while not take_lock(lock):
-            if ended.is_set() and deadline is None:
-                deadline = time.monotonic() + 2 * PATIENCE
-            if deadline is not None and time.monotonic() > deadline:
-                raise TimeoutError(f"{folder} is being mirrored by another process")
-            time.sleep(0.1)
-        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -226,6 +210,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TimeoutError as error:
         log.error("tracking: %s", error)
         return 1
+
+
+@contextmanager
+def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
+    """One mirror a folder: the next waits until the lock is free. A lock ends with its process.
+
+    Raises TimeoutError where it is not free long after the search has ended.
+    """
+    with (folder / "mirror.lock").open("ab") as lock:
+        deadline = None
+        while not take_lock(lock):
+            if ended.is_set() and deadline is None:
+                deadline = time.monotonic() + 2 * PATIENCE
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError(f"{folder} is being mirrored by another process")
+            time.sleep(0.1)
+        yield
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass
-class Run:
-    """What a tracking server knows of one run, as far as it matters here."""
+class MlflowRun:
+    """What a tracking server knows of one of its runs, as far as it matters here."""
 
     id: str
-    offset: int  # byte of the journal up to which the run was told everything
+    offset: int  # byte of the journal up to which the run knows everything
     status: str
     tags: dict[str, str]
     params: dict[str, str]
@@ -63,29 +63,33 @@ class Run:
 class SearchRuns:
     """One run for the search and one for each trial, found again by their tags.
 
-    A run is only created after the server was asked for it; what was told is kept in a tag of the
-    run itself, written after it. So a mirror that died anywhere goes on without doubling anything.
+    A run is only created after the server was asked for it. How much of the journal a run knows is
+    a tag of the run itself, written after what it counts. So the next mirror goes on where one has
+    died, and nothing is there twice.
     """
 
     def __init__(self, uri: str, search: str, name: str, *, rebuildable: bool = False) -> None:
-        """`search` identifies the search, whatever its folder is called; `rebuildable`: the store
-        holds nothing else than copies, see `_write_lazily`."""
+        """`search` identifies the search, whatever its folder is called.
+
+        `rebuildable`: the store holds copies alone, so it may be written without care, see
+        `_write_lazily`.
+        """
         if rebuildable:
             _write_lazily()
         self._client = _client(uri)
         self._search = search
         self._name = name
         self._experiment = self._open_experiment(uri)
-        self._runs: dict[str, Run] | None = None
+        self._runs: dict[str, MlflowRun] | None = None
 
-    def find(self, trial: str) -> Run | None:
+    def find(self, trial: str) -> MlflowRun | None:
         """The run of a trial (or of SEARCH) where the server has one."""
         if self._runs is None:
             self._runs = self._load()
         return self._runs.get(trial)
 
-    def tell(self, trial: str, updates: Sequence[Update]) -> None:
-        """Sends a trial's updates, oldest first, as far as its run was not told before."""
+    def send(self, trial: str, updates: Sequence[Update]) -> None:
+        """Sends a trial's updates, oldest first; not those that its run knows already."""
         run = self.find(trial) or self._create(trial, updates[0])
         new = [update for update in updates if update.end > run.offset]
         if not new:
@@ -103,7 +107,7 @@ class SearchRuns:
 
     def log(
         self,
-        run: Run,
+        run: MlflowRun,
         metrics: Sequence[tuple[str, float, int, int]],
         params: Mapping[str, str] = NOTHING,
         tags: Mapping[str, str] = NOTHING,
@@ -126,7 +130,7 @@ class SearchRuns:
         run.tags |= tags
         run.params |= added
 
-    def set_status(self, run: Run, status: str, time: int) -> None:
+    def set_status(self, run: MlflowRun, status: str, time: int) -> None:
         """RUNNING, FINISHED, KILLED or FAILED; `time` in milliseconds is when it ended."""
         if run.status == status:
             return
@@ -136,8 +140,8 @@ class SearchRuns:
             self._client.set_terminated(run.id, status, end_time=time)
         run.status = status
 
-    def set_tag(self, run: Run, name: str, value: str | None) -> None:
-        """Sets a tag, or removes it where `value` is None; nothing is sent that is so already."""
+    def set_tag(self, run: MlflowRun, name: str, value: str | None) -> None:
+        """Sets a tag, or removes it where `value` is None; no request where it is so already."""
         if run.tags.get(name) == value:
             return
         if value is None:
@@ -147,53 +151,55 @@ class SearchRuns:
             self._client.set_tag(run.id, name, value)
             run.tags[name] = value
 
-    def put_file(self, run: Run, path: Path, under: str | None = None) -> None:
+    def put_file(self, run: MlflowRun, path: Path, under: str | None = None) -> None:
         self._client.log_artifact(run.id, str(path), under)
 
-    def put_folder(self, run: Run, path: Path, under: str) -> None:
+    def put_folder(self, run: MlflowRun, path: Path, under: str) -> None:
         self._client.log_artifacts(run.id, str(path), under)
 
-    def put_table(self, run: Run, table: str, file: str) -> None:
+    def put_table(self, run: MlflowRun, table: str, file: str) -> None:
         """A table as `log_table` stores it, but in place of an older one: that method appends."""
         self._client.log_text(run.id, table, file)
         self.set_tag(run, "mlflow.loggedArtifacts", json.dumps([{"path": file, "type": "table"}]))
 
-    def trials(self) -> dict[str, Run]:
+    def trials(self) -> dict[str, MlflowRun]:
         """The runs of trials that the server has."""
         if self._runs is None:
             self._runs = self._load()
         return {trial: run for trial, run in self._runs.items() if trial != SEARCH}
 
-    def _create(self, trial: str, first: Update) -> Run:
+    def _create(self, trial: str, first: Update) -> MlflowRun:
         tags = {"fairfront.run_id": self._search, "mlflow.source.name": "fairfront"}
         name = self._name
         if trial != SEARCH:
             parent = self.find(SEARCH)
             if parent is None:
-                raise RuntimeError(f"tracking: trial {trial} was told of before its search")
+                raise RuntimeError(f"tracking: trial {trial} comes before its search")
             tags |= {"fairfront.trial": trial, "mlflow.parentRunId": parent.id}
             name = f"{trial} {first.tags.get('fairfront.method', '')}".strip()
         tags |= first.tags
-        known, self._runs = self._runs or {}, None  # until it is certain what became of the call
-        made = self._client.create_run(self._experiment, first.time, tags, name)
-        known[trial] = Run(made.info.run_id, 0, "RUNNING", tags, {})
+        # Forgotten until it is certain what became of the call; else all runs are loaded again.
+        known, self._runs = self._runs or {}, None
+        created = self._client.create_run(self._experiment, first.time, tags, name)
+        known[trial] = MlflowRun(created.info.run_id, 0, "RUNNING", tags, {})
         self._runs = known
         return known[trial]
 
-    def _load(self) -> dict[str, Run]:
-        runs: dict[str, Run] = {}
-        for found in self._pages():
-            tags = dict(found.data.tags)
+    def _load(self) -> dict[str, MlflowRun]:
+        runs: dict[str, MlflowRun] = {}
+        for run in self._pages():
+            tags = dict(run.data.tags)
             trial = tags.get("fairfront.trial", SEARCH)
             if trial in runs:  # a creation that was answered too late and therefore repeated
-                self._client.delete_run(found.info.run_id)
+                self._client.delete_run(run.info.run_id)
                 continue
             offset = int(tags.get("fairfront.offset", 0))
-            params = dict(found.data.params)
-            runs[trial] = Run(found.info.run_id, offset, found.info.status, tags, params)
+            params = dict(run.data.params)
+            runs[trial] = MlflowRun(run.info.run_id, offset, run.info.status, tags, params)
         return runs
 
     def _pages(self) -> Iterator[Any]:
+        """All runs of the search as MLflow gives them, in pages, oldest first."""
         mine, token = f"tags.`fairfront.run_id` = '{self._search}'", None
         while True:
             page = self._client.search_runs(
@@ -215,20 +221,20 @@ class SearchRuns:
         if uri.startswith("sqlite:///"):
             database = Path(uri.removeprefix("sqlite:///")).resolve()
             place = (database.parent / "mlartifacts").as_uri()
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        if found is None:
+        experiment = self._client.get_experiment_by_name(EXPERIMENT)
+        if experiment is None:
             try:
                 return str(self._client.create_experiment(EXPERIMENT, place, ABOUT))
             except MlflowException:  # where another search has just created it, that one serves
-                found = self._client.get_experiment_by_name(EXPERIMENT)
-                if found is None:
+                experiment = self._client.get_experiment_by_name(EXPERIMENT)
+                if experiment is None:
                     raise
         for name, value in ABOUT.items():  # made by an older version, or by hand
-            if name not in found.tags:
-                self._client.set_experiment_tag(found.experiment_id, name, value)
-        if place is not None and found.artifact_location != place:
-            _move_artifacts(uri, found.artifact_location, place)
-        return str(found.experiment_id)
+            if name not in experiment.tags:
+                self._client.set_experiment_tag(experiment.experiment_id, name, value)
+        if place is not None and experiment.artifact_location != place:
+            _move_artifacts(uri, experiment.artifact_location, place)
+        return str(experiment.experiment_id)
 
 
 def _client(uri: str) -> Any:
@@ -242,8 +248,10 @@ def _client(uri: str) -> Any:
 
 
 def _move_artifacts(uri: str, old: str, new: str) -> None:
-    """A run folder that was copied or moved: its database still names the old place, which the
-    tracking interface cannot change."""
+    """Corrects a database whose run folder was copied or moved: it still names the old place.
+
+    The tracking interface has no call for it.
+    """
     with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database, database:
         database.execute(
             "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (new, old)
@@ -256,10 +264,10 @@ def _move_artifacts(uri: str, old: str, new: str) -> None:
 
 
 def _write_lazily() -> None:
-    """SQLite stops waiting for the disk at each commit: a trial takes seven.
+    """Makes SQLite not wait for the disk at each commit, of which a trial takes seven.
 
-    A killed process loses nothing by it. Only a machine that loses power may damage the file,
-    which is then made again from the journal.
+    A killed process loses nothing by it. A power cut may damage the file, but everything in it can
+    be made again from the journal.
     """
     from sqlalchemy import Engine, event
 

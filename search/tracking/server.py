@@ -71,30 +71,33 @@ def free_port(wanted: int | None) -> int:
     raise UserError(f"--port: must be free, but {taken} of {HOST} is in use; name another")
 
 
-def page_of(address: str, search: str) -> str:
-    """The address of the page of the search with that `fairfront.run_id`; raises UserError where
-    the server does not know it."""
-    run = _search_runs(address, search)
+def search_page(address: str, search: str) -> str:
+    """The address of the page of the search whose tag `fairfront.run_id` is `search`.
+
+    Raises UserError where the server does not know it.
+    """
+    run = _find_run(address, search)
     if run is None:
         raise UserError(f"{address}: holds no search {search}")
     experiment, name = run["info"]["experiment_id"], run["info"]["run_id"]
     return f"{address}/#/experiments/{experiment}/runs/{name}?{TRAINING}"
 
 
-def front_of(page: str) -> str:
+def front_page(page: str) -> str:
     """The address of the list of trials on a front, beside a search's `page`."""
     return f"{page.rsplit('/', 1)[0]}?viewStateShareKey={FRONT_VIEW}&{TRAINING}"
 
 
-def _search_runs(address: str, search: str) -> dict[str, Any] | None:
-    found = _ask(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENT}")
-    wanted = {
-        "experiment_ids": [found["experiment"]["experiment_id"]],
+def _find_run(address: str, search: str) -> dict[str, Any] | None:
+    """The search's run as MLflow's REST interface gives it."""
+    answer = _ask(f"{address}/api/2.0/mlflow/experiments/get-by-name?experiment_name={EXPERIMENT}")
+    query = {
+        "experiment_ids": [answer["experiment"]["experiment_id"]],
         "filter": f"tags.`fairfront.run_id` = '{search}'",
         "order_by": ["attributes.start_time ASC"],
         "max_results": 1,
     }
-    runs = _ask(f"{address}/api/2.0/mlflow/runs/search", wanted).get("runs", [])
+    runs = _ask(f"{address}/api/2.0/mlflow/runs/search", query).get("runs", [])
     return dict(runs[0]) if runs else None
 
 
@@ -122,13 +125,13 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Pat
 def _end(process: subprocess.Popen[bytes], grace: float = 5.0) -> None:
     """Ends the server's whole process group: asked first, killed where that does not help."""
     deadline = time.monotonic() + grace
-    kind = signal.SIGTERM
+    sent = signal.SIGTERM
     while True:
         try:
-            os.killpg(process.pid, kind)
+            os.killpg(process.pid, sent)
         except ProcessLookupError:
             process.wait()
             return
         process.poll()  # a child that nobody waits for keeps its group
-        kind = signal.SIGKILL if time.monotonic() > deadline else signal.Signals(signal.SIGTERM)
+        sent = signal.SIGKILL if time.monotonic() > deadline else signal.Signals(signal.SIGTERM)
         time.sleep(0.1)

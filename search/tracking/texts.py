@@ -1,4 +1,4 @@
-"""What MLflow is told of a front: a table, a figure, metrics and texts. No MLflow in here."""
+"""A front as MLflow shows it: a table, a figure, metrics and texts. No MLflow in here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.front_json import SPLITS, Front, FrontPoint, Reference, Split
+from analysis.front_json import SPLITS, Front, FrontPoint, PointValues, Reference, Split
 from analysis.front_table import front_frame, marks_of_references, one_per_trial
 from analysis.notation import with_interval
 from analysis.words import unbeaten_reference, verdict
@@ -17,7 +17,7 @@ FIRST_COLUMNS = (
     *("trial", "method", "chosen", "tune performance", "tune bias", "tune sparsity"),
     *("test performance", "test bias", "kept_promise", "feasible", "needs_group"),
 )
-# What every front holds; whatever else `confirm` found out is told as it stands.
+# What is sent in other ways; whatever else a front holds becomes metrics under its own keys.
 KNOWN = (
     *("name", "objective", "hypervolume", "hypervolume_with_group", "opening", "changed"),
     *("candidates", "left_out", "without_group", "dense", "references", "points"),
@@ -52,20 +52,23 @@ def draw_front(front: Front, path: Path) -> None:
     front_figure(front, marks_of_references(front)).savefig(path, dpi=160)
 
 
-def measured(values: Mapping[str, Any] | None, prefix: str) -> dict[str, float]:
+def measured(values: PointValues | None, prefix: str) -> dict[str, float]:
     """One split's values of a point as metrics: performance and bias, intervals, measures.
 
     They are rounded to what fits MLflow's columns; front_table.json has them as they are.
     """
     if values is None:
         return {}
-    named = {name: values.get(name) for name in ("performance", "bias", "sparsity")}
-    for name in ("performance", "bias"):
-        low, high = values.get(f"{name}_interval") or (None, None)
-        named |= {f"{name}_low": low, f"{name}_high": high}
-    measures = {f"measure/{name}": value for name, value in values.get("measures", {}).items()}
-    found = numbers({f"{prefix}{name}": value for name, value in (named | measures).items()})
-    return {name: round(value, 6) for name, value in found.items()}
+    metrics = {name: values.get(name) for name in ("performance", "bias", "sparsity")}
+    for name, interval in (
+        ("performance", values.get("performance_interval")),
+        ("bias", values.get("bias_interval")),
+    ):
+        low, high = interval or (None, None)
+        metrics |= {f"{name}_low": low, f"{name}_high": high}
+    metrics |= {f"measure/{name}": value for name, value in values.get("measures", {}).items()}
+    known = numbers({f"{prefix}{name}": value for name, value in metrics.items()})
+    return {name: round(value, 6) for name, value in known.items()}
 
 
 def series(value: Any, name: str, step: int | None = None) -> Iterator[tuple[str, float, int]]:
@@ -107,7 +110,7 @@ def note_of_search(front: Front, ended: int) -> str:
     parts = [
         f"{aim}. {ended} trials ended; hypervolume {front['hypervolume']:.4f}.",
         f"**{verdict(front)}**" if rows else "Nothing feasible so far.",
-        *([said] if (said := unbeaten_reference(front)) is not None else []),
+        *([sentence] if (sentence := unbeaten_reference(front)) is not None else []),
         *([table + (more if len(rows) > ROWS_OF_A_NOTE else "")] if rows else []),
         FILTERS,
     ]
@@ -117,19 +120,17 @@ def note_of_search(front: Front, ended: int) -> str:
 def note_of_trial(points: Sequence[FrontPoint]) -> str:
     """What the page of a trial on the front says; `points` are its own, best first."""
     lines = [
-        f"- candidate `{point['candidate']}`, epoch {point['epoch']}: " + "; ".join(_said(point))
+        f"- candidate `{point['candidate']}`, epoch {point['epoch']}: {'; '.join(_words(point))}"
         for point in points
     ]
     return "\n".join(["On the front with:", *lines])
 
 
-def _said(point: FrontPoint) -> Iterator[str]:
+def _words(point: FrontPoint) -> Iterator[str]:
     for split in SPLITS:
         if (values := point[split]) is not None:
-            yield f"{split}: performance {_number(values, 'performance')}, bias " + _with_interval(
-                values
-            )
-    yield f"sparsity {_number(point['tune'], 'sparsity')}"
+            yield f"{split}: performance {_as_text(values['performance'])}, bias {_bias(values)}"
+    yield f"sparsity {_as_text(point['tune']['sparsity'])}"
     if point["chosen"]:
         yield "chosen"
     if point["kept_promise"] is not None:
@@ -153,25 +154,17 @@ def _table(front: Front, points: Sequence[FrontPoint]) -> str:
 
 def _row(first: list[str], network: Reference | FrontPoint, splits: Sequence[Split]) -> str:
     name, method = first
-    cells = [
-        text
-        for split in splits
-        for text in (
-            _number(network[split] or {}, "performance"),
-            _with_interval(network[split] or {}),
-        )
-    ]
+    cells = []
+    for split in splits:
+        values = network[split]
+        cells += ["-", "-"] if values is None else [_as_text(values["performance"]), _bias(values)]
     uses_group = " (uses the group)" if network["needs_group"] else ""
-    sparsity = _number(network["tune"], "sparsity")
+    sparsity = _as_text(network["tune"]["sparsity"])
     return "| " + " | ".join([name + uses_group, method, sparsity, *cells]) + " |"
 
 
-def _number(values: Mapping[str, Any], name: str) -> str:
-    return _as_text(values.get(name))
-
-
-def _with_interval(values: Mapping[str, Any]) -> str:
-    return with_interval(values.get("bias"), values.get("bias_interval"), _as_text)
+def _bias(values: PointValues) -> str:
+    return with_interval(values["bias"], values.get("bias_interval"), _as_text)
 
 
 def _as_text(value: float | None) -> str:

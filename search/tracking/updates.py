@@ -1,4 +1,4 @@
-"""What MLflow is told, read off the journal line by line. No MLflow in here."""
+"""What MLflow is to know of a search, read off its journal line by line. No MLflow in here."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RUN_STATUS: Mapping[str, RunStatus] = {
 
 @dataclass(frozen=True)
 class Update:
-    """What one line of the journal tells one run."""
+    """What one line of the journal says about one of MLflow's runs."""
 
     trial: str  # or SEARCH
     end: int  # byte offset behind the line
@@ -71,44 +71,44 @@ _Timed = Experiment | Dense | TrialStart | ReportEvent | TrialEnd | SearchEnd
 
 
 class Translator:
-    """Turns events into updates. Repeated reports of one epoch are told once."""
+    """Turns events into updates. Of repeated reports of one epoch only the first counts."""
 
     def __init__(self) -> None:
         self.over = False  # the journal says that the search has ended
         self.front: GrowingFront | None = None  # from the first event on
-        self.running: set[str] = set()
-        self.last_time: dict[str, int] = {}  # of each run, milliseconds
+        self.running: set[str] = set()  # trials
+        self.last_time: dict[str, int] = {}  # of each run's last event, milliseconds
         self._epochs: dict[str, int] = {}
         self._ended = dict.fromkeys(RUN_STATUS, 0)
 
     def updates(self, end: int, event: Event) -> list[Update]:
-        """What the event that ends at byte `end` tells; empty for what is of no concern here."""
+        """The updates of the event that ends at byte `end`; empty where MLflow needs none."""
         if self.front is not None:
             self.front.take(event)
         match event["event"]:
             case "experiment":
                 self.front = GrowingFront(event)
-                found = [self._update(SEARCH, end, event)]
+                updates = [self._update(SEARCH, end, event)]
             case "dense":
                 values = {
                     "dense/tune/performance": event["performance"],
                     "dense/tune/bias": event["bias"],
                 }
-                found = [self._update(SEARCH, end, event, metrics=numbers(values))]
+                updates = [self._update(SEARCH, end, event, metrics=numbers(values))]
             case "trial_start":
-                found = [self._start(end, event)]
+                updates = [self._start(end, event)]
             case "report":
-                found = self._report(end, event)
+                updates = self._report(end, event)
             case "trial_end":
-                found = self._end(end, event)
+                updates = self._end(end, event)
             case "search_end":
-                found = [self._update(SEARCH, end, event, status="FINISHED")]
+                updates = [self._update(SEARCH, end, event, status="FINISHED")]
             case _:
                 return []
-        for update in found:
+        for update in updates:
             self.last_time[update.trial] = update.time
         self.over = event["event"] == "search_end"
-        return found
+        return updates
 
     @property
     def ended(self) -> int:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from search.cli.app import app
 from search.errors import UserError
-from search.tracking.server import HOST, free_port, front_of
+from search.tracking.server import HOST, free_port, front_page
 from tests.search.made_journal import begin, wait_until, write_front, write_trial
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,7 +83,7 @@ def test_without_a_wish_the_next_free_port_is_taken(taken, monkeypatch):
 def test_the_list_of_the_front_stands_beside_the_page_of_the_search():
     page = "http://127.0.0.1:5000/#/experiments/1/runs/0123?workflowType=machine_learning"
 
-    assert front_of(page).startswith("http://127.0.0.1:5000/#/experiments/1/runs?viewStateShare")
+    assert front_page(page).startswith("http://127.0.0.1:5000/#/experiments/1/runs?viewStateShare")
 
 
 @pytest.mark.slow
