@@ -71,13 +71,6 @@ def weights_hash(net: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def cache_folder() -> Path:
-    """`$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
-    if chosen := os.environ.get("FAIRFRONT_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"
-
-
 def dense_net(
     recipe: DenseRecipe,
     start: nn.Module,
@@ -92,7 +85,7 @@ def dense_net(
     is many times slower, and results depend on their number. `train` (default `train_dense`) says
     where: in this process or elsewhere.
     """
-    path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
+    path = _cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
     if path.exists():
         log.info("dense net: taken from %s", path)
         return load_net(path, start).eval()
@@ -113,6 +106,13 @@ def train_dense(
     """Trains in this process, and returns the net on the CPU."""
     with limited_threads(threads):
         return _train(recipe, start, prepared, objective, torch.device(device_name))
+
+
+def _cache_folder() -> Path:
+    """`$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
+    if chosen := os.environ.get("FAIRFRONT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"
 
 
 def _train(

@@ -98,8 +98,8 @@ def _collected(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
         if trial.status == "finished"
         for report in trial.candidates()
     }
-    kept = {"running", "stopped"} if keep_stopped else {"running"}
-    with_checkpoint = {trial.trial for trial in record.trials.values() if trial.status in kept}
+    statuses = {"running", "stopped"} if keep_stopped else {"running"}
+    with_checkpoint = {trial.trial for trial in record.trials.values() if trial.status in statuses}
     return Garbage(
         tuple(candidates),
         sum(path.stem in finished for path in candidates),

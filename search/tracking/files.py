@@ -14,12 +14,12 @@ from analysis.front_json import Front, FrontPoint
 from search.runs.state import CONFIG, FRONT
 from search.tracking.mlflow_runs import MlflowRun, SearchRuns
 from search.tracking.texts import (
-    beyond_the_known,
     draw_front,
     front_table,
-    measured,
+    metrics_of,
     note_of_search,
     note_of_trial,
+    other_metrics,
 )
 from search.tracking.updates import SEARCH, Translator, numbers
 from search.units import flat
@@ -29,6 +29,7 @@ SENT = "mlflow.fairfront.files"
 SOONEST = 20.0  # seconds between two refreshes of the front while the search runs
 COST = 50  # ... and at least so many times what the last one took: 2 % of one core
 NOTE = "mlflow.note.content"  # what MLflow's page of a run shows as its description
+# Tags of trials on the front, and of the search's run about the chosen point.
 ON_FRONT = ("fairfront.front", "fairfront.chosen", "fairfront.candidate", "fairfront.kept_promise")
 OF_CHOSEN = ("fairfront.chosen_trial", "fairfront.candidate", "fairfront.kept_promise")
 
@@ -113,18 +114,18 @@ class FolderMirror:
         """What the search's own run says of the front: counts, chosen point, description."""
         size = float(sum(point["feasible"] for point in front["points"]))
         values = numbers({"front/points": size, "opening": front["opening"]})
-        values |= measured(front["dense"]["test"], "dense/test/")
+        values |= metrics_of(front["dense"]["test"], "dense/test/")
         tags = {NOTE: note_of_search(front, self._translator.ended)}
         for point in front["points"]:
             if point["chosen"]:
-                values |= measured(point["tune"], "chosen/tune/")
-                values |= measured(point["test"], "chosen/test/")
+                values |= metrics_of(point["tune"], "chosen/tune/")
+                values |= metrics_of(point["test"], "chosen/test/")
                 tags |= {"fairfront.candidate": point["candidate"], **_kept_promise(point)}
                 tags["fairfront.chosen_trial"] = point["trial"]
         self._drop(parent, set(OF_CHOSEN) - tags.keys())
         at = self._translator.last_time[SEARCH]
         metrics = [(name, value, at, 0) for name, value in values.items()]
-        metrics += [(name, value, at, step) for name, value, step in beyond_the_known(front)]
+        metrics += [(name, value, at, step) for name, value, step in other_metrics(front)]
         self._runs.log(parent, metrics, tags=tags)
 
     def _send_points(self, run: MlflowRun, points: list[FrontPoint]) -> None:
@@ -140,7 +141,7 @@ class FolderMirror:
         changed = {name: value for name, value in tags.items() if run.tags.get(name) != value}
         if changed:  # the description holds all values
             at = self._translator.last_time[SEARCH]
-            values = measured(best["tune"], "front/") | measured(best["test"], "test/")
+            values = metrics_of(best["tune"], "front/") | metrics_of(best["test"], "test/")
             self._runs.log(
                 run, [(name, value, at, 0) for name, value in values.items()], {}, changed
             )

@@ -24,17 +24,17 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # a creation repeated blindly would double a run
 }
 EXPERIMENT = "fairfront"
-COLUMNS = (
+COLUMNS = (  # of the list of trials on a front
     *("tags.`fairfront.method`", "tags.`fairfront.chosen`", "metrics.`front/performance`"),
     *("metrics.`front/bias`", "metrics.`front/sparsity`", "metrics.`test/performance`"),
     *("metrics.`test/bias`", "tags.`fairfront.kept_promise`"),
 )
-FRONT_VIEW = "fairfront-front"  # `?viewStateShareKey=` of it opens the list of runs so
+FRONT_VIEW = "fairfront-front"  # name of a stored view; `?viewStateShareKey=` of a page opens it
 ABOUT = {  # the experiment's own tags
     # Its page shows runs, not traces of language models.
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": "Searches of fairfront: one run each, their trials nested in it.",
-    # Sorted by anything but the date the list is flat: else the front's trials lie folded away.
+    # A list sorted by date folds trials under their search; sorted otherwise it is flat.
     f"mlflow.sharedViewState.{FRONT_VIEW}": json.dumps(
         {
             "searchFilter": "tags.\"fairfront.front\" = 'true'",

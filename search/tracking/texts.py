@@ -18,7 +18,7 @@ FIRST_COLUMNS = (
     *("test performance", "test bias", "kept_promise", "feasible", "needs_group"),
 )
 # What is sent in other ways; whatever else a front holds becomes metrics under its own keys.
-KNOWN = (
+SENT_OTHERWISE = (
     *("name", "objective", "hypervolume", "hypervolume_with_group", "opening", "changed"),
     *("candidates", "left_out", "without_group", "dense", "references", "points"),
 )
@@ -52,7 +52,7 @@ def draw_front(front: Front, path: Path) -> None:
     front_figure(front, marks_of_references(front)).savefig(path, dpi=160)
 
 
-def measured(values: PointValues | None, prefix: str) -> dict[str, float]:
+def metrics_of(values: PointValues | None, prefix: str) -> dict[str, float]:
     """One split's values of a point as metrics: performance and bias, intervals, measures.
 
     They are rounded to what fits MLflow's columns; front_table.json has them as they are.
@@ -90,10 +90,10 @@ def series(value: Any, name: str, step: int | None = None) -> Iterator[tuple[str
             yield re.sub(r"[^\w\-. /:]", "_", metric), number, step or 0
 
 
-def beyond_the_known(front: Front) -> list[tuple[str, float, int]]:
+def other_metrics(front: Front) -> list[tuple[str, float, int]]:
     """What a confirmed front holds besides points and references, as metrics with steps."""
-    beyond = {key: value for key, value in front.items() if key not in KNOWN}
-    return [entry for key, value in beyond.items() for entry in series(value, key)]
+    others = {key: value for key, value in front.items() if key not in SENT_OTHERWISE}
+    return [entry for key, value in others.items() for entry in series(value, key)]
 
 
 def note_of_search(front: Front, ended: int) -> str:

@@ -3,11 +3,11 @@ import json
 import pytest
 
 from search.tracking.texts import (
-    beyond_the_known,
     front_table,
-    measured,
+    metrics_of,
     note_of_search,
     note_of_trial,
+    other_metrics,
     series,
 )
 
@@ -54,8 +54,8 @@ def test_the_table_of_a_front_has_one_row_a_point_and_the_telling_columns_first(
 
 
 def test_measured_values_have_their_split_in_front_and_no_gaps():
-    assert measured(None, "test/") == {}
-    assert measured(values(0.7, 0.25) | {"performance_interval": [0.6, 0.8]}, "test/") == {
+    assert metrics_of(None, "test/") == {}
+    assert metrics_of(values(0.7, 0.25) | {"performance_interval": [0.6, 0.8]}, "test/") == {
         **{"test/performance": 0.7, "test/bias": 0.25, "test/sparsity": 0.9},
         **{"test/performance_low": 0.6, "test/performance_high": 0.8},
         **{"test/bias_low": 0.24, "test/bias_high": 0.26, "test/measure/aod": -0.25},
@@ -78,8 +78,8 @@ def test_a_list_within_a_list_has_no_step_of_its_own_and_is_left_out():
 def test_what_confirm_found_out_beside_the_points_is_told_as_it_stands():
     spread = {"seeds": 2, "kept": 1, "test": {"bias": {"mean": 0.02}}}
 
-    assert beyond_the_known(front([point("t0", None)])) == []
-    assert beyond_the_known(front([], spread=spread, note="text")) == [
+    assert other_metrics(front([point("t0", None)])) == []
+    assert other_metrics(front([], spread=spread, note="text")) == [
         *[("spread/seeds", 2, 0), ("spread/kept", 1, 0), ("spread/test/bias/mean", 0.02, 0)],
     ]
 
