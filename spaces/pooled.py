@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from spaces.ranges import Choice, Value
+from spaces.range_types import Choice, Value
 from spaces.space import Nested, Space
 
 _T = TypeVar("_T")

@@ -12,7 +12,7 @@ from typing import Any, cast
 import optuna
 from optuna.distributions import BaseDistribution
 
-from spaces.ranges import Choice, Float, Int, Range, Value, is_number
+from spaces.range_types import Choice, Float, Int, Range, Value, is_number
 
 __all__ = ["Choice", "Float", "Int", "Nested", "Range", "Space", "Value"]
 

@@ -19,16 +19,16 @@ from search.cluster.connect import check_cluster, cluster_address, connected
 from search.cluster.nodes import trials_at_once
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
+from search.engine.machines import local_cpus, machines, supplies_of
 from search.engine.progress import Limits, Progress, spending
-from search.engine.scheduler import DEATHS, Forgiving, JournalingScheduler
-from search.engine.searcher import MethodSearcher
+from search.engine.ray_scheduler import DEATHS, Forgiving, JournalingScheduler
+from search.engine.ray_searcher import MethodSearcher
 from search.engine.study import MethodStudy, Target
 from search.engine.warm_start import earlier_runs
-from search.engine.workers import local_cpus, machines, supplies_of
 from search.errors import UserError
 from search.journal.events import Dense, Experiment, Listener, WarmStart
 from search.journal.journal import Journal, read_events
-from search.journal.ledger import record_opening
+from search.journal.opening_ledger import record_opening
 from search.journal.record import Record
 from search.problem.dense_net import dense_report
 from search.problem.problem import Build, Problem, open_problem

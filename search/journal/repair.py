@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.events import Event, Line, lines_of
 from search.errors import UserError
 from search.journal.journal import Journal
-from trainables.trial.candidates import checkpoint_path
+from trainables.trial.candidate_store import checkpoint_path
 
 _BEGINNING = ("experiment", "dense")  # what nothing can be resumed without
 

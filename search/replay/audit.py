@@ -19,7 +19,7 @@ from torch import nn
 from search.cluster.connect import check_cluster, cluster_address
 from search.config.config import Config
 from search.engine.experiment import Driver, reopened
-from search.engine.workers import machines
+from search.engine.machines import machines
 from search.errors import UserError
 from search.journal.candidates import is_feasible
 from search.journal.events import Event, Listener, Status
@@ -31,7 +31,7 @@ from search.schedulers.watch import Points, beaten, point_of, undominated
 from trainables.data import FairData
 from trainables.evaluation.report import Report
 from trainables.stage import derived_seed
-from trainables.trial.candidates import checkpoint_path
+from trainables.trial.candidate_store import checkpoint_path
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from analysis.front_json import PointValues
 from search.errors import UserError
 from search.front.view import View, view_of
-from search.journal.ledger import record_opening
+from search.journal.opening_ledger import record_opening
 from search.problem.problem import Problem, open_problem
 from search.reproduce.choose import ChosenNetwork, chosen_networks
 from search.reproduce.plan import Plan

@@ -12,7 +12,7 @@ import ray
 from search.cluster.connect import check_cluster, connected
 from search.config.config import Config
 from search.engine.experiment import resume, run
-from search.engine.workers import local_cpus
+from search.engine.machines import local_cpus
 from search.errors import UserError
 from search.journal.journal import read_events
 from search.problem.problem import open_problem

@@ -21,7 +21,7 @@ from search.front.selection import IDEAL
 from search.front.view import view_of
 from search.journal.events import Event, Experiment
 from search.journal.journal import Journal, read_events
-from search.journal.ledger import record_opening
+from search.journal.opening_ledger import record_opening
 from search.runs.folder import RunFolder, write_json
 from search.units import flat
 from trainables.corrections import decision_from_dict

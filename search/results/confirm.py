@@ -18,7 +18,7 @@ from search.front.notes import Hidden, hidden, named_in
 from search.front.view import View, view_of
 from search.journal.events import Event, Experiment, Listener
 from search.journal.journal import Journal
-from search.journal.ledger import record_opening
+from search.journal.opening_ledger import record_opening
 from search.problem.problem import Build, Problem
 from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
@@ -26,7 +26,7 @@ from search.tracking import mirror
 from trainables.corrections import decision_from_dict
 from trainables.data import FairData
 from trainables.evaluation.intervals import simultaneous_level
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.workbench import Workbench
 
 LEVEL = 0.95  # of all intervals together

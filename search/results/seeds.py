@@ -13,8 +13,8 @@ from torch import nn
 from analysis.front_json import FrontPoint, SeedRow
 from search.cluster.connect import cluster_address, connected
 from search.cluster.shipping import ship_by_value
-from search.engine.scheduler import DEATHS
-from search.engine.workers import local_cpus, supplies_of
+from search.engine.machines import local_cpus, supplies_of
+from search.engine.ray_scheduler import DEATHS
 from search.errors import UserError
 from search.front.build import build_front
 from search.front.view import view_of
@@ -24,7 +24,7 @@ from search.journal.record import Record
 from search.problem.problem import Problem
 from search.runs.folder import RunFolder
 from trainables.evaluation.report import Report
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.trainable import Supplies, UnfitWorker

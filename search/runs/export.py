@@ -26,7 +26,7 @@ from trainables.data.task import Head, head_for
 from trainables.evaluation.report import DecisionDict
 from trainables.masks import Masks
 from trainables.models import build
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 
 Raw = NDArray[Any] | pd.DataFrame
 

@@ -32,7 +32,7 @@ from trainables.data import Prepared
 from trainables.data.encoder import EncoderDict
 from trainables.files import whole_file
 from trainables.models.net_file import load_net, save_net
-from trainables.trial.candidates import CandidateStore, checkpoint_path
+from trainables.trial.candidate_store import CandidateStore, checkpoint_path
 
 log = logging.getLogger(__name__)
 

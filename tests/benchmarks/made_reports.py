@@ -19,7 +19,7 @@ from search.config.config import Config
 from search.problem.dense_net import dense_report
 from search.problem.problem import Problem, open_problem
 from search.runs.folder import RunFolder
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench

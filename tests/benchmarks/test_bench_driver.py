@@ -23,7 +23,7 @@ from rich.console import Console
 
 from search.cli.live import LiveView
 from search.engine import experiment
-from search.engine.scheduler import CONTINUE
+from search.engine.ray_scheduler import CONTINUE
 from tests.benchmarks.made_reports import Made, made, told
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "5000"))

@@ -22,7 +22,7 @@ from analysis.events import Event
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from tests.benchmarks.made_reports import made
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench

@@ -7,7 +7,7 @@ from search.journal.record import Record
 from search.problem.dense_net import dense_report
 from search.problem.problem import open_problem
 from search.runs.folder import RunFolder
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec, correction_of
 from trainables.trial.workbench import Workbench

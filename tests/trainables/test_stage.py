@@ -51,7 +51,9 @@ def earlier_results(role, settings, dense):
     return [pruned(dense, 0.5 / (i + 1)) for i in range(count)]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case[0][0]} {case[0][1]} {case[1]}")
+@pytest.fixture(
+    scope="module", params=CASES, ids=lambda case: f"{case[0][0]} {case[0][1]} {case[1]}"
+)
 def stage(request):
     (role, name), row = request.param
     return role, REGISTRIES[role][name](**SMALLEST[(role, name)][row])
@@ -59,8 +61,18 @@ def stage(request):
 
 @pytest.fixture
 def context(stage):
+    return fresh_context(stage)
+
+
+def fresh_context(stage):
     dense = made_net()
     return made_context(dense, made_data(), incoming=earlier_results(*stage, dense))
+
+
+@pytest.fixture(scope="module")
+def whole(stage):
+    """What `run_to_end` tells of the stage, in a context of its own; nobody changes it."""
+    return run_to_end(stage[1], fresh_context(stage))
 
 
 def advance(run, context, epoch):
@@ -101,9 +113,10 @@ def test_every_stage_has_a_row_of_smallest_settings():
     assert set(SMALLEST) == set(STAGES)
 
 
-def test_a_stage_that_is_resumed_at_any_epoch_goes_on_as_if_nothing_had_happened(stage, context):
+def test_a_stage_that_is_resumed_at_any_epoch_goes_on_as_if_nothing_had_happened(
+    stage, context, whole
+):
     _, settings = stage
-    whole = run_to_end(settings, context)
     for cut in range(len(whole)):
         first = start(settings, context)
         for epoch in range(cut):
@@ -124,13 +137,12 @@ def test_a_stage_that_is_resumed_at_any_epoch_goes_on_as_if_nothing_had_happened
         assert all(same(a[1], b[1]) for a, b in zip(rest, whole[cut:], strict=True))
 
 
-def test_the_same_seed_gives_the_same_and_no_stage_depends_on_anything_else(stage, context):
-    one = run_to_end(stage[1], context)
+def test_the_same_seed_gives_the_same_and_no_stage_depends_on_anything_else(stage, context, whole):
     torch.rand(3)  # the global stream outside of a trial
-    two = run_to_end(stage[1], context)
+    again = run_to_end(stage[1], context)
 
-    assert [losses for losses, _ in one] == [losses for losses, _ in two]
-    assert same(one[-1][1], two[-1][1])
+    assert [losses for losses, _ in again] == [losses for losses, _ in whole]
+    assert same(again[-1][1], whole[-1][1])
 
 
 def test_a_stage_leaves_the_dense_and_the_incoming_networks_alone(stage, context):
@@ -144,15 +156,17 @@ def test_a_stage_leaves_the_dense_and_the_incoming_networks_alone(stage, context
     assert all(same(a, state_of(b)) for a, b in zip(incoming, context.incoming, strict=True))
 
 
-def test_removed_weights_are_exactly_zero_after_every_epoch(stage, context):
-    for _, result in run_to_end(stage[1], context):
+def test_removed_weights_are_exactly_zero_after_every_epoch(whole):
+    for _, result in whole:
         for name, mask in result["masks"].items():
             assert (result["net"][name][~mask] == 0).all()
 
 
-def test_recoveries_keep_the_masks_they_are_given_grafts_and_dense_stages_keep_all(stage, context):
+def test_recoveries_keep_the_masks_they_are_given_grafts_and_dense_stages_keep_all(
+    stage, context, whole
+):
     role, settings = stage
-    masks = run_to_end(settings, context)[-1][1]["masks"]
+    masks = whole[-1][1]["masks"]
     if type(settings) in {RECOVERIES[name] for name in MASK_ANEW}:
         assert settings.inputs >= 1
     elif role == "dense" or type(settings) in {RECOVERIES[name] for name in GRAFTS}:
@@ -170,8 +184,8 @@ def test_a_stage_can_be_looked_at_before_its_first_epoch(stage, context):
     assert run.result().net(torch.zeros(2, 5)).shape == (2, 1)
 
 
-def test_losses_are_finite_numbers(stage, context):
-    for losses, _ in run_to_end(stage[1], context):
+def test_losses_are_finite_numbers(whole):
+    for losses, _ in whole:
         assert all(isinstance(value, float) and value == value for value in losses.values())
 
 

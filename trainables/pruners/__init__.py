@@ -1,4 +1,7 @@
-"""The pruners by name."""
+"""The pruners by name.
+
+A new one also wants its ranges (spaces/pruners.py) and a method that uses it (trainables/methods.py).
+"""
 
 from trainables.pruners.keep_all import KeepAll
 from trainables.pruners.magnitude import Magnitude

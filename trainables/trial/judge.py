@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from trainables.evaluation.report import evaluate
-from trainables.trial.candidates import CandidateFacts, CandidateStore
+from trainables.trial.candidate_store import CandidateFacts, CandidateStore
 
 if TYPE_CHECKING:
     from trainables.evaluation.counts import Counts, ScoreCounts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
 from trainables.stage import Context, StageRun, State, derived_seed, seeded
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.judge import Entry, Judge
 from trainables.trial.shared_stage import SharedStage, stage_key, stage_seed
 

@@ -19,7 +19,7 @@ from trainables.data.task import Precision
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import NoReport, Report
 from trainables.files import whole_file
-from trainables.trial.candidates import CandidateStore, checkpoint_path
+from trainables.trial.candidate_store import CandidateStore, checkpoint_path
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
 from trainables.trial.spec import Spec

@@ -13,7 +13,7 @@ from search.engine import experiment
 from search.engine.experiment import load_run, run
 from search.errors import UserError
 from search.journal.journal import read_events
-from search.journal.ledger import ledger_path
+from search.journal.opening_ledger import ledger_path
 from search.problem.problem import open_data, open_problem
 from search.results import confirm as confirming
 from search.results.confirm import confirm
@@ -31,7 +31,7 @@ CONFIG = Config.load(
         *["search.methods=['dense_threshold', 'adv_ft', 'magnitude_retrain']"],
         *["search.trials=4", "search.concurrent=2", "space.adv_ft.recovery.epochs=2"],
         *["space.magnitude_retrain.recovery.epochs=2", "tracking.enabled=false"],
-        "space.magnitude_retrain.pruner.sparsity=[0.5, 0.9]",
+        *["space.magnitude_retrain.pruner.sparsity=[0.5, 0.9]", "search.time_limit='1h'"],
     ],
 )
 VALUES = {"performance", "bias", "bias_interval", "sparsity", "measures"}

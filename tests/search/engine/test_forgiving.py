@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.engine import scheduler as retries
-from search.engine.scheduler import DEATHS, Forgiving
+from search.engine import ray_scheduler
+from search.engine.ray_scheduler import DEATHS, Forgiving
 
 
 class Ray:
@@ -29,7 +29,7 @@ class Ray:
 def lost(monkeypatch):
     """How many machines are gone; tests change it."""
     gone = SimpleNamespace(machines=3)  # before the search began
-    monkeypatch.setattr(retries, "lost_machines", lambda: gone.machines)
+    monkeypatch.setattr(ray_scheduler, "lost_machines", lambda: gone.machines)
     return gone
 
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from search.engine.progress import Limits, charged, spending, spent_text
-from search.engine.scheduler import CONTINUE, STOP, JournalingScheduler
+from search.engine.ray_scheduler import CONTINUE, STOP, JournalingScheduler
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
-from tests.search.engine.test_searcher import FREE, searcher
+from tests.search.engine.test_ray_searcher import FREE, searcher
 
 
 def config(cpu=1, gpu=0.0, budget=None, time_limit=None):

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from search.config.config import Config
-from search.engine.searcher import MethodSearcher
+from search.engine.ray_searcher import MethodSearcher
 from search.engine.study import MethodStudy, Target
 from search.engine.warm_start import earlier_runs
 from search.errors import UserError

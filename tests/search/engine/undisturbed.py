@@ -5,7 +5,7 @@ import torch
 from search.config.config import Config
 from search.journal.journal import read_events
 from search.problem.problem import open_problem
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench

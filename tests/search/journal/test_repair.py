@@ -11,7 +11,7 @@ from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.journal.repair import repair
 from search.runs.folder import RunFolder
-from trainables.trial.candidates import checkpoint_path
+from trainables.trial.candidate_store import checkpoint_path
 
 EPOCHS = 3
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from search.config.config import Config
-from search.engine.workers import supplies_of
+from search.engine.machines import supplies_of
 from search.problem.dense_net import DenseRecipe, train_dense
 from search.problem.problem import open_problem
 

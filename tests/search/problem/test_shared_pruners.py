@@ -6,7 +6,7 @@ import pytest
 
 from search.config.config import Config
 from search.engine.dry_run import describe
-from search.engine.searcher import MethodSearcher
+from search.engine.ray_searcher import MethodSearcher
 from search.engine.study import MethodStudy, Target
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record

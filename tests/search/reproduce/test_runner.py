@@ -9,7 +9,7 @@ import pytest
 from search.cluster.connect import connected
 from search.errors import UserError
 from search.journal.journal import read_events
-from search.journal.ledger import ledger_path
+from search.journal.opening_ledger import ledger_path
 from search.reproduce import runner as running
 from search.reproduce.plan import Options, Plan
 from search.reproduce.reproduction import reproduce

@@ -16,7 +16,7 @@ from trainables.models.joint_head import JointHead, JointReadout, described, reb
 from trainables.models.last_layer import last_linear
 from trainables.models.net_file import load_net, save_net
 from trainables.recoveries.adversarial import Adversarial
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec, StageSpec
 from trainables.trial.workbench import Workbench

@@ -1,6 +1,7 @@
 """One trial: its reports, its candidates, and that saving and loading it changes nothing."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from trainables.corrections import CORRECTIONS
 from trainables.dense.erm import Erm
 from trainables.evaluation.objective import Objective
 from trainables.methods import METHODS
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec, correction_of
 from trainables.trial.workbench import Workbench
@@ -93,31 +94,36 @@ def without_seconds(reports):
     return [{k: v for k, v in report.items() if k != "seconds"} for report in reports]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_trial_saved_and_loaded_at_every_epoch_reports_what_an_undisturbed_one_reports(
-    method, bench, tmp_path
-):
-    one, other = CandidateStore(tmp_path / "one"), CandidateStore(tmp_path / "other")
-    spec = spec_of(method, bench)
-
-    expected = undisturbed(Pipeline(spec, bench, one))
-    found = disturbed(spec, bench, other, tmp_path)
-
-    assert without_seconds(found) == without_seconds(expected)
-    assert len(expected) == EPOCHS[method]
-    assert any(report["candidate"] for report in expected)
-    assert names(other) == names(one)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_trial_depends_on_its_seed_alone_not_on_torch_s_global_stream(method, bench):
+@pytest.fixture(scope="module", params=METHODS)
+def whole(request, bench, tmp_path_factory):
+    """A trial from its first epoch to its last, and the dense net's state before it."""
+    spec = spec_of(request.param, bench)
+    store = CandidateStore(tmp_path_factory.mktemp("whole"))
+    dense = {key: value.clone() for key, value in bench.dense.state_dict().items()}
     torch.manual_seed(0)
-    first = undisturbed(Pipeline(spec_of(method, bench), bench))
+    reports = undisturbed(Pipeline(spec, bench, store))
+    return SimpleNamespace(spec=spec, store=store, reports=reports, dense=dense)
+
+
+def test_a_trial_saved_and_loaded_at_every_epoch_reports_what_an_undisturbed_one_reports(
+    whole, bench, tmp_path
+):
+    store = CandidateStore(tmp_path / "other")
+
+    found = disturbed(whole.spec, bench, store, tmp_path)
+
+    assert without_seconds(found) == without_seconds(whole.reports)
+    assert len(whole.reports) == EPOCHS[whole.spec.method]
+    assert any(report["candidate"] for report in whole.reports)
+    assert names(store) == names(whole.store)
+
+
+def test_a_trial_depends_on_its_seed_alone_not_on_torch_s_global_stream(whole, bench, tmp_path):
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    second = undisturbed(Pipeline(spec_of(method, bench), bench))
+    again = undisturbed(Pipeline(whole.spec, bench, CandidateStore(tmp_path)))
 
-    assert without_seconds(first) == without_seconds(second)
+    assert without_seconds(again) == without_seconds(whole.reports)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -127,13 +133,8 @@ def test_another_seed_gives_another_trial(bench):
     assert reports[0][0]["losses"] != reports[1][0]["losses"]
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_trial_leaves_the_shared_dense_net_as_it_was(method, bench):
-    before = {key: value.clone() for key, value in bench.dense.state_dict().items()}
-
-    undisturbed(Pipeline(spec_of(method, bench), bench))
-
-    assert all(torch.equal(before[k], v) for k, v in bench.dense.state_dict().items())
+def test_a_trial_leaves_the_shared_dense_net_as_it_was(whole, bench):
+    assert all(torch.equal(whole.dense[k], v) for k, v in bench.dense.state_dict().items())
 
 
 def test_reports_number_epochs_and_stages_and_charge_the_samples_that_were_learned_from(bench):

@@ -12,7 +12,7 @@ from trainables.corrections import decision_from_dict
 from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench

@@ -8,7 +8,7 @@ import torch
 from tests.trainables.made_data import PARTS, made_prepared
 from tests.trainables.short_methods import DISCOVERY, SHORT
 from tests.trainables.trial.test_pipeline import LOOSE, spec_of, trained_net, undisturbed
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
 from trainables.trial.spec import Spec

@@ -9,7 +9,7 @@ from torch import nn
 
 from trainables.masks import MaskedNet
 from trainables.pruners.magnitude import Magnitude
-from trainables.trial.candidates import CandidateStore
+from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.judge import Entry, admit, dominates
 
 

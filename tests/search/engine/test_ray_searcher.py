@@ -7,7 +7,7 @@ import pytest
 from ray.tune.search import Searcher
 
 from search.engine.progress import Limits
-from search.engine.searcher import MethodSearcher
+from search.engine.ray_searcher import MethodSearcher
 from search.engine.study import MethodStudy, Target
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record

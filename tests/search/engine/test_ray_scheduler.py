@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from search.engine.progress import Limits
-from search.engine.scheduler import CONTINUE, STOP, JournalingScheduler
+from search.engine.ray_scheduler import CONTINUE, STOP, JournalingScheduler
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.schedulers import Stopping

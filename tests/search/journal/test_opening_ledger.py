@@ -4,7 +4,7 @@ import json
 import multiprocessing
 from pathlib import Path
 
-from search.journal.ledger import ledger_path, record_opening
+from search.journal.opening_ledger import ledger_path, record_opening
 
 
 def test_openings_are_numbered_per_test_rows_from_one(tmp_path):
