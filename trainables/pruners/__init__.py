@@ -1,6 +1,7 @@
 """The pruners by name.
 
-A new one also wants its ranges (spaces/pruners.py) and a method that uses it (trainables/methods.py).
+A new one also wants its ranges in spaces/pruners.py and a method that uses it in
+trainables/methods.py.
 """
 
 from trainables.pruners.keep_all import KeepAll

@@ -1,4 +1,8 @@
-"""The recoveries by name."""
+"""The recoveries by name.
+
+A new one also wants its ranges in spaces/recoveries.py and a method that uses it in
+trainables/methods.py.
+"""
 
 from trainables.recoveries.adversarial import Adversarial
 from trainables.recoveries.as_is import AsIs
