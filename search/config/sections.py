@@ -57,7 +57,9 @@ class DataConfig(Section):
 
     @field_validator("fractions")
     @classmethod
-    def _splits_sum_to_one(cls, fractions: Mapping[str, float] | None) -> Any:
+    def _splits_sum_to_one(
+        cls, fractions: Mapping[str, float] | None
+    ) -> Mapping[str, float] | None:
         if fractions is None:
             return None
         if set(fractions) != set(SPLITS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from search.journal.events import ExperimentFacts, SharedPool
 from spaces.pooled import Pooled
@@ -67,7 +67,7 @@ def pools_of(spaces: Mapping[str, Space]) -> list[SharedPool]:
     return pools
 
 
-def shared_of(space: Space, settings: Nested) -> dict[str, Any]:
+def shared_of(space: Space, settings: Nested) -> dict[str, dict[str, int | None]]:
     """The part of a trial's spec about shared stages: `{"shared": {role: index}}`, or nothing."""
     if not isinstance(space, Pooled):
         return {}

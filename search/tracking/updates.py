@@ -150,7 +150,7 @@ class Translator:
         return Update(trial, end, round(1000 * event["time"]), **values)
 
 
-def numbers(values: Mapping[str, Any]) -> dict[str, float]:
+def numbers(values: Mapping[str, object]) -> dict[str, float]:
     """The entries that are numbers; what could not be estimated is left out."""
     return {
         name: float(value)

@@ -21,6 +21,8 @@ import pytest
 from analysis.events import JOURNAL
 from search.engine.experiment import load_run, resume
 from search.journal.journal import read_events
+from search.problem.dense_net import weights_hash
+from search.problem.problem import open_problem
 from search.results.confirm import confirm
 from search.results.report import report
 from search.runs.export import export, load
@@ -60,6 +62,14 @@ def test_a_finished_run_is_confirmed_and_its_network_exported(run):
     assert chosen["test"]["performance"] > 0.8
     model = load(export(run, "chosen"))
     assert model.card["trial"] == chosen["trial"]
+
+
+@pytest.mark.parametrize("run", ["finished"], indirect=True)
+def test_the_hash_of_a_dense_net_is_the_one_that_journals_hold(run):
+    folder = RunFolder(run)
+    net = folder.dense(open_problem(folder.config()).untrained())
+
+    assert weights_hash(net) == folder.dense_event()["weights"]
 
 
 @pytest.mark.parametrize("run", ["interrupted"], indirect=True)
