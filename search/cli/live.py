@@ -16,14 +16,14 @@ from rich.text import Text
 from search.engine.progress import spent_text
 from search.journal.candidates import Candidates, group_at_prediction, is_feasible, needs_group
 from search.journal.events import (
-    ENDS,
-    STATUSES,
+    END_STATUSES,
+    TRIAL_STATUSES,
     Dense,
     Event,
     ReportEvent,
     SearchStatus,
-    Status,
     Told,
+    TrialStatus,
 )
 from search.units import clock, compute
 
@@ -70,10 +70,10 @@ def best_of(feasible: list[Figures], *, group_allowed: bool) -> Figures | None:
 
 
 @dataclass(frozen=True)
-class Reached:
+class TrialSummary:
     """A trial at its end: its best candidate, or what came closest to the tolerance."""
 
-    status: Status
+    status: TrialStatus
     best: Figures | None  # of its feasible candidates
     closest: Figures | None
 
@@ -99,8 +99,8 @@ class Tally:
     """What the events so far add up to; no printing here."""
 
     methods: dict[str, str] = field(default_factory=dict)  # trial -> method
-    states: Counter[tuple[str, Status]] = field(default_factory=Counter)  # (method, state)
-    reached: dict[str, Reached] = field(default_factory=dict)  # trial -> at its end
+    states: Counter[tuple[str, TrialStatus]] = field(default_factory=Counter)  # (method, state)
+    summaries: dict[str, TrialSummary] = field(default_factory=dict)  # trial -> at its end
     group_allowed: bool = False  # whether what needs the group may be chosen
     status: SearchStatus | None = None  # the latest one
     status_time: float = 0.0  # monotonic
@@ -129,12 +129,12 @@ class Tally:
                 self.states[method, event["status"]] += 1
                 # Asked before the end is taken: a trial that failed has no candidates any more.
                 best = best_of(self._feasible_of(trial), group_allowed=self.group_allowed)
-                self.reached[trial] = Reached(
+                self.summaries[trial] = TrialSummary(
                     event["status"], best, self._closest.pop(trial, None)
                 )
         self._feasible.take(event)
 
-    def count(self, state: Status, method: str | None = None) -> int:
+    def count(self, state: TrialStatus, method: str | None = None) -> int:
         """Trials that are `running`, `finished`, `stopped` or `failed`, of one method or all."""
         return sum(
             trials
@@ -144,7 +144,7 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        return sum(self.count(end) for end in ENDS)
+        return sum(self.count(end) for end in END_STATUSES)
 
     def best(self, method: str | None = None) -> Figures | None:
         """The best of a method's candidates, or of all, as `best_of` says."""
@@ -225,13 +225,13 @@ class LiveView:
             return Text(f"opening the data, training the dense net: {gone} gone")
         shown = Table(box=None, pad_edge=False, header_style="bold")
         shown.add_column("method")
-        for heading in (*STATUSES, "best feasible", "bias", "sparsity"):
+        for heading in (*TRIAL_STATUSES, "best feasible", "bias", "sparsity"):
             shown.add_column(heading, justify="right")
         for method in dict.fromkeys(method for method, _ in self.tally.states):
-            counts = [str(self.tally.count(state, method)) for state in STATUSES]
+            counts = [str(self.tally.count(state, method)) for state in TRIAL_STATUSES]
             shown.add_row(method, *counts, *cells(self.tally.best(method)))
         shown.add_section()
-        counts = [str(self.tally.count(state)) for state in STATUSES]
+        counts = [str(self.tally.count(state)) for state in TRIAL_STATUSES]
         shown.add_row("all", *counts, *cells(self.tally.best()), style="bold")
         return Group(shown, Text(self._summary()))
 
@@ -256,14 +256,14 @@ class LiveView:
             case "trial_end":
                 trial = event["trial"]
                 reason = f" ({event['reason']})" if event["reason"] else ""
-                words = self.tally.reached[trial].words(group_allowed=self.tally.group_allowed)
+                words = self.tally.summaries[trial].words(group_allowed=self.tally.group_allowed)
                 return (
                     f"[{self.tally.ended}/{self._trials}] {trial} {self.tally.methods[trial]} "
                     f"{event['status']}{reason}; {words}"
                 )
             case "search_end":
-                ends = ", ".join(f"{self.tally.count(end)} {end}" for end in ENDS)
-                best = Reached("finished", self.tally.best(), None)
+                ends = ", ".join(f"{self.tally.count(end)} {end}" for end in END_STATUSES)
+                best = TrialSummary("finished", self.tally.best(), None)
                 words = best.words(group_allowed=self.tally.group_allowed)
                 short = f"; {event['left']} trials were not run" if event["left"] else ""
                 took = f"; {compute(event['charged'], event['spent'])}" if "spent" in event else ""

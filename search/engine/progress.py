@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from search.config.config import Config
 from search.front.growing import GrowingFront
-from search.journal.events import STATUSES, Event, Listener, SearchStatus, Spending, Status
+from search.journal.events import (
+    TRIAL_STATUSES,
+    Event,
+    Listener,
+    SearchStatus,
+    Spending,
+    TrialStatus,
+)
 from search.journal.record import Record
 
 HOUR = 3600.0
@@ -76,7 +83,7 @@ class Progress:
         self._config = config
         self._listener = listener
         self._front: GrowingFront | None = None  # from the first event on
-        self._trials: dict[Status, int] = dict.fromkeys(STATUSES, 0)
+        self._trials: dict[TrialStatus, int] = dict.fromkeys(TRIAL_STATUSES, 0)
         self._expected = 0
         self._begin = time.monotonic()
         self._ended_here = 0

@@ -13,7 +13,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.engine.progress import Limits
 from search.errors import UserError
-from search.journal.events import End
+from search.journal.events import EndStatus
 from search.journal.record import Record, TrialRecord
 from search.schedulers.policy import Policy
 
@@ -118,7 +118,7 @@ class JournalingScheduler(FIFOScheduler):
         if self._forgiving is not None:
             self._forgiving.died(trial)
 
-    def _end(self, trial: TrialRecord, status: End, reason: str | None = None) -> str:
+    def _end(self, trial: TrialRecord, status: EndStatus, reason: str | None = None) -> str:
         self._record.end(trial.trial, status, reason)
         self._show(trial)
         return STOP

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
-from search.journal.events import Event, ReportEvent, Status, TrialStart
+from search.journal.events import Event, ReportEvent, TrialStart, TrialStatus
 from trainables.corrections import CORRECTIONS, KINDS
 from trainables.evaluation.report import Report
 
@@ -50,7 +50,7 @@ def could_be_chosen(report: Report, *, group_allowed: bool) -> bool:
     return is_feasible(report) and (group_allowed or not needs_group(report))
 
 
-def standing(reports: Iterable[Report], status: Status) -> list[Report]:
+def standing(reports: Iterable[Report], status: TrialStatus) -> list[Report]:
     """The candidates that one trial has left, of all its `reports` in their order."""
     candidates: dict[str, Report] = {}
     for report in reports if status not in _WITHOUT else ():
@@ -66,7 +66,7 @@ class _Trial(Generic[Kept]):
     start: TrialStart
     place: int  # among all trials, by their starts
     epoch: int = 0
-    status: Status = "running"
+    status: TrialStatus = "running"
     candidates: dict[str, Kept] = field(default_factory=dict)
 
 
@@ -115,7 +115,7 @@ class Candidates(Generic[Kept]):
             return None
         return Change(event["trial"], event["candidate"] or None, removed)
 
-    def _end(self, name: str, status: Status) -> Change | None:
+    def _end(self, name: str, status: TrialStatus) -> Change | None:
         trial = self._trials.get(name)
         if trial is None or trial.status != "running":
             return None

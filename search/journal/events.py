@@ -13,10 +13,10 @@ from typing import Any, Literal, NotRequired, TypedDict, get_args
 from trainables.evaluation.counts import CountsDict
 from trainables.evaluation.report import Report
 
-Status = Literal["running", "finished", "stopped", "failed"]
-End = Literal["finished", "stopped", "failed"]
-STATUSES: tuple[Status, ...] = get_args(Status)
-ENDS: tuple[End, ...] = get_args(End)
+TrialStatus = Literal["running", "finished", "stopped", "failed"]
+EndStatus = Literal["finished", "stopped", "failed"]
+TRIAL_STATUSES: tuple[TrialStatus, ...] = get_args(TrialStatus)
+END_STATUSES: tuple[EndStatus, ...] = get_args(EndStatus)
 
 
 class ObjectiveFacts(TypedDict):
@@ -95,7 +95,7 @@ class Remembered(TypedDict):
 
     trial: str
     method: str
-    status: End
+    status: EndStatus
     spec: dict[str, Any]  # its settings alone
     report: RememberedReport
 
@@ -152,7 +152,7 @@ class TrialEnd(TypedDict):
     event: Literal["trial_end"]
     time: NotRequired[float]
     trial: str
-    status: End
+    status: EndStatus
     reason: str | None
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, cast
 
 from search.journal.candidates import standing
-from search.journal.events import Dense, End, Event, Remembered, ReportEvent, Status
+from search.journal.events import Dense, EndStatus, Event, Remembered, ReportEvent, TrialStatus
 from search.journal.journal import Journal
 from trainables.evaluation.report import Report
 
@@ -61,7 +61,7 @@ class TrialRecord:
     method: str
     spec: dict[str, Any]
     reports: list[Report] = field(default_factory=list)  # slim ones, see above
-    status: Status = "running"
+    status: TrialStatus = "running"
     reason: str | None = None
 
     @property
@@ -110,12 +110,12 @@ class Record:
         self.add(cast("ReportEvent", {"event": "report", **report}))
         return True
 
-    def end(self, trial: str, status: End, reason: str | None = None) -> None:
+    def end(self, trial: str, status: EndStatus, reason: str | None = None) -> None:
         """Ends a trial once; a second end is ignored."""
         if self.trials[trial].status == "running":
             self.add({"event": "trial_end", "trial": trial, "status": status, "reason": reason})
 
-    def count(self, status: Status) -> int:
+    def count(self, status: TrialStatus) -> int:
         return sum(trial.status == status for trial in self.trials.values())
 
     @property

@@ -22,7 +22,7 @@ from search.engine.experiment import Driver, reopened
 from search.engine.machines import machines
 from search.errors import UserError
 from search.journal.candidates import is_feasible
-from search.journal.events import Event, Listener, Status
+from search.journal.events import Event, Listener, TrialStatus
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record, TrialRecord
 from search.problem.problem import Build
@@ -43,7 +43,7 @@ class AuditedTrial:
     reason: str  # why it was stopped, numbers left out
     stopped_after: int  # epochs
     epochs: int  # to its end
-    status: Status  # of the audit: finished or failed
+    status: TrialStatus  # of the audit: finished or failed
     feasible: bool  # it has a feasible candidate at its end: stopping it was an error
     on_front: bool  # and one that nothing the search has found beats
     repeats: bool  # it reported again what it had reported in the search

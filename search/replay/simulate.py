@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
 from search.engine.study import MethodStudy, Target
-from search.journal.events import End
+from search.journal.events import EndStatus
 from search.journal.record import Record, TrialRecord
 from search.replay.pool import Pool, RecordedTrial, coordinates
 from search.samplers import Sampling
@@ -242,7 +242,7 @@ class _Simulation:
         after = trial.reports[ahead - 1]["charged"] if ahead else 0
         heapq.heappush(self._awaited, (time + after - before, next(self._turn), trial, ahead))
 
-    def _end(self, trial: TrialRecord, status: End, reason: str | None = None) -> None:
+    def _end(self, trial: TrialRecord, status: EndStatus, reason: str | None = None) -> None:
         self.record.replay(
             [{"event": "trial_end", "trial": trial.trial, "status": status, "reason": reason}]
         )

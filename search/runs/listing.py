@@ -10,13 +10,13 @@ from pathlib import Path
 from analysis.events import JOURNAL
 from analysis.front_json import Front
 from search.errors import UserError
-from search.journal.events import ENDS, End, SearchEnd
+from search.journal.events import END_STATUSES, EndStatus, SearchEnd
 from search.journal.journal import is_written
 from search.runs.state import CONFIRMED, FRONT, completion_of
 from search.units import readable_bytes, samples
 
 HEADINGS = (
-    *("run", "state", *ENDS, "charged", "spent", "performance", "bias", "journal"),
+    *("run", "state", *END_STATUSES, "charged", "spent", "performance", "bias", "journal"),
     *("candidates", "", "checkpoints", "shared", "mlflow"),
 )
 _LEFT_ALIGNED = 2  # the first columns: run and state
@@ -28,7 +28,7 @@ class RunLine:
 
     name: str
     state: str  # running, interrupted, complete, confirmed
-    trials: Counter[End]  # how many ended how
+    trials: Counter[EndStatus]  # how many ended how
     compute: tuple[float, float] | None  # samples charged and processed, when its search ended
     # performance and bias of what was chosen: on test once confirmed, else tune; None: not known
     chosen: tuple[float | None, float | None]
@@ -44,7 +44,13 @@ class RunLine:
         charged, spent = map(samples, self.compute) if self.compute else ("-", "-")
         files, size = self.candidates
         return (
-            *(self.name, self.state, *(str(self.trials[end]) for end in ENDS), charged, spent),
+            *(
+                self.name,
+                self.state,
+                *(str(self.trials[end]) for end in END_STATUSES),
+                charged,
+                spent,
+            ),
             *(performance, bias, readable_bytes(self.journal), str(files), readable_bytes(size)),
             *map(readable_bytes, (self.checkpoints, self.shared, self.mlflow)),
         )

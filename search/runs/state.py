@@ -16,7 +16,7 @@ from typing import cast
 
 from analysis.events import JOURNAL, DamagedJournal, event_of
 from search.errors import UserError
-from search.journal.events import End, Event, SearchEnd
+from search.journal.events import EndStatus, Event, SearchEnd
 
 CONFIG = "config.toml"
 FRONT = "front.json"
@@ -27,7 +27,7 @@ CONFIRMED = "confirmed.json"  # the front with its test values
 class Completion:
     """How many trials of a run have ended, by how, and whether its search is over."""
 
-    trials: Counter[End]
+    trials: Counter[EndStatus]
     search_end: SearchEnd | None  # None too where a trial has started or ended after it
 
     @property
@@ -41,7 +41,7 @@ def completion_of(journal: Path) -> Completion:
 
     Raises UserError where one of these lines is damaged.
     """
-    trials: Counter[End] = Counter()
+    trials: Counter[EndStatus] = Counter()
     search_end: SearchEnd | None = None
     for event in _events(journal, (_TRIAL_START, _TRIAL_END, _SEARCH_END)):
         if event["event"] == "trial_end":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from search.journal.events import End
+from search.journal.events import EndStatus
 from search.journal.record import TrialRecord
 
 
@@ -40,7 +40,7 @@ class Verdict:
     keeps: bool = False  # True: the trial counts as finished early, not as stopped
 
     @property
-    def status(self) -> End:
+    def status(self) -> EndStatus:
         return "finished" if self.keeps else "stopped"
 
 

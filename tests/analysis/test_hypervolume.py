@@ -120,9 +120,9 @@ def test_points_of_another_width_are_refused():
 def test_eighty_thousand_points_take_less_than_a_second():
     angle = np.random.default_rng(0).uniform(0, np.pi / 2, 80_000)
     circle = np.column_stack([np.cos(angle), np.sin(angle)])  # all of them on the front
-    start = time.perf_counter()
+    start = time.process_time()  # the machine may have other work
     assert hypervolume(circle, (0, 0), (1, 1)) == pytest.approx(np.pi / 4, abs=1e-4)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_restart_forgets_all_points_but_those_given():

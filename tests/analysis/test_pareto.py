@@ -98,6 +98,6 @@ def test_constrained_front_refuses_a_mask_of_another_length():
 def test_eighty_thousand_points_take_less_than_a_second():
     angle = np.random.default_rng(0).uniform(0, np.pi / 2, 80_000)
     circle = np.column_stack([np.cos(angle), np.sin(angle)])  # all of them on the front
-    start = time.perf_counter()
+    start = time.process_time()  # the machine may have other work
     assert non_dominated(circle, (True, True)).all()
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1

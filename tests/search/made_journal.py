@@ -113,7 +113,7 @@ def ask(path, query):
             return []
 
 
-def wait_until(holds, timeout=60.0):
+def wait_until(holds, timeout=180.0):
     deadline = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"

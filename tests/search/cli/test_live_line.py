@@ -26,7 +26,7 @@ def words(*reports: dict[str, Any], group_allowed: bool = False) -> str:
         name = one["candidate"] and f"{one['candidate']}{epoch}"
         tally.take({**one, "epoch": epoch, "candidate": name})
     tally.take({"event": "trial_end", "trial": "t0001", "status": "finished", "reason": None})
-    return tally.reached["t0001"].words(group_allowed=group_allowed)
+    return tally.summaries["t0001"].words(group_allowed=group_allowed)
 
 
 def test_it_tells_the_best_feasible_report_though_the_last_one_is_another() -> None:

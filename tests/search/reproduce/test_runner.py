@@ -30,6 +30,7 @@ set = [
     "objective.performance='balanced_accuracy'", "objective.bias='aod'",
     "objective.tolerance=0.3", "objective.sparsity=false", "space={}", "search.concurrent=1",
     "space.recovery.adversarial.epochs=2", "space.recovery.adversarial.bias_from='soft'",
+    "search.time_limit='1h'",
 ]
 
 [[rows]]

@@ -29,6 +29,7 @@ CONFIG = Config.load(
         *["objective.performance='balanced_accuracy'", "objective.bias='aod'"],
         *["objective.tolerance=0.6", "search.methods=['adv_ft']", "search.trials=1"],
         *["search.concurrent=1", "space.adv_ft.recovery.epochs=2", "tracking.enabled=false"],
+        "search.time_limit='1h'",
     ],
 )
 

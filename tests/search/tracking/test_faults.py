@@ -23,7 +23,7 @@ from tests.search.tracking.made_server import free_port, server
 def test_a_mirror_that_was_killed_half_way_doubles_nothing_and_loses_nothing(tmp_path):
     journal = begin(tmp_path)
     trials = [f"t{number:04d}" for number in range(12)]
-    process = start_mirror(tmp_path)
+    process = start_mirror(tmp_path, nice=0)
     for trial in trials[:6]:
         write_trial(journal, trial)
     wait_until(lambda: len(ask(tmp_path / "mlflow.db", TRIALS)) >= 2)
@@ -31,7 +31,7 @@ def test_a_mirror_that_was_killed_half_way_doubles_nothing_and_loses_nothing(tmp
     process.wait()
     process.stdin.close()
     write_trial(journal, trials[6])
-    process = start_mirror(tmp_path)
+    process = start_mirror(tmp_path, nice=0)
     for trial in trials[7:]:
         write_trial(journal, trial)
     journal.append({"event": "search_end"})
@@ -55,7 +55,7 @@ def test_a_mirror_killed_again_and_again_tells_everything_once(tmp_path):
     journal.append({"event": "search_end"})
     journal.close()
     for number in range(8):
-        process = start_mirror(tmp_path)
+        process = start_mirror(tmp_path, nice=0)
         before = len(ask(tmp_path / "mlflow.db", TRIALS))
         wait_until(
             lambda start=before: (
@@ -67,7 +67,7 @@ def test_a_mirror_killed_again_and_again_tells_everything_once(tmp_path):
         process.wait()
         process.stdin.close()
 
-    assert finish_mirror(start_mirror(tmp_path), 120)
+    assert finish_mirror(start_mirror(tmp_path, nice=0), 120)
     now = look(default_uri(tmp_path))
     assert sorted(now.trials) == trials
     assert all(steps(now, trial, "bias") == [1, 2, 3, 4, 5, 6] for trial in trials)
@@ -81,13 +81,13 @@ def test_a_search_that_died_leaves_no_run_that_seems_to_run(tmp_path):
         {"event": "trial_start", "trial": "t0001", "method": "adv_ft", "spec": {"settings": {}}}
     )
     journal.append({"event": "report", **report("t0001", 1, last=False)})
-    assert finish_mirror(start_mirror(tmp_path), 120)
+    assert finish_mirror(start_mirror(tmp_path, nice=0), 120)
     now = look(default_uri(tmp_path))
     assert now.parent.info.status == "KILLED"
     assert now.trials["t0000"].info.status == "FINISHED"
     assert now.trials["t0001"].info.status == "KILLED"
 
-    process = start_mirror(tmp_path)  # resumed
+    process = start_mirror(tmp_path, nice=0)  # resumed
     journal.append({"event": "report", **report("t0001", 2, last=True)})
     wait_until(lambda: ask(tmp_path / "mlflow.db", STATUSES) == ["FINISHED", "RUNNING", "RUNNING"])
     journal.append({"event": "trial_end", "trial": "t0001", "status": "finished", "reason": None})
@@ -130,7 +130,7 @@ def test_a_server_that_never_answers_costs_the_search_the_agreed_time_only(tmp_p
     write_trial(journal, "t0000")
     journal.close()
     nobody = "http://127.0.0.1:9"
-    process = start_mirror(tmp_path, nobody)
+    process = start_mirror(tmp_path, nobody, nice=0)
     before = time.monotonic()
     assert not finish_mirror(process, 3.0)
     assert time.monotonic() - before < 6.0
@@ -145,7 +145,7 @@ def test_two_mirrors_of_one_folder_do_not_work_at_once(tmp_path):
     for number in range(5):
         write_trial(journal, f"t{number:04d}")
     journal.close()
-    first, second = start_mirror(tmp_path), start_mirror(tmp_path)
+    first, second = start_mirror(tmp_path, nice=0), start_mirror(tmp_path, nice=0)
     first.stdin.close()
     second.stdin.close()
     assert [finish_mirror(first, 120), finish_mirror(second, 120)] == [True, True]
@@ -163,7 +163,7 @@ def test_a_server_that_dies_and_comes_back_knows_everything_once(tmp_path):
     trials = [f"t{number:04d}" for number in range(20)]
     journal = begin(run)
     with server(tmp_path, port):
-        process = start_mirror(run, uri)
+        process = start_mirror(run, uri, nice=0)
         for trial in trials[:10]:
             write_trial(journal, trial)
         wait_until(lambda: len(ask(tmp_path / "server.db", TRIALS)) >= 3)

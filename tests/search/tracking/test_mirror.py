@@ -42,57 +42,59 @@ def test_a_search_becomes_a_parent_run_with_one_child_a_trial(tmp_path):
     assert now.trials["t0002"].info.status == "KILLED"
 
 
-def test_the_front_is_marked_and_marks_go_with_it(tmp_path):
-    journal = begin(tmp_path)
+@pytest.fixture(scope="module")
+def mirrored(tmp_path_factory):
+    """What MLflow knows of a search with two fronts, one after the other: of t0000 and t0001, then
+    of t0001 and t0002 with their values on test."""
+    folder = tmp_path_factory.mktemp("mirrored")
+    journal = begin(folder)
     for trial in ("t0000", "t0001", "t0002"):
         write_trial(journal, trial)
     journal.append({"event": "search_end"})
     journal.close()
-    write_front(tmp_path, ["t0000", "t0001"], chosen="t0001")
-    (tmp_path / "report.html").write_text("<html></html>")
-    assert sync(tmp_path)
-    write_front(tmp_path, ["t0001", "t0002"], chosen="t0002", test=values(0.7, 0.03))
-    assert sync(tmp_path)
+    write_front(folder, ["t0000", "t0001"], chosen="t0001")
+    (folder / "report.html").write_text("<html></html>")
+    assert sync(folder)
+    write_front(folder, ["t0001", "t0002"], chosen="t0002", test=values(0.7, 0.03))
+    assert sync(folder)
+    return look(default_uri(folder))
 
-    now = look(default_uri(tmp_path))
-    found = now.client.search_runs(
-        [now.experiment.experiment_id], "tags.\"fairfront.front\" = 'true'"
+
+def test_the_front_is_marked_and_marks_go_with_it(mirrored):
+    found = mirrored.client.search_runs(
+        [mirrored.experiment.experiment_id], "tags.\"fairfront.front\" = 'true'"
     )
     assert {run.data.tags["fairfront.trial"] for run in found} == {"t0001", "t0002"}
-    found = now.client.search_runs(
-        [now.experiment.experiment_id], "tags.\"fairfront.chosen\" = 'true'"
+    found = mirrored.client.search_runs(
+        [mirrored.experiment.experiment_id], "tags.\"fairfront.chosen\" = 'true'"
     )
     assert [run.data.tags["fairfront.trial"] for run in found] == ["t0002"]
-    assert now.trials["t0002"].data.metrics["test/bias"] == 0.03
-    assert "test/bias" not in now.trials["t0000"].data.metrics
-    assert now.parent.data.tags["fairfront.kept_promise"] == "true"
-    assert now.parent.data.metrics["chosen/test/performance"] == 0.7
-    assert now.parent.data.metrics["dense/test/bias"] == 0.12
-    history = now.client.get_metric_history(now.parent.info.run_id, "hypervolume")
+    assert mirrored.trials["t0002"].data.metrics["test/bias"] == 0.03
+    assert "test/bias" not in mirrored.trials["t0000"].data.metrics
+    assert mirrored.parent.data.tags["fairfront.kept_promise"] == "true"
+    assert mirrored.parent.data.metrics["chosen/test/performance"] == 0.7
+    assert mirrored.parent.data.metrics["dense/test/bias"] == 0.12
+    history = mirrored.client.get_metric_history(mirrored.parent.info.run_id, "hypervolume")
     # each trial ends at (.75, .1/6) in the box from (.5, .05) to (1, 0)
     assert [(h.step, h.value) for h in history] == [(n, pytest.approx(1 / 3)) for n in (1, 2, 3)]
 
 
-def test_the_table_of_the_front_is_replaced_and_not_appended_to(tmp_path):
-    journal = begin(tmp_path)
-    write_trial(journal, "t0000")
-    journal.close()
-    for _ in range(2):
-        write_front(tmp_path, ["t0000"], chosen="t0000", test=values(0.7, 0.03))
-        assert sync(tmp_path)
-
-    now = look(default_uri(tmp_path))
-    run_id = now.parent.info.run_id
-    text = now.client.download_artifacts(run_id, "front_table.json", str(tmp_path))
+def test_the_table_of_the_front_is_replaced_and_not_appended_to(mirrored, tmp_path):
+    run_id = mirrored.parent.info.run_id
+    text = mirrored.client.download_artifacts(run_id, "front_table.json", str(tmp_path))
     with open(text) as file:
         table = json.load(file)
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
-    assert [(row["trial"], row["test bias"]) for row in rows] == [("t0000", 0.03)]
-    assert json.loads(now.parent.data.tags["mlflow.loggedArtifacts"]) == [
+    assert [(row["trial"], row["test bias"]) for row in rows] == [
+        *[("t0001", 0.03), ("t0002", 0.03)],
+    ]
+    assert json.loads(mirrored.parent.data.tags["mlflow.loggedArtifacts"]) == [
         {"path": "front_table.json", "type": "table"}
     ]
-    files = {file.path for file in now.client.list_artifacts(run_id)}
-    assert files == {"config.toml", "front.json", "front.png", "front_table.json"}
+    files = {file.path for file in mirrored.client.list_artifacts(run_id)}
+    assert files == {
+        *("config.toml", "front.json", "front.png", "front_table.json", "report.html"),
+    }
 
 
 @pytest.mark.parametrize(
