@@ -18,10 +18,17 @@ hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_ledger_and_cache(tmp_path_factory):
+def _own_cache(tmp_path_factory):
     """For the whole session, so that runs which several tests share are covered too."""
-    folder = tmp_path_factory.mktemp("user")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FAIRFRONT_LEDGER", str(folder / "ledger.jsonl"))
-        patch.setenv("FAIRFRONT_CACHE", str(folder / "cache"))
+        patch.setenv("FAIRFRONT_CACHE", str(tmp_path_factory.mktemp("user") / "cache"))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_ledger(tmp_path_factory):
+    """For each file: how often test rows were opened is told and judged, and which files are run
+    before it in the same process differs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAIRFRONT_LEDGER", str(tmp_path_factory.mktemp("user") / "ledger.jsonl"))
         yield

@@ -220,7 +220,7 @@ def test_confirming_again_shows_what_is_stored_and_opens_nothing(confirmed, ledg
     def opened(*_):
         raise AssertionError("the data were opened")
 
-    monkeypatch.setattr(confirming, "open_problem", opened)
+    monkeypatch.setattr(confirming, "reopened", opened)
 
     assert confirm(confirmed.folder) == confirmed.front
     assert events(confirmed.folder) == journal
