@@ -12,7 +12,6 @@ from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from trainables.corrections.decision import Decision, scores_of_groups
 from trainables.corrections.flips import Flips
@@ -96,6 +95,8 @@ def derived(rates: Rates, weights: Rates) -> Rates:
     | 1) + (1 - rate) * P(1 | 0). There always is a solution: if everybody is negative, the rates
     are equal.
     """
+    from scipy.optimize import linprog  # takes half a second, and every worker imports this file
+
     groups = len(rates)
     # of each group and rate, the part of P(1 | 0) and of P(1 | 1)
     parts = np.stack([1 - rates, rates], axis=-1)  # (groups, FPR and TPR, 2)

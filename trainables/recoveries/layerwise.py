@@ -21,8 +21,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
-from scipy.stats import norm
-from sklearn.ensemble import GradientBoostingRegressor
 from torch import Tensor, nn
 
 from trainables.masks import MaskedNet
@@ -53,6 +51,8 @@ def propose(points: Points, values: Phis, generator: np.random.Generator) -> Poi
 
 def expected_improvement(mean: Phis, spread: Phis, best: float) -> Phis:
     """(n,) E[max(0, f - best - .01)] of normal f; 0 where the spread is not above 0."""
+    from scipy.stats import norm  # takes half a second, and every worker imports this file
+
     uncertain = spread > 0
     safe = np.where(uncertain, spread, 1.0)
     gain = mean - best - LEAST_GAIN
@@ -61,6 +61,8 @@ def expected_improvement(mean: Phis, spread: Phis, best: float) -> Phis:
 
 
 def _predict(points: Points, values: Phis, candidates: Points, quantile: float, seed: int) -> Phis:
+    from sklearn.ensemble import GradientBoostingRegressor  # a second, see above
+
     trees = GradientBoostingRegressor(
         loss="quantile", alpha=quantile, n_estimators=TREES, random_state=seed
     )
