@@ -18,14 +18,6 @@ LANGUAGES = ("sh", "python", "toml")
 BLOCKS = {page: [b for b in blocks_of(page) if b.language in LANGUAGES] for page in PAGES}
 TYPED = [page for page, blocks in BLOCKS.items() if blocks]
 
-# What the words of a page, or the page that a reader comes from, have the reader do first.
-BEFORE = {
-    "docs/samplers.md": [
-        *[f"runs/random-{seed}" for seed in range(1, 5)],
-        *[f"runs/tpe-{seed}" for seed in range(1, 5)],
-    ]
-}
-
 every_page = pytest.mark.parametrize("page", TYPED, ids=name_of)
 
 
@@ -43,8 +35,6 @@ def desk_for(tmp_path, things, monkeypatch):
         if page.name != "README.md":  # which makes them itself
             desk.take("runs/first")
             desk.take("runs/loans", "loans")
-        for name in BEFORE.get(name_of(page), ()):
-            desk.take(name, "confirmed")
         return desk
 
     return made
