@@ -168,11 +168,6 @@ def reopened(
     return problem, folder.dense(problem.untrained())
 
 
-def load_run(path: Path | str) -> dict[str, pd.DataFrame]:
-    """Frames of a run: "front", "trials" (one row each) and "reports" (one row per epoch)."""
-    return RunFolder(Path(path)).frames()
-
-
 class Driver:
     """Journal, record, Ray and the MLflow mirror for the length of one search.
 

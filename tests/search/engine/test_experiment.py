@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import fairfront
 from search.config.config import Config
 from search.engine import experiment
-from search.engine.experiment import load_run, run
+from search.engine.experiment import run
 from search.errors import UserError
 from search.journal.journal import read_events
 from search.journal.opening_ledger import ledger_path
@@ -163,7 +164,7 @@ def test_a_folder_that_holds_a_run_is_refused_and_left_alone(searched):
 
 
 def test_a_run_is_read_as_frames(searched):
-    frames = load_run(searched.folder)
+    frames = fairfront.load_run(searched.folder)
 
     assert frames.keys() == {"front", "trials", "reports"}
     assert frames["trials"]["status"].tolist() == ["finished"] * 4

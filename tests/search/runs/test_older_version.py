@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fairfront
 from analysis.events import JOURNAL
-from search.engine.experiment import load_run, resume
+from search.engine.experiment import resume
 from search.journal.journal import read_events
 from search.problem.dense_net import weights_hash
 from search.problem.problem import open_problem
@@ -46,7 +47,7 @@ def test_a_finished_run_is_judged_as_it_was_and_reported(run):
 
     assert json.loads((run / "front.json").read_text()) == written
     assert "prune_advft" in (run / "report.html").read_text()
-    frames = load_run(run)
+    frames = fairfront.load_run(run)
     assert (len(frames["trials"]), len(frames["reports"])) == (6, 42)
     report(run, tolerance=0.4)  # every decision is fitted anew
     assert (run / "front-tolerance-0.4.json").is_file()
