@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from search.schedulers.policy import Stopping
 from search.schedulers.watch import Points
@@ -28,6 +27,8 @@ class SampledVolume:
     SLACK = 0.1  # how far the box begins below the reference's sparsity
 
     def __init__(self, stopping: Stopping) -> None:
+        from scipy.stats import qmc  # takes half a second: only where this is used
+
         performance, bias, sparsity = stopping.reference
         low = [performance, -bias, sparsity - self.SLACK][: 2 + stopping.sparsity]
         high = [1.0, 0.0, 1.0][: 2 + stopping.sparsity]

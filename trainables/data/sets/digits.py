@@ -17,7 +17,6 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from trainables.data.fair_data import FairData
 from trainables.data.sets.skew import SplitImages, skewed_data
@@ -36,6 +35,8 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
     `target="digit"` has ten classes, `"odd"` is the binary task whose positive class is the
     colour-majority one. The images of debias, tune and test are the same for both.
     """
+    from sklearn.datasets import load_digits  # takes a second: only where this is used
+
     if target not in get_args(Target):
         raise ValueError(
             f"digits: unknown target {target!r}; {known_names(target, get_args(Target))}"
