@@ -52,12 +52,12 @@ def shown_points(front: Front) -> list[FrontPoint]:
 def legend(front: Front) -> str:
     """What the columns and marks of the table mean, and what it leaves out."""
     objective = front["objective"]
-    said = (
+    meaning = (
         f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
         "* chosen, x infeasible, g needs the group"
     )
     more = len(front["points"]) - len(shown_points(front))
-    return f"{said}; {more} further points: front.csv" if more else said
+    return f"{meaning}; {more} further points: front.csv" if more else meaning
 
 
 def _cells(network: FrontPoint | Reference, splits: Sequence[Split]) -> list[str]:

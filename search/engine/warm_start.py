@@ -57,12 +57,12 @@ def earlier_runs(folders: Sequence[str], problem: Problem) -> list[Earlier]:
     Raises UserError where one holds no run, or was on other data, for another measure or group,
     with another correction or network: such trials say nothing about this search.
     """
-    found = [_earlier(folder, problem) for folder in folders]
-    for one, count in Counter(earlier.run for earlier in found).items():
+    runs = [_earlier(folder, problem) for folder in folders]
+    for run_id, count in Counter(earlier.run for earlier in runs).items():
         if count > 1:
-            twice = ", ".join(earlier.folder for earlier in found if earlier.run == one)
+            twice = ", ".join(earlier.folder for earlier in runs if earlier.run == run_id)
             raise UserError(f"warm start: each run must be named once, got {twice}")
-    return found
+    return runs
 
 
 def _earlier(name: str, problem: Problem) -> Earlier:
@@ -90,17 +90,20 @@ def _compared(
     facts: Experiment, config: Config, problem: Problem
 ) -> Iterable[tuple[str, Any, Any]]:
     """(what, then, now) of all that must be equal for trials to say something here."""
-    now = problem.config
+    new = problem.config
     yield "data set", facts["data"], problem.prepared.name
-    yield "grouping", facts["group"], now.data.group
+    yield "grouping", facts["group"], new.data.group
     yield "rows in its splits", _short(facts["hashes"]), _short(dict(problem.prepared.hashes))
     for measure in ("performance", "bias"):
-        asked = getattr(problem.objective, measure)
-        yield f"measure of {measure}", facts["objective"][measure], asked
+        yield (
+            f"measure of {measure}",
+            facts["objective"][measure],
+            getattr(problem.objective, measure),
+        )
     yield "correction", facts["correction"], problem.correction
     if not facts["model_in_memory"] and problem.model is None:
-        yield "[model]", config.model.model_dump(), now.model.model_dump()
-    yield "[dense]", config.dense.model_dump(), now.dense.model_dump()
+        yield "[model]", config.model.model_dump(), new.model.model_dump()
+    yield "[dense]", config.dense.model_dump(), new.dense.model_dump()
 
 
 def _short(hashes: Mapping[str, str]) -> dict[str, str]:

@@ -61,18 +61,18 @@ class TableState:
         seeds may be asked for, all else would mix what is not comparable.
         """
         path = plan.out / FILE
-        asked = _as_json({"table": plan.table.name, **asdict(plan.options)})
+        options = _as_json({"table": plan.table.name, **asdict(plan.options)})
         defined = definition(plan)
         if path.exists():
             facts = _stored(path)
             before = facts["asked"]
-            allowed = {**before, "seeds": max(before["seeds"], asked["seeds"])}
-            _refuse_other(plan.out, allowed, asked)
+            allowed = {**before, "seeds": max(before["seeds"], options["seeds"])}
+            _refuse_other(plan.out, allowed, options)
             stored = facts.get("definition", defined)
             _refuse_other(plan.out, dotted(stored), dotted(defined))
-            facts = {**facts, "asked": asked, "definition": defined}
+            facts = {**facts, "asked": options, "definition": defined}
         else:
-            facts = _new(plan, asked, defined)
+            facts = _new(plan, options, defined)
         state = cls(path, facts)
         state.save(facts["seconds"])
         return state
@@ -156,7 +156,7 @@ def stored_options(out: Path, table: Table) -> Options | None:
     return replace(Options(**asked), rows=tuple(asked["rows"]), changes=tuple(asked["changes"]))
 
 
-def _new(plan: Plan, asked: dict[str, Any], defined: dict[str, Any]) -> TableFacts:
+def _new(plan: Plan, options: dict[str, Any], defined: dict[str, Any]) -> TableFacts:
     begun = time.time()
     unique = f"{plan.table.name}{plan.out.resolve()}{begun}"
     return {
@@ -165,7 +165,7 @@ def _new(plan: Plan, asked: dict[str, Any], defined: dict[str, Any]) -> TableFac
         "seconds": 0.0,
         "notes": [],
         "openings": [],
-        "asked": asked,
+        "asked": options,
         "definition": defined,
     }
 
