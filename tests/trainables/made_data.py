@@ -25,6 +25,7 @@ def made_prepared(*, classes=2, groups=2, shape=(5,), dtype=np.float32, seed=0, 
     return Prepared(
         name="made",
         classes=tuple(f"class {i}" for i in range(classes)),
+        grouping="letter",
         group_names=names,
         attribute_names=("letter",),
         crossing_names=tuple((name,) for name in names),

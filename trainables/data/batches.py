@@ -15,11 +15,13 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainables.data.encoder import ArrayEncoder
+from trainables.data.pruning_groups import groups_of_attributes
 from trainables.data.task import Head, Precision, head_for
 
 if TYPE_CHECKING:
     from trainables.data.encoder import Encoder
     from trainables.data.prepare import Part, Prepared
+    from trainables.data.pruning_groups import PruningGroups
 
 _CHUNK = 2**24  # values gathered at once: what an epoch needs beside the data themselves
 # Values per batch of an evaluation: on a CPU what lies in its cache is several times faster.
@@ -56,11 +58,17 @@ class Batch:
 class TrialData:
     """The splits of `prepared` as tensors on `device`, moved there once.
 
-    Networks learn in `precision`. What they are worth is always computed in float32.
+    Networks learn in `precision`. What they are worth is always computed in float32. The groups
+    that pruners read are the experiment's, before small ones were merged or left out, unless
+    `pruning` gives others.
     """
 
     def __init__(
-        self, prepared: Prepared, device: torch.device, precision: Precision = "float32"
+        self,
+        prepared: Prepared,
+        device: torch.device,
+        precision: Precision = "float32",
+        pruning: PruningGroups | None = None,
     ) -> None:
         self.device = device
         self.precision: Precision = precision
@@ -71,6 +79,13 @@ class TrialData:
         self.augment = prepared.augment  # whether training images may be cropped and flipped
         self.priors = torch.tensor(prepared.priors, dtype=torch.float32, device=device)
         self._parts = {name: _to_device(part, device) for name, part in prepared.parts.items()}
+        read = pruning or groups_of_attributes(prepared)
+        self.pruning_group_names = read.names
+        # (n,) int64 group of each row of "train" and, if there is this part, of "left_out"
+        self.pruning_groups: Mapping[str, Tensor] = {
+            part: torch.tensor(groups, dtype=torch.int64, device=device)
+            for part, groups in read.groups.items()
+        }
         self._pixels: tuple[Tensor, Tensor] | None = None
         if any(part.inputs.dtype == torch.uint8 for part in self._parts.values()):
             self._pixels = _per_channel(prepared.encoder, device)

@@ -39,9 +39,9 @@ class PackedData:
         """
         if sum(part.inputs.nbytes for part in prepared.parts.values()) <= above:
             return cls(prepared, {})
-        files = {
-            name: folder / f"{name}-{prepared.hashes[name][:16]}.npy" for name in prepared.parts
-        }
+        # left_out has no hash of its own: its rows were drawn with those of train.
+        hashes = {"left_out": prepared.hashes["train"], **prepared.hashes}
+        files = {name: folder / f"{name}-{hashes[name][:16]}.npy" for name in prepared.parts}
         for name, file in files.items():
             if not file.exists():
                 with whole_file(file) as partial, partial.open("wb") as opened:

@@ -34,7 +34,7 @@ class Part:
     inputs: NDArray[Any]  # float32 (n, d), or float32 or raw uint8 (n, channels, height, width)
     labels: NDArray[np.int64]  # (n,)
     crossing: NDArray[np.int64]  # (n,) cell of the finest crossing of all attributes
-    groups: NDArray[np.int64]  # (n,) group of the experiment's grouping
+    groups: NDArray[np.int64]  # (n,) group of the experiment's grouping; -1 in left_out
     units: NDArray[np.int64]  # (n,) rows of one unit show one object
     weights: NDArray[np.float32]  # (n,) mean 1; balance group x label on debias and held_back
     rows: NDArray[np.int64]  # (n,) row numbers in FairData
@@ -49,11 +49,14 @@ class Prepared:
 
     name: str
     classes: tuple[str, ...]
+    grouping: str  # the experiment's, such as sex*race
     group_names: tuple[str, ...]  # index = group
     attribute_names: tuple[str, ...]
     crossing_names: tuple[tuple[str, ...], ...]  # (n_crossing,) attribute values of each cell
     crossing_to_group: NDArray[np.int64]  # (n_crossing,) -1 where left out
-    parts: Mapping[str, Part]  # train, early_stop, debias, held_back, tune, test
+    # train, early_stop, debias, held_back, tune, test; and left_out, if it has rows: those of
+    # train whose group is too small to be judged. Only the groups to prune by know of it.
+    parts: Mapping[str, Part]
     priors: NDArray[np.float64]  # (groups, labels) shares outside of balanced splits; sum 1
     crossing_priors: NDArray[np.float64]  # (n_crossing, labels) the same at the finest crossing
     input_shape: tuple[int, ...]  # of one input
@@ -115,6 +118,8 @@ def prepare(
         name: _part(data, rows, groups, encoder, balance=name in BALANCED)
         for name, rows in splits.items()
     }
+    if len(left_out := _left_out(chosen)):
+        parts["left_out"] = _part(data, left_out, groups, encoder, balance=False)
     train = _table(data, groups, all_train, len(resolved.names))
     tune = _table(data, groups, splits["tune"], len(resolved.names))
     crossing = tuple(itertools.product(*data.attribute_values.values()))
@@ -123,6 +128,7 @@ def prepare(
     return Prepared(
         name=data.name,
         classes=data.classes,
+        grouping=str(grouping),
         group_names=resolved.names,
         attribute_names=tuple(data.attributes),
         crossing_names=crossing,
@@ -184,6 +190,12 @@ def _choose_rows(
     cells = groups[whole] * len(data.classes) + data.labels[whole]
     splits["debias"] = whole[cap_cells(cells, stream(split_seed, "cap"))]
     return _Chosen(drawn, splits, groups, resolved, len(whole))
+
+
+def _left_out(chosen: _Chosen) -> NDArray[np.int64]:
+    """The rows of train whose group is not compared, for being too small."""
+    rows = chosen.drawn["train"]
+    return rows[chosen.groups[rows] < 0]
 
 
 def _take(inputs: NDArray[Any] | pd.DataFrame, rows: NDArray[np.int64]) -> Any:
