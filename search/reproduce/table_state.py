@@ -129,7 +129,7 @@ def definition(plan: Plan) -> dict[str, Any]:
         kept["search"] = {k: v for k, v in kept["search"].items() if k != "concurrent"}
         columns[column.name] = {"experiment": kept, "published": plan.published(column)}
     rows = {row.name: row.method or row.reference for row in plan.table.rows}
-    tuned = list(plan.table.tuned_methods)
+    tuned = [row.method for row in plan.table.tuned_rows]
     defined: dict[str, Any] = _as_json({"rows": rows, "tuned": tuned, "columns": columns})
     return defined
 

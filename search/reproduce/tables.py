@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -13,9 +13,14 @@ from search.config.config import Config
 from search.config.registries import check_name
 from search.config.sections import Section
 from search.errors import UserError, unknown
+from search.reproduce.paper import known_paper_table
 
 FOLDER = Path(__file__).parent
 REFERENCES = ("dense net", "dense net, group thresholds")
+OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objective
+BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
+NetworkKind = Literal["best", "last", "rounds"]
+StageSettings = Mapping[str, Mapping[str, Any]]  # slot of a stage -> setting -> value
 
 
 def _reference(name: str) -> str:
@@ -24,12 +29,33 @@ def _reference(name: str) -> str:
     return name
 
 
+def _quantity(name: str) -> str:
+    if name not in OWN_QUANTITIES and not name.startswith(BY_GROUP):
+        check_name("measure", name)
+    return name
+
+
 class TableRow(Section):
-    """A row: a method that is trained, or a reference line that every run has anyway."""
+    """A row: a method at its settings that is trained, or a reference line that every run has.
+
+    A method may stand in several rows, each with `settings` of its own:
+
+        [[rows]]
+        name = "FairGRAPE, 3 rounds"
+        method = "fairgrape"
+        network = "last"
+        settings = {pruner = {kappa = 0.5, share = 0.2}}
+
+    `network` says which of its trial's networks stands for the row: "best", the best feasible
+    one by its values on tune (else the least biased); "last", the one at the trial's end, however
+    good it is; "rounds", the last one of each round of pruning, for figures over sparsities.
+    """
 
     name: str  # as the paper prints it, where it does
     method: str | None = None
     reference: Annotated[str, AfterValidator(_reference)] | None = None
+    settings: StageSettings = Field(default_factory=dict)  # in place of the published ones
+    network: NetworkKind = "best"
     optional: bool = False  # only where --rows names it
     note: str | None = None  # becomes a footnote
 
@@ -37,25 +63,54 @@ class TableRow(Section):
     def _one_kind(self) -> Self:
         if (self.method is None) == (self.reference is None):
             raise ValueError(f"row {self.name!r} must have a method or a reference")
+        if self.method is None and (self.settings or self.network != "best"):
+            raise ValueError(f"row {self.name!r} must have a method to have settings or network")
         return self
 
 
 class TableColumn(Section):
-    """A column: an experiment file (without methods), with some of its values changed."""
+    """A column: an experiment file (without methods), with some of its values changed.
+
+    A column is data, a task, a grouping or a sparsity. One whose data are not to be had says so
+    in `unavailable`: it stands in the definition and in the table's notes, and is not run.
+    """
 
     name: str  # as the paper prints it
-    experiment: str  # of `experiments/` beside the table's file, or a preset
+    # Of `experiments/` beside the table's file, or a preset; None: the column is unavailable.
+    experiment: str | None = None
     set: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    quick: Annotated[tuple[str, ...], Field(strict=False)] = ()  # further changes under --quick
+    # Of the stages of every row whose method has them; a row's own settings come before these.
+    settings: StageSettings = Field(default_factory=dict)
+    optional: bool = False  # only where --columns names it
+    unavailable: str | None = None  # why it cannot be run
+
+    @model_validator(mode="after")
+    def _can_be_run_or_says_why(self) -> Self:
+        if (self.experiment is None) == (self.unavailable is None):
+            raise ValueError(f"column {self.name!r} must have an experiment or be unavailable")
+        return self
 
 
 class Table(Section):
-    """One table as it is to be run. The first row is the one that others are compared with."""
+    """One table as it is to be run. The first row is the one that others are compared with.
+
+    `quantities` are what it shows, each with mean, spread and its difference to the first row:
+    performance, bias, sparsity (as the column's objective has them), any measure by its name, or
+    `by_group.` and a measure of single groups, which takes a place for each group. Without any, it
+    shows performance, bias and, where the paper does, sparsity.
+    """
 
     name: str
     title: str
-    paper: int | None = None  # its number among the paper's tables; None: not of the paper
+    # The printed table, as paper_tables() names it; None: not of a paper.
+    paper: Annotated[str, AfterValidator(known_paper_table)] | None = None
     seeds: Annotated[int, Field(ge=1)]  # repetitions, each with its own dense net
-    trials: Annotated[int, Field(ge=1)]  # per method, to tune it with
+    trials: Annotated[int, Field(ge=1)] = 8  # per method, to tune it with
+    tunes: bool = True  # also runs tuned settings; False: only where --tune asks for them
+    quantities: Annotated[
+        tuple[Annotated[str, AfterValidator(_quantity)], ...], Field(strict=False)
+    ] = ()
     columns: Annotated[tuple[TableColumn, ...], Field(strict=False, min_length=1)]
     rows: Annotated[tuple[TableRow, ...], Field(strict=False, min_length=1)]
     tuned: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows to tune; empty: all
@@ -71,7 +126,6 @@ class Table(Section):
         for kind, names in (
             ("columns", [column.name for column in self.columns]),
             ("rows", [row.name for row in self.rows]),
-            ("methods", self.methods),
         ):
             if len(set(names)) < len(names):
                 raise ValueError(f"{kind} must each be named once, got {', '.join(names)}")
@@ -81,18 +135,29 @@ class Table(Section):
         return self
 
     @property
-    def methods(self) -> list[str]:
-        """The methods of all rows; reference lines have none."""
-        return [row.method for row in self.rows if row.method is not None]
+    def trained(self) -> list[TableRow]:
+        """The rows with a method; reference lines have none."""
+        return [row for row in self.rows if row.method is not None]
 
     @property
-    def tuned_methods(self) -> list[str]:
-        """The methods that are to be tuned, where they have something to search."""
-        rows = [row for row in self.rows if not self.tuned or row.name in self.tuned]
-        return [row.method for row in rows if row.method is not None]
+    def methods(self) -> list[str]:
+        """The methods of all rows, each once."""
+        return list(dict.fromkeys(row.method for row in self.rows if row.method is not None))
+
+    @property
+    def tuned_rows(self) -> list[TableRow]:
+        """The rows that are to be tuned, where they have something to search."""
+        return [row for row in self.trained if not self.tuned or row.name in self.tuned]
+
+    @property
+    def run_columns(self) -> list[TableColumn]:
+        """The columns that can be run."""
+        return [column for column in self.columns if column.unavailable is None]
 
     def config(self, column: TableColumn, changes: Sequence[str]) -> Config:
         """The column's experiment with `changes` on top; its methods stand in the rows."""
+        if column.experiment is None:
+            raise ValueError(f"{self.name}: column {column.name} is unavailable")
         own = Path(self.folder) / "experiments" / f"{column.experiment}.toml"
         source = own if own.is_file() else column.experiment
         return Config.load(source, [*column.set, *changes])
@@ -103,18 +168,15 @@ class Table(Section):
         "all" asks for every row, no name for every row that is not optional.
         Raises UserError for unknown rows, and where a row's method is not registered.
         """
-        known = {key: row for row in self.rows for key in (row.name, row.method) if key}
-        for name in names:
-            if name != "all" and name not in known:
-                raise UserError(f"--rows: {unknown('row', name, known)}")
-        chosen = {known[name].name for name in names if name != "all"}
+        known: dict[str, set[str]] = {}
+        for row in self.rows:
+            for key in (row.name, row.method) if row.method else (row.name,):
+                known.setdefault(key, set()).add(row.name)
+        chosen = _named("--rows", "row", names, known)
         rows = tuple(
             row
             for place, row in enumerate(self.rows)
-            if place == 0
-            or "all" in names
-            or row.name in chosen
-            or (not names and not row.optional)
+            if place == 0 or _asked(row.name, names, chosen, optional=row.optional)
         )
         tuned = tuple(row.name for row in rows if row.name in self.tuned)
         table = self.model_copy(update={"rows": rows, "tuned": tuned})
@@ -124,6 +186,46 @@ class Table(Section):
         except ValueError as error:
             raise UserError(f"{self.name}: {error}") from error
         return table
+
+    def with_columns(self, names: Sequence[str]) -> Table:
+        """The table with the columns that `names` ask for.
+
+        "all" asks for every column, no name for every column that is not optional. Raises
+        UserError for unknown columns, for one that is named and unavailable, and where none is
+        left that can be run.
+        """
+        known = {column.name: {column.name} for column in self.columns}
+        chosen = _named("--columns", "column", names, known)
+        for column in self.columns:
+            if column.name in chosen and column.unavailable is not None:
+                raise UserError(f"--columns: {column.name} cannot be run: {column.unavailable}")
+        columns = tuple(
+            column
+            for column in self.columns
+            if _asked(column.name, names, chosen, optional=column.optional)
+        )
+        table = self.model_copy(update={"columns": columns})
+        if not table.run_columns:
+            others = ", ".join(column.name for column in self.columns if column.optional)
+            raise UserError(
+                f"{self.name}: no column can be run without --columns"
+                + (f", which may name {others}" if others else "")
+            )
+        return table
+
+
+def _named(
+    option: str, kind: str, names: Sequence[str], known: Mapping[str, set[str]]
+) -> set[str]:
+    """All that `names` stand for. Raises UserError where one stands for nothing."""
+    for name in names:
+        if name != "all" and name not in known:
+            raise UserError(f"{option}: {unknown(kind, name, known)}")
+    return {meant for name in names if name != "all" for meant in known[name]}
+
+
+def _asked(name: str, names: Sequence[str], chosen: set[str], *, optional: bool) -> bool:
+    return "all" in names or name in chosen or (not names and not optional)
 
 
 def table_names() -> list[str]:
