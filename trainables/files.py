@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and locks that end with the process that holds them."""
+"""Files that appear whole or not at all, locks that end with their process, the cache folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+CACHE = "FAIRFRONT_CACHE"  # the variable that names the cache folder
 _MISSING = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
+
+
+def cache_folder() -> Path:
+    """For what can be made again: `$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
+    if chosen := os.environ.get(CACHE):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"
 
 
 class NoLocks(OSError):

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pytest
 
-from trainables.files import whole_file
+from trainables.files import cache_folder, whole_file
 
 
 def test_a_file_is_replaced_when_its_writer_is_done_and_not_before(tmp_path):
@@ -24,3 +26,13 @@ def test_after_an_error_the_old_file_stays_and_nothing_lies_beside_it(tmp_path):
 
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_cache_lies_where_the_environment_says_else_in_the_users_cache(monkeypatch):
+    monkeypatch.setenv("FAIRFRONT_CACHE", "/some/where")
+    assert cache_folder() == Path("/some/where")
+    monkeypatch.delenv("FAIRFRONT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert cache_folder() == Path("/caches/fairfront")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache/fairfront"
