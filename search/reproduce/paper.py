@@ -1,24 +1,30 @@
-"""What a paper's tables print, as data: read from one file, cell by cell as printed."""
+"""What papers' tables print, as data: a file per paper in `papers/`, cell by cell as printed."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
+
+from search.errors import unknown
+
+_PAPERS = files("search.reproduce").joinpath("papers")
 
 _FIGURE = re.compile(
     r"(?P<struck>~~)?(?P<bound>[<>] )?(?P<value>\d+\.\d+)(~~)?( ± (?P<std>\d+\.\d+))?|"
-    r"(?P<percent>\d+)%"
+    r"(?P<percent>\d+)%|(?P<count>\d+(,\d{3})*)"
 )
+ABSENT = "-"  # a cell that the paper leaves out, or a quantity that a line does not have
 
 
 @dataclass(frozen=True)
 class PrintedFigure:
-    """One printed number: a fraction, with what the paper says around it."""
+    """One printed number: a fraction or a count, with what the paper says around it."""
 
     value: float
     std: float | None = None
@@ -27,16 +33,22 @@ class PrintedFigure:
     printed: str = ""
 
     @classmethod
-    def parse(cls, printed: str) -> PrintedFigure:
-        """Reads `0.892 ± 0.004`, `~~0.86~~`, `> 0.05` or `15%`; ValueError for anything else."""
+    def parse(cls, printed: str, *, percent: bool = False) -> PrintedFigure:
+        """Reads `0.892 ± 0.004`, `~~0.86~~`, `> 0.05`, `15%` or `97,698`.
+
+        With `percent` the table prints 94.6 for a fraction of .946. ValueError for anything else.
+        """
         parts = _FIGURE.fullmatch(printed)
         if parts is None:
             raise ValueError(f"paper: a figure must be a number as printed, got {printed!r}")
         if parts["percent"] is not None:
             return cls(int(parts["percent"]) / 100, printed=printed)
+        if parts["count"] is not None:
+            return cls(int(parts["count"].replace(",", "")), printed=printed)
+        unit = 100.0 if percent else 1.0
         return cls(
-            float(parts["value"]),
-            None if parts["std"] is None else float(parts["std"]),
+            float(parts["value"]) / unit,
+            None if parts["std"] is None else float(parts["std"]) / unit,
             None if parts["bound"] is None else parts["bound"].strip(),
             parts["struck"] is not None,
             printed,
@@ -60,43 +72,70 @@ class PaperTable:
         return tuple(dict.fromkeys(row for row, _ in self.cells))
 
     def cell(self, row: str, column: str) -> Mapping[str, PrintedFigure]:
-        """The printed figures by quantity (accuracy, bias, pruned); empty where there is none."""
+        """The printed figures by quantity (accuracy, bias, pruned, or a group's name for its
+        accuracy); empty where there is none."""
         return self.cells.get((row, column), {})
 
 
 @cache
-def printed_tables() -> Mapping[str, Mapping[str, Any]]:
-    """Zhang, Gao, Huang (ECCV 2022): table number -> what zhang2022.toml says of it, as read."""
-    return tomllib.loads(files("search.reproduce").joinpath("zhang2022.toml").read_text("utf-8"))
+def printed_tables(paper: str) -> Mapping[str, Mapping[str, Any]]:
+    """Table number -> what the file of `paper` says of it, as read.
+
+    `zhang2022` is Zhang, Gao, Huang (ECCV 2022), `lin2022` Lin, Kim, Joo (ECCV 2022) with its
+    supplement (S1, S2).
+    """
+    return tomllib.loads(_PAPERS.joinpath(f"{paper}.toml").read_text("utf-8"))
 
 
-def paper_table(number: int) -> PaperTable:
-    """Table `number` of Zhang, Gao, Huang (ECCV 2022)."""
-    table = printed_tables()[str(number)]
+def paper_tables() -> list[str]:
+    """The names of all printed tables: `zhang2022/4`, `lin2022/S1`."""
+    papers = sorted(path.name.removesuffix(".toml") for path in _PAPERS.iterdir())
+    return [f"{paper}/{number}" for paper in papers for number in printed_tables(paper)]
+
+
+def known_paper_table(name: str) -> str:
+    """`name`, where it is one of `paper_tables`; ValueError with the nearest one otherwise."""
+    if name not in (known := paper_tables()):
+        raise ValueError(unknown("printed table", name, known))
+    return name
+
+
+def paper_table(name: str) -> PaperTable:
+    """A printed table by its name, see `paper_tables`."""
+    paper, _, number = known_paper_table(name).partition("/")
+    table = printed_tables(paper)[number]
+    percent = table.get("unit") == "percent"
     cells = {
         place: {
-            quantity: PrintedFigure.parse(text)
-            for quantity, text in zip(table["cell"], texts, strict=False)  # Base prunes nothing
+            quantity: PrintedFigure.parse(text, percent=percent)
+            for quantity, text in zip(quantities, texts, strict=False)  # Base prunes nothing
+            if text != ABSENT
         }
-        for place, texts in _texts(table).items()
+        for place, quantities, texts in _cells(table)
     }
-    columns = tuple(table["columns"])
+    blocks = table.get("blocks", [table])
+    columns = tuple(column for block in blocks for column in block["columns"])
     notes, footnotes = tuple(table["notes"]), table.get("footnotes", {})
     return PaperTable(table["caption"], columns, cells, notes, footnotes)
 
 
-def _texts(table: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
-    """(row, column) -> the texts of its quantities.
+def _cells(
+    table: Mapping[str, Any],
+) -> Iterator[tuple[tuple[str, str], Sequence[str], Sequence[str]]]:
+    """(row, column), the names of its quantities, and their texts.
 
     Where the lines of the paper's table are our columns, it is turned around, and its cells are
-    cut at the slashes.
+    cut at the slashes. Where a table has blocks, each has lines of its own.
     """
-    texts, per_cell = {}, len(table["cell"])
-    for line, printed in table["rows"].items():
-        if table.get("lines") == "columns":
+    if table.get("lines") == "columns":
+        for column, printed in table["rows"].items():
             for row, cell in zip(table["order"], printed, strict=True):
-                texts[row, line] = cell.split("/")
-            continue
-        for place, column in enumerate(table["columns"]):
-            texts[line, column] = printed[place * per_cell : (place + 1) * per_cell]
-    return texts
+                yield (row, column), table["cell"], cell.split("/")
+        return
+    for block in table.get("blocks", [table]):
+        columns = block["columns"]
+        quantities = block.get("cells") or [block["cell"]] * len(columns)
+        for row, printed in block["rows"].items():
+            texts = iter(printed)
+            for column, of_column in zip(columns, quantities, strict=True):
+                yield (row, column), of_column, list(islice(texts, len(of_column)))
