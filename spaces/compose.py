@@ -1,20 +1,32 @@
-"""The space of a whole method: those of its stages, each under its stage's role."""
+"""The space of a whole method: those of its stages, each under its stage's slot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from spaces.dense import DENSE
 from spaces.pruners import PRUNERS
 from spaces.recoveries import RECOVERIES
-from spaces.space import Space
+from spaces.space import Space, Value
 
-ROLES: dict[str, dict[str, Space]] = {
-    "dense": DENSE,
-    "pruner": PRUNERS,
-    "recovery": RECOVERIES,
-    "distillation": RECOVERIES,
-}
+ROLES: dict[str, dict[str, Space]] = {"dense": DENSE, "pruner": PRUNERS, "recovery": RECOVERIES}
+
+
+class MethodStage(Protocol):
+    """What has to be known of a stage: see trainables.methods.Stage."""
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def slot(self) -> str: ...
+
+    @property
+    def fixed(self) -> Mapping[str, Value]: ...
 
 
 def stage_space(role: str, name: str) -> Space:
@@ -26,18 +38,18 @@ def stage_space(role: str, name: str) -> Space:
     return ROLES[role][name]
 
 
-def compose(stages: Iterable[tuple[str, str]]) -> Space:
-    """One space over (role, name) stages, with dotted names such as `"pruner.keep_target"`.
+def compose(stages: Iterable[MethodStage]) -> Space:
+    """One space over a method's stages, with dotted names such as `"pruner.keep_target"`.
 
-    The settings of a stage that stands twice are in it once.
+    The settings of stages that share a slot are in it once; what a stage fixes is not searched.
     """
-    listed = list(dict.fromkeys(stages))
-    roles = [role for role, _ in listed]
-    if len(set(roles)) < len(roles):
-        raise ValueError(f"spaces: a role stands for one stage, got {', '.join(roles)}")
-    parts = [(role, stage_space(role, name)) for role, name in listed]
+    by_slot = {stage.slot: stage for stage in stages}
+    parts = [
+        (slot, stage_space(stage.role, stage.name).narrow(stage.fixed))
+        for slot, stage in by_slot.items()
+    ]
     return Space(
-        {f"{role}.{key}": one for role, part in parts for key, one in part.ranges.items()},
-        {f"{role}.{key}": one for role, part in parts for key, one in part.published.items()},
-        {f"{role}.{key}": one for role, part in parts for key, one in part.fixed.items()},
+        {f"{slot}.{key}": one for slot, part in parts for key, one in part.ranges.items()},
+        {f"{slot}.{key}": one for slot, part in parts for key, one in part.published.items()},
+        {f"{slot}.{key}": one for slot, part in parts for key, one in part.fixed.items()},
     )

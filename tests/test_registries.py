@@ -70,7 +70,7 @@ def test_a_method_is_made_of_registered_stages_and_has_its_source(name):
     method = METHODS[name]
 
     assert method.stages
-    assert all(stage in STAGES_OF[role] for role, stage in method.stages)
+    assert all(stage.name in STAGES_OF[stage.role] for stage in method.stages)
     assert method.summary
     assert YEAR.search(method.source)
 

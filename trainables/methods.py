@@ -2,146 +2,187 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a method: its role, its registry key, and what the protocol fixes of it.
+
+    `slot` is the name under which a trial's config has the stage's settings: by default the role.
+    Stages of the same slot have the same settings.
+    """
+
+    role: str  # dense, pruner or recovery
+    name: str
+    fixed: Mapping[str, float | int | str | bool] = field(default_factory=dict)  # not searched
+    slot: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slot", self.slot or self.role)
+        object.__setattr__(self, "fixed", MappingProxyType(dict(self.fixed)))
 
 
 @dataclass(frozen=True)
 class Method:
-    """A published method: the stages of its trials, in order, as (role, registry key).
+    """A published method: the stages of its trials, in order.
 
     A stage that stands twice is run twice, with the same settings and another seed.
     """
 
-    stages: tuple[tuple[str, str], ...]
+    stages: tuple[Stage, ...]
     summary: str
     source: str
     correction: str | None = None  # registry key of the correction that is part of the method
 
+    def __post_init__(self) -> None:
+        for stage in self.stages:
+            if stage != self.slots[stage.slot]:
+                raise ValueError(
+                    f"method: stages of slot {stage.slot!r} must be equal, got "
+                    f"{self.slots[stage.slot]} and {stage}"
+                )
+
+    @property
+    def slots(self) -> dict[str, Stage]:
+        """The first stage of each slot, in order of the stages."""
+        slots: dict[str, Stage] = {}
+        for stage in self.stages:
+            slots.setdefault(stage.slot, stage)
+        return slots
+
+
+def slot_roles() -> dict[str, str]:
+    """The role of each slot that any method has."""
+    return {stage.slot: stage.role for method in METHODS.values() for stage in method.stages}
+
 
 METHODS: dict[str, Method] = {
     "dense_threshold": Method(
-        (("pruner", "keep_all"), ("recovery", "as_is")),
+        (Stage("pruner", "keep_all"), Stage("recovery", "as_is")),
         "the dense net as it is; only the decision threshold is chosen",
         "Savani, White, Govindarajulu, NeurIPS 2020 (the default model)",
     ),
     "group_thresholds": Method(
-        (("pruner", "keep_all"), ("recovery", "as_is")),
+        (Stage("pruner", "keep_all"), Stage("recovery", "as_is")),
         "the dense net as it is, with a decision threshold for each group",
         "Hardt, Price, Srebro, NIPS 2016, without their randomisation",
         correction="group_thresholds",
     ),
     "magnitude_retrain": Method(
-        (("pruner", "magnitude"), ("recovery", "retrain")),
+        (Stage("pruner", "magnitude"), Stage("recovery", "retrain")),
         "removes the smallest weights, then fine-tunes what is left under the mask",
         "Han, Pool, Tran, Dally, NeurIPS 2015; row WS of Lin, Kim, Joo, ECCV 2022",
     ),
     "adv_ft": Method(
-        (("recovery", "adversarial"),),
+        (Stage("recovery", "adversarial"),),
         "adversarial fine-tuning of the whole dense net on the balanced debias split",
         "Savani, White, Govindarajulu, NeurIPS 2020 (adversarial fine-tuning)",
     ),
     "prune_as_is": Method(
-        (("pruner", "mask_discovery"), ("recovery", "as_is")),
+        (Stage("pruner", "mask_discovery"), Stage("recovery", "as_is")),
         "the fair sub-network found by mask discovery, without any recovery",
         "Zhang, Gao, Huang, ECCV 2022, section 3.2",
     ),
     "prune_advft": Method(
-        (("pruner", "mask_discovery"), ("recovery", "adversarial")),
+        (Stage("pruner", "mask_discovery"), Stage("recovery", "adversarial")),
         "mask discovery, then adversarial fine-tuning of the fair sub-network",
         "Zhang, Gao, Huang, ECCV 2022, section 3.3 (Prune + AdvFt)",
     ),
     "noise_graft": Method(
-        (("pruner", "mask_discovery"), ("recovery", "noise_graft")),
+        (Stage("pruner", "mask_discovery"), Stage("recovery", "noise_graft")),
         "mask discovery, then noise in place of the corrupted weights and fair tuning of all",
         "Zhang, Gao, Huang, ECCV 2022, section 3.3 (NoiseGraft)",
     ),
     "internal_graft": Method(
-        (("pruner", "mask_discovery"), ("recovery", "internal_graft")),
+        (Stage("pruner", "mask_discovery"), Stage("recovery", "internal_graft")),
         "mask discovery, then the strongest kept weights in place of the corrupted ones",
         "Zhang, Gao, Huang, ECCV 2022, section 3.3 (InterGraft)",
     ),
     "external_graft": Method(
         (
-            ("pruner", "mask_discovery"),
-            ("pruner", "mask_discovery"),
-            ("recovery", "external_graft"),
+            Stage("pruner", "mask_discovery"),
+            Stage("pruner", "mask_discovery"),
+            Stage("recovery", "external_graft"),
         ),
         "two mask discoveries, trained side by side, that exchange their weights",
         "Zhang, Gao, Huang, ECCV 2022, section 3.3 (ExtGraft)",
     ),
     "netaug": Method(
-        (("pruner", "mask_discovery"), ("recovery", "netaug")),
+        (Stage("pruner", "mask_discovery"), Stage("recovery", "netaug")),
         "mask discovery, then the fair sub-network trained inside larger ones",
         "Zhang, Gao, Huang, ECCV 2022, section 3.3 (NetAug)",
     ),
     "distil_advft": Method(
-        (("recovery", "adversarial"), ("distillation", "distillation")),
+        (Stage("recovery", "adversarial"), Stage("recovery", "distillation", slot="distillation")),
         "a mask over the dense net that imitates its adversarially fine-tuned copy",
         "Zhang, Gao, Huang, ECCV 2022, section 4.4 (teacher Adv.Ft)",
     ),
     "distil_extgraft": Method(
         (
-            ("pruner", "mask_discovery"),
-            ("pruner", "mask_discovery"),
-            ("recovery", "external_graft"),
-            ("distillation", "distillation"),
+            Stage("pruner", "mask_discovery"),
+            Stage("pruner", "mask_discovery"),
+            Stage("recovery", "external_graft"),
+            Stage("recovery", "distillation", slot="distillation"),
         ),
         "a mask over the dense net that imitates the grafted network",
         "Zhang, Gao, Huang, ECCV 2022, section 4.4 (teacher ExtGraft)",
     ),
     "distil_netaug": Method(
         (
-            ("pruner", "mask_discovery"),
-            ("recovery", "netaug"),
-            ("distillation", "distillation"),
+            Stage("pruner", "mask_discovery"),
+            Stage("recovery", "netaug"),
+            Stage("recovery", "distillation", slot="distillation"),
         ),
         "a mask over the dense net that imitates the augmented sub-network",
         "Zhang, Gao, Huang, ECCV 2022, section 4.4 (teacher NetAug)",
     ),
     "random_perturbation": Method(
-        (("recovery", "random_perturbation"),),
+        (Stage("recovery", "random_perturbation"),),
         "the best of many randomly perturbed copies of the dense net",
         "Savani, White, Govindarajulu, NeurIPS 2020 (random perturbation)",
     ),
     "layerwise": Method(
-        (("recovery", "layerwise"),),
+        (Stage("recovery", "layerwise"),),
         "one of the dense net's last layers, optimised without gradients",
         "Savani, White, Govindarajulu, NeurIPS 2020 (layer-wise optimization)",
     ),
     "adversarial_debiasing": Method(
-        (("dense", "adversarial_debiasing"),),
+        (Stage("dense", "adversarial_debiasing"),),
         "trained from scratch against an adversary that guesses the group",
         "Zhang, Lemoine, Mitchell, AIES 2018; Wang et al., CVPR 2020 (gradient projection)",
     ),
     "uniform_confusion": Method(
-        (("dense", "uniform_confusion"),),
+        (Stage("dense", "uniform_confusion"),),
         "trained from scratch to features that give every group equal odds",
         "Alvi, Zisserman, Nellaker, ECCV Workshops 2018; Wang et al., CVPR 2020",
     ),
     "domain_discriminative": Method(
-        (("dense", "domain_discriminative"),),
+        (Stage("dense", "domain_discriminative"),),
         "trained from scratch on (class, group) pairs, scored without the training priors",
         "Wang et al., CVPR 2020 (ND-way classifier with prior shift)",
     ),
     "domain_independent": Method(
-        (("dense", "domain_independent"),),
+        (Stage("dense", "domain_independent"),),
         "trained from scratch with a classifier per group, added up at inference",
         "Wang et al., CVPR 2020 (domain-independent classifiers)",
     ),
     "reject_option": Method(
-        (("pruner", "keep_all"), ("recovery", "as_is")),
+        (Stage("pruner", "keep_all"), Stage("recovery", "as_is")),
         "the dense net as it is; uncertain decisions go to the disadvantaged group's favour",
         "Kamiran, Karim, Zhang, ICDM 2012 (ROC)",
         correction="reject_option",
     ),
     "equalized_odds": Method(
-        (("pruner", "keep_all"), ("recovery", "as_is")),
+        (Stage("pruner", "keep_all"), Stage("recovery", "as_is")),
         "the dense net as it is; decisions are flipped at random until the groups' rates agree",
         "Hardt, Price, Srebro, NIPS 2016 (EqOdds)",
         correction="equalized_odds",
     ),
     "calibrated_odds": Method(
-        (("pruner", "keep_all"), ("recovery", "as_is")),
+        (Stage("pruner", "keep_all"), Stage("recovery", "as_is")),
         "the dense net as it is; one group's scores are withheld at random",
         "Pleiss et al., NIPS 2017 (CalibEqOdds)",
         correction="calibrated_odds",

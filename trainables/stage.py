@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from trainables.data.batches import TrialData
     from trainables.evaluation.objective import Objective
+    from trainables.evaluation.report import Diagnostics
 
 State = dict[str, Any]  # tensors, numbers, strings, lists and dicts of them: weights-only loading
+EarlierWeights = Literal["initial", "early"]
 
 
 def derived_seed(*parts: object) -> int:
@@ -53,7 +55,8 @@ def limited_threads(threads: int) -> Iterator[None]:
 class Context:
     """What a stage is given. The networks are not its own: it copies one before it changes it."""
 
-    untrained: nn.Module  # as training starts from it: what every dense stage begins with
+    initial: nn.Module | None  # what the dense training starts from; None: the net was given
+    early: nn.Module | None  # the dense net after its first epochs; None: nobody has asked for it
     dense: nn.Module
     incoming: tuple[MaskedNet, ...]  # what the earlier stages left, oldest first
     data: TrialData
@@ -64,6 +67,22 @@ class Context:
     def generator(self, *purpose: object) -> torch.Generator:
         """A CPU generator for one named purpose (the set-up of a stage, an epoch)."""
         return torch.Generator().manual_seed(derived_seed(self.seed, *purpose))
+
+    def start_of_training(self, stage: str) -> nn.Module:
+        """The network before any training; raises ValueError, naming `stage`, without one."""
+        if self.initial is None:
+            raise ValueError(
+                f"{stage}: needs the network's initial weights, a given network has none"
+            )
+        return self.initial
+
+    def early_in_training(self, stage: str) -> nn.Module:
+        """The dense net after its first epochs; raises ValueError, naming `stage`, without one."""
+        if self.early is None:
+            raise ValueError(
+                f"{stage}: needs weights from early in the dense net's training, there are none"
+            )
+        return self.early
 
     def latest(self, stage: str) -> MaskedNet:
         """What the stage before left; raises ValueError, naming `stage`, where there is none."""
@@ -78,16 +97,30 @@ class Context:
         return MaskedNet(self.dense, Masks.keep_all(self.dense))
 
 
-class Settings(Protocol):
+class Settings(ABC):
     """A stage's settings: frozen and validated; the fields are exactly what a space may search."""
 
-    inputs: ClassVar[int]  # how many earlier results the stage needs in `context.incoming`
+    inputs: ClassVar[int] = 0  # how many earlier results the stage needs in `context.incoming`
 
     @property
+    @abstractmethod
     def learns_from(self) -> str:
         """The split the stage learns from: "train", "debias" or "nothing"."""
-        ...
 
+    @property
+    def leaves_candidates(self) -> bool:
+        """Whether the stage offers networks to the front wherever it stands in a trial.
+
+        Others do so only as a trial's last stage. A stage that does is never shared.
+        """
+        return False
+
+    @property
+    def needs(self) -> frozenset[EarlierWeights]:
+        """Which weights from before the end of the dense training the stage asks `Context` for."""
+        return frozenset()
+
+    @abstractmethod
     def start(self, context: Context) -> StageRun: ...
 
 
@@ -97,11 +130,17 @@ class StageRun(ABC):
     All randomness of an epoch comes from the generator that it is handed. What a network draws
     itself (dropout) comes from torch's global stream, which the pipeline seeds from the same
     source before each epoch. So no state of a generator is part of `state_dict`.
+
+    What is said of a single epoch is read after it has run, before the next one.
     """
 
     epochs: int  # how many epochs the stage takes; at least 1
-    yields_candidates: bool = False  # True: epochs before the stage's last may enter the front
     passes: int = 1  # networks that each row goes through in an epoch: what it is charged
+    # Of the epoch just run:
+    samples: int | None = None  # rows that it took; None: `passes` times the split
+    worth_keeping: bool = True  # False: never offered to the front
+    round: int | None = None  # of pruning, from 1, that it belongs to; None: there are no rounds
+    diagnostics: Diagnostics | None = None  # of the masks, where the epoch has changed them
 
     @abstractmethod
     def epoch(self, generator: torch.Generator) -> dict[str, float]:

@@ -44,26 +44,43 @@ def check_settings(kind: Kind, name: str, settings: Mapping[str, Any]) -> None:
     _check_fit(f"{kind} {name}", registry(kind)[check_name(kind, name)], settings)
 
 
+def check_stages(method: str, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raises ValueError unless the method's stages take these settings, given by slot."""
+    from trainables.methods import METHODS
+    from trainables.trial.spec import STAGES
+
+    slots = METHODS[method].slots
+    for slot in settings:
+        if slot not in slots:
+            raise ValueError(unknown(f"stage of {method}", slot, slots))
+    for slot, stage in slots.items():
+        of_slot = {**stage.fixed, **settings.get(slot, {})}
+        _check_fit(f"{stage.role} {stage.name}", STAGES[stage.role][stage.name], of_slot)
+
+
 def check_spaces(spaces: Spaces) -> Spaces:
     """`spaces` unchanged if every stage named there accepts all that it is to search.
 
-    A table is `space.<role>.<stage>`, for all methods, or `space.<method>.<role>`.
+    A table is `space.<role>.<stage>` (or `space.<slot>.<stage>`), for all methods, or
+    `space.<method>.<slot>`.
     """
-    from trainables.methods import METHODS
+    from trainables.methods import METHODS, slot_roles
 
+    roles = {role: role for role in ROLES} | slot_roles()
     for table, parts in spaces.items():
-        if table in ROLES:
-            role = table
+        if table in roles:
+            role = roles[table]
             for stage, overrides in parts.items():
                 if stage not in ROLES[role]:
-                    raise ValueError(unknown(f"{role} in space.{role}", stage, ROLES[role]))
-                _check_stage(f"space.{role}.{stage}", role, stage, overrides)
+                    raise ValueError(unknown(f"{role} in space.{table}", stage, ROLES[role]))
+                _check_stage(f"space.{table}.{stage}", role, stage, overrides)
             continue
-        stages = dict(METHODS[check_name("method", table)].stages)
-        for role, overrides in parts.items():
-            if role not in stages:
-                raise ValueError(unknown(f"stage of {table}", role, stages))
-            _check_stage(f"space.{table}.{role}", role, stages[role], overrides)
+        slots = METHODS[check_name("method", table)].slots
+        for slot, overrides in parts.items():
+            if slot not in slots:
+                raise ValueError(unknown(f"stage of {table}", slot, slots))
+            role, name = slots[slot].role, slots[slot].name
+            _check_stage(f"space.{table}.{slot}", role, name, overrides)
     return spaces
 
 

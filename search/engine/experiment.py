@@ -19,10 +19,11 @@ from search.cluster.connect import check_cluster, cluster_address, connected
 from search.cluster.nodes import trials_at_once
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
+from search.engine.listed_trials import ListedSearcher
 from search.engine.machines import local_cpus, machines, supplies_of
 from search.engine.progress import Limits, Progress, spending
 from search.engine.ray_scheduler import DEATHS, Forgiving, JournalingScheduler
-from search.engine.ray_searcher import MethodSearcher
+from search.engine.ray_searcher import MethodSearcher, TrialSearcher
 from search.engine.study import MethodStudy, Target
 from search.engine.warm_start import earlier_runs
 from search.errors import UserError
@@ -83,7 +84,7 @@ def run(
         bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
         report = dense_report(bench)
         problem = problem.with_reference(report["trivial_performance"])
-        folder.create(problem.config, dense, problem.prepared)
+        folder.create(problem.config, dense, problem.prepared, problem.early(start, train))
         with Driver(folder, problem, dense, address, on_event) as driver:
             # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
             driver.record.add(
@@ -232,8 +233,17 @@ class Driver:
             }
         )
 
-    def _searcher(self, limits: Limits) -> MethodSearcher:
+    def _searcher(self, limits: Limits) -> TrialSearcher:
         config, problem = self._problem.config, self._problem
+        if config.trials:
+            return ListedSearcher(
+                config.trials,
+                self.record,
+                share=bool(config.search.shared_pruners),
+                seed=config.seed,
+                correction=problem.correction,
+                limits=limits,
+            )
         asked = config.objective
         target = Target(problem.objective.safe_bias, asked.sparsity, asked.optimise or ())
         studies = {
@@ -258,13 +268,14 @@ class Driver:
     def _policy(self) -> Policy | None:
         return SCHEDULERS[self._problem.config.search.scheduler](self._problem.stopping())
 
-    def _tune(self, searcher: MethodSearcher, limits: Limits) -> None:
+    def _tune(self, searcher: TrialSearcher, limits: Limits) -> None:
         config = self._problem.config
         cpu, gpu = config.resources.cpu, config.resources.gpu
         ship_by_value(self._dense)
         with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0):
             concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
-            supplies = supplies_of(self._problem, self._dense, self._folder.path)
+            early = self._folder.early(self._problem.untrained())
+            supplies = supplies_of(self._problem, self._dense, self._folder.path, early)
             forgiving = Forgiving(self.record)
             scheduler = JournalingScheduler(self.record, self._policy(), limits, forgiving)
             trainable = tune.with_resources(

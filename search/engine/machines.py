@@ -15,7 +15,7 @@ from search.cluster.connect import connected
 from search.cluster.nodes import check_shared
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
-from search.problem.dense_net import DenseRecipe, Trainer, train_dense
+from search.problem.dense_net import DenseRecipe, TrainedNets, Trainer, train_dense
 from search.problem.problem import Problem
 from search.runs.folder import DATA, RunFolder
 from trainables.data import Prepared
@@ -36,13 +36,13 @@ def train_on_worker(data_folder: Path, cpu: int, gpu: float) -> Trainer:
         prepared: Prepared,
         objective: Objective,
         threads: int,
-    ) -> nn.Module:
+    ) -> TrainedNets:
         ship_by_value(start)
         packed = PackedData.pack(prepared.sealed(), data_folder)
         task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=RETRIES)(_train)
         said = task.remote(recipe, start, ray.put(packed), objective, threads, gpu)
-        net: nn.Module = ray.get(said)  # an error of the training is raised as what it is
-        return net
+        nets: TrainedNets = ray.get(said)  # an error of the training is raised as what it is
+        return nets
 
     return train
 
@@ -54,7 +54,7 @@ def _train(
     objective: Objective,
     threads: int,
     gpu: float,
-) -> nn.Module:
+) -> TrainedNets:
     """Runs in a worker."""
     return train_dense(recipe, start, packed.open(), objective, threads, claimed_device(gpu))
 
@@ -90,7 +90,9 @@ def local_cpus(config: Config) -> int:
     return cpu * (config.search.concurrent or max(1, (os.cpu_count() or 1) // cpu))
 
 
-def supplies_of(problem: Problem, dense: nn.Module, folder: Path) -> Supplies:
+def supplies_of(
+    problem: Problem, dense: nn.Module, folder: Path, early: nn.Module | None = None
+) -> Supplies:
     """What the workers of a search are given; the run's `folder` takes what is too large."""
     config = problem.config
     recording = config.search.recording
@@ -105,6 +107,8 @@ def supplies_of(problem: Problem, dense: nn.Module, folder: Path) -> Supplies:
         recording,
         files=packed.files,
         gpu=config.resources.gpu,
-        untrained=problem.untrained(),
+        initial=problem.initial(),
+        early=early,
         precision=config.model.precision,
+        tolerances=config.objective.tolerance_range,
     )

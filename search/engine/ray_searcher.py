@@ -1,25 +1,130 @@
-"""Our bridge from Ray Tune to Optuna: shares the trials among the methods, one study each."""
+"""Our bridge from Ray Tune to the trials of a search: what Ray asks for the next trial."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ray.tune.search import Searcher
 
 from search.engine.progress import Limits
 from search.engine.study import MethodStudy
-from search.journal.record import Record
+from search.journal.events import TrialStart
+from search.journal.record import Record, TrialRecord
 from search.problem.shared_pruners import shared_of
+from spaces.space import Nested
 from trainables.trial.spec import Spec, correction_of
 
 
-class MethodSearcher(Searcher):
-    """Proposes trial configs; the methods take turns, so that budgets are equal.
+@dataclass(frozen=True)
+class NewTrial:
+    """What a trial that is about to start is: the rest of its spec is the same for all."""
+
+    method: str
+    settings: Nested
+    more: Mapping[str, Any] = field(default_factory=dict)  # of its spec: `shared`, `keep`
+    row: str | None = None  # its name in the config's list, where it has one
+
+
+class TrialSearcher(Searcher):
+    """Gives Ray the trials of a search, each written into the journal as it starts.
+
+    Trials that a resumed search has left unfinished are given again before anything new.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        seed: int,
+        correction: Mapping[str, Any],
+        limits: Limits | None = None,
+    ) -> None:
+        """`seed` and `correction` are those of every trial whose method has no correction of its
+        own; once `limits` are reached nothing new is given."""
+        super().__init__()
+        self._record = record
+        self._seed, self._correction = seed, dict(correction)
+        self._limits = limits
+        self._names: dict[str, str] = {}  # Ray's trial id -> ours
+        self._again = [t.trial for t in record.trials.values() if t.status == "running"]
+
+    @abstractmethod
+    def _next(self, name: str) -> NewTrial | None:
+        """The next new trial, which is to be called `name`; None where there are no more."""
+
+    @abstractmethod
+    def _new_left(self) -> int:
+        """How many new trials are still to come."""
+
+    @abstractmethod
+    def _learn(self, trial: TrialRecord) -> None:
+        """Takes in how a trial has ended."""
+
+    @property
+    def left(self) -> int:
+        """How many trials are still to be given."""
+        return len(self._again) + self._new_left()
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        if self._limits is not None and self._limits.reached:
+            return str(Searcher.FINISHED)
+        if self._again:
+            name = self._again.pop(0)
+            self._names[trial_id] = name
+            return self._record.trials[name].spec
+        name = self._record.next_name()
+        new = self._next(name)
+        if new is None:
+            return str(Searcher.FINISHED)
+        self._names[trial_id] = name
+        spec = {
+            **{"trial": name, "method": new.method, "settings": new.settings, "seed": self._seed},
+            "correction": correction_of(new.method, self._correction),
+            **new.more,
+        }
+        start: TrialStart = {
+            "event": "trial_start",
+            "trial": name,
+            "method": new.method,
+            "spec": spec,
+            "learns_from": Spec.from_config(spec).learns_from,
+        }
+        if new.row is not None:
+            start["row"] = new.row
+        self._record.add(start)
+        return spec
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: only how a trial ends is learned from."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        trial = self._record.trials[self._names.pop(trial_id)]
+        if error:  # only here: schedulers hear of every death of a worker, retried or not
+            self._record.end(trial.trial, "failed", "the worker process died repeatedly")
+        if trial.status != "running":  # cut off by a limit: `resume` goes on with it
+            self._learn(trial)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles what its Tuner holds, but no search is ever resumed from that."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the journal is what a search is resumed from."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: see `save`."""
+
+
+class MethodSearcher(TrialSearcher):
+    """Proposes trials, a study per method; the methods take turns, so that budgets are equal.
 
     A method with few different settings takes a trial for each, and the rest of its share goes to
-    the others. Trials that a resumed search has left unfinished are proposed again before anything
-    new.
+    the others.
     """
 
     def __init__(
@@ -32,16 +137,9 @@ class MethodSearcher(Searcher):
         correction: Mapping[str, Any],
         limits: Limits | None = None,
     ) -> None:
-        """`seed` and `correction` are those of every trial whose method has no correction of its
-        own; once `limits` are reached nothing new is proposed."""
-        super().__init__()
+        super().__init__(record, seed=seed, correction=correction, limits=limits)
         self._studies = studies
-        self._record = record
         self._trials = trials
-        self._seed, self._correction = seed, dict(correction)
-        self._limits = limits
-        self._names: dict[str, str] = {}  # Ray's trial id -> ours
-        self._again = [t.trial for t in record.trials.values() if t.status == "running"]
         for trial in record.remembered:
             self._studies[trial.method].remember(trial)
         for trial in record.trials.values():
@@ -49,65 +147,20 @@ class MethodSearcher(Searcher):
             if trial.status != "running":
                 self._studies[trial.method].tell(trial)
 
-    @property
-    def left(self) -> int:
-        """How many trials are still to be proposed."""
+    def _new_left(self) -> int:
         quotas = sum(max(0, self._quota(method)) for method in self._studies)
-        new = min(quotas, max(0, self._trials - len(self._record.trials)))
-        return len(self._again) + new
+        return min(quotas, max(0, self._trials - len(self._record.trials)))
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        if self._limits is not None and self._limits.reached:
-            return str(Searcher.FINISHED)
-        if self._again:
-            name = self._again.pop(0)
-            self._names[trial_id] = name
-            return self._record.trials[name].spec
+    def _next(self, name: str) -> NewTrial | None:
         method = self._next_method()
         if method is None:
-            return str(Searcher.FINISHED)
-        name = self._record.next_name()
-        self._names[trial_id] = name
+            return None
         study = self._studies[method]
         settings = study.ask(name)
-        spec = {
-            **{"trial": name, "method": method, "settings": settings, "seed": self._seed},
-            "correction": correction_of(method, self._correction),
-            **shared_of(study.space, settings),
-        }
-        learns_from = Spec.from_config(spec).learns_from
-        self._record.add(
-            {
-                "event": "trial_start",
-                "trial": name,
-                "method": method,
-                "spec": spec,
-                "learns_from": learns_from,
-            }
-        )
-        return spec
+        return NewTrial(method, settings, shared_of(study.space, settings))
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing: studies learn from trials that ended."""
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        trial = self._record.trials[self._names.pop(trial_id)]
-        if error:  # only here: schedulers hear of every death of a worker, retried or not
-            self._record.end(trial.trial, "failed", "the worker process died repeatedly")
-        if trial.status != "running":  # cut off by a limit: `resume` goes on with it
-            self._studies[trial.method].tell(trial)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Ray pickles what its Tuner holds, but no search is ever resumed from that."""
-        return {}
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the journal is what a search is resumed from."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see `save`."""
+    def _learn(self, trial: TrialRecord) -> None:
+        self._studies[trial.method].tell(trial)
 
     def _quota(self, method: str) -> int:
         """How many more trials the method may get: never more than it has different settings."""

@@ -210,21 +210,22 @@ def telling_report(record: TrialRecord) -> Report | None:
 def best_report(record: TrialRecord) -> Report:
     """The report that stands for a finished trial.
 
-    It is the best feasible candidate by performance (of equals the sparser one), else the least
-    biased candidate, else the last report.
+    It is the best feasible candidate by performance (of equals the sparser one, then the less
+    biased one), else the least biased candidate, else the last report.
     """
     candidates = record.candidates()
     feasible = [report for report in candidates if is_feasible(report)]
     if feasible:
-        return max(feasible, key=_performance_and_sparsity)
+        return max(feasible, key=_performance_sparsity_fairness)
     if candidates:
         return min(candidates, key=_bias)
     return record.reports[-1]
 
 
-def _performance_and_sparsity(report: Report) -> tuple[float, float]:
+def _performance_sparsity_fairness(report: Report) -> tuple[float, float, float]:
     performance = report["performance"]
-    return _WORST_PERFORMANCE if performance is None else performance, report["sparsity"]
+    worst_or_own = _WORST_PERFORMANCE if performance is None else performance
+    return worst_or_own, report["sparsity"], -_bias(report)
 
 
 def _bias(report: Report) -> float:

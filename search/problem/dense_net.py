@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from trainables.data.task import Precision
 from trainables.dense import DENSE
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate
-from trainables.files import whole_file
+from trainables.files import cache_folder, whole_file
 from trainables.masks import unprunable
 from trainables.models.net_file import load_net, save_net
 from trainables.stage import Context, derived_seed, limited_threads, seeded
@@ -54,8 +53,19 @@ class DenseRecipe:
         return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
 
 
-# Recipe, network to start from, data, objective, CPU threads -> the trained network.
-Trainer = Callable[[DenseRecipe, nn.Module, Prepared, Objective, int], nn.Module]
+EARLY_EPOCHS = 1  # after which the weights are those from early in the training
+
+
+@dataclass(frozen=True)
+class TrainedNets:
+    """What the training of a dense net leaves, on the CPU."""
+
+    dense: nn.Module
+    early: nn.Module  # after the first EARLY_EPOCHS
+
+
+# Recipe, network to start from, data, objective, CPU threads -> the trained networks.
+Trainer = Callable[[DenseRecipe, nn.Module, Prepared, Objective, int], TrainedNets]
 
 
 def weights_hash(net: nn.Module) -> str:
@@ -85,14 +95,42 @@ def dense_net(
     is many times slower, and results depend on their number. `train` (default `train_dense`) says
     where: in this process or elsewhere.
     """
-    path = _cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
+    path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
     if path.exists():
         log.info("dense net: taken from %s", path)
         return load_net(path, start).eval()
-    net = (train or train_dense)(recipe, start, prepared, objective, threads)
-    with whole_file(path) as file:
-        save_net(net, file)
-    return net
+    nets = (train or train_dense)(recipe, start, prepared, objective, threads)
+    _keep(nets, path)
+    return nets.dense
+
+
+def early_net(
+    recipe: DenseRecipe,
+    start: nn.Module,
+    prepared: Prepared,
+    objective: Objective,
+    threads: int = 1,
+    train: Trainer | None = None,
+) -> nn.Module:
+    """The dense net as it was early in its training; see `dense_net` for what is asked for.
+
+    Where the cache has only the dense net, from an earlier version, it is trained once more.
+    """
+    path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
+    if not _early_path(path).exists():
+        _keep((train or train_dense)(recipe, start, prepared, objective, threads), path)
+    return load_net(_early_path(path), start).eval()
+
+
+def _early_path(dense: Path) -> Path:
+    return dense.with_suffix(".early.safetensors")
+
+
+def _keep(nets: TrainedNets, path: Path) -> None:
+    """Writes both; the dense net last, since where it is there the training is not repeated."""
+    for net, target in ((nets.early, _early_path(path)), (nets.dense, path)):
+        with whole_file(target) as file:
+            save_net(net, file)
 
 
 def train_dense(
@@ -102,17 +140,10 @@ def train_dense(
     objective: Objective,
     threads: int,
     device_name: str = "cpu",
-) -> nn.Module:
-    """Trains in this process, and returns the net on the CPU."""
+) -> TrainedNets:
+    """Trains in this process."""
     with limited_threads(threads):
         return _train(recipe, start, prepared, objective, torch.device(device_name))
-
-
-def _cache_folder() -> Path:
-    """`$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
-    if chosen := os.environ.get("FAIRFRONT_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"
 
 
 def _train(
@@ -121,19 +152,21 @@ def _train(
     prepared: Prepared,
     objective: Objective,
     device: torch.device,
-) -> nn.Module:
+) -> TrainedNets:
     seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
     data = TrialData(prepared, device, recipe.precision)
     start = start.to(device)
-    context = Context(start, start, (), data, objective, device, seed)
+    context = Context(start, None, start, (), data, objective, device, seed)
     with seeded(derived_seed(seed, "start"), device):
         run = DENSE[recipe.name](**recipe.settings).start(context)
-    epoch = 0
+    epoch, early = 0, start
     while epoch < run.epochs:
         with seeded(derived_seed(seed, "epoch", epoch), device):
             run.epoch(context.generator("epoch", epoch))
         epoch += 1
-    return run.result().net.cpu().eval()
+        if epoch == EARLY_EPOCHS:
+            early = run.result().clone().net
+    return TrainedNets(run.result().net.cpu().eval(), early.cpu().eval())
 
 
 def dense_report(bench: Workbench) -> DenseFacts:

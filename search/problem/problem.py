@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +16,11 @@ from search.config.config import Config
 from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.events import ExperimentFacts
-from search.problem.dense_net import DenseRecipe, Trainer, dense_net, weights_hash
+from search.problem.dense_net import DenseRecipe, Trainer, dense_net, early_net, weights_hash
 from search.problem.shared_pruners import notes_on, pooled, pools_of
 from search.schedulers.policy import Stopping
 from spaces.compose import compose
-from spaces.space import Space
+from spaces.space import Choice, Space
 from trainables.corrections import CORRECTIONS
 from trainables.data import FairData, Prepared, from_frame, prepare
 from trainables.data.frame import load_user
@@ -31,8 +31,9 @@ from trainables.methods import METHODS
 from trainables.models import build, load_weights
 from trainables.models.user import check_network
 from trainables.stage import derived_seed
-from trainables.trial.spec import Spec, correction_of
+from trainables.trial.spec import Spec, StageSpec, correction_of
 
+GIVEN = "given"  # the dense stage that takes a network as trained
 Build = Callable[[tuple[int, ...], int], nn.Module]  # (input shape, outputs) -> untrained network
 
 
@@ -69,8 +70,71 @@ class Problem:
             raise UserError(f"[model] {error}") from error
         return net
 
+    def initial(self) -> nn.Module | None:
+        """The network before any training; None where it was given as trained."""
+        return None if self.config.dense.name == GIVEN else self.untrained()
+
     def dense(self, start: nn.Module, train: Trainer | None = None) -> nn.Module:
         """The dense net: trained from `start` (see `untrained`) by `train`, or from the cache."""
+        return self._trained(dense_net, start, train)
+
+    def early(self, start: nn.Module, train: Trainer | None = None) -> nn.Module | None:
+        """The dense net as it was early in its training; None where no method asks for it."""
+        asked = any("early" in stage.settings.needs for _, stage in self._possible_stages())
+        return self._trained(early_net, start, train) if asked else None
+
+    def _possible_stages(self) -> Iterator[tuple[str, StageSpec]]:
+        """Method and stage, for all stages that may ask for something different of the search.
+
+        Each method's are those at its published settings, and with each option of what is chosen
+        among a few; where trials are listed, theirs.
+        """
+        for trial in self.config.trials:
+            for stage in self._spec(trial.method, trial.settings).stages:
+                yield trial.method, stage
+        for method, space in self.spaces.items() if not self.config.trials else ():
+            choices = [
+                {name: option}
+                for name, its_range in space.ranges.items()
+                if isinstance(its_range, Choice)
+                for option in its_range.options
+            ]
+            for choice in ({}, *choices):
+                settings = space.nest({**space.published, **choice})
+                for stage in self._spec(method, settings).stages:
+                    yield method, stage
+
+    def _spec(self, method: str, settings: Mapping[str, Mapping[str, Any]]) -> Spec:
+        """A trial of the method, to look at; ValueError or TypeError where it cannot be."""
+        return Spec.from_config(
+            {
+                "trial": "check",
+                "method": method,
+                "seed": self.config.seed,
+                "settings": settings,
+                "correction": correction_of(method, self.correction),
+            }
+        )
+
+    def check(self) -> None:
+        """Raises UserError where a method would fail in every trial, at its published settings."""
+        for method, space in self.spaces.items():
+            try:
+                spec = self._spec(method, space.published_nested())
+            except (ValueError, TypeError) as error:
+                raise UserError(f"[space.{method}] {error}") from error
+            _check_correction(method, spec, self.prepared)
+        for method, stage in self._possible_stages():
+            if self.config.dense.name == GIVEN and stage.settings.needs:
+                raise UserError(
+                    f"[search] methods: {method}: {stage.name} needs the network's "
+                    f"{' and '.join(sorted(stage.settings.needs))} weights, and a given network "
+                    f'has none ([dense] name = "{GIVEN}")'
+                )
+
+    def _trained(
+        self, get: Callable[..., nn.Module], start: nn.Module, train: Trainer | None
+    ) -> nn.Module:
         config = self.config
         recipe = DenseRecipe(
             name=config.dense.name,
@@ -80,9 +144,8 @@ class Problem:
             seed=config.seed,
             precision=config.model.precision,
         )
-        threads = config.resources.cpu
         try:
-            return dense_net(recipe, start, self.prepared, self.objective, threads, train)
+            return get(recipe, start, self.prepared, self.objective, config.resources.cpu, train)
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error
 
@@ -94,7 +157,7 @@ class Problem:
             enough = f", more than the {tolerance:g} asked for: a promise may break on test"
         return [
             *self.prepared.notes,
-            *notes_on(self.spaces, self.config.search.shared_pruners),
+            *notes_on(self.spaces, self.config.pool_size),
             f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
             f"is {smallest:.3f} at worst, for decisions that are right half the time{enough}",
         ]
@@ -158,6 +221,7 @@ class Problem:
                 "margin": self.objective.margin,
             },
             "sparsity": self.config.objective.sparsity,
+            "tolerances": list(self.config.objective.tolerance_range),
             "reference": list(reference),
             "correction": self.correction,
             "group_at_prediction": self.config.objective.group_at_prediction,
@@ -178,7 +242,7 @@ def open_problem(
 
     Raises UserError with one readable message; nothing is written and nothing is started.
     """
-    if config.dense.name == "given" and config.model.weights is None and model is None:
+    if config.dense.name == GIVEN and config.model.weights is None and model is None:
         raise UserError(
             '[dense] name "given" needs the trained network: model.weights must name its file, '
             "or a network must be handed over from Python"
@@ -206,7 +270,7 @@ def open_problem(
     problem = Problem(
         config, prepared, objective, method_spaces(config), _correction(config, prepared), model
     )
-    _check_settings(problem)
+    problem.check()
     return problem
 
 
@@ -237,10 +301,12 @@ def method_spaces(config: Config) -> dict[str, Space]:
     """
     spaces = {}
     for name in config.search.methods:
-        stages = METHODS[name].stages
-        of_stages = {role: config.space.get(role, {}).get(stage, {}) for role, stage in stages}
-        spaces[name] = compose(stages).narrow(of_stages).narrow(config.space.get(name, {}))
-    return pooled(spaces, config.search.shared_pruners, config.seed)
+        space = compose(METHODS[name].stages)
+        for slot, stage in METHODS[name].slots.items():
+            for table in (stage.role, slot):
+                space = space.narrow({slot: config.space.get(table, {}).get(stage.name, {})})
+        spaces[name] = space.narrow(config.space.get(name, {}))
+    return pooled(spaces, config.pool_size, config.seed)
 
 
 def _folder(config: Config) -> Path | None:
@@ -260,23 +326,6 @@ def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
             )
         return {"name": "argmax"}
     return {"name": config.correction.name, **config.correction.settings}
-
-
-def _check_settings(problem: Problem) -> None:
-    """Builds the spec of one trial per method at its published settings."""
-    for method, space in problem.spaces.items():
-        config = {
-            "trial": "check",
-            "method": method,
-            "seed": problem.config.seed,
-            "settings": space.published_nested(),
-            "correction": correction_of(method, problem.correction),
-        }
-        try:
-            spec = Spec.from_config(config)
-        except (ValueError, TypeError) as error:
-            raise UserError(f"[space.{method}] {error}") from error
-        _check_correction(method, spec, problem.prepared)
 
 
 def _check_correction(method: str, spec: Spec, prepared: Prepared) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from search.config.sections import TrialConfig
 from search.journal.events import ExperimentFacts, SharedPool
 from spaces.pooled import Pooled
 from spaces.space import Nested, Space, Value
 from trainables.methods import METHODS
-from trainables.stage import derived_seed
+from trainables.stage import Settings, derived_seed
 from trainables.trial.spec import STAGES
 
 _T = TypeVar("_T")
@@ -29,9 +30,9 @@ def pooled(spaces: Mapping[str, Space], size: int | None, seed: int) -> dict[str
     if not size:
         return all_spaces
     for method, space in spaces.items():
-        stage = dict(METHODS[method].stages).get(ROLE)
-        if stage is not None and _learns(stage, space):
-            entries = _drawn(_part(space), size, derived_seed(seed, "shared pruners", stage))
+        stage = METHODS[method].slots.get(ROLE)
+        if stage is not None and _can_be_shared(stage.name, space):
+            entries = _drawn(_part(space), size, derived_seed(seed, "shared pruners", stage.name))
             all_spaces[method] = Pooled.of(space, ROLE, entries)
     return _with_different_begins(all_spaces)
 
@@ -54,7 +55,7 @@ def pools_of(spaces: Mapping[str, Space]) -> list[SharedPool]:
     for method, space in spaces.items():
         if not isinstance(space, Pooled):
             continue
-        stage = dict(METHODS[method].stages)[space.role]
+        stage = METHODS[method].slots[space.role].name
         entries = [dict(entry) for entry in space.entries]
         for pool in pools:
             if (pool["stage"], pool["entries"]) == (stage, entries):
@@ -72,6 +73,26 @@ def shared_of(space: Space, settings: Nested) -> dict[str, dict[str, int | None]
     if not isinstance(space, Pooled):
         return {}
     return {"shared": {space.role: space.index(settings)}}
+
+
+def shared_by_listed(trials: Sequence[TrialConfig]) -> dict[str, dict[str, int]]:
+    """Name -> the part of its spec about shared stages, of those listed trials that have one.
+
+    They have the pruner's settings written out: those that are equal have the same index.
+    """
+    seen: list[tuple[str, Settings]] = []
+    shared: dict[str, dict[str, int]] = {}
+    for trial in trials:
+        stage = METHODS[trial.method].slots.get(ROLE)
+        if stage is None:
+            continue
+        given = trial.settings.get(ROLE, {})
+        settings = STAGES[stage.role][stage.name](**{**stage.fixed, **given})
+        if can_be_shared(settings):
+            if (stage.name, settings) not in seen:
+                seen.append((stage.name, settings))
+            shared[trial.name] = {ROLE: seen.index((stage.name, settings))}
+    return shared
 
 
 def notes_on(spaces: Mapping[str, Space], size: int | None) -> Iterator[str]:
@@ -103,10 +124,16 @@ def _with_different_begins(spaces: Mapping[str, Space]) -> dict[str, Space]:
     return all_spaces
 
 
-def _learns(stage: str, space: Space) -> bool:
-    """Whether a pruner's masks come from training, which is what makes sharing them worth it."""
-    settings = space.published_nested().get(ROLE, {})
-    return bool(STAGES[ROLE][stage](**settings).learns_from != "nothing")
+def _can_be_shared(stage: str, space: Space) -> bool:
+    """Whether sharing a pruner's masks is worth it and possible.
+
+    They must come from training, and none of its networks may be a candidate of its trial.
+    """
+    return can_be_shared(STAGES[ROLE][stage](**space.published_nested().get(ROLE, {})))
+
+
+def can_be_shared(settings: Settings) -> bool:
+    return settings.learns_from != "nothing" and not settings.leaves_candidates
 
 
 def _part(space: Space) -> Space:

@@ -54,7 +54,8 @@ def seed_rows(
         missing = [spec for spec in specs if not _ended(record, spec)]
         if missing:
             dense = folder.dense(problem.untrained())
-            _train(home, problem, dense, missing, record, cluster_address(address))
+            early = folder.early(problem.untrained())
+            _train(home, problem, dense, early, missing, record, cluster_address(address))
     return _rows(folder, specs)
 
 
@@ -73,6 +74,7 @@ def _train(
     home: RunFolder,
     problem: Problem,
     dense: nn.Module,
+    early: nn.Module | None,
     specs: Sequence[dict[str, Any]],
     record: Record,
     address: str | None,
@@ -82,7 +84,7 @@ def _train(
     cpu, gpu = config.resources.cpu, config.resources.gpu
     ship_by_value(dense)
     with connected(address, cpus=local_cpus(config), gpus=gpu > 0):
-        supplies = ray.put(supplies_of(problem, dense, home.path))
+        supplies = ray.put(supplies_of(problem, dense, home.path, early))
         task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=DEATHS)(_whole_trial)
         running = {task.remote(supplies, spec): spec for spec in specs}
         while running:

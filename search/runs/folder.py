@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
 DATA = "data"  # inputs too large to be copied, while a search runs
 DENSE = "dense.safetensors"
+EARLY = "early.safetensors"  # the dense net early in its training, where a method asks for it
 ENCODING = "encoder.json"
 
 
@@ -81,12 +82,23 @@ class RunFolder:
                 f"with it, another --out starts a new one"
             )
 
-    def create(self, config: Config, dense: nn.Module, prepared: Prepared) -> None:
-        """Makes the folder with the resolved config, the dense net and its inputs' encoder."""
+    def create(
+        self,
+        config: Config,
+        dense: nn.Module,
+        prepared: Prepared,
+        early: nn.Module | None = None,
+    ) -> None:
+        """Makes the folder with the resolved config, the dense net and its inputs' encoder.
+
+        `early` is the dense net early in its training, where a method asks for it.
+        """
         self._refuse_run()  # again: training the dense net took its time
         self.path.mkdir(parents=True, exist_ok=True)
         (self.path / CONFIG).write_text(config.to_toml(), encoding="utf-8")
         save_net(dense, self.path / DENSE)
+        if early is not None:
+            save_net(early, self.path / EARLY)
         encoding: Encoding = {
             "input_shape": list(prepared.input_shape),
             "encoder": prepared.encoder.to_dict(),
@@ -145,6 +157,11 @@ class RunFolder:
     def dense(self, net: nn.Module) -> nn.Module:
         """The dense net, loaded into `net`, an untrained one of its architecture."""
         return load_net(self.path / DENSE, net).eval()
+
+    def early(self, net: nn.Module) -> nn.Module | None:
+        """The dense net early in its training, loaded into `net`; None where it was not kept."""
+        path = self.path / EARLY
+        return load_net(path, net).eval() if path.exists() else None
 
     def front(self) -> Front:
         """front.json as written last. Raises UserError where the search has not got so far."""

@@ -69,9 +69,10 @@ def made_data(**settings):
     return TrialData(made_prepared(**settings), torch.device("cpu"))
 
 
-def made_context(dense, data, *, incoming=(), seed=1, objective=None, untrained=None):
+def made_context(dense, data, *, incoming=(), seed=1, objective=None, initial=None, early=None):
     return Context(
-        untrained=dense if untrained is None else untrained,
+        initial=dense if initial is None else initial,
+        early=early,
         dense=dense,
         incoming=tuple(incoming),
         data=data,

@@ -79,7 +79,8 @@ def debiased(
 
 class _Projected(Learner):
     def __init__(self, settings: AdversarialDebiasing, context: Context) -> None:
-        super().__init__(settings, context, copy.deepcopy(context.untrained))
+        start = context.start_of_training(settings.name)
+        super().__init__(settings, context, copy.deepcopy(start))
         self._settings = settings
         data = context.data
         self._adversary = GroupAdversary(

@@ -20,13 +20,13 @@ from torch import nn
 from trainables.data.batches import Batch
 from trainables.learning.training import MaskedOptimizer, adam, schedule_factor, sgd
 from trainables.masks import MaskedNet, Masks
-from trainables.stage import Context, StageRun, State, finite, snapshot
+from trainables.stage import Context, EarlierWeights, Settings, StageRun, State, finite, snapshot
 
 Positive = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class FromScratch:
+class FromScratch(Settings):
     """The settings that all dense stages share; defaults are those of ordinary training.
 
     With keep "best" the result has the weights of the check with the smallest loss, and training
@@ -47,8 +47,11 @@ class FromScratch:
     keep: Literal["best", "last"] = "best"
 
     name: ClassVar[str] = "from_scratch"  # the registry's, for messages
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "train"
+
+    @property
+    def needs(self) -> frozenset[EarlierWeights]:
+        return frozenset({"initial"})
 
 
 class Learner(ABC):

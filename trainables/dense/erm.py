@@ -30,7 +30,8 @@ class Erm(FromScratch):
     name: ClassVar[str] = "erm"
 
     def start(self, context: Context) -> StageRun:
-        return Training(self, _CrossEntropy(self, context, copy.deepcopy(context.untrained)))
+        start = copy.deepcopy(context.start_of_training(self.name))
+        return Training(self, _CrossEntropy(self, context, start))
 
 
 class _CrossEntropy(Learner):

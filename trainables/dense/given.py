@@ -13,20 +13,19 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from trainables.masks import MaskedNet, Masks
-from trainables.stage import Context, StageRun, Unchanged
+from trainables.stage import Context, Settings, StageRun, Unchanged
 
 
 def untrained_copy(context: Context) -> MaskedNet:
-    """A copy of `context.untrained` on the trial's device, with every weight kept."""
-    net = copy.deepcopy(context.untrained).to(context.device)
+    """A copy of `context.initial` on the trial's device, with every weight kept."""
+    net = copy.deepcopy(context.start_of_training("untrained")).to(context.device)
     return MaskedNet(net, Masks.keep_all(net))
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Given:
+class Given(Settings):
     """Takes the network with the weights that were loaded into it."""
 
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
 
     def start(self, context: Context) -> StageRun:

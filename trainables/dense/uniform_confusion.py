@@ -60,7 +60,8 @@ def confusion(logits: Tensor) -> Tensor:
 
 class _Confusing(Learner):
     def __init__(self, settings: UniformConfusion, context: Context) -> None:
-        super().__init__(settings, context, copy.deepcopy(context.untrained))
+        start = context.start_of_training(settings.name)
+        super().__init__(settings, context, copy.deepcopy(start))
         self._settings = settings
         self._example = self.data.normalise(self.data.part("train").inputs[:2])
         width = last_linear(self.net, self._example).in_features

@@ -12,15 +12,18 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from trainables.dense.given import untrained_copy
-from trainables.stage import Context, StageRun, Unchanged
+from trainables.stage import Context, EarlierWeights, Settings, StageRun, Unchanged
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Untrained:
+class Untrained(Settings):
     """Takes the network with its initial weights."""
 
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
+
+    @property
+    def needs(self) -> frozenset[EarlierWeights]:
+        return frozenset({"initial"})
 
     def start(self, context: Context) -> StageRun:
         return Unchanged(untrained_copy(context))

@@ -22,7 +22,11 @@ class WideLearner(Learner):
         data = context.data
         example = data.normalise(data.part("train").inputs[:2])
         net, self._layer = widened(
-            settings.name, context.untrained, example, columns, context.generator("last layer")
+            settings.name,
+            context.start_of_training(settings.name),
+            example,
+            columns,
+            context.generator("last layer"),
         )
         super().__init__(settings, context, net)
         self._masks_left: Masks | None = None  # the same for every network that is left

@@ -77,7 +77,23 @@ class Judgement(_Judged):
     counts: dict[str, CountsDict]
 
 
-class StageReport(Judgement):
+class Diagnostics(TypedDict):
+    """What a round of pruning did to the masks."""
+
+    kept: dict[str, int]  # layer -> weights kept
+    # layer -> the share of its importance that belongs to each group, before the round
+    importance: NotRequired[dict[str, list[float]]]
+    groups: NotRequired[list[str]]  # what they are called, in the order of the shares
+
+
+class OfRound(TypedDict, total=False):
+    """What only the epochs of a stage that prunes in rounds say."""
+
+    round: int  # from 1
+    diagnostics: Diagnostics  # where the epoch has changed the masks
+
+
+class StageReport(Judgement, OfRound):
     """What a stage says of one of its epochs, whichever trial it belongs to."""
 
     stage_epochs: int  # epochs that the stage takes, as far as it is known by now
@@ -91,7 +107,7 @@ class Report(StageReport):
     trial: str
     epoch: int  # from 1, all stages together
     stage: int  # place of the stage in the trial, from 0
-    role: str  # of the stage: dense, pruner, recovery or distillation
+    role: str  # of the stage: dense, pruner or recovery; distillation in older journals
     name: str  # of the stage in the registry of its role
     stage_epoch: int  # from 1
     final_stage: bool  # whether the stage is the trial's last

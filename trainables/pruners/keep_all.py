@@ -13,14 +13,13 @@ from pydantic.dataclasses import dataclass
 
 from trainables.masks import Masks
 from trainables.pruners.one_shot import OneShot
-from trainables.stage import Context, StageRun
+from trainables.stage import Context, Settings, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class KeepAll:
+class KeepAll(Settings):
     """Keeps every weight."""
 
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
 
     def start(self, context: Context) -> StageRun:

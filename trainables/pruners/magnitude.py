@@ -17,11 +17,11 @@ from torch import nn
 
 from trainables.masks import Masks, masks_of_largest, prunable
 from trainables.pruners.one_shot import OneShot
-from trainables.stage import Context, StageRun
+from trainables.stage import Context, Settings, StageRun
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Magnitude:
+class Magnitude(Settings):
     """Removes the weights with the smallest absolute values.
 
     Of n weights, n * sparsity are removed, halves rounded up: of each layer, or of all layers
@@ -31,7 +31,6 @@ class Magnitude:
     sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # share removed
     scope: Literal["global", "layer"] = "layer"
 
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "nothing"
 
     def start(self, context: Context) -> StageRun:

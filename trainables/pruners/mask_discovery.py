@@ -20,13 +20,13 @@ from trainables.learning.flat_mask import LARGEST_LOGIT, DensityPull, LogitSetti
 from trainables.learning.learned_mask import LearnedMask
 from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet
-from trainables.stage import Context, StageRun, State, finite, snapshot
+from trainables.stage import Context, Settings, StageRun, State, finite, snapshot
 
 _BIAS_FROM: dict[str, BiasFrom] = {"fair": "soft", "critic": "critic", "plain": "nothing"}
 
 
 @settings_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class MaskDiscovery:
+class MaskDiscovery(Settings):
     """Trains one logit per weight on loss + beta log(max(density, keep_target) / keep_target).
 
     Under Adam a logit falls by about `lr` per step. So a weight can only be removed if epochs *
@@ -51,7 +51,6 @@ class MaskDiscovery:
     density_tolerance: Annotated[float, Field(ge=0.0)] = 0.02
     critic_lr: Annotated[float, Field(gt=0.0)] = 1e-3
 
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "debias"
 
     def start(self, context: Context) -> StageRun:

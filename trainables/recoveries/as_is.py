@@ -10,11 +10,11 @@ from typing import ClassVar
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from trainables.stage import Context, StageRun, Unchanged
+from trainables.stage import Context, Settings, StageRun, Unchanged
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class AsIs:
+class AsIs(Settings):
     """Leaves what the stage before left unchanged."""
 
     inputs: ClassVar[int] = 1

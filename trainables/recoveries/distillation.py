@@ -21,11 +21,11 @@ from trainables.learning.flat_mask import LARGEST_LOGIT, LogitSettings
 from trainables.learning.learned_mask import LearnedMask
 from trainables.learning.training import MeanLoss
 from trainables.masks import MaskedNet
-from trainables.stage import Context, StageRun, State, finite
+from trainables.stage import Context, Settings, StageRun, State, finite
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Distillation:
+class Distillation(Settings):
     """One logit per weight of the dense net, on H(teacher, student) + gamma H(before, student).
 
     H is the cross-entropy at temperature 1. The teacher is what the stage before left, `before`

@@ -19,14 +19,14 @@ from trainables.data.batches import Batch, recalibrate_batch_norm
 from trainables.learning.fair_loss import FairLoss
 from trainables.learning.training import MaskedOptimizer, adam, batch_statistics, schedule_factor
 from trainables.masks import MaskedNet
-from trainables.stage import Context, StageRun, State, finite, snapshot
+from trainables.stage import Context, Settings, StageRun, State, finite, snapshot
 
 StepLoss = Callable[[Batch], Tensor]  # the loss () that a step goes down
 AfterStep = Callable[[float], None]  # called with the step's learning rate, gradients at hand
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class FairTuning:
+class FairTuning(Settings):
     """Adam on cross-entropy that is multiplied while batches are biased (FairLoss).
 
     The bias in the multiplier is what the critic predicts for the batch or, with "soft", the soft
@@ -50,7 +50,6 @@ class FairTuning:
     critic_warmup: Annotated[int, Field(ge=0)] = 1  # epochs
 
     name: ClassVar[str] = "fair_tuning"  # the registry's, for messages
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "debias"
 
     @model_validator(mode="after")

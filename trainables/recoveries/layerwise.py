@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from trainables.masks import MaskedNet
 from trainables.recoveries.best_net import TryingRun
-from trainables.stage import Context, StageRun
+from trainables.stage import Context, Settings, StageRun
 
 Points = NDArray[np.float32]  # (n, d) in [0, 1]
 Phis = NDArray[np.float64]  # (n,)
@@ -74,7 +74,7 @@ LEAST_REACH = 1e-3  # of the box, to either side of a value
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Layerwise:
+class Layerwise(Settings):
     """Each epoch searches one of the last parameter tensors; weight and bias are tensors apart.
 
     A value is searched within +- width standard deviations of its tensor. Half of the calls try
@@ -88,7 +88,6 @@ class Layerwise:
     sampler: Literal["trees", "random"] = "trees"
     entries: Annotated[int, Field(ge=1)] = 5000
 
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "debias"
 
     def start(self, context: Context) -> StageRun:

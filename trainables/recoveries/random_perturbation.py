@@ -14,13 +14,13 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from trainables.recoveries.best_net import TryingRun
-from trainables.stage import Context, StageRun
+from trainables.stage import Context, Settings, StageRun
 
 BLOCK = 10  # tries of an epoch: about the work of training for one or two epochs on debias
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class RandomPerturbation:
+class RandomPerturbation(Settings):
     """Multiplies every parameter by 1 + stddev * n with n ~ N(0, 1); each try begins anew.
 
     Batch normalisation's scales and shifts are parameters too, its running statistics are not.
@@ -30,7 +30,6 @@ class RandomPerturbation:
     stddev: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 0.1
     tries: Annotated[int, Field(ge=1)] = 101  # beside the unperturbed network
 
-    inputs: ClassVar[int] = 0
     learns_from: ClassVar[str] = "debias"
 
     def start(self, context: Context) -> StageRun:

@@ -21,11 +21,11 @@ from trainables.learning.training import (
     train_epoch,
 )
 from trainables.masks import MaskedNet
-from trainables.stage import Context, StageRun, State, finite, snapshot
+from trainables.stage import Context, Settings, StageRun, State, finite, snapshot
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class Retrain:
+class Retrain(Settings):
     """Adam on the kept weights; removed ones stay 0. Rows count by their weights in the split."""
 
     epochs: Annotated[int, Field(ge=1)] = 30

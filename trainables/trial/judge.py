@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from trainables.evaluation.report import evaluate
+from trainables.trial.archive import Entry, admit
 from trainables.trial.candidate_store import CandidateFacts, CandidateStore
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Judge:
-    """Judges the networks of one trial, and keeps those in `store` that the front may need."""
+    """Judges the networks of one trial, and keeps those in `store` that a front may need: that of
+    the search, or of another tolerance of the range that the experiment names."""
 
     def __init__(self, spec: Spec, bench: Workbench, store: CandidateStore | None) -> None:
         self._spec, self._bench, self._store = spec, bench, store
@@ -84,8 +86,16 @@ class Judge:
         if self._store is None or performance is None or bias is None:
             return None, []
         sparsity = masked.masks.sparsity
+        upper = values["bias_upper"]
         new = Entry("", performance, bias, sparsity, values["feasible"])
-        stay = admit(self.archive, new, sparsity=self._bench.sparsity)
+        if upper is not None:
+            new = replace(new, bias_upper=upper)
+        stay = admit(
+            self.archive,
+            new,
+            sparsity=self._bench.sparsity,
+            tolerances=self._bench.tolerances,
+        )
         if stay is None:
             return None, []
         facts: CandidateFacts = {
@@ -101,37 +111,3 @@ class Judge:
             self._store.drop(superfluous)
         self.archive = [*stay, replace(new, candidate=name)]
         return name, dropped
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A candidate and the values by which candidates of a trial make each other superfluous."""
-
-    candidate: str
-    performance: float
-    bias: float
-    sparsity: float
-    feasible: bool
-
-
-def dominates(a: Entry, b: Entry, *, sparsity: bool) -> bool:
-    """Whether `a` makes `b` superfluous.
-
-    A feasible one does so to an infeasible one. Of two infeasible ones the bias decides, of two
-    feasible ones Pareto dominance.
-    """
-    if a.feasible != b.feasible:
-        return a.feasible
-    if not a.feasible:
-        return a.bias <= b.bias
-    pairs = [(a.performance, b.performance), (-a.bias, -b.bias)]
-    if sparsity:
-        pairs.append((a.sparsity, b.sparsity))
-    return all(x >= y for x, y in pairs)
-
-
-def admit(archive: list[Entry], new: Entry, *, sparsity: bool) -> list[Entry] | None:
-    """The entries of `archive` that stay beside `new`; None where `new` itself is superfluous."""
-    if any(dominates(old, new, sparsity=sparsity) for old in archive):
-        return None
-    return [old for old in archive if not dominates(new, old, sparsity=sparsity)]

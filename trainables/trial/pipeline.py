@@ -10,15 +10,14 @@ from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
 from trainables.stage import Context, StageRun, State, derived_seed, seeded
 from trainables.trial.candidate_store import CandidateStore
-from trainables.trial.judge import Entry, Judge
+from trainables.trial.judge import Judge
 from trainables.trial.shared_stage import SharedStage, stage_key, stage_seed
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from trainables.evaluation.report import Report, StageReport
+    from trainables.evaluation.report import OfRound, Report, StageReport
+    from trainables.trial.archive import Entry
     from trainables.trial.shared_stage import StageStore
-    from trainables.trial.spec import Spec, StageSpec
+    from trainables.trial.spec import Spec
     from trainables.trial.workbench import Workbench
 
 
@@ -160,9 +159,9 @@ class Pipeline:
         return MaskedNet(net, Masks(state["masks"]))
 
     def _context(self) -> Context:
-        stage = self.spec.stages[self.position]
         return Context(
-            untrained=self._untrained(stage),
+            initial=self.bench.initial,
+            early=self.bench.early,
             dense=self.bench.dense,
             incoming=tuple(self.left),
             data=self.bench.data,
@@ -175,19 +174,26 @@ class Pipeline:
     def _final(self) -> bool:
         return self.position == len(self.spec.stages) - 1
 
+    @property
+    def _offers(self) -> bool:
+        """Whether networks of the current stage may enter the front."""
+        return self._final or self.spec.stages[self.position].settings.leaves_candidates
+
     def _sharing(self) -> SharedStage | None:
         """The current stage as a shared one; None if it is not shared.
 
-        A last stage never is, since it leaves candidates.
+        A stage that offers networks to the front never is: they are candidates of one trial.
         """
-        role = self.spec.stages[self.position].role
-        if self.stages is None or self._final or role not in self.spec.shared:
+        slot = self.spec.stages[self.position].slot
+        if self.stages is None or self._offers or slot not in self.spec.shared:
             return None
         key = stage_key(self.spec, self.position, self.bench, self.left)
         return SharedStage(self.stages, key)
 
     def _samples(self, run: StageRun) -> int:
-        """How many rows an epoch of the current stage learns from, once for every network."""
+        """How many rows the epoch took, once for every network that they went through."""
+        if run.samples is not None:
+            return run.samples
         split = self.spec.stages[self.position].settings.learns_from
         return 0 if split == "nothing" else run.passes * len(self.bench.data.part(split))
 
@@ -203,38 +209,24 @@ class Pipeline:
         return self._compute_epoch(run)
 
     def _compute_epoch(self, run: StageRun) -> StageReport:
-        candidate = self._final or run.yields_candidates
-        if self._shared is not None and candidate:
-            raise RuntimeError(
-                f"{self.spec.trial}: a stage that leaves candidates is never shared"
-            )
         context = self._context()
         with seeded(derived_seed(context.seed, "epoch", self._run_epoch), self.bench.device):
             losses = run.epoch(context.generator("epoch", self._run_epoch))
         self._run_epoch += 1
         samples = self._samples(run)
         self.spent += samples
+        candidate = self._offers and run.worth_keeping
         judgement = self._judge.report(run.result(), self.epoch, candidate=candidate)
         report: StageReport = {
             "stage_epochs": run.epochs,
             "samples": samples,
             "losses": losses,
             **judgement,
+            **_of_round(run),
         }
         if self._shared is not None:
             self._shared.computed.append(report)
         return report
-
-    def _untrained(self, stage: StageSpec) -> nn.Module:
-        """Only a dense stage looks at it: other trials' workbench need not have it."""
-        if self.bench.untrained is not None:
-            return self.bench.untrained
-        if stage.role == "dense":
-            raise RuntimeError(
-                f"trial {self.spec.trial}: {stage.name} trains from scratch, but its workbench "
-                f"was opened without an untrained network"
-            )
-        return self.bench.dense
 
     def _start(self) -> StageRun:
         context = self._context()
@@ -259,3 +251,13 @@ class Pipeline:
         self._run_epoch = 0
         self.position += 1
         self.stage_epoch = 0
+
+
+def _of_round(run: StageRun) -> OfRound:
+    """What a run says of its last epoch, if it prunes in rounds."""
+    said: OfRound = {}
+    if run.round is not None:
+        said["round"] = run.round
+    if run.diagnostics is not None:
+        said["diagnostics"] = run.diagnostics
+    return said

@@ -242,7 +242,7 @@ def stage_seed(spec: Spec, position: int) -> int:
     """
     stage = spec.stages[position]
     settings = sorted(settings_dict(stage.settings).items())
-    if stage.role not in spec.shared:
+    if stage.slot not in spec.shared:
         return derived_seed(spec.seed, position, stage.name, settings)
     earlier = spec.stages[:position].count(stage)
     return derived_seed(spec.seed, "shared", earlier, stage.name, settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainables.corrections import CORRECTIONS
 from trainables.dense import DENSE
-from trainables.methods import METHODS
+from trainables.methods import METHODS, Stage
 from trainables.pruners import PRUNERS
 from trainables.recoveries import RECOVERIES
 from trainables.stage import Settings, settings_dict
@@ -17,7 +17,6 @@ STAGES: Mapping[str, Mapping[str, type[Any]]] = {
     "dense": DENSE,
     "pruner": PRUNERS,
     "recovery": RECOVERIES,
-    "distillation": RECOVERIES,  # after a recovery, whose result is its teacher
 }
 
 
@@ -28,6 +27,7 @@ class StageSpec:
     role: str
     name: str
     settings: Settings
+    slot: str  # under which a config has the settings, see methods.Stage
 
 
 @dataclass(frozen=True)
@@ -40,28 +40,29 @@ class Spec:
     stages: tuple[StageSpec, ...]
     correction: Any  # frozen settings out of CORRECTIONS
     correction_name: str
-    # Roles whose result other trials of the search need too -> its place in their pool. Such a
+    # Slots whose result other trials of the search need too -> its place in their pool. Such a
     # stage draws its seed from the trial's seed and its settings, whatever its position.
     shared: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Spec:
-        """Reads `{"trial", "method", "seed", "settings": {role: {...}}, "correction": {...}}`.
+        """Reads `{"trial", "method", "seed", "settings": {slot: {...}}, "correction": {...}}`.
 
-        Stages of the same role have the same settings. `correction` is the method's own where it
-        has one (see `correction_of`). `"shared": {role: index}` may be left out. Raises ValueError
-        where a name is unknown or a setting is out of range.
+        Stages of the same slot have the same settings; what the method fixes need not be given.
+        `correction` is the method's own where it has one (see `correction_of`). `"shared": {slot:
+        index}` may be left out. Raises ValueError where a name is unknown or a setting is out of
+        range.
         """
         method = METHODS[_known("method", config["method"], METHODS)]
-        roles = [role for role, _ in method.stages]
-        unknown = set(config["settings"]) - set(roles)
+        slots = [stage.slot for stage in method.stages]
+        unknown = set(config["settings"]) - set(slots)
         if unknown:
             raise ValueError(
-                f"{config['method']}: settings are for {roles}, got {sorted(unknown)}"
+                f"{config['method']}: settings are for {slots}, got {sorted(unknown)}"
             )
         stages = tuple(
-            StageSpec(role, name, STAGES[role][name](**config["settings"].get(role, {})))
-            for role, name in method.stages
+            StageSpec(stage.role, stage.name, _settings(stage, config), stage.slot)
+            for stage in method.stages
         )
         correction = dict(config["correction"])
         name = _known("correction", correction.pop("name"), CORRECTIONS)
@@ -72,7 +73,7 @@ class Spec:
             stages=stages,
             correction=CORRECTIONS[name](**correction),
             correction_name=name,
-            shared=_shared(config, roles),
+            shared=_shared(config, slots),
         )
 
     def to_config(self) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class Spec:
             "trial": self.trial,
             "method": self.method,
             "seed": self.seed,
-            "settings": {stage.role: settings_dict(stage.settings) for stage in self.stages},
+            "settings": {stage.slot: settings_dict(stage.settings) for stage in self.stages},
             "correction": {"name": self.correction_name, **settings_dict(self.correction)},
             **shared,
         }
@@ -100,11 +101,18 @@ def correction_of(method: str, correction: Mapping[str, Any]) -> dict[str, Any]:
     return dict(correction) if own is None else {"name": own}
 
 
-def _shared(config: Mapping[str, Any], roles: list[str]) -> dict[str, int]:
+def _settings(stage: Stage, config: Mapping[str, Any]) -> Settings:
+    """The stage's settings: those given, else those that the method fixes, else defaults."""
+    given = config["settings"].get(stage.slot, {})
+    settings: Settings = STAGES[stage.role][stage.name](**{**stage.fixed, **given})
+    return settings
+
+
+def _shared(config: Mapping[str, Any], slots: list[str]) -> dict[str, int]:
     shared = dict(config.get("shared", {}))
-    if unknown := shared.keys() - set(roles):
+    if unknown := shared.keys() - set(slots):
         raise ValueError(
-            f"{config['method']}: shared must name some of {roles}, got {sorted(unknown)}"
+            f"{config['method']}: shared must name some of {slots}, got {sorted(unknown)}"
         )
     return shared
 

@@ -46,8 +46,10 @@ class Supplies:
     recording: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)  # see PackedData
     gpu: float | None = None  # devices per trial; None: one, if this process sees any
-    untrained: nn.Module | None = None  # see Workbench
+    initial: nn.Module | None = None  # see Workbench
+    early: nn.Module | None = None
     precision: Precision = "float32"  # that networks learn in
+    tolerances: tuple[float, float] | None = None  # see Workbench
 
     def open(self) -> Workbench:
         """Raises UnfitWorker where this machine lacks the run's folder or the device."""
@@ -61,9 +63,11 @@ class Supplies:
             self.dense,
             self.objective,
             sparsity=self.sparsity,
+            tolerances=self.tolerances,
             device=None if self.gpu is None else claimed_device(self.gpu),
             recording=self.recording,
-            untrained=self.untrained,
+            initial=self.initial,
+            early=self.early,
             precision=self.precision,
         )
 

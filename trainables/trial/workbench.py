@@ -11,8 +11,10 @@ import torch
 
 from trainables.data.batches import TrialData, scores_of
 from trainables.data.task import Precision
-from trainables.evaluation.counts import Counts, ScoreCounts, count
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.models.net_file import digest
+from trainables.trial.archive import Tolerances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,9 +33,11 @@ class Workbench:
     dense: nn.Module
     objective: Objective
     sparsity: bool  # whether sparsity is an objective: which candidates are superfluous
+    tolerances: Tolerances  # that candidates are kept for
     device: torch.device
     recording: bool = False  # candidates are counted on test too
-    untrained: nn.Module | None = None  # None: no stage of a trial may train from scratch
+    initial: nn.Module | None = None  # before the dense training; None: no stage may ask for it
+    early: nn.Module | None = None  # after its first epochs; None: no stage may ask for it
 
     @classmethod
     def open(
@@ -43,12 +47,18 @@ class Workbench:
         objective: Objective,
         *,
         sparsity: bool = True,
+        tolerances: tuple[float, float] | None = None,
         device: str | None = None,
         recording: bool = False,
-        untrained: nn.Module | None = None,
+        initial: nn.Module | None = None,
+        early: nn.Module | None = None,
         precision: Precision = "float32",
     ) -> Workbench:
-        """Puts data and networks on `device`: the GPU given to this process, else the CPU."""
+        """Puts data and networks on `device`: the GPU given to this process, else the CPU.
+
+        `tolerances` are the lowest and the highest that candidates are kept for; None: around the
+        objective's own.
+        """
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         return cls(
             prepared,
@@ -56,9 +66,11 @@ class Workbench:
             dense.to(place).eval(),
             objective,
             sparsity,
+            Tolerances.of(objective, tolerances),
             place,
             recording,
-            None if untrained is None else untrained.to(place).eval(),
+            None if initial is None else initial.to(place).eval(),
+            None if early is None else early.to(place).eval(),
         )
 
     @cached_property

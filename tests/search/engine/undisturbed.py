@@ -30,7 +30,7 @@ def run_through(folder, store):
         dense,
         problem.objective,
         device="cpu",
-        untrained=problem.untrained(),
+        initial=problem.untrained(),
     )
     reports, kept = {}, set()
     for event in read_events(folder.journal):

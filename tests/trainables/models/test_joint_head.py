@@ -125,7 +125,7 @@ def test_stores_and_files_give_back_either_kind_into_either_kind(stored, given, 
 
 
 def opened(dense):
-    return Workbench.open(made_prepared(), dense, Objective(), device="cpu", untrained=made_net())
+    return Workbench.open(made_prepared(), dense, Objective(), device="cpu", initial=made_net())
 
 
 def spec_of(*stages):

@@ -1,4 +1,4 @@
-"""The candidate store: named by content, whole or absent; and who makes whom superfluous."""
+"""The candidate store: named by content, whole or absent."""
 
 import hashlib
 from pathlib import Path
@@ -10,7 +10,6 @@ from torch import nn
 from trainables.masks import MaskedNet
 from trainables.pruners.magnitude import Magnitude
 from trainables.trial.candidate_store import CandidateStore
-from trainables.trial.judge import Entry, admit, dominates
 
 
 def made_net(seed=0):
@@ -102,57 +101,3 @@ def test_an_unknown_candidate_is_an_error_that_names_its_file(store):
         store.facts("0123")
     with pytest.raises(FileNotFoundError, match=r"0123\.safetensors does not exist"):
         store.load("0123", made_net())
-
-
-def entry(performance, bias, sparsity=0.5, feasible=True):
-    name = f"{performance}/{bias}/{sparsity}"
-    return Entry(name, performance, bias, sparsity, feasible)
-
-
-FAIR = entry(0.80, 0.02)
-UNFAIR = entry(0.90, 0.10, feasible=False)
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "with_sparsity", "without"),
-    [
-        (FAIR, entry(0.79, 0.03, 0.4), True, True),
-        (FAIR, FAIR, True, True),  # equals are superfluous
-        (FAIR, entry(0.79, 0.03, 0.6), False, True),  # sparser, which counts only as an objective
-        (FAIR, entry(0.81, 0.03), False, False),
-        (FAIR, entry(0.79, 0.01), False, False),
-        (FAIR, UNFAIR, True, True),  # however well it performs
-        (UNFAIR, FAIR, False, False),
-        (UNFAIR, entry(0.95, 0.12, 0.9, feasible=False), True, True),  # only bias counts
-        (UNFAIR, entry(0.60, 0.09, 0.0, feasible=False), False, False),
-    ],
-)
-def test_domination_asks_for_feasibility_first_then_least_bias_then_pareto(
-    a, b, with_sparsity, without
-):
-    assert dominates(a, b, sparsity=True) == with_sparsity
-    assert dominates(a, b, sparsity=False) == without
-
-
-A, B, C = entry(0.80, 0.02), entry(0.82, 0.025), entry(0.70, 0.01)
-
-
-@pytest.mark.parametrize(
-    ("archive", "new", "stay"),
-    [
-        ([], UNFAIR, []),
-        ([UNFAIR], entry(0.5, 0.09, feasible=False), []),  # less bias replaces it
-        ([UNFAIR], entry(0.99, 0.11, feasible=False), None),
-        ([UNFAIR], A, []),  # the first feasible one ends the waiting
-        ([A], UNFAIR, None),
-        ([A, B, C], entry(0.75, 0.015), [A, B, C]),
-        ([A, B, C], entry(0.81, 0.015), [B, C]),
-        ([A, B, C], entry(0.83, 0.005, 0.6), []),
-        ([A, B, C], entry(0.79, 0.02), None),
-        ([A, B, C], A, None),
-    ],
-)
-def test_an_archive_admits_what_nothing_in_it_dominates_and_drops_what_that_dominates(
-    archive, new, stay
-):
-    assert admit(archive, new, sparsity=True) == stay

@@ -42,7 +42,7 @@ def bench(request):
     objective = LOOSE if classes == 2 else Objective("accuracy", "bias_amplification", 0.6, 0.1)
     net = trained_net(classes)
     prepared = made_prepared(classes=classes)
-    return Workbench.open(prepared, net, objective, device="cpu", untrained=fresh_net(classes))
+    return Workbench.open(prepared, net, objective, device="cpu", initial=fresh_net(classes))
 
 
 def fresh_net(classes):

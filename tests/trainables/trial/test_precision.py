@@ -107,7 +107,7 @@ def test_images_have_their_channels_last_in_memory():
 def bench_in(precision, net):
     objective = Objective("accuracy", "bias_amplification", 0.6, 0.1)
     return Workbench.open(
-        made_prepared(**IMAGES), net, objective, device="cpu", untrained=net, precision=precision
+        made_prepared(**IMAGES), net, objective, device="cpu", initial=net, precision=precision
     )
 
 

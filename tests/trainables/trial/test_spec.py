@@ -26,7 +26,9 @@ def test_a_spec_comes_back_from_its_config_unchanged(method):
 
     assert Spec.from_config(plain) == spec
     assert Spec.from_config(plain).to_config() == plain
-    assert tuple((stage.role, stage.name) for stage in spec.stages) == METHODS[method].stages
+    assert [(stage.role, stage.name, stage.slot) for stage in spec.stages] == [
+        (stage.role, stage.name, stage.slot) for stage in METHODS[method].stages
+    ]
 
 
 def test_settings_reach_their_stage_and_the_rest_keeps_its_defaults():
