@@ -112,7 +112,7 @@ class Plan:
 
     def tunable(self, column: TableColumn) -> list[str]:
         """Those of them that the table tunes."""
-        asked = self.table.tuned_methods
+        asked = {row.method for row in self.table.tuned_rows}
         return [method for method in self.searchable(column) if method in asked]
 
     def fixed(self, column: TableColumn, seed: int, settings: Mapping[str, Nested]) -> Config:
@@ -170,10 +170,10 @@ def _published(config: Config, method: str, other: Mapping[str, Mapping[str, Any
     )
     written_out = {*space.ranges, *space.fixed, *dotted(other)}
     return {
-        stage.role: {
+        stage.slot: {
             name: value
             for name, value in settings_dict(stage.settings).items()
-            if f"{stage.role}.{name}" in written_out
+            if f"{stage.slot}.{name}" in written_out
         }
         for stage in spec.stages
     }
@@ -185,7 +185,11 @@ def _shortened(config: Config) -> Config:
         role: {name: dict(part) for name, part in parts.items()}
         for role, parts in config.space.items()
     }
-    stages = {stage for method in config.search.methods for stage in METHODS[method].stages}
+    stages = {
+        (stage.role, stage.name)
+        for method in config.search.methods
+        for stage in METHODS[method].stages
+    }
     for role, name in sorted(stages):
         settings = {field.name for field in fields(STAGES[role][name])}
         for length in settings & _LENGTHS.keys():
@@ -223,9 +227,9 @@ def _long_ones_first(methods: Sequence[str]) -> list[str]:
 def _learning_stages(method: str) -> list[str]:
     """The roles of a method's stages that learn from data, one entry for each stage."""
     return [
-        role
-        for role, name in METHODS[method].stages
-        if STAGES[role][name]().learns_from != "nothing"
+        stage.role
+        for stage in METHODS[method].stages
+        if STAGES[stage.role][stage.name]().learns_from != "nothing"
     ]
 
 
@@ -251,11 +255,11 @@ def departures(plan: Plan, column: TableColumn) -> dict[str, list[Departure]]:
 
 
 def _published_stages(method: str) -> dict[str, dict[str, Any]]:
-    stages = METHODS[method].stages
-    of_space = compose(stages).published_nested()
+    slots = METHODS[method].slots
+    of_space = compose(slots.values()).published_nested()
     return {
-        role: {**settings_dict(STAGES[role][name]()), **of_space.get(role, {})}
-        for role, name in stages
+        slot: {**settings_dict(STAGES[stage.role][stage.name]()), **of_space.get(slot, {})}
+        for slot, stage in slots.items()
     }
 
 
