@@ -21,6 +21,7 @@ from search.config.registries import check_name
 from search.units import seconds
 from trainables.data.fair_data import SPLITS
 from trainables.data.task import Precision
+from trainables.trial.archive import default_tolerances
 
 FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
 
@@ -30,6 +31,7 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
 Args = Mapping[str, Any]
 UnitFloat = Annotated[float, Field(ge=0, le=1)]
+OpenFloat = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Section(BaseModel):
@@ -161,6 +163,9 @@ class ObjectiveConfig(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     sparsity: bool = True  # a third objective
+    # The lowest and the highest tolerance that `report --tolerance` is to see whole: a trial keeps
+    # what any of them might need. None: half to three times the tolerance.
+    tolerances: Annotated[tuple[OpenFloat, OpenFloat], Field(strict=False)] | None = None
     # Whether a network that needs the group at prediction time may be chosen. Such networks are
     # shown in any case, and may be chosen where [correction] itself names what needs the group.
     group_at_prediction: bool = False
@@ -187,6 +192,21 @@ class ObjectiveConfig(Section):
                 f"margin must be less than the tolerance of {self.tolerance}, got {self.margin}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _tolerances_hold_the_tolerance(self) -> Self:
+        low, high = self.tolerance_range
+        if not low <= self.tolerance <= high:
+            raise ValueError(
+                f"tolerances must be [low, high] with the tolerance of {self.tolerance} between "
+                f"them, got {[low, high]}"
+            )
+        return self
+
+    @property
+    def tolerance_range(self) -> tuple[float, float]:
+        """The lowest and the highest tolerance that candidates are kept for."""
+        return self.tolerances or default_tolerances(self.tolerance)
 
 
 class SearchConfig(Section):

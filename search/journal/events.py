@@ -51,6 +51,8 @@ class ExperimentFacts(TypedDict):
     crossing_priors: list[list[float]]  # (crossings, labels), shares of train
     objective: ObjectiveFacts
     sparsity: bool  # whether it is an objective
+    # The lowest and the highest that candidates are kept for; absent: the objective's own alone.
+    tolerances: NotRequired[list[float]]
     reference: list[float]  # performance, bias, sparsity: where hypervolumes begin
     correction: dict[str, Any]  # its name and settings
     group_at_prediction: NotRequired[bool]

@@ -15,7 +15,7 @@ from trainables.evaluation.report import Report
 _ONLY_WRITTEN = frozenset(  # stay in the journal; memory holds what decisions need
     {
         *("counts", "decision", "measures", "losses", "prediction_shares", "event"),
-        *("performance_interval", "trivial_performance", "live", "role", "name"),
+        *("performance_interval", "trivial_performance", "live", "role", "name", "diagnostics"),
     }
 )
 

@@ -14,8 +14,9 @@ from search.replay.table import COLUMNS, Header, RecordedTable, TrialFacts
 from search.schedulers.policy import Verdict
 from spaces.space import Choice, Float, Space
 from trainables.evaluation.objective import Objective
-from trainables.trial.judge import Entry, admit
+from trainables.trial.archive import Entry, Tolerances, admit
 
+ONLY_ITS_OWN = Tolerances(0.05, 0.05, 0.05, 0.02)
 FAIR, UNFAIR = (80, 80, 70), (80, 60, 70)  # performance .75 and .7, bias 0 and .2
 SPACE = Space(
     {"recovery.lr": Float(0.01, 1.0, log=True), "recovery.kind": Choice(("a", "b"))},
@@ -90,7 +91,8 @@ def _rows(one, sparsity):
             **{"candidate": False, "superseded": 0, "tune": counted(tune), "test": counted(test)},
         }
         new = Entry(str(number), performance, bias, one.sparsity, bool(bias < 0.03))
-        if (stay := admit(archive, new, sparsity=sparsity)) is not None:
+        stay = admit(archive, new, sparsity=sparsity, tolerances=ONLY_ITS_OWN)
+        if stay is not None:
             row["candidate"] = True
             for old in archive:
                 if old not in stay:

@@ -7,7 +7,7 @@ from search.replay.pool import coordinates
 from search.replay.table import COLUMNS, RecordedTable
 from spaces.space import Choice, Float, Int, Space
 from tests.search.replay.made_table import FAIR, UNFAIR, Made, pool, table
-from trainables.trial.judge import Entry, admit
+from trainables.trial.archive import Entry, Tolerances, admit
 
 SHIPPED = sorted(TABLES.glob("*.npz"))
 
@@ -102,11 +102,14 @@ def test_the_tables_that_come_with_fairfront_are_small():
     assert sum(path.stat().st_size for path in SHIPPED) < 5e6
 
 
-def test_recorded_candidates_are_those_that_admit_keeps():
+def test_recorded_candidates_are_those_that_admit_keeps_for_one_tolerance():
     from search.replay.pool import pool_of
 
     path = next(path for path in SHIPPED if path.stem == "digits")
     found = pool_of(RecordedTable.load(path), "prune_advft")
+    objective = found.header.objective
+    own = objective.tolerance
+    its_own = Tolerances(own, own, own, objective.margin)
     for one in found.trials:
         archive = []
         for report in one.reports:
@@ -115,7 +118,7 @@ def test_recorded_candidates_are_those_that_admit_keeps():
                 continue
             keys = ("performance", "bias", "sparsity", "feasible")
             new = Entry(f"{one.trial}-{report['epoch']}", *(report[key] for key in keys))
-            stay = admit(archive, new, sparsity=found.header.sparsity)
+            stay = admit(archive, new, sparsity=found.header.sparsity, tolerances=its_own)
             assert (report["candidate"] is None) == (stay is None)
             if stay is not None:
                 gone = {old.candidate for old in archive} - {old.candidate for old in stay}
