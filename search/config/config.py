@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 import tomli_w
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
@@ -25,6 +25,7 @@ from search.config.sections import (
     SearchConfig,
     Section,
     TrackingConfig,
+    TrialConfig,
 )
 from search.errors import UserError, unknown
 from trainables.names import nearest
@@ -42,6 +43,7 @@ class Config(Section):
     correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
     search: SearchConfig = Field(default_factory=SearchConfig)
+    trials: Annotated[tuple[TrialConfig, ...], Field(strict=False)] = ()
     space: Annotated[Spaces, AfterValidator(check_spaces)] = Field(default_factory=dict)
     tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     resources: ResourcesConfig = Field(default_factory=ResourcesConfig)
@@ -53,6 +55,28 @@ class Config(Section):
             count = max(1, (os.cpu_count() or 1) // self.resources.cpu)
             search = self.search.model_copy(update={"concurrent": count})
             object.__setattr__(self, "search", search)  # frozen for everyone else
+        return self
+
+    @model_validator(mode="after")
+    def _fill_from_trials(self) -> Self:
+        """Listed trials say which methods there are, and how many trials."""
+        if not self.trials:
+            return self
+        names = [trial.name for trial in self.trials]
+        if len(set(names)) < len(names):
+            raise ValueError(f"trials must each have a name of its own, got {', '.join(names)}")
+        listed = {
+            "methods": tuple(dict.fromkeys(trial.method for trial in self.trials)),
+            "trials": len(self.trials),
+        }
+        for key in self.search.model_fields_set & listed.keys():
+            if (given := getattr(self.search, key)) != listed[key]:
+                raise ValueError(
+                    f"search.{key} must be left out, or as [[trials]] has it: {listed[key]}, "
+                    f"got {given}"
+                )
+        search = self.search.model_copy(update=listed)
+        object.__setattr__(self, "search", search)  # frozen for everyone else
         return self
 
     @classmethod
@@ -69,6 +93,11 @@ class Config(Section):
         if config.folder is None and config.uses_own_files:
             return config.model_copy(update={"folder": str(source.folder)})
         return config
+
+    @property
+    def pool_size(self) -> int | None:
+        """How many sets of settings pruners choose among; listed trials have settings already."""
+        return None if self.trials else self.search.shared_pruners
 
     @property
     def uses_own_files(self) -> bool:
@@ -190,5 +219,6 @@ def _keys(section: type[BaseModel], table: str = "") -> Iterator[str]:
     """Every dotted key that the file may hold."""
     for name, field in section.model_fields.items():
         yield f"{table}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _keys(field.annotation, f"{table}{name}.")
+        for part in (field.annotation, *get_args(field.annotation)):  # of a list of tables too
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from _keys(part, f"{table}{name}.")

@@ -16,7 +16,13 @@ from pydantic import (
     model_validator,
 )
 
-from search.config.checks import check_bias, check_group, check_performance, check_settings
+from search.config.checks import (
+    check_bias,
+    check_group,
+    check_performance,
+    check_settings,
+    check_stages,
+)
 from search.config.registries import check_name
 from search.units import seconds
 from trainables.data.fair_data import SPLITS
@@ -30,6 +36,7 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 # "module:function"
 FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
 Args = Mapping[str, Any]
+Keep = Literal["pareto", "last", "rounds"]
 UnitFloat = Annotated[float, Field(ge=0, le=1)]
 OpenFloat = Annotated[float, Field(gt=0, lt=1)]
 
@@ -54,7 +61,10 @@ class DataConfig(Section):
     missing: Literal["refuse", "impute"] = "refuse"
     split_seed: Annotated[int, Field(ge=0)] = 0
     fractions: Mapping[str, float] | None = None  # of train, debias, tune and test; sum to 1
-    min_cell: Annotated[int, Field(ge=1)] = 20  # rows per group and label
+    min_cell: Annotated[int, Field(ge=1)] = 20  # rows of what `min_cell_of` says
+    # Each label of each group must have so many rows ("cells"), or each group ("groups"). None:
+    # cells where [objective], or a correction in use, looks at rates within cells.
+    min_cell_of: Literal["cells", "groups"] | None = None
     small_cells: Literal["merge", "drop"] = "merge"
 
     @field_validator("fractions")
@@ -249,6 +259,26 @@ class SearchConfig(Section):
         if not methods or len(set(methods)) < len(methods):
             raise ValueError("must name at least one method, and each once")
         return methods
+
+
+class TrialConfig(Section):
+    """[[trials]]: a trial at settings of its own, run exactly once.
+
+    A file that lists trials has no others: nothing is proposed. `keep` says which of its networks
+    are kept whatever they are worth: "last", that at its end; "rounds", that at the end of each
+    round of pruning; "pareto", none but those that the front may need.
+    """
+
+    name: Annotated[str, Field(min_length=1)]  # free text, of which a resumed search knows it
+    method: Annotated[str, AfterValidator(lambda name: check_name("method", name))]
+    # slot of a stage -> setting -> value; what is not given is the stage's default
+    settings: Mapping[str, Mapping[str, Any]] = {}
+    keep: Keep = "pareto"
+
+    @model_validator(mode="after")
+    def _stages_take_the_settings(self) -> Self:
+        check_stages(self.method, self.settings)
+        return self
 
 
 class TrackingConfig(Section):

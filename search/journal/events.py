@@ -139,6 +139,7 @@ class TrialStart(TypedDict):
     method: str
     spec: dict[str, Any]  # what Ray hands to the worker, see trainables/trial/spec.py
     learns_from: NotRequired[str]  # splits, joined by +
+    row: NotRequired[str]  # name of the listed trial that it is, see TrialConfig
 
 
 class ReportEvent(Report):

@@ -63,6 +63,7 @@ class TrialRecord:
     reports: list[Report] = field(default_factory=list)  # slim ones, see above
     status: TrialStatus = "running"
     reason: str | None = None
+    row: str | None = None  # name of the listed trial that it is; None: it was proposed
 
     @property
     def epoch(self) -> int:
@@ -156,7 +157,9 @@ class Record:
         match event["event"]:
             case "trial_start":
                 if event["trial"] not in self.trials:
-                    self._start(TrialRecord(event["trial"], event["method"], event["spec"]))
+                    trial = TrialRecord(event["trial"], event["method"], event["spec"])
+                    trial.row = event.get("row")
+                    self._start(trial)
             case "report":
                 self.seconds += event.get("seconds", 0.0)
                 trial = self.trials[event["trial"]]

@@ -17,6 +17,7 @@ from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.events import ExperimentFacts
 from search.problem.dense_net import DenseRecipe, Trainer, dense_net, early_net, weights_hash
+from search.problem.enough_rows import with_min_cell_of
 from search.problem.shared_pruners import notes_on, pooled, pools_of
 from search.schedulers.policy import Stopping
 from spaces.compose import compose
@@ -247,6 +248,7 @@ def open_problem(
             '[dense] name "given" needs the trained network: model.weights must name its file, '
             "or a network must be handed over from Python"
         )
+    config = with_min_cell_of(config)
     fair = open_data(config, data)
     try:
         objective = Objective(
@@ -264,6 +266,7 @@ def open_problem(
             fractions=config.data.fractions,
             bias=config.objective.bias,
             small_cells=config.data.small_cells,
+            min_cell_of=config.data.min_cell_of or "cells",
         )
     except ValueError as error:
         raise UserError(str(error)) from error
