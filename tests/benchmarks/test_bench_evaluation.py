@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from trainables.corrections.threshold import Threshold
-from trainables.evaluation.counts import THRESHOLDS, count
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import THRESHOLDS
 from trainables.evaluation.measures import all_measures
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate

@@ -35,7 +35,9 @@ class Flips(Decision):
     together, so a row that is predicted alone keeps its prediction unless the rate is 1.
 
     `predict` permutes the rows themselves. On counts the draw without replacement falls on the
-    cells of a group by the multivariate hypergeometric law, which is the law of that.
+    cells of a group by the multivariate hypergeometric law, which is the law of that. What the
+    dense net decides for the flipped rows of a cell is drawn by the same law, from a stream of its
+    own: whether it is known changes no other draw.
     """
 
     needs_group = True
@@ -56,14 +58,17 @@ class Flips(Decision):
     ) -> Counts:
         scores = scores_to_decide(self.kind, counts)
         groups = groups_of_cells(self.kind, scores, crossing_to_group, len(self.rates))
-        table = np.where((groups >= 0)[:, None, None], scores.at(self.index).table, 0)
+        before = scores.at(self.index).of_groups(groups >= 0)
+        flipped = np.zeros_like(before.table)  # rows by cell, label and prediction before
         generator = np.random.default_rng(self.seed)
         for group, rates in enumerate(self.rates):
             cells = np.flatnonzero(groups == group)
-            for predicted, flipped in enumerate(_drawn(table[cells], rates, generator)):
-                table[cells, :, predicted] -= flipped
-                table[cells, :, 1 - predicted] += flipped
-        return Counts(table)
+            flipped[cells] = _drawn(before.table[cells], rates, generator)
+        beside = before.beside_dense
+        if beside is not None:
+            parts = _split(flipped, beside, np.random.default_rng([self.seed, 1]))
+            beside = beside - parts + parts[..., ::-1]
+        return Counts(before.table - flipped + flipped[..., ::-1], beside_dense=beside)
 
     def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
         values = raw_scores(self.kind, scores)
@@ -100,11 +105,10 @@ def flips_among(rows: int, rate: float) -> int:
 
 def _drawn(
     cells: NDArray[np.int64], rates: tuple[float, float], generator: np.random.Generator
-) -> list[NDArray[np.int64]]:
-    """How many rows of one group are flipped in each cell (group's cells, labels).
+) -> NDArray[np.int64]:
+    """How many rows of one group are flipped in each of its `cells`.
 
-    First of those predicted 0, then of those predicted 1; `cells` is (group's cells, labels,
-    predictions).
+    Both are (group's cells, labels, predictions before); those predicted 0 are drawn first.
     """
     drawn = []
     for predicted, rate in enumerate(rates):
@@ -113,4 +117,16 @@ def _drawn(
         drawn.append(
             generator.multivariate_hypergeometric(rows.ravel(), number).reshape(rows.shape)
         )
-    return drawn
+    return np.stack(drawn, axis=-1)
+
+
+def _split(
+    flipped: NDArray[np.int64], beside: NDArray[np.int64], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """`flipped` (cells, labels, predictions) by what the dense net decides for these rows.
+
+    Drawn from `beside` (cells, labels, the dense net's 2 decisions, predictions), whose shape the
+    result has.
+    """
+    positive = generator.hypergeometric(beside[:, :, 1], beside[:, :, 0], flipped)
+    return np.stack([flipped - positive, positive], axis=2)

@@ -51,8 +51,8 @@ class ThresholdPerGroup(Decision):
         scores = scores_to_decide(self.kind, counts)
         groups = groups_of_cells(self.kind, scores, crossing_to_group, len(self.indices))
         known = groups >= 0
-        table = scores.at(np.where(known, np.array(self.indices)[groups], 0)).table
-        return Counts(np.where(known[:, None, None], table, 0))
+        indices = np.where(known, np.array(self.indices)[groups], 0)
+        return scores.at(indices).of_groups(known)
 
     def predict(self, scores: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.int64]:
         values = raw_scores(self.kind, scores)
@@ -94,6 +94,7 @@ class GroupThresholds:
     needs_group: ClassVar[bool] = True
     binary: ClassVar[bool] = True
     two_groups: ClassVar[bool] = False
+    within_cells: ClassVar[bool] = False
 
     def fit(
         self,
@@ -116,7 +117,10 @@ class _Search:
         self, scores: ScoreCounts, objective: Objective, priors: NDArray[np.float64]
     ) -> None:
         self.objective, self.priors, self.n_groups = objective, priors, scores.n_groups
-        self.tables = tables_at_all_thresholds(scores.histogram)  # (1001, groups, 2, 2)
+        # (1001, groups, 2, 2), or (1001, groups, 2, 2, 2) with the dense net's decisions
+        self.tables = tables_at_all_thresholds(
+            objective.counted(scores), beside_dense=objective.against_dense
+        )
         # a threshold changes something where its bin holds rows of the group
         rows = scores.histogram.sum(axis=1)
         self.distinct = [np.union1d([0], np.flatnonzero(of_group)) for of_group in rows]
@@ -180,5 +184,6 @@ class _Search:
         """
         rates = self.objective.bias_measure.rates(self.tables).mean(-1)  # (1001, groups)
         rates = np.where(np.isnan(rates), np.inf, rates)
-        levels = np.linspace(0, 1, LEVELS)[:, None, None]
+        lowest = -1 if self.objective.against_dense else 0  # accuracy may be lost or won
+        levels = np.linspace(lowest, 1, LEVELS)[:, None, None]
         return np.asarray(np.abs(rates - levels).argmin(axis=1))

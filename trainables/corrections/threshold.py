@@ -75,11 +75,12 @@ RESAMPLES = 5
 
 @dataclass(frozen=True)
 class Threshold:
-    """ "fair" maximises Phi, "balanced_accuracy" that alone, "fixed" is .5."""
+    """ "fair" maximises Phi, "balanced_accuracy" the performance alone, "fixed" is .5."""
 
     needs_group: ClassVar[bool] = False
     binary: ClassVar[bool] = True
     two_groups: ClassVar[bool] = False
+    within_cells: ClassVar[bool] = False
 
     choose: ChosenBy = "fair"
 
@@ -104,7 +105,7 @@ class Threshold:
         """
         scores = binary_scores("threshold", held_back)
         if self.choose == "fair":
-            index = _fairest(scores.histogram, objective, priors, seed)
+            index = _fairest(objective.counted(scores), objective, priors, seed)
         elif self.choose == "fixed":
             index = int(np.searchsorted(THRESHOLDS, 0.5))
         else:
@@ -118,8 +119,10 @@ def _fairest(
     priors: NDArray[np.float64],
     seed: int,
 ) -> int:
+    """`histogram` as `objective` counts it."""
     drawn = resample(histogram, RESAMPLES, np.random.default_rng(seed))
-    performance, bias = objective.judge(tables_at_all_thresholds(drawn), priors)
+    tables = tables_at_all_thresholds(drawn, beside_dense=objective.against_dense)
+    performance, bias = objective.judge(tables, priors)
     fair = phi(performance, bias, objective.safe_bias).mean(axis=0)  # (1001,)
     if fair.max() > 0:
         return int(fair.argmax())
@@ -128,5 +131,5 @@ def _fairest(
 
 
 def _best(histogram: NDArray[np.int64], objective: Objective, priors: NDArray[np.float64]) -> int:
-    performance, _ = objective.judge(tables_at_all_thresholds(histogram), priors)
+    performance = objective.judge_performance(tables_at_all_thresholds(histogram), priors)
     return int(np.nan_to_num(performance, nan=-1.0).argmax())

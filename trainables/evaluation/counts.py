@@ -1,4 +1,8 @@
-"""Integer counts of (group, label, outcome): all that is kept of a network's scores."""
+"""Integer counts of (group, label, outcome): all that is kept of a network's scores.
+
+Counts may keep beside each outcome what the dense net decides for the same rows. So what pruning
+has changed can be measured without the rows, and without losing which outcomes go together.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NotRequired, Self, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from trainables.evaluation.packing import PackedArray, packed, unpacked
-from trainables.evaluation.pairs import checked_pairs, count_pairs
+from trainables.evaluation.pairs import checked_pairs
 
 # 1001 thresholds, 0 to 1 (Savani et al. NeurIPS 2020); positive iff score > threshold.
 THRESHOLDS: NDArray[np.float64] = np.arange(1001) / 1000
@@ -19,17 +23,27 @@ BINS = len(THRESHOLDS)  # scores in [0, 1] exceed 0 to 1000 of the thresholds: 1
 
 
 class CountsDict(PackedArray):
-    """Counts as JSON types; `counts_from_dict` reads them."""
+    """Counts as JSON types; `counts_from_dict` reads them.
+
+    The array has 4 axes where the dense net's decisions are kept: (groups, labels, the dense
+    net's decision, outcomes). Earlier versions wrote 3: (groups, labels, outcomes).
+    """
 
     kind: str  # "decided" or "scores"
     pairs: NotRequired[PackedArray]  # of decided counts whose rows come as pairs
 
 
 class _GroupCounts:
-    """Immutable whole numbers by (group, label, outcome). Subclasses name their one field."""
+    """Immutable whole numbers by (group, label, outcome). Subclasses name their field.
+
+    `beside_dense` (groups, labels, the dense net's decision, outcomes) counts the same rows; it
+    is None where the dense net's decisions are not known.
+    """
 
     _field: ClassVar[str]
     _kind: ClassVar[str]  # how `to_dict` calls it
+
+    beside_dense: NDArray[np.int64] | None
 
     @property
     def array(self) -> NDArray[np.int64]:
@@ -37,25 +51,41 @@ class _GroupCounts:
         return cast("NDArray[np.int64]", getattr(self, self._field))
 
     def _freeze(self) -> tuple[int, ...]:
-        """Checks the field, replaces it by a copy that nobody can write to, returns its shape."""
+        """Checks the arrays, replaces them by copies that nobody can write to.
+
+        Returns the shape of the field.
+        """
+        array = self._frozen(self._field, 3)
+        if self.beside_dense is not None:
+            beside = self._frozen("beside_dense", 4)
+            expected = (*array.shape[:2], array.shape[1], array.shape[2])
+            if beside.shape != expected or not np.array_equal(beside.sum(axis=2), array):
+                raise ValueError(
+                    f"{type(self).__name__}: beside_dense must have shape {expected} and add up "
+                    f"to the {self._field}, got shape {beside.shape}"
+                )
+        return array.shape
+
+    def _frozen(self, field: str, axes: int) -> NDArray[np.int64]:
         who = type(self).__name__
-        given = np.asarray(self.array)
+        given = np.asarray(getattr(self, field))
         if given.dtype.kind not in "iu":
             raise ValueError(f"{who}: counts must be whole numbers, got {given.dtype}")
         array = given.astype(np.int64)
-        if array.ndim != 3 or array.size == 0:
-            raise ValueError(f"{who}: must have 3 filled axes, got shape {array.shape}")
+        if array.ndim != axes or array.size == 0:
+            raise ValueError(f"{who}: must have {axes} filled axes, got shape {array.shape}")
         if array.min() < 0:
             raise ValueError(f"{who}: counts cannot be negative, got {array.min()}")
         array.setflags(write=False)
-        object.__setattr__(self, self._field, array)
-        return array.shape
+        object.__setattr__(self, field, array)
+        return array
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, _GroupCounts)
             and type(self) is type(other)
             and np.array_equal(self.array, other.array)
+            and _equal(self.beside_dense, other.beside_dense)
         )
 
     __hash__ = None  # type: ignore[assignment]  # equal arrays have no cheap common hash
@@ -91,17 +121,19 @@ class _GroupCounts:
             )
         if new.min() < -1 or new.max() < 0:
             raise ValueError(f"regroup: new groups start at 0, -1 is left out, got {new.tolist()}")
-        array = np.zeros((int(new.max()) + 1, *self.array.shape[1:]), dtype=np.int64)
-        kept = new >= 0
-        np.add.at(array, new[kept], self.array[kept])
-        return self._regrouped(array, new)
+        beside = self.beside_dense
+        arrays = {self._field: _summed(self.array, new)}
+        if beside is not None:
+            arrays["beside_dense"] = _summed(beside, new)
+        return self._regrouped(arrays, new)
 
-    def _regrouped(self, array: NDArray[np.int64], mapping: NDArray[np.int64]) -> Self:
-        return type(self)(**{self._field: array})
+    def _regrouped(self, arrays: dict[str, NDArray[np.int64]], mapping: NDArray[np.int64]) -> Self:
+        return type(self)(**arrays)
 
     def to_dict(self) -> CountsDict:
         """A compressed form of JSON types; `counts_from_dict` is the inverse."""
-        return cast("CountsDict", {"kind": self._kind, **packed(self.array)})
+        whole = self.array if self.beside_dense is None else self.beside_dense
+        return cast("CountsDict", {"kind": self._kind, **packed(whole)})
 
     @classmethod
     def from_dict(cls, state: CountsDict) -> Self:
@@ -118,6 +150,8 @@ class Counts(_GroupCounts):
     Rows of two groups may be copies of the same objects, such as colour and grey images. Then
     `pairs` (labels, predictions of group 0's copy, predictions of group 1's copy) counts the
     objects and says which predictions go together.
+
+    `beside_dense` is (groups, labels, the dense net's predictions, predictions).
     """
 
     _field = "table"
@@ -125,6 +159,7 @@ class Counts(_GroupCounts):
 
     table: NDArray[np.int64]
     pairs: NDArray[np.int64] | None = None
+    beside_dense: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         shape = self._freeze()
@@ -136,20 +171,25 @@ class Counts(_GroupCounts):
             object.__setattr__(self, "pairs", checked_pairs(self.pairs, self.table))
 
     def __eq__(self, other: object) -> bool:
-        if not super().__eq__(other) or not isinstance(other, Counts):
-            return False
-        if self.pairs is None or other.pairs is None:
-            return self.pairs is other.pairs
-        return np.array_equal(self.pairs, other.pairs)
+        return (
+            super().__eq__(other) and isinstance(other, Counts) and _equal(self.pairs, other.pairs)
+        )
 
     __hash__ = None  # as for all counts
 
-    def _regrouped(self, array: NDArray[np.int64], mapping: NDArray[np.int64]) -> Self:
+    def _regrouped(self, arrays: dict[str, NDArray[np.int64]], mapping: NDArray[np.int64]) -> Self:
         """The pairs are kept where both groups are, under their own or each other's number."""
         pairs, order = self.pairs, mapping.tolist()
         if pairs is None or order not in ([0, 1], [1, 0]):
-            return type(self)(array)
-        return type(self)(array, pairs if order == [0, 1] else pairs.swapaxes(1, 2))
+            return type(self)(**arrays)
+        return type(self)(**arrays, pairs=pairs if order == [0, 1] else pairs.swapaxes(1, 2))
+
+    def of_groups(self, kept: NDArray[np.bool_]) -> Self:
+        """The rows of the groups that are `kept` (groups,); the others stay, and hold none."""
+        beside = self.beside_dense
+        if beside is not None:
+            beside = np.where(kept[:, None, None, None], beside, 0)
+        return type(self)(np.where(kept[:, None, None], self.table, 0), beside_dense=beside)
 
     def to_dict(self) -> CountsDict:
         state = super().to_dict()
@@ -163,12 +203,15 @@ class ScoreCounts(_GroupCounts):
     A score's bin is the number of thresholds that lie strictly below it. So the rows that are
     positive at threshold index k, those with score > THRESHOLDS[k], are exactly the rows in bins >
     k. Which rows are copies of one object is not kept: it would take 1001 x 1001 bins.
+
+    `beside_dense` is (groups, 2 labels, the dense net's 2 decisions, 1001 bins).
     """
 
     _field = "histogram"
     _kind = "scores"
 
     histogram: NDArray[np.int64]
+    beside_dense: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         shape = self._freeze()
@@ -185,15 +228,31 @@ class ScoreCounts(_GroupCounts):
             )
         if index.min() < 0 or index.max() >= BINS:
             raise ValueError(f"ScoreCounts.at: indices lie in [0, {BINS}), got {threshold_index}")
-        positive = np.arange(BINS) > index.reshape(-1, 1, 1)  # (1 or groups, 1, bins)
-        positives = np.where(positive, self.array, 0).sum(axis=-1)
-        return Counts(np.stack([self.cells - positives, positives], axis=-1))
+        beside = self.beside_dense
+        return Counts(
+            _decided(self.array, index),
+            beside_dense=None if beside is None else _decided(beside, index),
+        )
 
 
-def tables_at_all_thresholds(histograms: NDArray[Any]) -> NDArray[Any]:
-    """Tables (..., 1001, groups, 2, 2) of histograms (..., groups, 2, 1001), in one cumsum."""
-    negatives = np.moveaxis(np.cumsum(histograms, axis=-1), -1, -3)
-    return np.stack([negatives, histograms.sum(axis=-1)[..., None, :, :] - negatives], axis=-1)
+def _decided(histogram: NDArray[np.int64], index: NDArray[Any]) -> NDArray[np.int64]:
+    """(groups, ..., predictions) of bins (groups, ..., bins) at one index, or one per group."""
+    positive = np.arange(BINS) > index.reshape(-1, *(1,) * (histogram.ndim - 1))
+    positives = np.where(positive, histogram, 0).sum(axis=-1)
+    return np.stack([histogram.sum(axis=-1) - positives, positives], axis=-1)
+
+
+def tables_at_all_thresholds(
+    histograms: NDArray[Any], *, beside_dense: bool = False
+) -> NDArray[Any]:
+    """Tables (..., 1001, groups, 2, 2) of histograms (..., groups, 2, 1001), in one cumsum.
+
+    With `beside_dense`, both have an axis more: the dense net's decision, after the labels.
+    """
+    axis = -4 if beside_dense else -3
+    negatives = np.moveaxis(np.cumsum(histograms, axis=-1), -1, axis)
+    rows = np.expand_dims(histograms.sum(axis=-1), axis)
+    return np.stack([negatives, rows - negatives], axis=-1)
 
 
 def counts_from_dict(state: CountsDict) -> Counts | ScoreCounts:
@@ -203,96 +262,49 @@ def counts_from_dict(state: CountsDict) -> Counts | ScoreCounts:
     }
     if state["kind"] not in kinds:
         raise ValueError(f"counts: kind must be one of {sorted(kinds)}, got {state['kind']!r}")
+    given, kind = unpacked(state), kinds[state["kind"]]
+    arrays = {kind._field: given}
+    if given.ndim == 4:
+        arrays = {kind._field: given.sum(axis=2), "beside_dense": given}
     if "pairs" in state:
-        return Counts(unpacked(state), unpacked(state["pairs"]))
-    return kinds[state["kind"]](unpacked(state))
+        return Counts(**arrays, pairs=unpacked(state["pairs"]))
+    return kind(**arrays)
 
 
-def bins_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(n,) number of thresholds strictly below each score, 0 to 1000."""
-    return np.searchsorted(THRESHOLDS, scores, side="left")
+def _equal(one: NDArray[np.int64] | None, other: NDArray[np.int64] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
 
 
-def count(
-    scores: ArrayLike,
-    labels: ArrayLike,
-    groups: ArrayLike,
-    n_groups: int,
-    units: ArrayLike | None = None,
-) -> Counts | ScoreCounts:
-    """Counts of raw scores by (group, label).
-
-    Scores (n,) in [0, 1] are those of the positive class and become a `ScoreCounts`; scores
-    (n, classes) are decided by argmax, the first of equals, and become `Counts`, with pairs where
-    two groups hold one row of each of the `units` (n,).
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    if values.ndim == 1:
-        return count_scores(values, labels, groups, n_groups)
-    if values.ndim != 2 or values.shape[1] < 2:
-        raise ValueError(f"count: scores must be (n,) or (n, classes), got {values.shape}")
-    if not np.isfinite(values).all():
-        raise ValueError("count: scores must be finite, got NaN or infinity")
-    predictions, n_labels = values.argmax(axis=1), values.shape[1]
-    counts = count_predictions(predictions, labels, groups, n_groups, n_labels)
-    if units is None or n_groups != 2:
-        return counts
-    return Counts(counts.table, count_pairs(predictions, labels, groups, units, n_labels))
+def _summed(array: NDArray[np.int64], mapping: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`array` (old groups, ...) added up to (new groups, ...); -1 is left out."""
+    result = np.zeros((int(mapping.max()) + 1, *array.shape[1:]), dtype=np.int64)
+    kept = mapping >= 0
+    np.add.at(result, mapping[kept], array[kept])
+    return result
 
 
-def count_scores(
-    scores: NDArray[np.float64], labels: ArrayLike, groups: ArrayLike, n_groups: int
-) -> ScoreCounts:
-    """The histogram of scores (n,) in [0, 1] of a binary task."""
-    outside = ~((scores >= 0) & (scores <= 1))  # also true for NaN
-    if outside.any():
-        raise ValueError(f"count: scores must lie in [0, 1], got {scores[outside][0]}")
-    return ScoreCounts(_histogram(bins_of(scores), labels, groups, (n_groups, 2, BINS)))
-
-
-def count_predictions(
-    predictions: ArrayLike, labels: ArrayLike, groups: ArrayLike, n_groups: int, n_labels: int
-) -> Counts:
-    """The table of predictions (n,) that are already decided."""
-    return Counts(_histogram(predictions, labels, groups, (n_groups, n_labels, n_labels)))
-
-
-def _histogram(
-    outcomes: ArrayLike, labels: ArrayLike, groups: ArrayLike, shape: tuple[int, int, int]
-) -> NDArray[np.int64]:
-    """Counts of shape (groups, labels, outcomes) of three index arrays (n,)."""
-    axes = {
-        "group": (np.asarray(groups), shape[0]),
-        "label": (np.asarray(labels), shape[1]),
-        "prediction": (np.asarray(outcomes), shape[2]),
-    }
-    rows = axes["prediction"][0].shape
-    for name, (values, size) in axes.items():
-        if values.ndim != 1 or values.shape != rows:
-            raise ValueError(f"count: {name}s must have shape {rows}, got {values.shape}")
-        if values.dtype.kind not in "iub":
-            raise ValueError(f"count: {name}s must be whole numbers, got {values.dtype}")
-        if values.size and (values.min() < 0 or values.max() >= size):
-            raise ValueError(
-                f"count: {name}s lie in [0, {size}), got {values.min()} to {values.max()}"
-            )
-    group, label, outcome = (values.astype(np.int64) for values, _ in axes.values())
-    flat = (group * shape[1] + label) * shape[2] + outcome
-    return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
-
-
-def weighted(tables: NDArray[Any], priors: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted(
+    tables: NDArray[Any], priors: NDArray[np.float64], *, beside_dense: bool = False
+) -> NDArray[np.float64]:
     """Tables (..., groups, labels, outcomes) whose cell masses are the priors (groups, labels).
 
     On a label-balanced set this restores the rates that depend on the label mix (SPD, DI,
     accuracy), and leaves the rates within a cell (TPR, FPR) as they are. Where a cell is empty but
-    should have mass, its group is not estimable: NaN.
+    should have mass, the group's other cells take it, if they hold more than half of the group's:
+    a group of enough rows may have a rare label of which there is none. Otherwise the group is not
+    estimable: NaN. With `beside_dense` the tables have an axis more: the dense net's decision,
+    after the labels.
     """
-    if priors.shape != tables.shape[-3:-1]:
+    outcomes = (-2, -1) if beside_dense else (-1,)
+    cells = tables.sum(axis=outcomes)
+    if priors.shape != cells.shape[-2:]:
         raise ValueError(
-            f"weighted: priors must have shape {tables.shape[-3:-1]}, got {priors.shape}"
+            f"weighted: priors must have shape {cells.shape[-2:]}, got {priors.shape}"
         )
-    cells = tables.sum(axis=-1)
-    empty = np.where(priors > 0, np.nan, 0.0)
-    factors = np.where(cells > 0, priors / np.maximum(cells, 1), empty)
-    return np.asarray(tables * factors[..., None], dtype=np.float64)
+    shares = priors.sum(axis=-1, keepdims=True)
+    seen = np.where(cells > 0, priors, 0.0).sum(axis=-1, keepdims=True)
+    spread = np.where(seen > shares / 2, shares / np.where(seen > 0, seen, 1.0), np.nan)
+    factors = np.where(priors > 0, priors / np.maximum(cells, 1) * spread, 0.0)
+    return np.asarray(tables * np.expand_dims(factors, outcomes), dtype=np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainables.evaluation.counts import count_predictions
+from trainables.evaluation.counting import count_predictions
 from trainables.evaluation.measures import find_measure
 
 

@@ -22,6 +22,12 @@ and two whose copies do not, spread over the kinds that the measure tells apart.
 that is one for each direction of disagreement (Bonett & Price, Journal of Educational and
 Behavioral Statistics, 2012); with less, upper bounds of small one-sided gaps fail too often.
 Counts of binary scores keep no pairs: their rows count as independent.
+
+A measure that compares with the dense net sees two decisions on each row, which go together in
+the same way. Rows are drawn with both of their decisions. What counts is how often the two
+disagree on which is right. So each group gets four rows more: one for each way of being right or
+wrong, hence one for each direction of disagreement (Bonett & Price, as above). Copies of one image
+count as independent rows here.
 """
 
 from __future__ import annotations
@@ -81,13 +87,14 @@ def estimate(
 ) -> BootstrapEstimate:
     """The bias, or the performance, called `name`."""
     measure = find_measure(name)
-    point = (
-        measure.bias(counts.table) if measure.compares_groups else measure.compute(counts.table)
-    )
+    tables = measure.tables_of(counts)
+    if tables is None:  # the dense net's decisions are not known
+        return BootstrapEstimate(float("nan"), np.array([np.nan]), measure.limit)
+    point = measure.bias(tables) if measure.compares_groups else measure.compute(tables)
     if np.isnan(point):
         return BootstrapEstimate(float("nan"), np.array([np.nan]), measure.limit)
-    table = measure.reduce(counts.table)
-    centre, drawn = _resample(measure, counts, resamples, seed)
+    table = measure.reduce(tables)
+    centre, drawn = _resample(measure, counts, table, resamples, seed)
     if measure.kind == "ratio":
         logs = np.log(measure.rates(_smoothed(table)))
         errors = np.log(measure.rates(_smoothed(drawn))) - logs
@@ -142,7 +149,7 @@ def performance_se(name: str, counts: Counts, seed: int = 0) -> float:
     if np.isnan(measure.compute(table)):
         return float("nan")
     if name == "worst_group_accuracy" or counts.pairs is not None:
-        _, drawn = _resample(measure, counts, RESAMPLES, seed)
+        _, drawn = _resample(measure, counts, measure.reduce(table), RESAMPLES, seed)
         return float(np.nanstd(measure.compute(drawn), ddof=1))
     rates = measure.rates(table)[0]
     rows = table.sum((0, 2)) if name == "balanced_accuracy" else np.array([table.sum()])
@@ -155,15 +162,19 @@ def _smoothed(tables: Tables) -> NDArray[np.float64]:
     return np.asarray(tables + filled / tables.shape[-1], dtype=np.float64)
 
 
+def _smoothed_changes(tables: Tables) -> NDArray[np.float64]:
+    """Tables (..., groups, 1, 2, 2) with a row more of each kind in every group that has rows."""
+    return np.asarray(tables + (tables.sum((-1, -2), keepdims=True) > 0), dtype=np.float64)
+
+
 def _resample(
-    measure: Measure, counts: Counts, resamples: int, seed: int
+    measure: Measure, counts: Counts, table: Tables, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """The reduced smoothed table, and (resamples, ...) reduced tables drawn from it."""
+    """The smoothed `table`, reduced already, and (resamples, ...) tables drawn from it."""
     generator = np.random.default_rng(seed)
-    if counts.pairs is not None:
+    if counts.pairs is not None and not measure.against_dense:
         return _resample_pairs(measure, counts.pairs, resamples, generator)
-    table = measure.reduce(counts.table)
-    smoothed = _smoothed(table)
+    smoothed = _smoothed_changes(table) if measure.against_dense else _smoothed(table)
     if measure.within_cells:  # all of these are binary: each cell is one binomial draw
         cells = table.sum(-1)
         rates = np.where(cells > 0, smoothed[..., 1] / (cells + 1), 0.0)

@@ -3,6 +3,9 @@
 Of two groups a signed measure is the difference (group 0 - group 1; group 0 is the unprivileged
 one), of more groups the largest gap of any pair. Where a cell that a measure needs holds no rows,
 the measure is NaN: it is not estimable, and its comparison with a tolerance never passes.
+
+Some measures compare a network with the dense net on the same rows. They are functions of counts
+that keep the dense net's decisions; of others they are NaN.
 """
 
 from __future__ import annotations
@@ -41,6 +44,9 @@ class Measure:
     within_cells: bool = False  # depends on nothing but rates within cells (group, label)
     limit: float = 1.0  # no value is larger
     reduce: Callable[[Tables], Tables] = as_counted  # to smaller tables with the same rates
+    # Compares with the dense net: its tables are (..., groups, labels, dense net's predictions,
+    # predictions).
+    against_dense: bool = False
 
     @property
     def compares_groups(self) -> bool:
@@ -49,9 +55,12 @@ class Measure:
     def compute(self, tables: Tables) -> PerTable:
         """Its values (...) of tables (..., groups, labels, predictions).
 
+        Tables of a measure `against_dense` have the dense net's predictions before the last axis.
+
         Raises ValueError for a task that the measure is not defined for.
         """
-        n_groups, n_labels = tables.shape[-3:-1]
+        first = -4 if self.against_dense else -3
+        n_groups, n_labels = tables.shape[first : first + 2]
         if (reason := self.undefined_for(n_groups, n_labels)) is not None:
             raise ValueError(f"{self.name}: {reason}")
         return np.asarray(self.value(self.rates(tables)))
@@ -62,6 +71,10 @@ class Measure:
             raise ValueError(f"{self.name}: is a performance and has no bias")
         values = self.compute(tables)
         return np.asarray(np.abs(values if self.kind != "ratio" else values - 1.0))
+
+    def tables_of(self, counts: Counts) -> Tables | None:
+        """What it is computed from; None where the dense net's decisions are not known."""
+        return counts.beside_dense if self.against_dense else counts.table
 
     def undefined_for(self, n_groups: int, n_labels: int) -> str | None:
         """Why the measure is not defined for so many groups and labels; None where it is."""
@@ -88,6 +101,15 @@ def _amplification(shares: Rates) -> PerTable:
     return np.asarray(rates.mean_over_existing(shares.max(-2)) - 1.0 / shares.shape[-2])
 
 
+def _largest(rate: Rates) -> PerTable:
+    return np.asarray(rate.max((-1, -2)))
+
+
+def _largest_loss(rate: Rates) -> PerTable:
+    """The largest rate, or 0 where all are below: nobody has lost anything."""
+    return np.maximum(_largest(rate), 0.0)
+
+
 def _mean(rate: Rates) -> PerTable:
     return np.asarray(rate.mean((-1, -2)))
 
@@ -100,6 +122,7 @@ _SAVANI = "Savani et al., Intra-processing methods for debiasing, NeurIPS 2020"
 _FAPRUNE = "Zhang et al., Towards fairness-aware adversarial network pruning, ICCV 2023"
 _FAIRGRAPE = "Lin et al., FairGRAPE, ECCV 2022"
 _WANG = "Wang et al., Towards fairness in visual recognition, CVPR 2020"
+_BALANCING = "Hashemizadeh et al., Balancing act: constraining disparate impact, ICLR 2024"
 _ALTERING = "Zhang, Gao, Huang, Recover fair deep classification models, ECCV 2022"
 
 _ALL = (
@@ -249,6 +272,63 @@ _ALL = (
         reduce=rates.right_or_wrong,
     ),
     Measure(
+        "accuracy_drop_std",
+        "gap",
+        "sample standard deviation (ddof = 1) of the groups' changes of accuracy against the "
+        "dense net: rho(Delta)",
+        _FAIRGRAPE,
+        rates.accuracy_losses,
+        rates.sample_deviation,
+        rates.sample_deviation,
+        binary=False,
+        label_mix=True,
+        limit=2**0.5,
+        reduce=rates.changed_or_not,
+        against_dense=True,
+    ),
+    Measure(
+        "worst_group_drop",
+        "gap",
+        "the most accuracy that any group has lost against the dense net; 0 where none has",
+        "the worst of the groups' changes in " + _FAIRGRAPE,
+        rates.accuracy_losses,
+        _largest_loss,
+        rates.largest_change,
+        binary=False,
+        label_mix=True,
+        reduce=rates.changed_or_not,
+        against_dense=True,
+    ),
+    Measure(
+        "excess_gap",
+        "gap",
+        "how much more accuracy the group that has lost most has lost than everybody together",
+        _BALANCING,
+        rates.excess_losses,
+        _largest,
+        rates.largest_change,
+        binary=False,
+        label_mix=True,
+        limit=2.0,
+        reduce=rates.changed_or_not,
+        against_dense=True,
+    ),
+    Measure(
+        "excess_gap_pairwise",
+        "gap",
+        "how much more accuracy the group that has lost most has lost than the one that has lost "
+        "least",
+        _BALANCING,
+        rates.accuracy_losses,
+        rates.largest_gap,
+        rates.largest_gap,
+        binary=False,
+        label_mix=True,
+        limit=2.0,
+        reduce=rates.changed_or_not,
+        against_dense=True,
+    ),
+    Measure(
         "bias_amplification",
         "gap",
         "mean over the classes predicted at all of the largest group's share - 1 / groups; "
@@ -277,11 +357,12 @@ def find_measure(name: str) -> Measure:
 
 def all_measures(counts: Counts) -> dict[str, float]:
     """Every measure by name; NaN where it is not estimable or not defined for this task."""
-    return {
-        name: (
-            float(measure.compute(counts.table))
-            if measure.undefined_for(counts.n_groups, counts.n_labels) is None
-            else float("nan")
-        )
-        for name, measure in MEASURES.items()
-    }
+    return {name: _value(measure, counts) for name, measure in MEASURES.items()}
+
+
+def _value(measure: Measure, counts: Counts) -> float:
+    """A measure of decided counts; NaN where it is not estimable or not defined for this task."""
+    tables = measure.tables_of(counts)
+    if tables is None or measure.undefined_for(counts.n_groups, counts.n_labels) is not None:
+        return float("nan")
+    return float(measure.compute(tables))

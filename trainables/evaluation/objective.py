@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.evaluation.counts import weighted
+from trainables.evaluation.counts import Counts, ScoreCounts, weighted
 from trainables.evaluation.measures import MEASURES, Measure, find_measure
 from trainables.evaluation.rates import PerTable, Tables
 
@@ -47,6 +47,26 @@ class Objective:
         """A bias strictly below this one is feasible: tolerance - margin."""
         return self.tolerance - self.margin
 
+    @property
+    def against_dense(self) -> bool:
+        """Whether the bias compares with the dense net."""
+        return self.bias_measure.against_dense
+
+    def counted(self, counts: Counts | ScoreCounts) -> NDArray[np.int64]:
+        """The array of `counts` that performance and bias follow from: what `judge` needs.
+
+        It keeps the dense net's decisions where the bias compares with them. Raises ValueError
+        where it does and they are not known.
+        """
+        if not self.against_dense:
+            return counts.array
+        if counts.beside_dense is None:
+            raise ValueError(
+                f"{self.bias}: compares with the dense net, whose decisions these counts lack: "
+                f"an earlier version did not keep them"
+            )
+        return counts.beside_dense
+
     def check_classes(self, n_classes: int) -> None:
         """Refuses measures that are not defined for a task of so many classes."""
         for measure in (self.performance_measure, self.bias_measure):
@@ -65,15 +85,23 @@ class Objective:
     def judge(self, tables: Tables, priors: NDArray[np.float64]) -> tuple[PerTable, PerTable]:
         """Performance and bias (...) of tables (..., groups, labels, predictions).
 
+        Where the bias compares with the dense net, the dense net's predictions are an axis more,
+        before the last.
+
         The tables may come from a set that is balanced over the cells. So for measures that depend
         on the label mix the cells are weighted by train's `priors` (groups, labels); the others
         are computed from the counts as they are.
         """
-        chosen = (self.performance_measure, self.bias_measure)
-        needs_weights = any(measure.label_mix for measure in chosen)
-        natural = weighted(tables, priors) if needs_weights else tables
-        performance, bias = (natural if measure.label_mix else tables for measure in chosen)
-        return chosen[0].compute(performance), chosen[1].bias(bias)
+        measure, beside = self.bias_measure, self.against_dense
+        alone = tables.sum(-2) if beside else tables
+        if measure.label_mix:
+            tables = weighted(tables, priors, beside_dense=beside)
+        return self.judge_performance(alone, priors), measure.bias(tables)
+
+    def judge_performance(self, tables: Tables, priors: NDArray[np.float64]) -> PerTable:
+        """Performance (...) alone, of tables (..., groups, labels, predictions), as in `judge`."""
+        measure = self.performance_measure
+        return measure.compute(weighted(tables, priors) if measure.label_mix else tables)
 
 
 def phi(performance: PerTable, bias: PerTable, limit: float) -> PerTable:

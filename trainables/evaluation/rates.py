@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tables = NDArray[Any]  # (..., groups, labels, predictions), whole or weighted counts
+# (..., groups, labels, the dense net's predictions, predictions)
+TablesBesideDense = NDArray[Any]
 Rates = NDArray[np.float64]  # (..., groups, rates of one group); NaN where there are no rows
 PerTable = NDArray[np.float64]  # (...), one number per table of the stack
 
@@ -64,6 +66,18 @@ def group_shares(tables: Tables) -> Rates:
     return ratio(predicted, predicted.sum(-2, keepdims=True))
 
 
+def accuracy_losses(tables: TablesBesideDense) -> Rates:
+    """By how much each group's accuracy lies below that of the dense net; (..., groups, 1)."""
+    was_right = np.diagonal(tables, axis1=-3, axis2=-2).sum((-1, -2))
+    is_right = np.diagonal(tables, axis1=-3, axis2=-1).sum((-1, -2))
+    return ratio(was_right - is_right, tables.sum((-1, -2, -3)))[..., None]
+
+
+def excess_losses(tables: TablesBesideDense) -> Rates:
+    """How much more accuracy each group has lost than everybody; (..., groups, 1)."""
+    return accuracy_losses(tables) - accuracy_losses(tables.sum(-4, keepdims=True))
+
+
 def _correct(tables: Tables) -> NDArray[Any]:
     """Rows whose prediction is their label; (..., groups, labels)."""
     return np.asarray(np.diagonal(tables, axis1=-2, axis2=-1))
@@ -105,6 +119,18 @@ def right_or_wrong(tables: Tables) -> Tables:
     wrong = tables.sum((-1, -2)) - right
     label = np.stack([right, wrong], axis=-1)
     return np.stack([label, np.zeros_like(label)], axis=-2)
+
+
+def changed_or_not(tables: TablesBesideDense) -> TablesBesideDense:
+    """(..., groups, 1, 2, 2), right before wrong, as one label's: for losses of accuracy."""
+    by_label = np.diagonal(tables, axis1=-3, axis2=-2)  # where the dense net is right
+    both = np.diagonal(by_label, axis1=-2, axis2=-1).sum(-1)
+    was_right = by_label.sum((-1, -2))
+    is_right = np.diagonal(tables, axis1=-3, axis2=-1).sum((-1, -2))
+    neither = tables.sum((-1, -2, -3)) - was_right - is_right + both
+    right = np.stack([both, was_right - both], axis=-1)
+    wrong = np.stack([is_right - both, neither], axis=-1)
+    return np.stack([right, wrong], axis=-2)[..., None, :, :]
 
 
 # Seminorms f of rates: f(x + y) <= f(x) + f(y). A bias is one of them, applied to the rates. The

@@ -6,7 +6,8 @@ import numpy as np
 from torch import nn
 
 from trainables.data.batches import TrialData, scores_of
-from trainables.evaluation.counts import ScoreCounts, count, tables_at_all_thresholds
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import ScoreCounts, tables_at_all_thresholds
 from trainables.evaluation.intervals import resample
 from trainables.evaluation.objective import Objective, phi
 
@@ -34,8 +35,10 @@ def held_back_phi(
     if not isinstance(counts, ScoreCounts):
         # no weights: they would bring back the skew between groups that debias is rid of
         performance = objective.performance_measure.compute(counts.table)
-        return float(phi(performance, objective.bias_measure.bias(counts.table), limit))
-    drawn = resample(counts.histogram, resamples, np.random.default_rng(seed))
+        bias = objective.bias_measure.bias(objective.counted(counts))
+        return float(phi(performance, bias, limit))
+    drawn = resample(objective.counted(counts), resamples, np.random.default_rng(seed))
     priors = data.priors.double().cpu().numpy()
-    performance, bias = objective.judge(tables_at_all_thresholds(drawn), priors)
+    tables = tables_at_all_thresholds(drawn, beside_dense=objective.against_dense)
+    performance, bias = objective.judge(tables, priors)
     return float(phi(performance, bias, limit).mean(axis=0).max())  # of (resamples, 1001)

@@ -7,7 +7,7 @@ from trainables.corrections.calibrated_odds import (
     mean_scores,
     withheld,
 )
-from trainables.evaluation.counts import count
+from trainables.evaluation.counting import count
 from trainables.evaluation.objective import Objective
 
 COSTS = ("fnr", "fpr", "weighted")

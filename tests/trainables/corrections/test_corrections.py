@@ -7,7 +7,7 @@ import pytest
 
 from trainables.corrections import CORRECTIONS, decision_from_dict
 from trainables.corrections.flips import Flips
-from trainables.evaluation.counts import count
+from trainables.evaluation.counting import count
 from trainables.evaluation.objective import Objective
 
 GENERATOR = np.random.default_rng(0)

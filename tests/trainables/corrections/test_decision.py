@@ -12,7 +12,7 @@ from trainables.corrections.equalized_odds import DerivedPredictor
 from trainables.corrections.group_thresholds import ThresholdPerGroup
 from trainables.corrections.reject_option import RejectBand
 from trainables.corrections.threshold import CommonThreshold
-from trainables.evaluation.counts import count, count_predictions
+from trainables.evaluation.counting import count, count_predictions
 
 EDGES = st.integers(0, 1000).flatmap(
     lambda k: st.sampled_from(

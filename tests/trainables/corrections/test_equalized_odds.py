@@ -4,7 +4,8 @@ from scipy.optimize import linprog
 
 from trainables.corrections.equalized_odds import EqualizedOdds, derived
 from trainables.corrections.threshold import Threshold
-from trainables.evaluation.counts import ScoreCounts, count
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import ScoreCounts
 from trainables.evaluation.measures import MEASURES
 from trainables.evaluation.objective import Objective
 

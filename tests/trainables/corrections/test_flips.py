@@ -5,7 +5,7 @@ import pytest
 
 from trainables.corrections.equalized_odds import DerivedPredictor
 from trainables.corrections.flips import flips_among
-from trainables.evaluation.counts import count, count_predictions
+from trainables.evaluation.counting import count, count_predictions
 
 # Crossings 0 and 2 are group 0, crossing 1 is group 1, crossing 3 is left out.
 TO_GROUP = np.array([0, 1, 0, -1])

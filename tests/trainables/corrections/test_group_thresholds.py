@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from trainables.corrections.group_thresholds import GroupThresholds, _Search
 from trainables.corrections.threshold import Threshold
-from trainables.evaluation.counts import ScoreCounts, count
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import ScoreCounts
 from trainables.evaluation.measures import MEASURES
 from trainables.evaluation.objective import Objective
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from trainables.corrections.reject_option import RejectOption, grid
-from trainables.evaluation.counts import THRESHOLDS, count
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import THRESHOLDS
 from trainables.evaluation.objective import Objective
 
 UNIFORM = np.full((2, 2), 0.25)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from trainables.corrections.threshold import RESAMPLES, Threshold
-from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts, count, weighted
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts, weighted
 from trainables.evaluation.intervals import resample
 from trainables.evaluation.measures import MEASURES
 from trainables.evaluation.objective import Objective

@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trainables.evaluation.counting import count, count_predictions
 from trainables.evaluation.counts import (
     BINS,
     THRESHOLDS,
     Counts,
     ScoreCounts,
-    count,
-    count_predictions,
     counts_from_dict,
     tables_at_all_thresholds,
     weighted,

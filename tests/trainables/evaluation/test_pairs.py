@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.evaluation.counts import Counts, ScoreCounts, count, counts_from_dict
+from trainables.evaluation.counting import count
+from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
 from trainables.evaluation.pairs import count_pairs, tables_of_pairs
 
 OBJECTS = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=1, max_size=30)

@@ -1,0 +1,102 @@
+"""From a network's outputs, row by row, to counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trainables.evaluation.counts import BINS, THRESHOLDS, Counts, ScoreCounts
+from trainables.evaluation.pairs import count_pairs
+
+
+def bins_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n,) number of thresholds strictly below each score, 0 to 1000."""
+    return np.searchsorted(THRESHOLDS, scores, side="left")
+
+
+def count(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike,
+    n_groups: int,
+    units: ArrayLike | None = None,
+    dense: ArrayLike | None = None,
+) -> Counts | ScoreCounts:
+    """Counts of raw scores by (group, label).
+
+    Scores (n,) in [0, 1] are those of the positive class and become a `ScoreCounts`; scores
+    (n, classes) are decided by argmax, the first of equals, and become `Counts`, with pairs where
+    two groups hold one row of each of the `units` (n,). The predictions of the `dense` net (n,)
+    are kept beside them.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim == 1:
+        return count_scores(values, labels, groups, n_groups, dense)
+    if values.ndim != 2 or values.shape[1] < 2:
+        raise ValueError(f"count: scores must be (n,) or (n, classes), got {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("count: scores must be finite, got NaN or infinity")
+    predictions, n_labels = values.argmax(axis=1), values.shape[1]
+    counts = count_predictions(predictions, labels, groups, n_groups, n_labels, dense)
+    if units is None or n_groups != 2:
+        return counts
+    pairs = count_pairs(predictions, labels, groups, units, n_labels)
+    return Counts(counts.table, pairs, counts.beside_dense)
+
+
+def count_scores(
+    scores: NDArray[np.float64],
+    labels: ArrayLike,
+    groups: ArrayLike,
+    n_groups: int,
+    dense: ArrayLike | None = None,
+) -> ScoreCounts:
+    """The histogram of scores (n,) in [0, 1] of a binary task."""
+    outside = ~((scores >= 0) & (scores <= 1))  # also true for NaN
+    if outside.any():
+        raise ValueError(f"count: scores must lie in [0, 1], got {scores[outside][0]}")
+    cells = {"group": (groups, n_groups), "label": (labels, 2)}
+    outcomes = {"prediction": (bins_of(scores), BINS)}
+    if dense is None:
+        return ScoreCounts(_histogram({**cells, **outcomes}))
+    beside = _histogram({**cells, "dense prediction": (dense, 2), **outcomes})
+    return ScoreCounts(beside.sum(axis=2), beside)
+
+
+def count_predictions(
+    predictions: ArrayLike,
+    labels: ArrayLike,
+    groups: ArrayLike,
+    n_groups: int,
+    n_labels: int,
+    dense: ArrayLike | None = None,
+) -> Counts:
+    """The table of predictions (n,) that are already decided."""
+    cells = {"group": (groups, n_groups), "label": (labels, n_labels)}
+    outcomes = {"prediction": (predictions, n_labels)}
+    if dense is None:
+        return Counts(_histogram({**cells, **outcomes}))
+    beside = _histogram({**cells, "dense prediction": (dense, n_labels), **outcomes})
+    return Counts(beside.sum(axis=2), beside_dense=beside)
+
+
+def _histogram(axes: Mapping[str, tuple[ArrayLike, int]]) -> NDArray[np.int64]:
+    """Counts of index arrays (n,), each given with its size: one axis each, in this order."""
+    columns = {name: (np.asarray(values), size) for name, (values, size) in axes.items()}
+    rows = columns["prediction"][0].shape
+    for name, (values, size) in columns.items():
+        if values.ndim != 1 or values.shape != rows:
+            raise ValueError(f"count: {name}s must have shape {rows}, got {values.shape}")
+        if values.dtype.kind not in "iub":
+            raise ValueError(f"count: {name}s must be whole numbers, got {values.dtype}")
+        if values.size and (values.min() < 0 or values.max() >= size):
+            raise ValueError(
+                f"count: {name}s lie in [0, {size}), got {values.min()} to {values.max()}"
+            )
+    shape = tuple(size for _, size in columns.values())
+    flat = np.zeros(rows, dtype=np.int64)
+    for values, size in columns.values():
+        flat = flat * size + values.astype(np.int64)
+    return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
