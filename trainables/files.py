@@ -15,7 +15,7 @@ _MISSING = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system th
 
 
 def cache_folder() -> Path:
-    """For what can be made again: `$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
+    """Of what can be made again: `$FAIRFRONT_CACHE`, or `fairfront` in the user's cache folder."""
     if chosen := os.environ.get(CACHE):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"

@@ -10,7 +10,7 @@ from typing import Any
 
 from trainables.data.fair_data import FairData
 from trainables.data.sets import adult, cifar10s, compas, digits
-from trainables.data.sets.faces import celeba
+from trainables.data.sets.faces import celeba, fairface
 from trainables.names import known_names
 
 PRIVATE = ("folder", "split_seed")  # set by the caller, not in [data.args]
@@ -25,12 +25,14 @@ class DataSet:
     source: str  # the official page
     files: tuple[str, ...] = ()  # needed, inside the data folder
     groups: tuple[str, ...] = ()  # names of its attributes
+    folders: tuple[str, ...] = ()  # needed too
     either: tuple[str, ...] = ()  # one of these files or folders is needed too
     by_hand: bool = False  # its page gives the files to people only
 
     def missing(self, folder: Path) -> tuple[str, ...]:
         """What is still to be put into the data folder."""
         absent = [file for file in self.files if not (folder / file).is_file()]
+        absent += [path for path in self.folders if not (folder / path).is_dir()]
         if self.either and not any((folder / path).exists() for path in self.either):
             absent.append(" or ".join(self.either))
         return tuple(absent)
@@ -71,6 +73,15 @@ DATASETS: dict[str, DataSet] = {
         files=(celeba.ATTRIBUTES, celeba.PARTITION),
         groups=("Male", "skin"),
         either=celeba.IMAGES,
+        by_hand=True,
+    ),
+    "fairface": DataSet(
+        fairface.load,
+        "97,698 photos of faces: race, gender or age by races and genders (CC BY 4.0)",
+        fairface.SOURCE,
+        files=fairface.LABELS,
+        groups=("gender", "race"),
+        folders=fairface.IMAGES,
         by_hand=True,
     ),
 }

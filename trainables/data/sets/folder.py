@@ -41,6 +41,23 @@ def find_file(
     return path
 
 
+def find_either(
+    name: str, either: tuple[str, ...], source: str, folder: Path | None = None
+) -> Path:
+    """The first of these files and folders of the data set `name` that is there.
+
+    Raises MissingDataError, naming all of them, where none is.
+    """
+    paths = [(folder or data_folder()) / relative for relative in either]
+    present = [path for path in paths if path.exists()]
+    if not present:
+        raise MissingDataError(
+            f"{name}: needs {' or '.join(map(str, paths))}, which is missing; put it there from "
+            f"{source} (the folder is set by {VARIABLE})"
+        )
+    return present[0]
+
+
 def sha256(path: Path) -> str:
     """The file's checksum in hexadecimal digits."""
     with path.open("rb") as file:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute, FairData
 from trainables.data.sets.faces.images import FaceImages
-from trainables.data.sets.folder import check_counts, data_folder, find_file
+from trainables.data.sets.folder import check_counts, data_folder, find_either, find_file
 from trainables.data.splits import stream
 from trainables.names import known_names
 
@@ -31,6 +31,7 @@ IMAGES = ("celeba/img_align_celeba", "celeba/img_align_celeba.zip")  # either wi
 SKIN = {"dark": "celeba/fitz_dark.npy", "light": "celeba/fitz_light.npy"}
 PARTS = {"training": 162_770, "validation": 19_867, "test": 19_962}  # 0, 1, 2 in the file
 N_ATTRIBUTES = 40
+SIZE = (178, 218)  # width and height of the aligned images, pixels
 CLEAR = 0.7  # a skin tone counts where its score is above this
 FRACTIONS = {"train": 0.6, "debias": 0.2, "tune": 0.2}  # of the images of the training part
 GROUPS = {"Male": ("Female", "Male")}  # others: "not Young", "Young"
@@ -71,12 +72,15 @@ def load(
     }
     if tones is not None:
         attributes["skin"] = Attribute(tones[rows], tuple(SKIN))
-    pixels = FaceImages.find(folder or data_folder(), IMAGES, SOURCE).pixels(
-        list(chosen.index), size, official=official
+    faces = FaceImages(
+        "celeba",
+        find_either("celeba", IMAGES, SOURCE, folder),
+        beside=(folder or data_folder()) / "celeba",
+        official=SIZE if official else None,
     )
     return FairData(
         name="celeba",
-        inputs=pixels,
+        inputs=faces.pixels(list(chosen.index), size),
         labels=(chosen[target] == 1).to_numpy().astype(np.int64),
         classes=_names(target),
         attributes=attributes,

@@ -11,7 +11,7 @@ from trainables.data import prepare
 from trainables.data.fair_data import FairData
 from trainables.data.mapped import PackedData
 from trainables.data.sets.faces import celeba
-from trainables.data.sets.faces import images as celeba_images
+from trainables.data.sets.faces.images import FaceImages
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def made(tmp_path_factory):
 @pytest.fixture
 def folder(made, tmp_path):
     """A copy that a test may change."""
-    shutil.copytree(made[0], tmp_path, dirs_exist_ok=True)
+    shutil.copytree(
+        made[0], tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("decoded")
+    )
     return tmp_path
 
 
@@ -68,7 +70,7 @@ def test_the_square_is_cut_from_the_middle_and_not_squeezed(folder):
 
 def test_decoded_images_are_mapped_from_a_file_and_decoded_once(folder, monkeypatch):
     first = load(folder)
-    monkeypatch.setattr(celeba_images, "_decoded", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(FaceImages, "_image", lambda *_, **__: pytest.fail("decoded again"))
     second = load(folder)
     files = list((folder / "celeba/decoded").iterdir())
 
@@ -85,13 +87,16 @@ def test_an_interrupted_decoding_leaves_nothing_behind(folder):
     assert not list((folder / "celeba/decoded").glob("*.partial*"))
 
 
-def test_where_nothing_can_be_written_images_are_decoded_into_memory(folder, monkeypatch):
-    mapped = load(folder)
-    monkeypatch.setattr(celeba_images.os, "access", lambda *_: False)
+def test_where_nothing_can_be_written_images_are_mapped_from_the_users_cache(folder, monkeypatch):
+    monkeypatch.setenv("FAIRFRONT_CACHE", str(folder / "cache"))
+    (folder / "celeba").chmod(0o555)
     data = load(folder)
+    (folder / "celeba").chmod(0o755)
 
-    assert not isinstance(data.inputs, np.memmap)
-    assert (data.inputs == mapped.inputs).all()
+    assert isinstance(data.inputs, np.memmap)
+    assert not (folder / "celeba/decoded").exists()
+    assert len(list((folder / "cache/celeba/decoded").iterdir())) == 1
+    assert (data.inputs == load(folder).inputs).all()
 
 
 def test_the_archive_gives_the_same_as_the_folder(folder):
@@ -180,7 +185,11 @@ def test_official_images_have_the_official_size(folder, monkeypatch):
         ("list_attr_celeba.txt", False, "needs the file .*list_attr_celeba.txt, which is missing"),
         ("list_eval_partition.txt", False, "needs the file .*list_eval_partition.txt, which is"),
         ("fitz_light.npy", True, "needs the file .*fitz_light.npy, which is missing"),
-        ("img_align_celeba", False, "the folder .*img_align_celeba or the archive .*zip"),
+        (
+            "img_align_celeba",
+            False,
+            "needs .*img_align_celeba or .*img_align_celeba.zip, which is",
+        ),
         ("img_align_celeba/000003.jpg", False, "img_align_celeba must hold 000003.jpg, got none"),
     ],
 )
