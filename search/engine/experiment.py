@@ -31,7 +31,7 @@ from search.journal.events import Dense, Experiment, Listener, WarmStart
 from search.journal.journal import Journal, read_events
 from search.journal.opening_ledger import record_opening
 from search.journal.record import Record
-from search.problem.dense_net import dense_report
+from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import Build, Problem, open_problem
 from search.problem.shared_pruners import with_pools
 from search.runs.folder import TUNE, RunFolder
@@ -81,7 +81,13 @@ def run(
             on_event({"event": "note", "text": text})
     with machines(config, address, folder) as train:
         dense = problem.dense(start, train)
-        bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+        bench = Workbench.open(
+            problem.prepared,
+            dense,
+            problem.objective,
+            device="cpu",
+            given_decision=decision_of(problem.correction),
+        )
         report = dense_report(bench)
         problem = problem.with_reference(report["trivial_performance"])
         folder.create(problem.config, dense, problem.prepared, problem.early(start, train))
@@ -275,7 +281,8 @@ class Driver:
         with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0):
             concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
             early = self._folder.early(self._problem.untrained())
-            supplies = supplies_of(self._problem, self._dense, self._folder.path, early)
+            decision = decision_of(self._problem.correction, self._folder.dense_event())
+            supplies = supplies_of(self._problem, self._dense, self._folder.path, early, decision)
             forgiving = Forgiving(self.record)
             scheduler = JournalingScheduler(self.record, self._policy(), limits, forgiving)
             trainable = tune.with_resources(

@@ -18,6 +18,7 @@ from search.config.config import Config
 from search.problem.dense_net import DenseRecipe, TrainedNets, Trainer, train_dense
 from search.problem.problem import Problem
 from search.runs.folder import DATA, RunFolder
+from trainables.corrections.decision import Decision
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.evaluation.objective import Objective
@@ -91,7 +92,11 @@ def local_cpus(config: Config) -> int:
 
 
 def supplies_of(
-    problem: Problem, dense: nn.Module, folder: Path, early: nn.Module | None = None
+    problem: Problem,
+    dense: nn.Module,
+    folder: Path,
+    early: nn.Module | None = None,
+    dense_decision: Decision | None = None,
 ) -> Supplies:
     """What the workers of a search are given; the run's `folder` takes what is too large."""
     config = problem.config
@@ -110,5 +115,6 @@ def supplies_of(
         initial=problem.initial(),
         early=early,
         precision=config.model.precision,
+        dense_decision=dense_decision,
         tolerances=config.objective.tolerance_range,
     )

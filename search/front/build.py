@@ -122,7 +122,8 @@ def _correction(spec: dict[str, Any]) -> Correction:
 
 def decisions_of_references(dense: Dense, facts: Experiment, view: View) -> dict[str, Decision]:
     """How the unrepaired dense net is judged, by label: with its best threshold (or argmax), and
-    for binary tasks with group thresholds, which is what can be had if the group may be used."""
+    for binary tasks with group thresholds, which is what can be had if the group may be used.
+    Where the bias compares with the dense net, it is the decision that it compares with."""
     if len(facts["classes"]) > 2:
         corrections: dict[str, Correction] = {"dense net": Argmax()}
     else:
@@ -131,9 +132,12 @@ def decisions_of_references(dense: Dense, facts: Experiment, view: View) -> dict
             "dense net, group thresholds": GroupThresholds(),
         }
     seed = facts["seed"]
-    return {
+    fitted = {
         label: _fitted(dense, view, correction, seed) for label, correction in corrections.items()
     }
+    if view.objective.against_dense and "decision" in dense:
+        fitted["dense net"] = decision_from_dict(dense["decision"])
+    return fitted
 
 
 def _references(dense: Dense, facts: Experiment, view: View) -> list[Reference]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 from trainables.evaluation.counts import CountsDict
-from trainables.evaluation.report import Report
+from trainables.evaluation.report import DecisionDict, Report
 
 TrialStatus = Literal["running", "finished", "stopped", "failed"]
 EndStatus = Literal["finished", "stopped", "failed"]
@@ -76,6 +76,7 @@ class Experiment(ExperimentFacts):
 class DenseFacts(TypedDict):
     """The dense network before any repair, at its best threshold (or argmax)."""
 
+    decision: NotRequired[DecisionDict]  # that other networks are compared with
     counts: dict[str, CountsDict]  # split -> counts at the finest crossing
     sparsity: float
     unpruned: NotRequired[list[str]]  # parameters that no pruner touches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from search.errors import UserError
-from search.journal.events import DenseFacts
-from trainables.corrections.argmax import Argmax
-from trainables.corrections.decision import Correction
-from trainables.corrections.threshold import Threshold
+from search.journal.events import Dense, DenseFacts
+from trainables.corrections import decision_from_dict
+from trainables.corrections.decision import Decision
+from trainables.corrections.threshold import HALF, CommonThreshold
 from trainables.data import Prepared
 from trainables.data.batches import TrialData
 from trainables.data.task import Precision
@@ -169,17 +169,28 @@ def _train(
     return TrainedNets(run.result().net.cpu().eval(), early.cpu().eval())
 
 
+def decision_of(correction: Mapping[str, Any], dense: Dense | None = None) -> Decision | None:
+    """The dense net's decision that networks are compared with; None: its best.
+
+    It is what the event `dense` says. Before there is one, and in runs of earlier versions, it is
+    the threshold .5 where the search's `correction` fixes that.
+    """
+    if dense is not None and "decision" in dense:
+        return decision_from_dict(dense["decision"])
+    fixed = correction["name"] == "threshold" and correction.get("choose") == "fixed"
+    return CommonThreshold(HALF) if fixed else None
+
+
 def dense_report(bench: Workbench) -> DenseFacts:
     """The dense net's own counts, the reference row of every front.
 
-    Raises UserError where it is no better than a constant prediction: there is nothing to repair.
+    It is judged at its best, or, by a bias that compares with it, at the decision that others are
+    compared with: there its own bias is 0. Raises UserError where it is no better than a constant
+    prediction: there is nothing to repair.
     """
     held_back, tune = bench.count(bench.dense, "held_back"), bench.count(bench.dense, "tune")
-    if bench.prepared.binary:
-        correction: Correction = Threshold(choose="balanced_accuracy")
-    else:
-        correction = Argmax()
-    decision = correction.fit(bench.by_group(held_back), bench.objective, bench.prepared.priors, 0)
+    against_dense = bench.objective.against_dense
+    decision = bench.dense_decision if against_dense else bench.best_dense_decision
     judged = evaluate(decision.decide_by_group(tune, bench.crossing_to_group), bench.objective)
     if not judged["beats_trivial"]:
         raise UserError(
@@ -188,6 +199,7 @@ def dense_report(bench: Workbench) -> DenseFacts:
             f"([dense] max_epochs, lr), or check the labels and weights it was given"
         )
     return {
+        "decision": bench.dense_decision.to_dict(),
         "counts": {"tune": tune.to_dict(), "held_back": held_back.to_dict()},
         "sparsity": 0.0,
         "unpruned": unprunable(bench.dense),

@@ -9,6 +9,7 @@ from analysis.front_json import PointValues
 from search.errors import UserError
 from search.front.view import View, view_of
 from search.journal.opening_ledger import record_opening
+from search.problem.dense_net import decision_of
 from search.problem.problem import Problem, open_problem
 from search.reproduce.choose import ChosenNetwork, chosen_networks
 from search.reproduce.plan import Plan
@@ -146,7 +147,13 @@ class _OnTest:
         self._search = search
         self._view: View = view_of(search.folder.facts())
         dense = search.folder.dense(problem.untrained())
-        self._bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+        self._bench = Workbench.open(
+            problem.prepared,
+            dense,
+            problem.objective,
+            device="cpu",
+            given_decision=decision_of(problem.correction, search.folder.dense_event()),
+        )
         self.references = dense_on_test(search.folder, self._bench, self._view)
         references = search.folder.front()["references"]
         self._needs_group = {line["label"]: line["needs_group"] for line in references}

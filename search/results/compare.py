@@ -22,6 +22,7 @@ from search.front.view import view_of
 from search.journal.events import Event, Experiment
 from search.journal.journal import Journal, read_events
 from search.journal.opening_ledger import record_opening
+from search.problem.dense_net import decision_of
 from search.runs.folder import RunFolder, write_json
 from search.units import flat
 from trainables.corrections import decision_from_dict
@@ -237,7 +238,8 @@ def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[
     journal.close()
     record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
     view = view_of(facts)
-    bench = Workbench.open(problem.prepared, dense, problem.objective)
+    of_dense = decision_of(problem.correction, folder.dense_event())
+    bench = Workbench.open(problem.prepared, dense, problem.objective, given_decision=of_dense)
     points = {}
     for name in sorted(names):
         masked = folder.candidates.load(name, deepcopy(bench.dense))

@@ -19,6 +19,7 @@ from search.front.view import View, view_of
 from search.journal.events import Event, Experiment, Listener
 from search.journal.journal import Journal
 from search.journal.opening_ledger import record_opening
+from search.problem.dense_net import decision_of
 from search.problem.problem import Build, Problem
 from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
@@ -106,7 +107,8 @@ def _with_spread(front: Front) -> Front:
 def _evaluated(folder: RunFolder, problem: Problem, dense: nn.Module, front: Front) -> Front:
     """The front with test values for every point, seed, the dense net and the reference lines."""
     view = view_of(folder.facts())
-    bench = Workbench.open(problem.prepared, dense, problem.objective)
+    decision = decision_of(problem.correction, folder.dense_event())
+    bench = Workbench.open(problem.prepared, dense, problem.objective, given_decision=decision)
     rows = front.get("seeds", [])
     off_front = hidden(front)
     together = len(front["points"]) + len(rows) + 1 + len(front["references"])

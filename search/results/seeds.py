@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 import ray
-from torch import nn
 
 from analysis.front_json import FrontPoint, SeedRow
 from search.cluster.connect import cluster_address, connected
 from search.cluster.shipping import ship_by_value
+from search.config.config import Config
 from search.engine.machines import local_cpus, supplies_of
 from search.engine.ray_scheduler import DEATHS
 from search.errors import UserError
@@ -21,6 +21,7 @@ from search.front.view import view_of
 from search.journal.events import Event, Listener
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
+from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
 from search.runs.folder import RunFolder
 from trainables.evaluation.report import Report
@@ -55,7 +56,9 @@ def seed_rows(
         if missing:
             dense = folder.dense(problem.untrained())
             early = folder.early(problem.untrained())
-            _train(home, problem, dense, early, missing, record, cluster_address(address))
+            decision = decision_of(problem.correction, folder.dense_event())
+            supplies = supplies_of(problem, dense, home.path, early, decision)
+            _train(home, problem.config, supplies, missing, record, cluster_address(address))
     return _rows(folder, specs)
 
 
@@ -72,21 +75,19 @@ def _ended(record: Record, spec: dict[str, Any]) -> bool:
 
 def _train(
     home: RunFolder,
-    problem: Problem,
-    dense: nn.Module,
-    early: nn.Module | None,
+    config: Config,
+    supplies: Supplies,
     specs: Sequence[dict[str, Any]],
     record: Record,
     address: str | None,
 ) -> None:
     """Trains `specs` on Ray; each is written down as a whole once it has ended."""
-    config = problem.config
     cpu, gpu = config.resources.cpu, config.resources.gpu
-    ship_by_value(dense)
+    ship_by_value(supplies.dense)
     with connected(address, cpus=local_cpus(config), gpus=gpu > 0):
-        supplies = ray.put(supplies_of(problem, dense, home.path, early))
+        shared = ray.put(supplies)
         task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=DEATHS)(_whole_trial)
-        running = {task.remote(supplies, spec): spec for spec in specs}
+        running = {task.remote(shared, spec): spec for spec in specs}
         while running:
             (done, *_), _ = ray.wait(list(running))
             _write_down(record, running.pop(done), partial(ray.get, done))

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from trainables.corrections.decision import Decision, scores_of_groups
 from trainables.corrections.flips import Flips
+from trainables.corrections.threshold import HALF
 from trainables.evaluation.counts import BINS, THRESHOLDS, Counts, ScoreCounts
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.trivial import is_trivial
 
 Cost = Literal["fnr", "fpr", "weighted"]
-HALF = int(np.searchsorted(THRESHOLDS, 0.5))
 
 Costs = NDArray[np.float64]  # (groups,) or (groups, labels)
 
@@ -47,6 +47,7 @@ class CalibratedOdds:
     needs_group: ClassVar[bool] = True
     binary: ClassVar[bool] = True
     two_groups: ClassVar[bool] = True
+    within_cells: ClassVar[bool] = True
 
     cost: Cost = "fnr"
 

@@ -69,6 +69,7 @@ class CommonThreshold(Decision):
         return cls(int(state["index"]), bool(state["trivial"]))
 
 
+HALF = int(np.searchsorted(THRESHOLDS, 0.5))  # the index of the threshold .5
 ChosenBy = Literal["fair", "balanced_accuracy", "fixed"]
 RESAMPLES = 5
 
@@ -107,7 +108,7 @@ class Threshold:
         if self.choose == "fair":
             index = _fairest(objective.counted(scores), objective, priors, seed)
         elif self.choose == "fixed":
-            index = int(np.searchsorted(THRESHOLDS, 0.5))
+            index = HALF
         else:
             index = _best(scores.histogram, objective, priors)
         return CommonThreshold(index, trivial=is_trivial(scores.at(index)))

@@ -86,6 +86,8 @@ class TrialData:
             part: torch.tensor(groups, dtype=torch.int64, device=device)
             for part, groups in read.groups.items()
         }
+        # (n,) of a part, where the objective compares with them; the workbench gives them
+        self.dense_predictions: dict[str, NDArray[np.int64]] = {}
         self._pixels: tuple[Tensor, Tensor] | None = None
         if any(part.inputs.dtype == torch.uint8 for part in self._parts.values()):
             self._pixels = _per_channel(prepared.encoder, device)
@@ -96,6 +98,23 @@ class TrialData:
             known = ", ".join(self._parts)
             raise ValueError(f"data: part must be one of {known}, got {name!r}")
         return self._parts[name]
+
+    def priors_on(self, name: str) -> Tensor:
+        """(groups, labels) the priors, where cells that the part has no rows of count for nothing.
+
+        The other cells of such a group take what it had, so that rates of the group can be told.
+        """
+        part = self.part(name)
+        cells = (part.groups * self.n_classes + part.labels).unique()
+        present = torch.zeros(self.priors.numel(), dtype=torch.bool, device=self.device)
+        present[cells] = True
+        present = present.view_as(self.priors)
+        if bool((present | (self.priors == 0)).all()):
+            return self.priors
+        shares = self.priors * present
+        seen = shares.sum(1, keepdim=True)
+        scaled = shares * self.priors.sum(1, keepdim=True) / seen.clamp_min(1e-12)
+        return torch.where(seen > 0, scaled, self.priors)
 
     def normalise(self, inputs: Tensor) -> Tensor:
         """Float inputs for a network; uint8 images are scaled by mean and std of train's channels.

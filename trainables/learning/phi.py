@@ -31,7 +31,8 @@ def held_back_phi(
     """
     part = data.part("held_back")
     scores = scores_of(net, data, "held_back")
-    counts = count(scores, part.labels.cpu(), part.groups.cpu(), data.n_groups)
+    dense = data.dense_predictions.get("held_back")
+    counts = count(scores, part.labels.cpu(), part.groups.cpu(), data.n_groups, dense=dense)
     if not isinstance(counts, ScoreCounts):
         # no weights: they would bring back the skew between groups that debias is rid of
         performance = objective.performance_measure.compute(counts.table)

@@ -13,6 +13,7 @@ import torch
 from ray import tune
 from torch import nn
 
+from trainables.corrections.decision import Decision
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.data.task import Precision
@@ -49,6 +50,7 @@ class Supplies:
     initial: nn.Module | None = None  # see Workbench
     early: nn.Module | None = None
     precision: Precision = "float32"  # that networks learn in
+    dense_decision: Decision | None = None  # see Workbench
     tolerances: tuple[float, float] | None = None  # see Workbench
 
     def open(self) -> Workbench:
@@ -69,6 +71,7 @@ class Supplies:
             initial=self.initial,
             early=self.early,
             precision=self.precision,
+            given_decision=self.dense_decision,
         )
 
 

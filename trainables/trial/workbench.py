@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from trainables.corrections.argmax import Argmax
+from trainables.corrections.threshold import Threshold
 from trainables.data.batches import TrialData, scores_of
 from trainables.data.task import Precision
 from trainables.evaluation.counting import count
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from trainables.corrections.decision import Correction, Decision
     from trainables.data import Prepared
     from trainables.evaluation.objective import Objective
 
@@ -38,6 +41,7 @@ class Workbench:
     recording: bool = False  # candidates are counted on test too
     initial: nn.Module | None = None  # before the dense training; None: no stage may ask for it
     early: nn.Module | None = None  # after its first epochs; None: no stage may ask for it
+    given_decision: Decision | None = None  # of the dense net; None: see `dense_decision`
 
     @classmethod
     def open(
@@ -53,6 +57,7 @@ class Workbench:
         initial: nn.Module | None = None,
         early: nn.Module | None = None,
         precision: Precision = "float32",
+        given_decision: Decision | None = None,
     ) -> Workbench:
         """Puts data and networks on `device`: the GPU given to this process, else the CPU.
 
@@ -60,7 +65,7 @@ class Workbench:
         objective's own.
         """
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        return cls(
+        bench = cls(
             prepared,
             TrialData(prepared, place, precision),
             dense.to(place).eval(),
@@ -71,23 +76,57 @@ class Workbench:
             recording,
             None if initial is None else initial.to(place).eval(),
             None if early is None else early.to(place).eval(),
+            given_decision,
         )
+        if objective.against_dense:
+            bench.data.dense_predictions["held_back"] = bench.dense_predictions("held_back")
+        return bench
 
     @cached_property
     def dense_digest(self) -> str:
         """sha256 of the dense net's weights and buffers."""
         return digest(self.dense.state_dict())
 
+    @cached_property
+    def dense_decision(self) -> Decision:
+        """How the dense net decides where others are compared with it: as given, or its best."""
+        return self.given_decision or self.best_dense_decision
+
+    @cached_property
+    def best_dense_decision(self) -> Decision:
+        """The dense net at its best threshold on the held-back rows, or by argmax."""
+        split = self.prepared.parts["held_back"]
+        scores = scores_of(self.dense, self.data, "held_back")
+        counts = count(scores, split.labels, split.crossing, len(self.prepared.crossing_names))
+        correction: Correction = Argmax()
+        if self.prepared.binary:
+            correction = Threshold(choose="balanced_accuracy")
+        return correction.fit(self.by_group(counts), self.objective, self.prepared.priors, 0)
+
+    @cached_property
+    def _dense_predictions(self) -> dict[str, NDArray[np.int64]]:
+        return {}
+
+    def dense_predictions(self, part: str) -> NDArray[np.int64]:
+        """(n,) what the dense net decides on a split; computed once."""
+        known = self._dense_predictions
+        if part not in known:
+            scores = scores_of(self.dense, self.data, part)
+            known[part] = self.dense_decision.predict(scores)
+        return known[part]
+
     def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
         """Counts of one split at the finest crossing of the attributes.
 
+        What the dense net decides for the same rows is kept beside each outcome.
         Where each image is there as a copy in either group, the counts of more than two classes
         keep the pairs. Scores of a binary task are counted row by row.
         """
         split = self.prepared.parts[part]
         scores = scores_of(net, self.data, part)
         crossings = len(self.prepared.crossing_names)
-        return count(scores, split.labels, split.crossing, crossings, split.units)
+        dense = self.dense_predictions(part)
+        return count(scores, split.labels, split.crossing, crossings, split.units, dense)
 
     @property
     def crossing_to_group(self) -> NDArray[np.int64]:
