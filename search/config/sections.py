@@ -36,7 +36,6 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 # "module:function"
 FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
 Args = Mapping[str, Any]
-Keep = Literal["pareto", "last", "rounds"]
 UnitFloat = Annotated[float, Field(ge=0, le=1)]
 OpenFloat = Annotated[float, Field(gt=0, lt=1)]
 
@@ -273,7 +272,7 @@ class TrialConfig(Section):
     method: Annotated[str, AfterValidator(lambda name: check_name("method", name))]
     # slot of a stage -> setting -> value; what is not given is the stage's default
     settings: Mapping[str, Mapping[str, Any]] = {}
-    keep: Keep = "pareto"
+    keep: Literal["pareto", "last", "rounds"] = "pareto"
 
     @model_validator(mode="after")
     def _stages_take_the_settings(self) -> Self:

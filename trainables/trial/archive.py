@@ -29,6 +29,7 @@ class Entry:
     sparsity: float
     feasible: bool  # at the search's own tolerance
     bias_upper: float = NEVER  # one-sided bound; infinite: not estimable, or not kept in the past
+    required: bool = False  # stays in the store whatever comes after it
 
 
 @dataclass(frozen=True)

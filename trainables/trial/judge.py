@@ -32,9 +32,12 @@ class Judge:
     def load_state_dict(self, state: list[State]) -> None:
         self.archive = [Entry(**entry) for entry in state]
 
-    def report(self, masked: MaskedNet, epoch: int, *, candidate: bool) -> Judgement:
+    def report(
+        self, masked: MaskedNet, epoch: int, *, candidate: bool, required: bool = False
+    ) -> Judgement:
         """Counts, decision and measures of the network as it stands, offered as a candidate.
 
+        A `required` one is kept for good, even where it is no better than a constant prediction.
         The counts of a candidate that is kept are whole (histograms of scores) and in a recording
         also taken on test. Those of any other network are as decided.
         """
@@ -54,7 +57,9 @@ class Judge:
         name: str | None = None
         dropped: list[str] = []
         if candidate and values["beats_trivial"]:
-            name, dropped = self._offer(masked, epoch, values, how)
+            name, dropped = self._offer(masked, epoch, values, how, required=required)
+        elif required:
+            name = self._put(masked, epoch, how)
         report: Judgement = {
             "sparsity": masked.masks.sparsity,
             "live": masked.live_unit_share(bench.data.input_shape),
@@ -76,18 +81,24 @@ class Judge:
         return report
 
     def _offer(
-        self, masked: MaskedNet, epoch: int, values: Values, decision: DecisionDict
+        self,
+        masked: MaskedNet,
+        epoch: int,
+        values: Values,
+        decision: DecisionDict,
+        *,
+        required: bool,
     ) -> tuple[str | None, list[str]]:
-        """Keeps the network if nothing in this trial makes it superfluous.
+        """Keeps the network if nothing in this trial makes it superfluous, or it is required.
 
         Returns its name, or None where it is not kept, and the names of those that it replaces.
         """
         performance, bias = values["performance"], values["bias"]
         if self._store is None or performance is None or bias is None:
-            return None, []
+            return (self._put(masked, epoch, decision) if required else None), []
         sparsity = masked.masks.sparsity
         upper = values["bias_upper"]
-        new = Entry("", performance, bias, sparsity, values["feasible"])
+        new = Entry("", performance, bias, sparsity, values["feasible"], required=required)
         if upper is not None:
             new = replace(new, bias_upper=upper)
         stay = admit(
@@ -97,17 +108,24 @@ class Judge:
             tolerances=self._bench.tolerances,
         )
         if stay is None:
-            return None, []
+            return (self._put(masked, epoch, decision) if required else None), []
+        name = self._put(masked, epoch, decision)
+        replaced = [old for old in self.archive if old not in stay and not old.required]
+        dropped = [old.candidate for old in replaced]
+        for superfluous in dropped:
+            self._store.drop(superfluous)
+        self.archive = [*stay, replace(new, candidate=name or "")]
+        return name, dropped
+
+    def _put(self, masked: MaskedNet, epoch: int, decision: DecisionDict) -> str | None:
+        """Stores the network and returns its name; None where this trial has no store."""
+        if self._store is None:
+            return None
         facts: CandidateFacts = {
             "trial": self._spec.trial,
             "epoch": epoch,
             "spec": self._spec.to_config(),
             "decision": decision,
-            "sparsity": sparsity,
+            "sparsity": masked.masks.sparsity,
         }
-        name = self._store.put(masked, facts)
-        dropped = [old.candidate for old in self.archive if old not in stay]
-        for superfluous in dropped:
-            self._store.drop(superfluous)
-        self.archive = [*stay, replace(new, candidate=name)]
-        return name, dropped
+        return self._store.put(masked, facts)

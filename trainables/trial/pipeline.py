@@ -216,7 +216,9 @@ class Pipeline:
         samples = self._samples(run)
         self.spent += samples
         candidate = self._offers and run.worth_keeping
-        judgement = self._judge.report(run.result(), self.epoch, candidate=candidate)
+        judgement = self._judge.report(
+            run.result(), self.epoch, candidate=candidate, required=self._required(run)
+        )
         report: StageReport = {
             "stage_epochs": run.epochs,
             "samples": samples,
@@ -227,6 +229,13 @@ class Pipeline:
         if self._shared is not None:
             self._shared.computed.append(report)
         return report
+
+    def _required(self, run: StageRun) -> bool:
+        """Whether the network after the epoch just run is kept whatever it is worth."""
+        if self._final and self._run_epoch == run.epochs:
+            return self.spec.keep != "pareto"
+        of_round = self._offers and run.worth_keeping and run.round is not None
+        return self.spec.keep == "rounds" and of_round
 
     def _start(self) -> StageRun:
         context = self._context()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from trainables.corrections import CORRECTIONS
 from trainables.dense import DENSE
@@ -18,6 +18,9 @@ STAGES: Mapping[str, Mapping[str, type[Any]]] = {
     "pruner": PRUNERS,
     "recovery": RECOVERIES,
 }
+
+
+Keep = Literal["pareto", "last", "rounds"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Spec:
     # Slots whose result other trials of the search need too -> its place in their pool. Such a
     # stage draws its seed from the trial's seed and its settings, whatever its position.
     shared: Mapping[str, int] = field(default_factory=dict)
+    # Whose networks are kept whatever they are worth: that at the trial's end ("last"), or also
+    # that at the end of each round ("rounds"); "pareto": nobody's.
+    keep: Keep = "pareto"
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Spec:
@@ -50,8 +56,8 @@ class Spec:
 
         Stages of the same slot have the same settings; what the method fixes need not be given.
         `correction` is the method's own where it has one (see `correction_of`). `"shared": {slot:
-        index}` may be left out. Raises ValueError where a name is unknown or a setting is out of
-        range.
+        index}` and `"keep"` may be left out. Raises ValueError where a name is unknown or a
+        setting is out of range.
         """
         method = METHODS[_known("method", config["method"], METHODS)]
         slots = [stage.slot for stage in method.stages]
@@ -74,11 +80,13 @@ class Spec:
             correction=CORRECTIONS[name](**correction),
             correction_name=name,
             shared=_shared(config, slots),
+            keep=_keep(config),
         )
 
     def to_config(self) -> dict[str, Any]:
         """The plain form, with every setting written out; the inverse of `from_config`."""
         shared = {"shared": dict(self.shared)} if self.shared else {}
+        keep = {"keep": self.keep} if self.keep != "pareto" else {}
         return {
             "trial": self.trial,
             "method": self.method,
@@ -86,6 +94,7 @@ class Spec:
             "settings": {stage.slot: settings_dict(stage.settings) for stage in self.stages},
             "correction": {"name": self.correction_name, **settings_dict(self.correction)},
             **shared,
+            **keep,
         }
 
     @property
@@ -115,6 +124,13 @@ def _shared(config: Mapping[str, Any], slots: list[str]) -> dict[str, int]:
             f"{config['method']}: shared must name some of {slots}, got {sorted(unknown)}"
         )
     return shared
+
+
+def _keep(config: Mapping[str, Any]) -> Keep:
+    keep: Keep = config.get("keep", "pareto")
+    if keep not in get_args(Keep):
+        raise ValueError(f"spec: keep must be one of {', '.join(get_args(Keep))}, got {keep!r}")
+    return keep
 
 
 def _known(kind: str, name: str, registry: Mapping[str, Any]) -> str:
