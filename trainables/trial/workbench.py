@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from trainables.corrections.argmax import Argmax
-from trainables.corrections.threshold import Threshold
+from trainables.corrections.argmax import Argmax, LargestScore
+from trainables.corrections.threshold import HALF, CommonThreshold, Threshold
 from trainables.data.batches import TrialData, scores_of
 from trainables.data.task import Precision
 from trainables.evaluation.counting import count
 from trainables.evaluation.counts import Counts, ScoreCounts
+from trainables.evaluation.task_sums import TaskSum, task_sums
 from trainables.models.net_file import digest
 from trainables.trial.archive import Tolerances
 
@@ -111,22 +112,35 @@ class Workbench:
         """(n,) what the dense net decides on a split; computed once."""
         known = self._dense_predictions
         if part not in known:
-            scores = scores_of(self.dense, self.data, part)
-            known[part] = self.dense_decision.predict(scores)
+            known[part] = self.dense_decision.predict(scores_of(self.dense, self.data, part))
         return known[part]
 
-    def count(self, net: nn.Module, part: str) -> Counts | ScoreCounts:
+    def count(
+        self, net: nn.Module, part: str, task: TaskSum | None = None
+    ) -> Counts | ScoreCounts:
         """Counts of one split at the finest crossing of the attributes.
 
         What the dense net decides for the same rows is kept beside each outcome.
         Where each image is there as a copy in either group, the counts of more than two classes
-        keep the pairs. Scores of a binary task are counted row by row.
+        keep the pairs. Scores of a binary task are counted row by row. With `task` they are counts
+        of that task's classes, by sums of the scores of the data's.
         """
         split = self.prepared.parts[part]
-        scores = scores_of(net, self.data, part)
+        scores, labels = scores_of(net, self.data, part), split.labels
+        if task is None:
+            dense = self.dense_predictions(part)
+        else:
+            scores, labels = task.scores(scores), task.labels(labels)
+            dense = usual_decision(task).predict(
+                task.scores(scores_of(self.dense, self.data, part))
+            )
         crossings = len(self.prepared.crossing_names)
-        dense = self.dense_predictions(part)
-        return count(scores, split.labels, split.crossing, crossings, split.units, dense)
+        return count(scores, labels, split.crossing, crossings, split.units, dense)
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskSum]:
+        """The tasks that sums over the data's joint classes make, by the attribute's name."""
+        return task_sums(self.prepared.classes, self.prepared.attribute_values)
 
     @property
     def crossing_to_group(self) -> NDArray[np.int64]:
@@ -136,3 +150,8 @@ class Workbench:
     def by_group(self, counts: Any) -> Any:
         """Counts at the finest crossing, summed to the experiment's grouping."""
         return counts.regroup(self.crossing_to_group)
+
+
+def usual_decision(task: TaskSum) -> Decision:
+    """How a sum of probabilities is decided: by .5 of two classes, else the largest of them."""
+    return CommonThreshold(HALF) if len(task.classes) == 2 else LargestScore()

@@ -1,6 +1,7 @@
 """What the counts of a split keep."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from tests.trainables.made_data import made_prepared
 from trainables.data.batches import scores_of
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.objective import Objective
-from trainables.trial.workbench import Workbench
+from trainables.trial.workbench import Workbench, usual_decision
 
 
 def bench_of_copies(classes):
@@ -47,3 +48,44 @@ def test_binary_scores_and_rows_of_their_own_have_no_pairs(classes, part):
     counts = bench.count(bench.dense, part)
 
     assert isinstance(counts, ScoreCounts) if classes == 2 else counts.pairs is None
+
+
+def bench_of_joint_classes():
+    """Six joint classes of two attributes; the crossed group of a row is its label's."""
+    values = {"race": ("White", "Black", "Asian"), "sex": ("Female", "Male")}
+    names = tuple(product(*values.values()))
+    made = made_prepared(classes=6, groups=6)
+    prepared = replace(
+        made,
+        classes=tuple("*".join(pair) for pair in names),
+        grouping="race*sex",
+        attribute_names=tuple(values),
+        crossing_names=names,
+    )
+    return Workbench.open(
+        prepared, nn.Linear(5, 6), Objective("accuracy", "accuracy_std"), device="cpu"
+    )
+
+
+def test_one_network_of_joint_classes_is_counted_on_three_tasks_beside_the_dense_net():
+    bench = bench_of_joint_classes()
+    part, net = bench.prepared.parts["tune"], nn.Linear(5, 6)
+    own, dense = (scores_of(it, bench.data, "tune") for it in (net, bench.dense))
+    expected = {
+        "race": (lambda scores: (scores[:, ::2] + scores[:, 1::2]).argmax(1), part.labels // 2, 3),
+        "sex": (lambda scores: scores[:, 1::2].sum(1) > 0.5, part.labels % 2, 2),
+    }
+
+    assert list(bench.tasks) == ["race", "sex"]
+    for name, (decide, labels, classes) in expected.items():
+        counts = bench.count(net, "tune", bench.tasks[name])
+        decided = usual_decision(bench.tasks[name]).decide(counts)
+        table = np.zeros((6, classes, classes, classes), dtype=int)
+        decisions = decide(dense).astype(int), decide(own).astype(int)
+        np.add.at(table, (part.crossing, labels, *decisions), 1)
+        np.testing.assert_array_equal(decided.beside_dense, table)
+    assert bench.count(net, "tune").n_labels == 6
+
+
+def test_data_without_joint_classes_have_no_other_tasks():
+    assert bench_of_copies(classes=3).tasks == {}
