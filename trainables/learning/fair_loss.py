@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from trainables.data.batches import Batch, TrialData
+from trainables.data.batches import Batch, TrialData, logits_of
 from trainables.learning.adversaries import BiasAdversary
 from trainables.models.last_layer import FeatureTap
 from trainables.stage import Context, State
@@ -36,7 +36,8 @@ ODDS: dict[str, Combine] = {
     "deo_mean": lambda gaps: gaps.abs().mean(1),
 }
 BINARY = (*ODDS, "spd", "di")
-MEASURES = (*BINARY, "bias_amplification", "accuracy_std")
+AGAINST_DENSE = ("accuracy_drop_std", "worst_group_drop", "excess_gap", "excess_gap_pairwise")
+MEASURES = (*BINARY, "bias_amplification", "accuracy_std", *AGAINST_DENSE)
 
 
 class SoftBias:
@@ -47,11 +48,13 @@ class SoftBias:
     has no sample in the batch, the gaps that need it are 0.
 
     `priors` (groups, labels) are the joint shares in the training data. Rates of a whole group
-    (spd, di, accuracy_std) weight its labels by them, since the batch comes from a balanced
+    (spd, di, accuracies) weight its labels by them, since the batch comes from a balanced
     split, in which labels are not as frequent as outside.
+
+    A measure that compares with the dense net needs `dense` (groups,): its `accuracies`.
     """
 
-    def __init__(self, measure: str, priors: Tensor) -> None:
+    def __init__(self, measure: str, priors: Tensor, dense: Tensor | None = None) -> None:
         if measure not in MEASURES:
             raise ValueError(
                 f"soft_bias: measure must be one of {', '.join(MEASURES)}, got {measure!r}"
@@ -60,9 +63,13 @@ class SoftBias:
             raise ValueError(f"soft_bias: {measure} needs 2 labels, got {priors.shape[1]}")
         if priors.shape[0] < 2:
             raise ValueError(f"soft_bias: at least 2 groups are needed, got {priors.shape[0]}")
+        if measure in AGAINST_DENSE and (dense is None or len(dense) != len(priors)):
+            raise ValueError(f"soft_bias: {measure} needs the dense net's accuracy of each group")
         self.measure = measure
+        self._dense = dense
         self.n_groups, self.n_labels = priors.shape
         self._mix = (priors / priors.sum(1, keepdim=True).clamp_min(1e-12)).float()  # P(y | g)
+        self._shares = (priors.sum(1) / priors.sum()).float()  # of the groups
         self._cells = torch.arange(priors.numel(), device=priors.device)
         self._pairs = torch.combinations(torch.arange(self.n_groups, device=priors.device)).unbind(
             1
@@ -74,6 +81,11 @@ class SoftBias:
         cells = _Cells.of(groups * self.n_labels + labels, self._cells)
         return self._value(scores, labels, cells)
 
+    def accuracies(self, scores: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
+        """The mean score of the true label (groups,), of a whole split, as biases weight it."""
+        cells = _Cells.of(groups * self.n_labels + labels, self._cells)
+        return self._of_groups(cells.means(_of_truth(scores, labels)), cells)[0]
+
     def _select(self) -> Callable[[Tensor, Tensor, _Cells], Tensor]:
         if self.measure in ODDS:
             return self._odds
@@ -82,6 +94,10 @@ class SoftBias:
             "di": self._di,
             "bias_amplification": self._amplification,
             "accuracy_std": self._accuracy_std,
+            "accuracy_drop_std": self._drop_std,
+            "worst_group_drop": self._worst_drop,
+            "excess_gap": self._excess,
+            "excess_gap_pairwise": self._pairwise,
         }[self.measure]
 
     def _odds(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
@@ -101,11 +117,30 @@ class SoftBias:
         return ((1 - ratios) * both).amax()
 
     def _accuracy_std(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        return _spread(*self._of_groups(cells.means(_of_truth(scores, labels)), cells))
+
+    def _drop_std(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        return _spread(*self._losses(scores, labels, cells))
+
+    def _worst_drop(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        losses, known = self._losses(scores, labels, cells)
+        return losses.masked_fill(~known, 0).amax().clamp_min(0)
+
+    def _excess(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        losses, known = self._losses(scores, labels, cells)
+        shares = self._shares * known
+        everybody = (losses * shares).sum() / shares.sum().clamp_min(1e-12)
+        return ((losses - everybody) * known).amax()
+
+    def _pairwise(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+        return self._gaps(*self._losses(scores, labels, cells)).abs().amax()
+
+    def _losses(self, scores: Tensor, labels: Tensor, cells: _Cells) -> tuple[Tensor, Tensor]:
+        """What accuracy (groups,) is lost, and of which groups all cells are in the batch."""
+        if self._dense is None:
+            raise ValueError(f"soft_bias: {self.measure} does not compare with the dense net")
         rates, known = self._of_groups(cells.means(_of_truth(scores, labels)), cells)
-        n = known.sum()
-        centred = (rates - (rates * known).sum() / n.clamp_min(1)) * known
-        variance = (centred**2).sum() / (n - 1).clamp_min(1)  # sample variance: ddof = 1
-        return (variance + 1e-12).sqrt()  # the root has no slope at 0
+        return self._dense - rates, known
 
     def _amplification(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
         """Softmax sums in place of counts; every cell weighs the same, as in a balanced split."""
@@ -161,6 +196,14 @@ def _of_truth(scores: Tensor, labels: Tensor) -> Tensor:
     return torch.where(labels == 1, scores, 1 - scores)
 
 
+def _spread(rates: Tensor, known: Tensor) -> Tensor:
+    """The sample standard deviation () of the rates (groups,) that are known."""
+    n = known.sum()
+    centred = (rates - (rates * known).sum() / n.clamp_min(1)) * known
+    variance = (centred**2).sum() / (n - 1).clamp_min(1)  # sample variance: ddof = 1
+    return (variance + 1e-12).sqrt()  # the root has no slope at 0
+
+
 def _largest(values: Tensor) -> Tensor:
     """Of one pair its value with the sign, of several pairs the largest magnitude."""
     return values[0] if values.numel() == 1 else values.abs().amax()
@@ -200,7 +243,7 @@ class FairLoss:
     ) -> None:
         self.bias_from = bias_from
         self._head = context.data.head
-        self._soft_bias = SoftBias(context.objective.bias, context.data.priors)
+        self._soft_bias = _soft_bias(context)
         self._multiplier = Multiplier(slope, context.objective.tolerance, delta)
         self._probe = _probe(context.data)
         self._tap: FeatureTap | None = None
@@ -265,6 +308,18 @@ class FairLoss:
     def load_state_dict(self, state: State) -> None:
         if self._adversary is not None:
             self._adversary.load_state_dict(state)
+
+
+def _soft_bias(context: Context) -> SoftBias:
+    """That of the objective, for batches of debias."""
+    objective, data = context.objective, context.data
+    priors = data.priors_on("debias")
+    if not objective.against_dense:
+        return SoftBias(objective.bias, priors)
+    part = data.part("debias")
+    scores = data.head.scores(logits_of(context.dense, data, "debias"))
+    dense = SoftBias("accuracy_std", priors).accuracies(scores, part.labels, part.groups)
+    return SoftBias(objective.bias, priors, dense)
 
 
 def _probe(data: TrialData) -> Tensor:

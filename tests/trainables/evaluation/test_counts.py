@@ -182,7 +182,17 @@ def test_weighted_tables_have_the_priors_as_cell_masses_and_keep_rates_within_ce
     )
 
 
-def test_an_empty_cell_that_should_have_mass_is_not_estimable():
+def test_a_rare_label_of_which_a_group_has_no_rows_gives_its_mass_to_the_groups_other_cells():
+    table = np.array([[[30, 10], [0, 0]], [[20, 20], [5, 35]]])
+    priors = np.array([[0.38, 0.02], [0.3, 0.3]])
+
+    result = weighted(table, priors)
+
+    np.testing.assert_allclose(result.sum(-1), [[0.4, 0.0], [0.3, 0.3]])
+    np.testing.assert_allclose(result[0, 0], [0.3, 0.1])
+
+
+def test_an_empty_cell_that_should_have_half_of_a_groups_mass_is_not_estimable():
     table = np.array([[[1, 1], [0, 0]]])
 
     assert np.isnan(weighted(table, np.array([[0.5, 0.5]]))[0, 1]).all()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trainables.learning.fair_loss import BINARY, MEASURES, Multiplier, SoftBias
+from trainables.learning.fair_loss import AGAINST_DENSE, BINARY, MEASURES, Multiplier, SoftBias
 
 EQUAL = torch.full((2, 2), 0.25)
 
@@ -59,11 +59,17 @@ def test_an_empty_cell_contributes_nothing(measure, expected):
     assert value.item() == pytest.approx(expected, abs=1e-6)
 
 
+def soft_bias(measure, priors, dense):
+    return SoftBias(measure, priors, torch.tensor(dense) if measure in AGAINST_DENSE else None)
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_batch_of_one_group_has_no_bias_and_finite_gradients(measure):
     scores, labels, groups = batch((0, 0, [0.3, 0.4]), (0, 1, [0.6]))
     scores.requires_grad_(True)
-    bias = SoftBias(measure, EQUAL)(scores, labels, groups)
+    bias = soft_bias(measure, EQUAL, [0.5, 0.9])(
+        scores, labels, groups
+    )  # nothing lost: .5 to .625
     bias.backward()
     assert bias.item() == pytest.approx(0, abs=2e-6)
     assert scores.grad.isfinite().all()
@@ -93,6 +99,29 @@ def test_hard_decisions_give_the_evaluated_bias(measure, n_groups):
     assert abs(soft) == pytest.approx(abs(bias), abs=1e-5)
 
 
+@pytest.mark.parametrize("measure", AGAINST_DENSE)
+@pytest.mark.parametrize("n_groups", [2, 3])
+def test_hard_decisions_beside_the_dense_nets_give_the_evaluated_bias(measure, n_groups):
+    from trainables.evaluation.fairness import measure as evaluated
+
+    draw = torch.Generator().manual_seed(n_groups)
+    groups = torch.randint(n_groups, (400,), generator=draw)
+    labels, decisions = torch.randint(2, (2, 400), generator=draw)
+    dense = torch.where(torch.rand(400, generator=draw) < 0.8, labels, 1 - labels)
+    priors = torch.stack([labels[groups == g].bincount(minlength=2) for g in range(n_groups)])
+    accuracies = SoftBias("accuracy_std", priors / 400).accuracies(dense.float(), labels, groups)
+    soft = SoftBias(measure, priors / 400, accuracies)(decisions.float(), labels, groups).item()
+
+    rows = (labels.numpy(), decisions.numpy(), groups.numpy(), dense.numpy())
+    assert soft == pytest.approx(evaluated(measure, *rows), abs=1e-5)
+    assert soft > 0.01
+
+
+def test_what_compares_with_the_dense_net_needs_its_accuracies():
+    with pytest.raises(ValueError, match="excess_gap needs the dense net's accuracy of each"):
+        SoftBias("excess_gap", EQUAL)
+
+
 def test_soft_amplification_of_hard_decisions_on_balanced_cells_is_that_of_the_counts():
     from trainables.evaluation.fairness import measure as evaluated
 
@@ -115,7 +144,8 @@ def test_gradient_agrees_with_finite_differences(measure, n_groups):
     scores = torch.rand(40, generator=draw).requires_grad_(True)
     labels = torch.arange(40) % 2
     groups = torch.arange(40) // 2 % n_groups
-    bias = SoftBias(measure, torch.rand(n_groups, 2, generator=draw) + 0.1)
+    priors = torch.rand(n_groups, 2, generator=draw) + 0.1
+    bias = soft_bias(measure, priors, [0.9, 0.8, 0.7, 0.95][:n_groups])
     (slope,) = torch.autograd.grad(bias(scores, labels, groups), scores)
 
     direction = torch.randn(40, generator=draw) / 40**0.5
