@@ -66,7 +66,8 @@ class Problem:
             seed = derived_seed(self.config.seed, "model")
             net = build(name, shape, outputs, seed=seed, folder=folder, **config.args)
             if config.weights is not None:
-                load_weights(net, (folder or Path()) / config.weights)
+                file = (folder or Path()) / config.weights
+                load_weights(net, file, other_classes=self.config.dense.name != GIVEN)
         except (ValueError, FileNotFoundError) as error:
             raise UserError(f"[model] {error}") from error
         return net

@@ -13,7 +13,9 @@ from torch import nn
 
 from trainables.models.convnet import convnet
 from trainables.models.mlp import mlp, mlp_wide
+from trainables.models.mobilenet_v2 import mobilenet_v2
 from trainables.models.resnet18 import resnet18
+from trainables.models.resnet34 import resnet34
 from trainables.models.user import build_user, load_weights
 from trainables.names import known_names
 
@@ -24,6 +26,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp_wide": mlp_wide,
     "convnet": convnet,
     "resnet18": resnet18,
+    "resnet34": resnet34,
+    "mobilenet_v2": mobilenet_v2,
 }
 
 

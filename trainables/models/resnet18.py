@@ -7,26 +7,35 @@ leave maps of one pixel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import nn
 
 from trainables.models.shapes import image_shape
 
+Stem = Literal["cifar", "imagenet"]
 
-def resnet18(
-    input_shape: tuple[int, ...],
-    outputs: int,
-    *,
-    stem: Literal["cifar", "imagenet"] = "cifar",
-) -> nn.Module:
+
+def resnet18(input_shape: tuple[int, ...], outputs: int, *, stem: Stem = "cifar") -> nn.Module:
     """Randomly initialised; weights of torchvision's (stem "imagenet") can be given as a file."""
-    if stem not in ("cifar", "imagenet"):
-        raise ValueError(f"resnet18: stem must be 'cifar' or 'imagenet', got {stem!r}")
-    image_shape("resnet18", input_shape, least=8 if stem == "cifar" else 32)
     from torchvision.models import resnet18 as torchvision_resnet18  # slow to import
 
-    net: nn.Module = torchvision_resnet18(num_classes=outputs)
+    return with_stem("resnet18", torchvision_resnet18, stem, input_shape, outputs)
+
+
+def with_stem(
+    name: str,
+    definition: Callable[..., nn.Module],
+    stem: Stem,
+    input_shape: tuple[int, ...],
+    outputs: int,
+) -> nn.Module:
+    """torchvision's residual network of that `definition`, for images of `input_shape`."""
+    if stem not in ("cifar", "imagenet"):
+        raise ValueError(f"{name}: stem must be 'cifar' or 'imagenet', got {stem!r}")
+    image_shape(name, input_shape, least=8 if stem == "cifar" else 32)
+    net = definition(num_classes=outputs)
     channels = input_shape[0]
     if stem == "cifar":
         net.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)

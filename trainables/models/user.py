@@ -66,15 +66,19 @@ def check_network(who: str, net: nn.Module, input_shape: tuple[int, ...], output
         raise ValueError(f"{who} {rule}, got {got}")
 
 
-def load_weights(net: nn.Module, file: Path) -> None:
+def load_weights(net: nn.Module, file: Path, *, other_classes: bool = False) -> None:
     """Loads `file` (.safetensors, or .pt that holds nothing but tensors) into `net`, in place.
 
-    A .pt may hold the state dict itself or have it under "state_dict". Raises ValueError where the
-    file is missing, cannot be read, or holds the weights of another net, and names the first
-    weight that does not fit.
+    A .pt may hold the state dict itself or have it under "state_dict". With `other_classes` the
+    file may be of a network for another task: where its last Linear layer has another number of
+    outputs, that of `net` keeps the weights it has. Raises ValueError where the file is missing,
+    cannot be read, or holds the weights of another net, and names the first weight that does not
+    fit.
     """
     state = _read(file)
     own = net.state_dict()
+    if other_classes:
+        state |= {name: own[name] for name in _head_of_other_size(net, state)}
     for name, tensor in own.items():
         if name not in state:
             raise _another(file, f"{name} {tuple(tensor.shape)} is not in the file")
@@ -88,6 +92,20 @@ def load_weights(net: nn.Module, file: Path) -> None:
         if not bool(tensor.isfinite().all()):
             raise ValueError(f"model.weights: {name} must be finite, has NaN or infinity ({file})")
     net.load_state_dict(state)
+
+
+def _head_of_other_size(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
+    """The names of the last Linear layer's weights where `state` has other outputs for it."""
+    layers = [(name, m) for name, m in net.named_modules() if isinstance(m, nn.Linear)]
+    if not layers:
+        return []
+    name, last = layers[-1]
+    prefix = f"{name}." if name else ""
+    weight = state.get(f"{prefix}weight")
+    if weight is None or weight.ndim != 2 or weight.shape[1] != last.in_features:
+        return []
+    same = len(weight) == last.out_features
+    return [] if same else [f"{prefix}{own}" for own, _ in last.named_parameters()]
 
 
 def _another(file: Path, difference: str) -> ValueError:

@@ -64,12 +64,15 @@ def test_a_network_without_a_linear_layer_is_refused():
         FeatureTap(net, torch.zeros(2, 1, 3, 3))
 
 
-@pytest.mark.parametrize(
-    ("name", "width"), [("mlp", 32), ("mlp_wide", 256), ("convnet", 128), ("resnet18", 512)]
-)
-def test_every_model_gives_features(name, width):
-    assert set(MODELS) == {"mlp", "mlp_wide", "convnet", "resnet18"}
-    shape = (7,) if name.startswith("mlp") else (3, 8, 8)
+WIDTHS = {
+    **{"mlp": 32, "mlp_wide": 256, "convnet": 128, "resnet18": 512},
+    **{"resnet34": 512, "mobilenet_v2": 1280},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_gives_features(name):
+    width, shape = WIDTHS[name], (7,) if name.startswith("mlp") else (3, 32, 32)
     net = build(name, shape, 1, seed=0)
     with FeatureTap(net, torch.zeros(2, *shape)) as tap:
         net(torch.zeros(3, *shape))

@@ -4,7 +4,14 @@ import torch
 from trainables.masks import Masks
 from trainables.models import MODELS, build
 
-SHAPES = {"mlp": (7,), "mlp_wide": (7,), "convnet": (3, 8, 8), "resnet18": (3, 32, 32)}
+SHAPES = {
+    "mlp": (7,),
+    "mlp_wide": (7,),
+    "convnet": (3, 8, 8),
+    "resnet18": (3, 32, 32),
+    "resnet34": (3, 32, 32),
+    "mobilenet_v2": (3, 32, 32),
+}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -67,10 +74,48 @@ def test_the_resnet_has_the_weights_of_its_stem(stem, weights):
     assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
 
 
-def test_the_resnet_takes_grey_images():
-    for stem in ("cifar", "imagenet"):
-        net = build("resnet18", (1, 32, 32), 2, seed=0, stem=stem)
-        assert net(torch.zeros(2, 1, 32, 32)).shape == (2, 2)
+def test_the_larger_resnet_has_the_weights_of_its_stem():
+    counts = {
+        stem: Masks.keep_all(build("resnet34", (3, 32, 32), 7, seed=0, stem=stem))
+        for stem in ("imagenet", "cifar")
+    }
+
+    assert counts["imagenet"].total == 21_267_648 + 512 * 7
+    assert counts["cifar"].total == counts["imagenet"].total - 64 * 3 * 40
+    assert len(counts["imagenet"]) == 37
+
+
+def test_the_mobilenet_has_the_weights_of_torchvisions():
+    net = build("mobilenet_v2", (3, 32, 32), 7, seed=0)
+    masks = Masks.keep_all(net)
+    convolutions = [layer for layer in net.modules() if isinstance(layer, torch.nn.Conv2d)]
+    depthwise = [layer for layer in convolutions if layer.groups > 1]
+
+    assert masks.total == 2_189_760 + 1_280 * 7
+    assert len(masks) == 53
+    assert sum(layer.weight.numel() for layer in depthwise) == 64_224
+
+
+@pytest.mark.parametrize("outputs", [1, 7, 14])
+def test_the_small_convnet_for_faces_has_the_weights_of_its_channels(outputs):
+    net = build("convnet", (3, 32, 32), outputs, seed=0, channels=[16, 32, 64])
+
+    assert Masks.keep_all(net).total == 9 * (3 * 16 + 16 * 32 + 32 * 64) + 64 * outputs
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("resnet18", {"stem": "cifar"}),
+        ("resnet18", {"stem": "imagenet"}),
+        ("resnet34", {"stem": "imagenet"}),
+        ("mobilenet_v2", {}),
+    ],
+)
+def test_networks_for_photographs_take_grey_images(name, args):
+    net = build(name, (1, 32, 32), 2, seed=0, **args)
+
+    assert net(torch.zeros(2, 1, 32, 32)).shape == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +129,9 @@ def test_the_resnet_takes_grey_images():
         ),
         (("resnet18", (3, 28, 28), {"stem": "imagenet"}), "at least 32x32"),
         (("resnet18", (3, 32, 32), {"stem": "mnist"}), "stem must be 'cifar' or 'imagenet'"),
+        (("resnet34", (3, 28, 28), {"stem": "imagenet"}), "resnet34: .* at least 32x32"),
+        (("mobilenet_v2", (3, 28, 28), {}), "at least 32x32"),
+        (("mobilenet_v2", (3, 32, 32), {"dropout": 1.0}), r"dropout must lie in \[0, 1\)"),
     ],
 )
 def test_what_cannot_be_built_is_said(call, message):

@@ -171,3 +171,40 @@ def test_weights_of_another_net_are_refused_by_the_first_that_differs(tmp_path, 
     with pytest.raises(ValueError, match=message):
         load_weights(net, file)
     assert all(torch.equal(net.state_dict()[k], v) for k, v in before.items())
+
+
+@pytest.mark.parametrize("name", ["resnet34", "mobilenet_v2"])
+def test_weights_of_another_task_start_a_network_whose_last_layer_stays_its_own(tmp_path, name):
+    args = {"stem": "imagenet"} if name == "resnet34" else {}
+    file = tmp_path / "imagenet.pt"
+    source = build(name, (3, 32, 32), 1000, seed=0, **args)
+    torch.save(source.state_dict(), file)
+    net = build(name, (3, 32, 32), 7, seed=1, **args)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+
+    with pytest.raises(ValueError, match=r"weight must have shape \(7, \d+\), got \(1000, \d+\)"):
+        load_weights(net, file)
+    load_weights(net, file, other_classes=True)
+
+    kept = [key for key, value in net.state_dict().items() if torch.equal(value, before[key])]
+    loaded = {key for key, value in net.state_dict().items() if value.ndim > 1} - set(kept)
+    assert kept[-2:] == list(before)[-2:]
+    assert all(torch.equal(net.state_dict()[key], source.state_dict()[key]) for key in loaded)
+    assert loaded == {key for key, value in before.items() if value.ndim > 1} - set(kept[-2:])
+
+
+def test_with_as_many_classes_the_last_layer_is_loaded_too(tmp_path):
+    file = tmp_path / "same.pt"
+    source, target = made_net(), made_net()
+    torch.save(source.state_dict(), file)
+    load_weights(target, file, other_classes=True)
+
+    assert torch.equal(target[2].weight, source[2].weight)
+
+
+def test_only_the_number_of_classes_may_be_another(tmp_path):
+    file = tmp_path / "wider.pt"
+    torch.save(made_net(5).state_dict(), file)
+
+    with pytest.raises(ValueError, match=r"0.weight must have shape \(4, 3\), got \(5, 3\)"):
+        load_weights(made_net(), file, other_classes=True)
