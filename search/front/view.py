@@ -11,7 +11,7 @@ from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.events import Dense, Experiment
 from trainables.data.grouping import Grouping
-from trainables.data.small_cells import SmallCells, resolve_small_cells
+from trainables.data.small_cells import MinCellOf, SmallCells, resolve_small_cells
 from trainables.evaluation.counts import counts_from_dict
 from trainables.evaluation.objective import Objective
 
@@ -23,6 +23,7 @@ def view_by(
     *,
     min_cell: int,
     small_cells: SmallCells = "merge",
+    min_cell_of: MinCellOf = "cells",
 ) -> View:
     """The view by `group`; `facts` and `dense` are the events `experiment` and `dense`.
 
@@ -43,7 +44,13 @@ def view_by(
         }
         names = grouping.names(values)
         resolved = resolve_small_cells(
-            group, names, classes, cells, min_cell=min_cell, policy=small_cells
+            group,
+            names,
+            classes,
+            cells,
+            min_cell=min_cell,
+            policy=small_cells,
+            of=min_cell_of,
         )
     except ValueError as error:
         raise UserError(f"report: {error}") from error

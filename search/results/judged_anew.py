@@ -20,11 +20,11 @@ def judged_anew(
     """How the run is looked at, and its front as seen so; what is None stays as it was searched.
 
     Decisions are fitted anew from the counts, nothing is retrained. By another grouping, small
-    groups are merged or left out as in a search by it. Raises UserError for a tolerance, a measure
-    or a grouping that does not exist, or that the run's data are too few for.
+    groups are merged or left out as in a search by it, and by the measure. Raises UserError for a
+    tolerance, a measure or a grouping that does not exist, or that the run's data are too few for.
     """
     facts = folder.facts()
-    view = view_of_run(folder, group)
+    view = view_of_run(folder, group, bias)
     try:
         if tolerance is not None or bias is not None:
             view = view.with_bias(bias, tolerance)

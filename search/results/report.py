@@ -48,7 +48,7 @@ def price_of_fairness(
     folder = RunFolder(Path(path))
     facts = folder.facts()
     events = [event for event in read_events(folder.journal) if _needed(event)]
-    of_run = view_of_run(folder, group)
+    of_run = view_of_run(folder, group, bias)
     rows = []
     for tolerance in tolerances:
         view = of_run.with_bias(bias, tolerance)

@@ -30,6 +30,7 @@ from search.journal.repair import repair as repaired
 from search.runs.state import CONFIG, CONFIRMED, FRONT
 from trainables.data import Prepared
 from trainables.data.encoder import EncoderDict
+from trainables.data.small_cells import min_cell_of
 from trainables.files import whole_file
 from trainables.models.net_file import load_net, save_net
 from trainables.trial.candidate_store import CandidateStore, checkpoint_path
@@ -136,7 +137,12 @@ class RunFolder:
 
     def config(self) -> Config:
         self.require()
-        return Config.load(self.path / CONFIG)
+        config = Config.load(self.path / CONFIG)
+        if config.data.min_cell_of is not None:
+            return config
+        # Written by a version that asked for cells, whatever the measure.
+        data = config.data.model_copy(update={"min_cell_of": "cells"})
+        return config.model_copy(update={"data": data})
 
     def facts(self) -> Experiment:
         """The `experiment` event: what the journal says of the data and the objective."""
@@ -232,22 +238,28 @@ class RunFolder:
         return trials_frame(events), reports_frame(events, candidates.names())
 
 
-def view_of_run(folder: RunFolder, group: str | None = None) -> View:
+def view_of_run(folder: RunFolder, group: str | None = None, bias: str | None = None) -> View:
     """The view that a run was searched with, or one by another `group`.
 
-    Small groups are merged or left out as the run's config says. Raises UserError where `group`
+    Small groups are merged or left out as the run's config says; where they are to be judged by
+    another `bias`, as a search by that would. Raises UserError where `group`
     names an attribute that the data do not have, or where fewer than two groups are large enough.
     """
     facts = folder.facts()
     if group is None:
         return view_of(facts)
     section = folder.config().data
+    try:
+        rule = bias and min_cell_of(bias, facts["objective"]["performance"])
+    except ValueError as error:
+        raise UserError(f"report: {error}") from error
     return view_by(
         facts,
         folder.dense_event(),
         group,
         min_cell=section.min_cell,
         small_cells=section.small_cells,
+        min_cell_of=rule or section.min_cell_of or "cells",
     )
 
 

@@ -57,6 +57,7 @@ class Argmax:
     needs_group: ClassVar[bool] = False
     binary: ClassVar[bool] = False
     two_groups: ClassVar[bool] = False
+    within_cells: ClassVar[bool] = False
 
     def fit(
         self,

@@ -66,6 +66,7 @@ class Correction(Protocol):
     needs_group: ClassVar[bool]  # predictions need the group of every row
     binary: ClassVar[bool]  # for binary tasks; otherwise for those with more classes
     two_groups: ClassVar[bool]  # defined for two groups and no more
+    within_cells: ClassVar[bool]  # fitted by rates within cells: each group needs each label
 
     def fit(
         self,

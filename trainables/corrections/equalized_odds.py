@@ -48,6 +48,7 @@ class EqualizedOdds:
     needs_group: ClassVar[bool] = True
     binary: ClassVar[bool] = True
     two_groups: ClassVar[bool] = False
+    within_cells: ClassVar[bool] = True
 
     threshold: Start = "balanced_accuracy"
     minimise: Minimised = "balanced_error"

@@ -47,6 +47,7 @@ class RejectOption:
     needs_group: ClassVar[bool] = True
     binary: ClassVar[bool] = True
     two_groups: ClassVar[bool] = True
+    within_cells: ClassVar[bool] = True
 
     measure: FittedOn = "spd"
     bound: float = 0.05

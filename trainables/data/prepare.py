@@ -17,6 +17,7 @@ from trainables.data.encoder import Encoder, FrameEncoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
 from trainables.data.small_cells import (
+    MinCellOf,
     Resolved,
     SmallCells,
     resolve_small_cells,
@@ -97,29 +98,31 @@ def prepare(
     fractions: Mapping[str, float] | None = None,
     bias: str | None = None,
     small_cells: SmallCells = "merge",
+    min_cell_of: MinCellOf = "cells",
 ) -> Prepared:
     """Splits, groups, balances and encodes `data`. What the user should know of it is in `notes`.
 
-    Groups with a cell under `min_cell` on held_back, tune or test are merged or left out, in every
-    split. (Multi-class tasks fit no threshold on held_back, so cells may be small there.) `bias`
-    is the measure that `smallest_tolerance` is about, by default aod, or accuracy_std for more
-    than two classes. Raises ValueError for an unknown group, or where fewer than two groups are
-    left.
+    Groups with a cell (or, by `min_cell_of`, groups) under `min_cell` rows on held_back, tune or
+    test are merged or left out, in every split. (Multi-class tasks fit no threshold on held_back,
+    so cells may be small there.) `bias` is the measure that `smallest_tolerance` is about, by
+    default aod, or accuracy_std for more than two classes. Raises ValueError for an unknown group,
+    or where fewer than two groups are left.
     """
     if min_cell < 1:
         raise ValueError(f"min_cell: must be at least 1, got {min_cell}")
     grouping = Grouping.parse(group)
     drawn = draw_splits(data, split_seed=split_seed, fractions=fractions)
-    chosen = _choose_rows(data, grouping, drawn, split_seed, min_cell, small_cells)
+    rule = _Rule(min_cell, min_cell_of, small_cells)
+    chosen = _choose_rows(data, grouping, drawn, split_seed, rule)
     groups, resolved, splits = chosen.groups, chosen.resolved, chosen.splits
     all_train = np.concatenate([splits["train"], splits["early_stop"]])
     encoder = fit_encoder(_take(data.inputs, all_train), impute=data.impute)
     parts = {
-        name: _part(data, rows, groups, encoder, balance=name in BALANCED)
+        name: _part(data, rows, groups, encoder, rule.rare if name in BALANCED else None)
         for name, rows in splits.items()
     }
     if len(left_out := _left_out(chosen)):
-        parts["left_out"] = _part(data, left_out, groups, encoder, balance=False)
+        parts["left_out"] = _part(data, left_out, groups, encoder)
     train = _table(data, groups, all_train, len(resolved.names))
     tune = _table(data, groups, splits["tune"], len(resolved.names))
     crossing = tuple(itertools.product(*data.attribute_values.values()))
@@ -145,12 +148,26 @@ def prepare(
             *data.notes,
             *resolved.notes,
             *_balance_notes(data, chosen),
-            *_train_notes(data, resolved, train, min_cell),
+            *_train_notes(data, chosen, train, min_cell),
             *_unseen_notes(data, encoder),
         ),
         smallest_tolerance=smallest_tolerance(measure, tune),
         hashes={name: _row_hash(data, rows) for name, rows in chosen.drawn.items()},
     )
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How many rows of what there must be, and what becomes of groups with fewer."""
+
+    min_cell: int
+    of: MinCellOf
+    policy: SmallCells
+
+    @property
+    def rare(self) -> int:
+        """A cell of fewer rows must not outweigh others; where cells must be large, none has."""
+        return self.min_cell if self.of == "groups" else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,20 +186,25 @@ def _choose_rows(
     grouping: Grouping,
     drawn: dict[str, NDArray[np.int64]],
     split_seed: int,
-    min_cell: int,
-    policy: SmallCells,
+    rule: _Rule,
 ) -> _Chosen:
     """Holds back a part of debias, resolves small groups, and caps the large cells of debias."""
     binary = len(data.classes) == 2
     groups = grouping.groups(data.attributes)
-    cells = groups * len(data.classes) + data.labels
-    needed = min_cell if binary else 0
+    cells = groups if rule.of == "groups" else groups * len(data.classes) + data.labels
+    needed = rule.min_cell if binary else 0
     drawn = drawn | hold_back(data, drawn["debias"], cells, split_seed=split_seed, min_cell=needed)
     names = grouping.names(data.attribute_values)
     estimated = ("held_back", "tune", "test") if binary else ("tune", "test")
     tables = {name: _table(data, groups, drawn[name], len(names)) for name in estimated}
     resolved = resolve_small_cells(
-        str(grouping), names, data.classes, tables, min_cell=min_cell, policy=policy
+        str(grouping),
+        names,
+        data.classes,
+        tables,
+        min_cell=rule.min_cell,
+        policy=rule.policy,
+        of=rule.of,
     )
     groups = resolved.mapping[groups]
     splits = {name: rows[groups[rows] >= 0] for name, rows in drawn.items()}
@@ -232,9 +254,9 @@ def _part(
     rows: NDArray[np.int64],
     groups: NDArray[np.int64],
     encoder: Encoder,
-    *,
-    balance: bool,
+    rare: int | None = None,
 ) -> Part:
+    """Balanced by weights where `rare` is given (see `balance_weights`)."""
     cells = groups[rows] * len(data.classes) + data.labels[rows]
     return Part(
         inputs=encoder.stored(_take(data.inputs, rows)),
@@ -242,7 +264,9 @@ def _part(
         crossing=data.crossing[rows],
         groups=groups[rows],
         units=data.unit_of_row[rows],
-        weights=balance_weights(cells) if balance else np.ones(len(rows), dtype=np.float32),
+        weights=(
+            np.ones(len(rows), dtype=np.float32) if rare is None else balance_weights(cells, rare)
+        ),
         rows=rows,
     )
 
@@ -251,28 +275,37 @@ def _balance_notes(data: FairData, chosen: _Chosen) -> list[str]:
     """How many rows of debias were left out to balance it, and what weights make up for."""
     rows, names = chosen.splits["debias"], chosen.resolved.names
     counts = _table(data, chosen.groups, rows, len(names))
+    exists = _existing(data, chosen.groups, len(names))
+    smallest = counts[exists].min()
     notes = []
     if chosen.uncapped > len(rows):
         notes.append(
             f"debias: {chosen.uncapped - len(rows)} of {chosen.uncapped} rows of its large cells "
             f"are not used, so that no cell has more than {counts.max()}"
         )
-    if counts.max() > counts.min():
-        group, label = np.unravel_index(counts.argmin(), counts.shape)
+    if counts.max() > smallest:
+        group, label = np.argwhere(exists & (counts == smallest))[0]
         notes.append(
             f"debias: its rarest cell ({names[group]}, {data.classes[label]}) has "
-            f"{counts.min()} rows, its largest {counts.max()}; weights make up for the difference"
+            f"{smallest} rows, its largest {counts.max()}; weights make up for the difference"
         )
     return notes
 
 
+def _existing(data: FairData, groups: NDArray[np.int64], n_groups: int) -> NDArray[np.bool_]:
+    """(groups, labels) the cells with rows anywhere: where groups are labels, others cannot be."""
+    return _table(data, groups, np.flatnonzero(groups >= 0), n_groups) > 0
+
+
 def _train_notes(
-    data: FairData, resolved: Resolved, counts: NDArray[np.int64], min_cell: int
+    data: FairData, chosen: _Chosen, counts: NDArray[np.int64], min_cell: int
 ) -> list[str]:
     """Which cells of train are small: nothing is done about them."""
+    names = chosen.resolved.names
+    exists = _existing(data, chosen.groups, len(names))
     small = ", ".join(
-        f"({resolved.names[group]}, {data.classes[label]}) {counts[group, label]}"
-        for group, label in np.argwhere(counts < min_cell)
+        f"({names[group]}, {data.classes[label]}) {counts[group, label]}"
+        for group, label in np.argwhere(exists & (counts < min_cell))
     )
     return [f"train: cells with fewer than {min_cell} rows: {small}"] if small else []
 

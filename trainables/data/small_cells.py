@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import bias_interval
+from trainables.evaluation.measures import find_measure
 
 
 def smallest_tolerance(bias: str, cells: NDArray[np.int64]) -> float:
@@ -40,6 +41,17 @@ def half_right(cells: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 SmallCells = Literal["merge", "drop"]
+# What must have min_cell rows where rates are estimated: each label of each group, or each group.
+MinCellOf = Literal["cells", "groups"]
+
+
+def min_cell_of(*measures: str) -> MinCellOf:
+    """Cells for a measure of rates within cells, such as aod; for others groups are enough.
+
+    So a group that is a label (accuracy of genders, judged by gender) can be compared by accuracy,
+    where some cells are empty by construction.
+    """
+    return "cells" if any(find_measure(name).within_cells for name in measures) else "groups"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +71,12 @@ def resolve_small_cells(
     *,
     min_cell: int,
     policy: SmallCells = "merge",
+    of: MinCellOf = "cells",
 ) -> Resolved:
     """Applies the rule to `counts`, which hold `(groups, labels)` rows for each split.
 
-    A group with a cell (group x label) under `min_cell` on any of the splits is small. With
+    A group with a cell (group x label) under `min_cell` on any of the splits is small; or, where
+    the rule is one of "groups", a group that itself has fewer rows than that. With
     "merge" all small groups become one, which is left out if it is still small; with "drop" each
     is left out. Raises ValueError where fewer than two groups remain.
     """
@@ -71,13 +85,13 @@ def resolve_small_cells(
     reasons = {
         index: reason
         for index in range(len(names))
-        if (reason := _why_small([index], classes, counts, min_cell))
+        if (reason := _why_small([index], classes, counts, min_cell, of))
     }
     small, large = list(reasons), [i for i in range(len(names)) if i not in reasons]
     mapping = np.full(len(names), -1, dtype=np.int64)
     mapping[large] = np.arange(len(large))
     resolved_names = [names[index] for index in large]
-    merged_reason = _why_small(small, classes, counts, min_cell)
+    merged_reason = _why_small(small, classes, counts, min_cell, of)
     merge = policy == "merge" and len(small) > 1 and merged_reason is None
     notes = []
     if merge:
@@ -90,8 +104,9 @@ def resolve_small_cells(
     if policy == "merge" and len(small) > 1 and not merge:
         notes.append(f"{grouping}: these groups are too small even together ({merged_reason})")
     if len(resolved_names) < 2:
+        of_what = " of every label" if of == "cells" else ""
         raise ValueError(
-            f"{grouping}: at least two groups must have min_cell={min_cell} rows of every label "
+            f"{grouping}: at least two groups must have min_cell={min_cell} rows{of_what} "
             f"on {', '.join(counts)}, got {resolved_names} "
             "(compare coarser groups or lower min_cell); "
             f"{'; '.join(notes)}"
@@ -104,8 +119,14 @@ def _why_small(
     classes: Sequence[str],
     counts: Mapping[str, NDArray[np.int64]],
     min_cell: int,
+    of: MinCellOf,
 ) -> str | None:
-    """The smallest cell of the group made of `members`, in words; None if it is large enough."""
+    """What the group made of `members` has too few rows of; None if it is large enough."""
+    if of == "groups":
+        total, split = min(
+            (int(table[list(members)].sum()), split) for split, table in counts.items()
+        )
+        return None if total >= min_cell else f"{total} rows on {split}"
     rows, split, label = min(
         (int(table[list(members)].sum(axis=0)[label]), split, label)
         for split, table in counts.items()

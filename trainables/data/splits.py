@@ -15,6 +15,7 @@ from trainables.names import known_names
 
 CAP = 3  # a cell of debias may keep this many times the rows of the rarest one
 MEAN_SHARE = 0.5  # and, however rare that is, this share of the mean size of the cells
+HEAVIEST = 10.0  # what a row of a very rare cell weighs at most; the mean is 1
 
 
 def cap_cells(cells: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:
@@ -30,10 +31,19 @@ def cap_cells(cells: NDArray[np.int64], generator: np.random.Generator) -> NDArr
     return np.sort(order[rank < cap])
 
 
-def balance_weights(cells: NDArray[np.int64]) -> NDArray[np.float32]:
-    """(n,) weights of mean 1 that give each cell present the same total."""
+def balance_weights(cells: NDArray[np.int64], rare: int = 0) -> NDArray[np.float32]:
+    """(n,) weights of mean 1 that give each cell present the same total.
+
+    Where a cell has fewer than `rare` rows, these get at most HEAVIEST before the mean is made 1
+    again: a row or two that stand for a whole cell would drown all others.
+    """
     _, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
-    return (len(cells) / (len(counts) * counts[cell])).astype(np.float32)
+    weights = len(cells) / (len(counts) * counts)
+    too_heavy = (counts < rare) & (weights > HEAVIEST)
+    if not too_heavy.any():
+        return np.asarray(weights[cell], dtype=np.float32)
+    capped = np.where(too_heavy, HEAVIEST, weights)[cell]
+    return np.asarray(capped / capped.mean(), dtype=np.float32)
 
 
 FRACTIONS = {"train": 0.5, "debias": 0.15, "tune": 0.15, "test": 0.2}
@@ -124,10 +134,10 @@ def hold_back(
 ) -> dict[str, NDArray[np.int64]]:
     """Divides debias in two: what methods learn from, and held_back.
 
-    `rows` are those of debias, `cells` (n,) the cell of each row of the data. held_back gets 30 %
-    of each cell. Where that is under `min_cell` it gets as much as is needed, up to half of the
-    cell, so that a group is not lost for want of a few rows. A unit goes by the cell of its first
-    row.
+    `rows` are those of debias, `cells` (n,) the cell of each row of the data (its group, where
+    only groups must be large). held_back gets 30 % of each cell. Where that is under `min_cell` it
+    gets as much as is needed, up to half of the cell, so that a group is not lost for want of a
+    few rows. A unit goes by the cell of its first row.
     """
     _, first, unit = np.unique(data.unit_of_row[rows], return_index=True, return_inverse=True)
     counts = np.bincount(cells[rows])

@@ -104,6 +104,27 @@ def test_with_drop_and_where_even_the_merged_groups_are_small_they_are_left_out_
     assert "too small even together (label 'no' has 22 rows on held_back)" in both.notes[1]
 
 
+def test_by_a_measure_that_needs_no_cells_a_group_of_enough_rows_is_not_small():
+    # of N there are 8 rows in all, of O 36
+    view = by_race(min_cell_of="groups")
+
+    assert view.group_names == ("B", "O", "W")
+    assert view.crossing_to_group.tolist() == [0, -1, 1, 2] * 2
+    assert "were left out: 'N' (8 rows on held_back)" in view.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("bias", "small"), [("accuracy_std", "'N' (8 rows"), ("eod", "'O' (label")]
+)
+def test_a_report_by_another_measure_goes_by_the_rule_of_that_measure(tmp_path, bias, small):
+    folder, said = run_folder(tmp_path / "run"), []
+
+    write_report(folder, group="race", bias=bias, say=said.append)
+
+    assert small in " ".join(said)
+    assert ("'O'" in " ".join(said)) == (bias == "eod")
+
+
 def test_a_group_that_is_small_on_either_split_is_small_and_large_ones_are_not_spoken_of():
     only_held_back = dense(held_back=counts(without=["W"]))
 
@@ -147,15 +168,15 @@ def test_a_report_goes_by_the_rule_of_the_run_s_config_and_says_so(tmp_path, rul
     assert "0.0123" not in page  # the tolerance that tune can certify is another by race
 
 
-def test_another_measure_and_the_price_of_fairness_merge_too(tmp_path):
+def test_another_measure_and_the_price_of_fairness_merge_as_the_measure_asks(tmp_path):
     folder = run_folder(tmp_path / "run")
 
     write_report(folder, bias="spd", group="race")
     price = price_of_fairness(folder, [0.9], bias="eod", group="race")
 
     front = json.loads((folder / "front-bias-spd-group-race.json").read_text())
-    assert front["objective"]["groups"] == ["B", "W", "N + O"]
-    assert price["bias"].tolist() == pytest.approx([0.9 - 12 / 22])
+    assert front["objective"]["groups"] == ["B", "O", "W"]  # spd needs rows of groups, not cells
+    assert price["bias"].tolist() == pytest.approx([0.9 - 12 / 22])  # of W, and of N with O
 
 
 def test_where_no_candidate_has_a_bias_the_front_names_the_cells_that_have_no_rows(tmp_path):
