@@ -141,6 +141,8 @@ def _report(
         "candidate": _candidate(trial, epoch) if row["candidate"] else None,
         "dropped": [],
     }
+    if row["round"]:
+        report["round"] = row["round"]
     return cast("ReportEvent", report)
 
 

@@ -105,6 +105,7 @@ class _Recording:
                 "bias_high": high,
                 "candidate": candidate,
                 "superseded": 0,
+                "round": report.get("round", 0),
             },
             counts={split: self._decided(report, split) for split in COUNTS},
             performance=report["performance"],

@@ -39,8 +39,11 @@ COLUMNS: dict[str, str] = {
     "beats_trivial": "?",
     "candidate": "?",  # its weights were kept
     "superseded": "u2",  # the epoch that dropped its candidate; 0: none did
+    "round": "u2",  # of pruning; 0: its stage has no rounds
 }
 """What is stored of a report, with the type of its numbers in NumPy's short form."""
+
+_ZERO_WHERE_ABSENT = frozenset({"round"})  # of tables that an earlier version has written
 
 COUNTS = ("tune", "test")
 """The splits whose decided counts are stored."""
@@ -102,10 +105,15 @@ class RecordedTable:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 shape = tuple(int(size) for size in stored["shape"])
+                reports = stored["reports"].astype(np.int64)
+                absent = {
+                    name: np.zeros(int(reports.sum()), dtype=COLUMNS[name])
+                    for name in _ZERO_WHERE_ABSENT - set(stored.files)
+                }
                 return cls(
                     Header.from_json(bytes(stored["header"]).decode()),
-                    stored["reports"].astype(np.int64),
-                    {name: stored[name] for name in COLUMNS},
+                    reports,
+                    {name: absent[name] if name in absent else stored[name] for name in COLUMNS},
                     {split: _from_cells(stored[f"counts_{split}"], shape) for split in COUNTS},
                 )
         except FileNotFoundError as error:

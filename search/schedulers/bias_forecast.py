@@ -44,6 +44,9 @@ class BiasForecast(WatchingPolicy):
     with caution, since what it could have become is lost. Networks that may not be chosen, because
     they need the group, add no hypervolume; their trials are shown beside the others and so run to
     their end.
+
+    Where a stage prunes in rounds, a trial stands where its present round does, at its sparsity,
+    and what others did in their later rounds is what it may still add.
     """
 
     SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of each stage: where it decides

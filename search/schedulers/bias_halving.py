@@ -21,6 +21,7 @@ from search.schedulers.watch import (
     RecentReports,
     WatchingPolicy,
     point_of,
+    round_of,
     stage_share,
     trial_share,
     undominated,
@@ -34,6 +35,10 @@ class BiasHalving(WatchingPolicy):
     Rungs lie at shares of the last stage, whatever a method's length: earlier stages say little
     about bias. Each method is ranked for itself. Of the trials that fall behind, those with a
     feasible candidate finish early and keep it, the others are stopped.
+
+    A trial that prunes in rounds is ranked among those that have removed about as many weights
+    when they reach the rung. Where sparsity is an objective, one with a feasible candidate goes
+    on: its later rounds leave sparser networks, which a rung does not see.
     """
 
     RUNGS = (0.05, 0.15, 0.45)  # shares of the last stage
@@ -43,7 +48,7 @@ class BiasHalving(WatchingPolicy):
         super().__init__()
         self._sparsity = stopping.sparsity
         self._feasible = FeasiblePoints(2 + stopping.sparsity)
-        self._rungs: dict[str, list[Rung]] = {}  # by method
+        self._rungs: dict[tuple[str, int], list[Rung]] = {}  # by method and `halvings`
         self._climbs: dict[str, _Climb] = {}  # by trial
 
     def _report(self, trial: TrialRecord, report: Report) -> Verdict | None:
@@ -53,24 +58,34 @@ class BiasHalving(WatchingPolicy):
             self._feasible.add(trial.trial, point_of(report, sparsity=self._sparsity))
         climb = self._climbs.setdefault(trial.trial, _Climb())
         climb.recent.take(report)
-        self._climb(trial, climb, stage_share(report))
+        self._climb(trial, climb, report)
         if not climb.behind or report["last"]:
             return None
         keeps = trial.trial in self._feasible
         at = f"{'early, ' if keeps else ''}at {100 * trial_share(trial, report):.0f} %"
         return Verdict(f"{at}: behind two thirds of the trials", keeps)
 
-    def _climb(self, trial: TrialRecord, climb: _Climb, share: float) -> None:
+    def _climb(self, trial: TrialRecord, climb: _Climb, report: Report) -> None:
         """Ranks the trial at every rung that it has reached since its last report."""
-        rungs = self._rungs.setdefault(trial.method, [Rung(self.KEEP) for _ in self.RUNGS])
+        share, in_rounds = stage_share(report), round_of(report) is not None
+        rivals = trial.method, halvings(report["sparsity"]) if in_rounds else 0
+        rungs = self._rungs.setdefault(rivals, [Rung(self.KEEP) for _ in self.RUNGS])
         while climb.next_rung < len(self.RUNGS) and share >= self.RUNGS[climb.next_rung]:
             points = undominated(self._feasible.of(trial.trial))
-            climb.behind = not rungs[climb.next_rung].passes(points, climb.recent.bias)
+            behind = not rungs[climb.next_rung].passes(points, climb.recent.bias)
+            grows_sparser = in_rounds and self._sparsity and len(points) > 0
+            climb.behind = behind and not grows_sparser
             climb.next_rung += 1
 
     def _end(self, trial: TrialRecord) -> None:
         self._climbs.pop(trial.trial, None)
         self._feasible.remove(trial.trial)
+
+
+def halvings(sparsity: float) -> int:
+    """How often the kept weights were halved, rounded down: 0 below a sparsity of .5, 1 below .75;
+    at most 20."""
+    return int(-np.log2(max(1 - sparsity, 2**-20)))
 
 
 class Rung:

@@ -22,6 +22,7 @@ from search.schedulers.watch import (
     WatchingPolicy,
     bias_or_worst,
     explored,
+    round_of,
     stage_share,
 )
 from trainables.evaluation.report import Report
@@ -34,7 +35,8 @@ class BiasTolerance(WatchingPolicy):
 
     It decides in the last stage alone: before that, bias says nothing about where a trial ends. A
     trial with a feasible candidate goes on, also where only the upper bound made it feasible: it
-    would lose the candidate if it were stopped.
+    would lose the candidate if it were stopped. So does one that prunes in rounds and was feasible
+    in an earlier round.
     """
 
     EXPLORE = 0.1  # share of trials that run to their end whatever the rule says
@@ -55,6 +57,10 @@ class BiasTolerance(WatchingPolicy):
             return None
         curve.recent.take(report)
         bias = bias_or_worst(report)
+        if round_of(report) != curve.round:
+            curve.round = round_of(report)
+            if self._rule.has_risen(bias, curve.recent.bias_error, curve.lows):
+                curve.lows.clear()  # what sparsity has cost is no lack of progress
         curve.lows.append(min(bias, curve.lows[-1]) if curve.lows else bias)
         excess = self._rule.excess(stage_share(report), curve.recent.bias, curve.recent.bias_error)
         curve.highest_excess = max(curve.highest_excess, excess)
@@ -118,9 +124,14 @@ class ToleranceRule:
         """Whether the bias has found no new low within the last `patience` of the stage.
 
         `lows` holds the lowest bias so far after each epoch, `epochs` is the stage's length.
+        Patience begins anew where a round of pruning has raised the bias (see `has_risen`).
         """
         wait = max(5, int(np.ceil(self.patience * epochs)))
         return len(lows) > wait and lows[-1] >= lows[-1 - wait]
+
+    def has_risen(self, bias: float, standard_error: float | None, lows: Sequence[float]) -> bool:
+        """Whether the lower bound of a bias lies above the lowest so far."""
+        return bool(lows) and bias - self.z * (standard_error or 0.0) > lows[-1]
 
 
 @dataclass
@@ -168,7 +179,9 @@ class _Curve:
     """The last stage of a trial so far."""
 
     recent: RecentReports = field(default_factory=RecentReports)
-    lows: list[float] = field(default_factory=list)  # lowest bias so far after each epoch
+    # Lowest bias so far after each epoch, since a round of pruning last raised it.
+    lows: list[float] = field(default_factory=list)
+    round: int | None = None  # of pruning
     highest_excess: float = 0.0
     feasible: bool = False
     spared: bool = False  # the rule would have stopped it, had it not been drawn by lot

@@ -49,6 +49,11 @@ class Policy(Protocol):
 
     Its state follows from what it saw and from nothing else, so a resumed search rebuilds it by
     showing it the trials on record, one call of `saw` for each.
+
+    Reports of a stage that prunes in rounds have a `round`, from 1, and its sparsity rises with
+    it. A policy compares reports within a round, or with those of trials that have removed about
+    as much: bias that rises with sparsity is no stagnation. A trial that was feasible in an
+    earlier round has a candidate to keep, so its later rounds do not count against it.
     """
 
     def saw(self, trial: TrialRecord) -> None:

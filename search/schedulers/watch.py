@@ -78,6 +78,15 @@ def stage_share(report: Report) -> float:
     return float(report["stage_epoch"] / report["stage_epochs"])
 
 
+def round_of(report: Report) -> int | None:
+    """The round of pruning that the epoch belonged to, from 1; None: its stage has no rounds.
+
+    Within a stage that prunes in rounds the sparsity rises, and bias mostly with it. So reports
+    are compared within a round, or with those of trials that have removed about as much.
+    """
+    return report.get("round")
+
+
 def trial_share(trial: TrialRecord, report: Report) -> float:
     """Which share of the whole trial is done, in (0, 1].
 
@@ -99,18 +108,20 @@ def bias_or_worst(report: Report) -> float:
 
 @dataclass
 class RecentReports:
-    """A trial's last few reports in its current stage; their medians say where it stands now."""
+    """A trial's last few reports in its current stage, and round of pruning where it has rounds;
+    their medians say where it stands now."""
 
     stage: int = -1
+    round: int | None = None
     _biases: deque[float] = field(default_factory=lambda: deque(maxlen=_SMOOTHED_OVER))
     _performances: deque[float] = field(default_factory=lambda: deque(maxlen=_SMOOTHED_OVER))
     sparsity: float = 0.0  # of the last report
     bias_error: float | None = None  # standard error of the last report's bias; None: unknown
 
     def take(self, report: Report) -> None:
-        """Adds a report; the first one of a new stage drops those of the stage before."""
-        if report["stage"] != self.stage:
-            self.stage = report["stage"]
+        """Adds a report; the first one of a new stage or round drops those before it."""
+        if (report["stage"], round_of(report)) != (self.stage, self.round):
+            self.stage, self.round = report["stage"], round_of(report)
             self._biases.clear()
             self._performances.clear()
         self._biases.append(bias_or_worst(report))

@@ -33,6 +33,7 @@ class Made:
     sparsity: float = 0.0
     charged: int = 10  # by each epoch
     status: str = "finished"
+    round_epochs: int = 0  # 0: it has no rounds
 
 
 def pool(*trials, **about):
@@ -89,6 +90,7 @@ def _rows(one, sparsity):
             **{"performance_se": 0.01, "bias_low": max(0, bias - 0.01), "bias_high": bias + 0.01},
             **{"bias_upper": bias + 0.01, "feasible": bias < 0.03, "beats_trivial": True},
             **{"candidate": False, "superseded": 0, "tune": counted(tune), "test": counted(test)},
+            "round": (number - 1) // one.round_epochs + 1 if one.round_epochs else 0,
         }
         new = Entry(str(number), performance, bias, one.sparsity, bool(bias < 0.03))
         stay = admit(archive, new, sparsity=sparsity, tolerances=ONLY_ITS_OWN)

@@ -3,7 +3,7 @@ import pytest
 
 from search.cli.replay import TABLES
 from search.errors import UserError
-from search.replay.pool import coordinates
+from search.replay.pool import coordinates, pool_of
 from search.replay.table import COLUMNS, RecordedTable
 from spaces.space import Choice, Float, Int, Space
 from tests.search.replay.made_table import FAIR, UNFAIR, Made, pool, table
@@ -24,6 +24,27 @@ def test_a_table_is_read_as_it_was_written(tmp_path):
         assert read.columns[name].tolist() == written.columns[name].tolist(), name
     for split in ("tune", "test"):
         assert np.array_equal(read.counts[split], written.counts[split])
+
+
+def test_reports_of_a_pool_say_their_round_where_there_are_rounds(tmp_path):
+    table(Made([UNFAIR] * 4, round_epochs=2), Made([FAIR])).save(tmp_path / "one.npz")
+
+    in_rounds, without = pool_of(RecordedTable.load(tmp_path / "one.npz"), "adv_ft").trials
+
+    assert [report["round"] for report in in_rounds.reports] == [1, 1, 2, 2]
+    assert "round" not in without.reports[0]
+
+
+def test_a_table_that_was_written_before_there_were_rounds_has_none(tmp_path):
+    table(Made([UNFAIR] * 2, round_epochs=1)).save(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as stored:
+        older = {name: stored[name] for name in stored.files if name != "round"}
+    np.savez(tmp_path / "old.npz", **older)
+
+    read = RecordedTable.load(tmp_path / "old.npz")
+
+    assert read.columns["round"].tolist() == [0, 0]
+    assert "round" not in pool_of(read, "adv_ft").trials[0].reports[0]
 
 
 def test_performance_and_bias_follow_from_the_counts():
@@ -103,8 +124,6 @@ def test_the_tables_that_come_with_fairfront_are_small():
 
 
 def test_recorded_candidates_are_those_that_admit_keeps_for_one_tolerance():
-    from search.replay.pool import pool_of
-
     path = next(path for path in SHIPPED if path.stem == "digits")
     found = pool_of(RecordedTable.load(path), "prune_advft")
     objective = found.header.objective
