@@ -55,6 +55,7 @@ def load(
     side: int = 112,
     images: int | None = None,
     thin: str | Mapping[str, float] | None = None,
+    augment: bool = True,
     split_seed: int = 0,
     folder: Path | None = None,
 ) -> FairData:
@@ -65,8 +66,8 @@ def load(
     files begins with. With `thin` images are left out until races have given shares, for example
     {White: .7, Asian: .3}, where Asian is both East and Southeast Asian; races without a share are
     left out. "utkface" has the shares of that data set. `images` takes so many of what is left.
-    Both draw by `split_seed` and keep the mix of genders and ages. A smaller set in the official
-    format will do.
+    Both draw by `split_seed` and keep the mix of genders and ages. `augment` says whether training
+    images are cropped and mirrored. A smaller set in the official format will do.
     """
     _check_args(target, side, images)
     shares = _shares(thin)
@@ -94,7 +95,7 @@ def load(
         classes=classes,
         attributes=attributes,
         fractions=FRACTIONS,
-        augment=True,
+        augment=augment,
         notes=_notes(len(rows), len(table), place / str(table["file"].iloc[0]), side),
     )
 

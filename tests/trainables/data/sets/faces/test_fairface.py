@@ -56,6 +56,7 @@ def test_both_parts_are_pooled_with_the_labels_of_their_files(made):
     assert names_of(data, "race") == [race for *_, race in everyone]
     assert (data.labels == data.attributes["race"].values).all()
     assert data.augment
+    assert not load(folder, augment=False).augment
 
 
 def test_each_row_has_its_own_image(made):
