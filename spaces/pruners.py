@@ -9,6 +9,32 @@ from spaces.space import Choice, Float, Int, Space
 SPARSITY = Float(0.5, 0.99)  # one range for every pruner that takes it, so that fronts compare
 
 PRUNERS: dict[str, Space] = {
+    "fairgrape": Space(
+        {
+            "kappa": Float(0.5, 0.975),
+            "sparsity": SPARSITY,
+            "round_epochs": Int(1, 5),
+            "lr": Float(1e-6, 1e-3, log=True),
+            "final_epochs": Int(5, 40),
+            "final_lr": Float(1e-5, 1e-2, log=True),
+            "share": Float(0.1, 1.0),
+            "score": Choice(("squares", "mean")),
+            "target": Choice(("current", "original")),
+        },
+        # FG section 4 and table 5: kappa (their r is 1 - kappa), epochs between prunings, share.
+        # Their code: both rates, the schedule of 13 + 3 + 3 epochs, squares of batches.
+        published={
+            "kappa": 0.9,
+            "sparsity": 0.9,
+            "round_epochs": 5,
+            "lr": 1e-5,
+            "final_epochs": 19,
+            "final_lr": 1e-4,
+            "share": 0.2,
+            "score": "squares",
+            "target": "current",
+        },
+    ),
     "keep_all": Space(),  # nothing to search
     "magnitude": Space(
         {"sparsity": SPARSITY, "scope": Choice(("global", "layer"))},

@@ -76,6 +76,11 @@ METHODS: dict[str, Method] = {
         "removes the smallest weights, then fine-tunes what is left under the mask",
         "Han, Pool, Tran, Dally, NeurIPS 2015; row WS of Lin, Kim, Joo, ECCV 2022",
     ),
+    "fairgrape": Method(
+        (Stage("pruner", "fairgrape"),),
+        "prunes in rounds so that each group keeps its share of every layer's importance",
+        "Lin, Kim, Joo, ECCV 2022 (FairGRAPE)",
+    ),
     "adv_ft": Method(
         (Stage("recovery", "adversarial"),),
         "adversarial fine-tuning of the whole dense net on the balanced debias split",

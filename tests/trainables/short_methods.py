@@ -7,6 +7,10 @@ DISCOVERY = {
 ADVERSARIAL = {"epochs": 4, "lr": 0.1, "batch_size": 20}
 GRAFT = {"epochs": 3, "lr": 0.05, "batch_size": 20}
 DISTILLATION = {"epochs": 3, "lr": 0.2, "logit_init": 1.0, "batch_size": 20}
+ROUNDS = {
+    **{"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01, "final_epochs": 2},
+    **{"final_lr": 0.01, "share": 0.5, "batch_size": 16},
+}
 
 SHORT = {
     "dense_threshold": {},
@@ -15,6 +19,7 @@ SHORT = {
         "pruner": {"sparsity": 0.5},
         "recovery": {"epochs": 4, "lr": 1e-2, "batch_size": 16},
     },
+    "fairgrape": {"pruner": ROUNDS},
     "adv_ft": {"recovery": ADVERSARIAL},
     "prune_as_is": {"pruner": DISCOVERY},
     "prune_advft": {"pruner": DISCOVERY, "recovery": {**ADVERSARIAL, "bias_from": "soft"}},
@@ -39,6 +44,7 @@ EPOCHS = {
     "dense_threshold": 1 + 1,
     "group_thresholds": 1 + 1,
     "magnitude_retrain": 1 + 4,
+    "fairgrape": 2 * 2 + 2,
     "adv_ft": 4,
     "prune_as_is": 3 + 1,
     "prune_advft": 3 + 4,

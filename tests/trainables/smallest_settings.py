@@ -27,6 +27,15 @@ SMALLEST = {
         {"max_epochs": 4, "check_every": 1, "lr": 0.05},
         {"max_epochs": 8, "check_every": 2, "optimizer": "sgd", "schedule": "quarters"},
     ],
+    ("pruner", "fairgrape"): [
+        {"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01, "final_epochs": 2},
+        {
+            **{"kappa": 0.6, "sparsity": 0.6, "round_epochs": 1, "final_epochs": 0, "share": 0.5},
+            **{"score": "mean", "target": "original", "rule": "reference", "batch_size": 16},
+        },
+        {"kappa": 0.5, "round_epochs": 1, "final_epochs": 1, "criterion": "taylor"},
+        {"kappa": 0.5, "round_epochs": 1, "final_epochs": 1, "criterion": "random"},
+    ],
     ("pruner", "keep_all"): [{}],
     ("pruner", "magnitude"): [{"scope": "layer"}, {"scope": "global", "sparsity": 0.5}],
     ("pruner", "mask_discovery"): [

@@ -196,13 +196,15 @@ class _Totals:
         def of_kept(values: Tensor) -> Tensor:
             return values.reshape(-1) if whole else values.reshape(-1)[kept]
 
-        sums = self._sums[layer]
-        means = torch.stack(
-            [of_kept(torch.zeros_like(weight) if total is None else total) for total in sums]
-        ).div_(batches)
-        self._sums[layer] = []
         theta = of_kept(weight.detach())
-        scores = means.mul_(theta.square()) if self._squares else means.mul_(theta).square_()
+        factor = theta.square().div_(batches) if self._squares else theta.div(batches)
+        sums, self._sums[layer] = self._sums[layer], []
+        scores = torch.zeros(len(sums), len(theta), dtype=theta.dtype, device=theta.device)
+        for of_group, total in zip(scores, sums, strict=True):
+            if total is not None:
+                torch.mul(of_kept(total), factor, out=of_group)
+        if not self._squares:
+            scores.square_()
         return scores.cpu().numpy()
 
 
