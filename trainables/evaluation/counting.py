@@ -60,8 +60,8 @@ def count_scores(
     cells = {"group": (groups, n_groups), "label": (labels, 2)}
     outcomes = {"prediction": (bins_of(scores), BINS)}
     if dense is None:
-        return ScoreCounts(_histogram({**cells, **outcomes}))
-    beside = _histogram({**cells, "dense prediction": (dense, 2), **outcomes})
+        return ScoreCounts(histogram({**cells, **outcomes}))
+    beside = histogram({**cells, "dense prediction": (dense, 2), **outcomes})
     return ScoreCounts(beside.sum(axis=2), beside)
 
 
@@ -77,12 +77,12 @@ def count_predictions(
     cells = {"group": (groups, n_groups), "label": (labels, n_labels)}
     outcomes = {"prediction": (predictions, n_labels)}
     if dense is None:
-        return Counts(_histogram({**cells, **outcomes}))
-    beside = _histogram({**cells, "dense prediction": (dense, n_labels), **outcomes})
+        return Counts(histogram({**cells, **outcomes}))
+    beside = histogram({**cells, "dense prediction": (dense, n_labels), **outcomes})
     return Counts(beside.sum(axis=2), beside_dense=beside)
 
 
-def _histogram(axes: Mapping[str, tuple[ArrayLike, int]]) -> NDArray[np.int64]:
+def histogram(axes: Mapping[str, tuple[ArrayLike, int]]) -> NDArray[np.int64]:
     """Counts of index arrays (n,), each given with its size: one axis each, in this order."""
     columns = {name: (np.asarray(values), size) for name, (values, size) in axes.items()}
     rows = columns["prediction"][0].shape

@@ -13,6 +13,7 @@ from trainables.corrections.argmax import Argmax, LargestScore
 from trainables.corrections.threshold import HALF, CommonThreshold, Threshold
 from trainables.data.batches import TrialData, scores_of
 from trainables.data.task import Precision
+from trainables.evaluation.average_precision import ClassScores, count_class_scores
 from trainables.evaluation.counting import count
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.task_sums import TaskSum, task_sums
@@ -141,6 +142,14 @@ class Workbench:
     def tasks(self) -> dict[str, TaskSum]:
         """The tasks that sums over the data's joint classes make, by the attribute's name."""
         return task_sums(self.prepared.classes, self.prepared.attribute_values)
+
+    def count_class_scores(self, net: nn.Module, part: str) -> ClassScores:
+        """The scores of each of more than two classes, counted as `count` counts decisions."""
+        split = self.prepared.parts[part]
+        scores = scores_of(net, self.data, part)
+        return count_class_scores(
+            scores, split.labels, split.crossing, len(self.prepared.crossing_names)
+        )
 
     @property
     def crossing_to_group(self) -> NDArray[np.int64]:
