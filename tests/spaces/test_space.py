@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -165,27 +166,38 @@ def test_a_space_survives_pickling_and_its_parts_can_not_be_changed():
         EXAMPLE.ranges["new"] = Int(0, 1)  # type: ignore[index]
 
 
+def stage(role, name, slot="", **fixed):
+    """A stage of a method, as far as its space depends on it."""
+    return SimpleNamespace(role=role, name=name, slot=slot or role, fixed=fixed)
+
+
 def test_composed_spaces_put_the_role_before_each_setting_and_keep_the_published_values():
-    space = compose([("pruner", "magnitude"), ("recovery", "as_is")])
+    space = compose([stage("pruner", "magnitude"), stage("recovery", "as_is")])
 
     assert set(space.ranges) == {"pruner.sparsity", "pruner.scope"}
     assert space.published == {"pruner.sparsity": 0.9, "pruner.scope": "layer"}
-    assert compose([("recovery", "as_is")]).ranges == {}
+    assert compose([stage("recovery", "as_is")]).ranges == {}
 
 
 def test_a_stage_that_is_run_twice_is_searched_once():
-    twice = [("pruner", "magnitude"), ("pruner", "magnitude"), ("recovery", "as_is")]
+    pruner = stage("pruner", "magnitude")
+    twice = [pruner, pruner, stage("recovery", "as_is")]
 
     assert compose(twice) == compose(twice[1:])
 
 
-def test_unknown_stages_and_two_of_one_role_are_refused():
-    with pytest.raises(ValueError, match=r"pruner must be one of keep_all, .*, got 'snipp'"):
+def test_what_a_stage_fixes_is_not_searched_and_its_slot_stands_before_its_settings():
+    space = compose([stage("pruner", "magnitude", slot="second", scope="layer")])
+
+    assert set(space.ranges) == {"second.sparsity"}
+    assert space.published == {"second.sparsity": 0.9}
+
+
+def test_unknown_stages_are_refused():
+    with pytest.raises(ValueError, match=r"pruner must be one of .*, magnitude, .*'snipp'"):
         stage_space("pruner", "snipp")
     with pytest.raises(ValueError, match=r"role must be one of .*, got 'prune'"):
         stage_space("prune", "magnitude")
-    with pytest.raises(ValueError, match="a role stands for one stage"):
-        compose([("pruner", "magnitude"), ("pruner", "keep_all")])
 
 
 @pytest.mark.parametrize(
@@ -195,7 +207,7 @@ def test_every_space_can_be_asked_and_publishes_a_value_for_all_that_it_searches
     space = stage_space(role, name)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
 
-    asked = compose([(role, name)]).ask(study.ask()).get(role, {})
+    asked = compose([stage(role, name)]).ask(study.ask()).get(role, {})
 
     assert asked.keys() == space.ranges.keys()
     assert all(space.ranges[key].contains(value) for key, value in asked.items())
@@ -211,7 +223,7 @@ def test_all_pruners_with_a_sparsity_search_the_same_range_so_that_fronts_compar
 
 
 def test_a_setting_that_was_not_searched_yet_had_its_published_value():
-    space = compose([("pruner", "keep_all"), ("recovery", "adversarial")])
+    space = compose([stage("pruner", "keep_all"), stage("recovery", "adversarial")])
     today = space.published_nested()
     earlier = {"recovery": {k: v for k, v in today["recovery"].items() if k != "warmup_steps"}}
 
