@@ -169,7 +169,8 @@ class Front(TypedDict):
     opening: int | None  # the how-manieth opening of these test rows this was; None before confirm
     changed: NotRequired[bool]  # judged by another tolerance, measure or grouping than searched
     candidates: NotRequired[int]  # how many were judged
-    group_notes: NotRequired[list[str]]  # groups merged or left out, unless the search did so
+    # Groups merged or left out, unless the search did so; whether candidates may be missing.
+    group_notes: NotRequired[list[str]]
     left_out: NotRequired[list[LeftOut]]
     bias_undefined: NotRequired[BiasUndefined | None]  # None: some candidate has a bias
     without_group: NotRequired[WithoutGroup | None]

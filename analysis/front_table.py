@@ -155,7 +155,8 @@ def bias_extent(front: Front, marks: Sequence[ReferenceMark]) -> float:
 
 
 def group_sentences(front: Front) -> list[str]:
-    """Which groups were merged or left out, by name, where the search did not do so itself."""
+    """Which groups were merged or left out, by name, where the search did not do so itself; and
+    whether trials may not have kept all that such a tolerance would show."""
     return [f"{note}." for note in front.get("group_notes", ())]
 
 

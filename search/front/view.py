@@ -82,7 +82,9 @@ class View:
     reference: tuple[float, ...] | None  # of the hypervolume; None: from the trivial performance
     group_allowed: bool  # whether a point that needs the group may be chosen
     changed: bool = False  # differs from what the search was run with: decisions are fitted anew
-    notes: tuple[str, ...] = ()  # which groups were merged or left out, unless the search did so
+    # Which groups were merged or left out, unless the search did so; what else to know.
+    notes: tuple[str, ...] = ()
+    kept_for: tuple[float, float] | None = None  # lowest and highest tolerance; None: any
 
     @property
     def priors(self) -> NDArray[np.float64]:
@@ -94,12 +96,31 @@ class View:
         return np.asarray(table / table.sum())
 
     def with_bias(self, bias: str | None, tolerance: float | None) -> View:
-        """Another measure or tolerance; the margin keeps its share of the tolerance."""
+        """Another measure or tolerance; the margin keeps its share of the tolerance.
+
+        A note says where trials have not kept candidates for such a tolerance.
+        """
         old = self.objective
         new = tolerance if tolerance is not None else old.tolerance
         margin = old.margin * new / old.tolerance
         objective = Objective(old.performance, bias or old.bias, new, margin)
-        return replace(self, objective=objective, reference=None, changed=True)
+        return replace(
+            self,
+            objective=objective,
+            reference=None,
+            changed=True,
+            notes=(*self.notes, *self._not_kept_for(new)),
+        )
+
+    def _not_kept_for(self, tolerance: float) -> list[str]:
+        low, high = self.kept_for or (0.0, 1.0)
+        if low <= tolerance <= high:
+            return []
+        kept = f"the tolerance {low:g}" if low == high else f"tolerances from {low:g} to {high:g}"
+        return [
+            f"trials kept what {kept} might need: a front for {tolerance:g} may lack some "
+            f"(the range is set by [objective] tolerances)"
+        ]
 
 
 def view_of(facts: Experiment) -> View:
@@ -113,4 +134,11 @@ def view_of(facts: Experiment) -> View:
         crossing_priors=np.asarray(facts["crossing_priors"], dtype=np.float64),
         reference=tuple(facts["reference"]),
         group_allowed=group_at_prediction(facts),
+        kept_for=_kept_for(facts),
     )
+
+
+def _kept_for(facts: Experiment) -> tuple[float, float]:
+    own = facts["objective"]["tolerance"]
+    low, high = facts.get("tolerances", (own, own))
+    return low, high

@@ -17,7 +17,13 @@ def made_run(path, config, settings):
     """The folder of a search that has ended, without its front; `settings` by method and role."""
     problem = open_problem(config)
     dense = problem.dense(problem.untrained())
-    bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+    bench = Workbench.open(
+        problem.prepared,
+        dense,
+        problem.objective,
+        device="cpu",
+        tolerances=config.objective.tolerance_range,
+    )
     of_dense = dense_report(bench)
     problem = problem.with_reference(of_dense["trivial_performance"])
     folder = RunFolder(path)

@@ -30,6 +30,7 @@ def run_through(folder, store):
         dense,
         problem.objective,
         device="cpu",
+        tolerances=problem.config.objective.tolerance_range,
         initial=problem.untrained(),
     )
     reports, kept = {}, set()
