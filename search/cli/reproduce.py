@@ -6,6 +6,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from search.units import clock
 
 if TYPE_CHECKING:
     from search.journal.events import Told, TrialEnd
+    from search.reproduce.compositions import CompositionTable
     from search.reproduce.events import StepStart, TableEvent
     from search.reproduce.plan import Options
     from search.reproduce.tables import Table
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 def reproduce(
     table: Annotated[
         str,
-        typer.Argument(metavar="TABLE", help="zhang2022-table1 ... -table6, or a TOML file."),
+        typer.Argument(
+            metavar="TABLE", help="zhang2022-table1, lin2022-table2, ..., or a TOML file."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Folder; one that was begun goes on. Default: runs/TABLE.")
@@ -41,19 +45,47 @@ def reproduce(
     rows: Annotated[
         str, typer.Option(metavar="A,B", help="Rows or methods; all: the optional ones too.")
     ] = "",
+    columns: Annotated[
+        str, typer.Option(metavar="A,B", help="Columns; all: the optional ones too.")
+    ] = "",
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Tune the rows of a table that is not tuned by itself.")
+    ] = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="K=V", help="As for search.")
     ] = None,
 ) -> None:
     """Runs a published table again: at published settings, and tuned by our search."""
+    from search.reproduce.compositions import load_composition
     from search.reproduce.tables import load_table
 
+    composed = load_composition(table)
+    if composed is not None:
+        asked = {"seeds": seeds, "trials": trials, "rows": rows, "columns": columns, "only": only}
+        for option, value in {**asked, "tune": tune}.items():
+            if value:
+                raise UserError(f"--{option}: {table} counts data and trains nothing, got {value}")
+        _composed(composed, out or Path("runs") / composed.name, overrides or [])
+        return
     if only not in (None, "published", "tuned"):
         raise UserError(f"--only: must be published or tuned, got {only!r}")
     definition = load_table(table)
     folder = out or Path("runs") / (f"{definition.name}-quick" if quick else definition.name)
-    options = _options(definition, folder, seeds, trials, rows, overrides or [], quick)
-    _watched(definition, options, folder, only, table)
+    chosen = {"rows": _names(rows), "columns": _names(columns)}
+    options = _options(definition, folder, seeds, trials, chosen, overrides or [], quick)
+    _watched(definition, options, folder, only, tune, table)
+
+
+def _composed(table: CompositionTable, folder: Path, changes: list[str]) -> None:
+    from search.reproduce.compositions import compose
+
+    compose(table, folder, changes)
+    _show(folder)
+
+
+def _show(folder: Path) -> None:
+    typer.echo((folder / "table.md").read_text("utf-8"))
+    typer.echo(f"Table: {folder / 'table.md'}, file://{os.path.abspath(folder / 'table.html')}")
 
 
 def _options(
@@ -61,7 +93,7 @@ def _options(
     folder: Path,
     seeds: int | None,
     trials: int | None,
-    rows: str,
+    chosen: dict[str, list[str]],
     changes: list[str],
     quick: bool,
 ) -> Options:
@@ -70,15 +102,18 @@ def _options(
     from search.reproduce.table_state import stored_options
 
     stored = stored_options(folder, table)
-    if stored is not None and not (trials or rows or changes or quick):
-        return Options(
-            max(seeds or 1, stored.seeds), stored.trials, stored.rows, stored.changes, stored.quick
-        )
-    named = [name.strip() for name in rows.split(",") if name.strip()]
-    return Options.of(table, seeds=seeds, trials=trials, rows=named, changes=changes, quick=quick)
+    if stored is not None and not (trials or any(chosen.values()) or changes or quick):
+        return replace(stored, seeds=max(seeds or 1, stored.seeds))
+    return Options.of(table, seeds=seeds, trials=trials, changes=changes, quick=quick, **chosen)
 
 
-def _watched(table: Table, options: Options, folder: Path, only: str | None, given: str) -> None:
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _watched(
+    table: Table, options: Options, folder: Path, only: str | None, tune: bool, given: str
+) -> None:
     import optuna
 
     from search.cli.interrupt import Interruptible
@@ -93,14 +128,14 @@ def _watched(table: Table, options: Options, folder: Path, only: str | None, giv
                 lines.take(event)
                 interruption.check()
 
-            run_table(table, options, folder, only=only, tell=tell)
+            run_table(table, options, folder, only=only, tune=tune, tell=tell)
     except KeyboardInterrupt as error:
         again = ["fairfront", "reproduce", given, "--out", str(folder)]
         again += [] if only is None else ["--only", only]
+        again += ["--tune"] if tune else []
         typer.echo(f"\nInterrupted. Go on with: {shlex.join(again)}", err=True)
         raise typer.Exit(INTERRUPTED) from error
-    typer.echo((folder / "table.md").read_text("utf-8"))
-    typer.echo(f"Table: {folder / 'table.md'}, file://{os.path.abspath(folder / 'table.html')}")
+    _show(folder)
 
 
 class ProgressLines:
@@ -111,7 +146,7 @@ class ProgressLines:
         self._begin = time.monotonic()
         self._searches = self._started = self._trials = self._trials_done = 0
         self._spent: list[float] = []  # seconds of the searches of this session
-        self._methods: dict[str, str] = {}
+        self._rows: dict[str, str] = {}  # trial -> its row, or method where it tunes
 
     def take(self, event: TableEvent | Told) -> None:
         match event["event"]:
@@ -129,7 +164,7 @@ class ProgressLines:
             case "step_end":
                 self._spent.append(event["seconds"])
             case "trial_start":
-                self._methods[event["trial"]] = event["method"]
+                self._rows[event["trial"]] = event.get("row", event["method"])
             case "trial_end":
                 self._trial(event)
             case "evaluation":
@@ -137,7 +172,7 @@ class ProgressLines:
 
     def _step(self, event: StepStart) -> None:
         self._started += 1
-        self._trials, self._trials_done, self._methods = event["trials"], 0, {}
+        self._trials, self._trials_done, self._rows = event["trials"], 0, {}
         seed = "" if event["kind"] == "tuning" else f", seed {event['seed']}"
         where = f"[{self._started}/{self._searches}] {event['column']}, {event['kind']}{seed}"
         if event["done"]:
@@ -148,8 +183,8 @@ class ProgressLines:
     def _trial(self, event: TrialEnd) -> None:
         self._trials_done += 1
         reason = f" ({event['reason']})" if event["reason"] else ""
-        method = self._methods.get(event["trial"], event["trial"])
-        self._say(f"  {self._trials_done}/{self._trials} {method} {event['status']}{reason}")
+        row = self._rows.get(event["trial"], event["trial"])
+        self._say(f"  {self._trials_done}/{self._trials} {row} {event['status']}{reason}")
 
     def _time(self) -> str:
         gone = clock(time.monotonic() - self._begin)

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from analysis.front_json import PointValues
 from search.errors import UserError
-from search.front.view import View, view_of
 from search.journal.opening_ledger import record_opening
-from search.problem.dense_net import decision_of
-from search.problem.problem import Problem, open_problem
+from search.problem.problem import open_problem
 from search.reproduce.choose import ChosenNetwork, chosen_networks
+from search.reproduce.on_test import DENSE, Judged, OnTest
 from search.reproduce.plan import Plan
 from search.reproduce.results import EvaluatedColumn
 from search.reproduce.results_json import (
     SETTINGS_KINDS,
     ColumnFacts,
     Entries,
-    SeedEntry,
     SettingsKind,
-    ValuesOnTest,
 )
 from search.reproduce.runner import is_complete
-from search.reproduce.table_state import TableState
-from search.reproduce.tables import TableColumn
-from search.results.confirm import candidate_on_test, dense_on_test
+from search.reproduce.table_state import ChosenRun, TableState
+from search.reproduce.tables import BY_GROUP, TableColumn
 from search.runs.folder import RunFolder
-from trainables.trial.workbench import Workbench
 
 
 def evaluated(
@@ -38,34 +32,19 @@ def evaluated(
     Everything that will be looked at is written down before test is opened (`state.announce`).
     Raises UserError where a search has not ended, found nothing, or its data have changed.
     """
-    searches = {
-        column.name: list(_ended_searches(plan, column, kinds)) for column in plan.table.columns
-    }
+    searches = {column.name: list(_ended_searches(plan, column, kinds)) for column in plan.columns}
     for name, of_column in searches.items():
         if not of_column:
             raise UserError(f"reproduce: the search that tunes {name} has found no network")
-    state.announce(
-        {
-            name: [
-                {
-                    "kind": search.kind,
-                    "seed": search.seed,
-                    "chosen": [asdict(network) for network in search.networks],
-                }
-                for search in of_column
-            ]
-            for name, of_column in searches.items()
-        }
-    )
+    state.announce({name: _announced(of_column) for name, of_column in searches.items()})
     return {
-        column.name: _column(plan, column, searches[column.name], state)
-        for column in plan.table.columns
+        column.name: _column(plan, column, searches[column.name], state) for column in plan.columns
     }
 
 
 @dataclass(frozen=True)
 class _EndedSearch:
-    """A search that has ended, and what stands for each of its methods."""
+    """A search that has ended, and the networks of it that stand in a column."""
 
     kind: SettingsKind
     seed: int
@@ -73,46 +52,83 @@ class _EndedSearch:
     networks: list[ChosenNetwork]
 
 
+def _announced(searches: Sequence[_EndedSearch]) -> list[ChosenRun]:
+    """What will be looked at in a column, by kind of settings and seed."""
+    runs: dict[tuple[SettingsKind, int], list[ChosenNetwork]] = {}
+    for search in searches:
+        runs.setdefault((search.kind, search.seed), []).extend(search.networks)
+    return [
+        {"kind": kind, "seed": seed, "chosen": [asdict(network) for network in networks]}
+        for (kind, seed), networks in runs.items()
+    ]
+
+
 def _ended_searches(
     plan: Plan, column: TableColumn, kinds: tuple[SettingsKind, ...]
 ) -> Iterator[_EndedSearch]:
-    for kind in SETTINGS_KINDS:
-        for seed in plan.seeds if kind in kinds else ():
-            path = plan.folder(kind, column, seed)
-            if kind == "tuned" and not path.exists():
-                continue  # no method had better settings than the published ones
-            if not is_complete(path):
-                raise UserError(f"reproduce: {path} has not ended; the same command goes on")
-            folder = RunFolder(path)
-            yield _EndedSearch(kind, seed, folder, chosen_networks(folder))
+    """The searches of the column whose networks this one has too, then its own."""
+    trained = plan.trained(column)
+    for source in plan.sources(column):
+        own = source is column
+        rows = [row for name, row in plan.rows.items() if (name in trained) == own]
+        for kind in SETTINGS_KINDS:
+            for seed in plan.seeds if kind in kinds else ():
+                path = plan.folder(kind, source, seed)
+                if kind == "tuned" and not path.exists():
+                    continue  # no row had better settings than the published ones
+                if not is_complete(path):
+                    raise UserError(f"reproduce: {path} has not ended; the same command goes on")
+                folder = RunFolder(path)
+                yield _EndedSearch(kind, seed, folder, chosen_networks(folder, rows))
 
 
 def _column(
     plan: Plan, column: TableColumn, searches: Sequence[_EndedSearch], state: TableState
 ) -> EvaluatedColumn:
     first = searches[0].folder
-    problem, facts = open_problem(first.config()), first.facts()
-    for search in searches:
-        if search.folder.facts()["hashes"] != problem.prepared.hashes:
-            raise UserError(
-                f"reproduce: the data of {search.folder.path} have changed since it ran"
-            )
-    test_rows = facts["hashes"]["test"]
+    facts = first.facts()
+    problem = open_problem(plan.experiment(column) if column.networks_of else first.config())
     openings = [
-        record_opening(test_rows, opening, plan.table.name) for opening in _openings(state, column)
+        record_opening(facts["hashes"]["test"], opening, plan.table.name)
+        for opening in _openings(state, column)
     ]
+    judged = Judged(problem, column.task)
     entries: Entries = {}
+    trivial = facts["reference"][0]
     for search in searches:
-        _add(plan, search, problem, entries)
+        on_test = _opened(search, judged)
+        _add(plan, search, on_test, entries)
+        if column.networks_of:  # the run had another grouping, maybe another task
+            trivial = on_test.references[DENSE][0].get("trivial_performance") or trivial
     about: ColumnFacts = {
         "openings": openings,
         "data": facts["data"],
-        "groups": facts["group_names"],
-        "objective": facts["objective"],
-        "trivial": facts["reference"][0],
+        "groups": list(problem.prepared.group_names),
+        "objective": {
+            "performance": problem.objective.performance,
+            "bias": problem.objective.bias,
+            "tolerance": problem.objective.tolerance,
+            "margin": problem.objective.margin,
+        },
+        "trivial": trivial,
         "rows_of_splits": facts["rows"],
     }
+    if plan.table.quantities:
+        about["quantities"] = quantities(plan.table.quantities, about["groups"])
     return EvaluatedColumn(about, entries)
+
+
+def quantities(declared: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """What a table declares, with a name of its own for each group: by_group.accuracy.White."""
+    return [
+        name
+        for quantity in declared
+        for name in (
+            [f"{quantity}.{group}" for group in groups]
+            if quantity.startswith(BY_GROUP)
+            else [quantity]
+        )
+    ]
 
 
 def _openings(state: TableState, column: TableColumn) -> list[str]:
@@ -124,10 +140,20 @@ def _openings(state: TableState, column: TableColumn) -> list[str]:
     ]
 
 
-def _add(plan: Plan, search: _EndedSearch, problem: Problem, entries: Entries) -> None:
+def _opened(search: _EndedSearch, judged: Judged) -> OnTest:
+    """Raises UserError where the data have changed since the search ran."""
+    problem = open_problem(search.folder.config())
+    if search.folder.facts()["hashes"] != problem.prepared.hashes:
+        raise UserError(f"reproduce: the data of {search.folder.path} have changed since it ran")
+    return OnTest(search.seed, search.folder, problem, judged)
+
+
+def _add(plan: Plan, search: _EndedSearch, on_test: OnTest, entries: Entries) -> None:
     """Adds what one search's networks are worth on test."""
-    on_test = _OnTest(search, problem)
-    networks = {network.method: network for network in search.networks}
+    networks: Mapping[str, list[ChosenNetwork]] = {
+        row.name: [network for network in search.networks if network.row == row.name]
+        for row in plan.table.rows
+    }
     for row in plan.table.rows:
         # References are the same with all settings: they stand at the published ones.
         of_kind = entries.setdefault("published" if row.reference else search.kind, {})
@@ -136,72 +162,4 @@ def _add(plan: Plan, search: _EndedSearch, problem: Problem, entries: Entries) -
             known = {entry["seed"] for entry in of_row}
             if row.reference in on_test.references and search.seed not in known:
                 of_row.append(on_test.reference(row.reference))
-        elif row.method in networks:
-            of_row.append(on_test.network(networks[row.method]))
-
-
-class _OnTest:
-    """One search's dense net and networks on test."""
-
-    def __init__(self, search: _EndedSearch, problem: Problem) -> None:
-        self._search = search
-        self._view: View = view_of(search.folder.facts())
-        dense = search.folder.dense(problem.untrained())
-        self._bench = Workbench.open(
-            problem.prepared,
-            dense,
-            problem.objective,
-            device="cpu",
-            given_decision=decision_of(problem.correction, search.folder.dense_event()),
-        )
-        self.references = dense_on_test(search.folder, self._bench, self._view)
-        references = search.folder.front()["references"]
-        self._needs_group = {line["label"]: line["needs_group"] for line in references}
-
-    def reference(self, label: str) -> SeedEntry:
-        """What stands for a reference line."""
-        test = self.references[label]
-        return {
-            "seed": self._search.seed,
-            "learns_from": "nothing",
-            "settings": {},
-            "needs_group": self._needs_group[label],
-            "test": _values(test),
-            "kept": self._kept(test),
-        }
-
-    def network(self, chosen: ChosenNetwork) -> SeedEntry:
-        """What stands for a method."""
-        test: PointValues | None = None
-        if chosen.candidate is not None and chosen.sparsity is not None:
-            store = self._search.folder.candidates
-            test = candidate_on_test(
-                store, chosen.candidate, self._bench, self._view, chosen.sparsity
-            )
-        return {
-            "seed": self._search.seed,
-            "settings": chosen.settings,
-            "learns_from": chosen.learns_from,
-            "needs_group": chosen.needs_group,
-            "candidate": chosen.candidate,
-            "epoch": chosen.epoch,
-            "sparsity": chosen.sparsity,
-            "tune": chosen.tune,
-            "seconds": chosen.seconds,
-            "failure": chosen.failure,
-            "test": None if test is None else _values(test),
-            "kept": test is not None and self._kept(test),
-        }
-
-    def _kept(self, test: PointValues) -> bool:
-        return test["bias"] is not None and test["bias"] < self._view.objective.tolerance
-
-
-def _values(test: PointValues) -> ValuesOnTest:
-    return {
-        "performance": test["performance"],
-        "bias": test["bias"],
-        "sparsity": test["sparsity"],
-        "measures": test["measures"],
-        "prediction_shares": test["prediction_shares"],
-    }
+        of_row += map(on_test.network, networks[row.name])

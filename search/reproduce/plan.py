@@ -1,12 +1,11 @@
-"""Which searches a table consists of, and the config of each.
-
-Also which of its "published" settings are not those that were published, setting by setting.
-"""
+"""Which searches a table consists of, and the config of each."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,26 +14,25 @@ from pydantic import ValidationError
 from search.config.config import Config
 from search.errors import UserError
 from search.problem.problem import method_spaces
-from search.reproduce.results_json import Departure
-from search.reproduce.tables import Table, TableColumn, in_one_line
-from search.units import dotted
-from spaces.compose import compose
+from search.reproduce.results_json import Departure, NetworkKind
+from search.reproduce.settings import (
+    cut_down,
+    departures,
+    own_settings,
+    shortened,
+    stage_fields,
+    written_out,
+)
+from search.reproduce.tables import Table, TableColumn, TableRow, in_one_line
 from spaces.space import Nested
 from trainables.methods import METHODS
-from trainables.stage import settings_dict
-from trainables.trial.spec import STAGES, Spec, correction_of
+from trainables.trial.spec import STAGES, Keep
 
 SearchKind = Literal["published", "tuning", "tuned"]
 TUNING_SEED = 1000  # apart from those that the settings are then tried with
-QUICK_EPOCHS = 4  # of a stage
 QUICK_TRIALS = 2  # per method
 QUICK_SEEDS = 2
-_LENGTHS = {  # settings that say how long a stage takes, and what --quick cuts them to
-    "epochs": QUICK_EPOCHS,
-    "max_epochs": 5 * QUICK_EPOCHS,
-    "tries": 5 * QUICK_EPOCHS,
-    "calls": QUICK_EPOCHS,
-}
+_KEEP: Mapping[NetworkKind, Keep] = {"best": "pareto", "last": "last", "rounds": "rounds"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,7 @@ class Options:
     rows: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()  # of every column's experiment
     quick: bool = False
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -55,15 +54,17 @@ class Options:
         seeds: int | None = None,
         trials: int | None = None,
         rows: Sequence[str] = (),
+        columns: Sequence[str] = (),
         changes: Sequence[str] = (),
         quick: bool = False,
     ) -> Options:
         return cls(
-            seeds or (QUICK_SEEDS if quick else table.seeds),
+            seeds or (min(QUICK_SEEDS, table.seeds) if quick else table.seeds),
             trials or (QUICK_TRIALS if quick else table.trials),
             tuple(rows),
             (*(table.quick if quick else ()), *changes),
             quick,
+            tuple(columns),
         )
 
 
@@ -72,58 +73,105 @@ class Plan:
     """The searches of a table.
 
     For each column these are one per seed at published settings, one that tunes, and one per seed
-    with the settings that it found.
+    with the settings that it found. A search at given settings has a trial of every row.
     """
 
-    table: Table  # with the rows that are to be run
+    table: Table  # with the rows and columns that are to be run
     options: Options
     out: Path
+
+    @classmethod
+    def of(cls, table: Table, options: Options, out: Path) -> Plan:
+        """Of the rows and columns that the options name. Raises UserError for unknown ones."""
+        chosen = table.with_rows(options.rows).with_columns(options.columns)
+        return cls(chosen, options, out)
 
     @property
     def seeds(self) -> range:
         return range(self.options.seeds)
 
+    @property
+    def columns(self) -> list[TableColumn]:
+        """Those that can be run."""
+        return self.table.run_columns
+
+    @cached_property
+    def rows(self) -> dict[str, TableRow]:
+        """The rows that are trained, by name."""
+        return {row.name: row for row in self.table.rows if row.method is not None}
+
+    def trained(self, column: TableColumn) -> list[str]:
+        """The rows that are trained for this column; other ones have another column's networks."""
+        return [name for name in self.rows if not column.networks_of or name in column.own_rows]
+
+    def sources(self, column: TableColumn) -> list[TableColumn]:
+        """The columns whose searches have its networks: the one that lends some, then itself."""
+        lender = [other for other in self.table.columns if other.name == column.networks_of]
+        return [*lender, column] if self.trained(column) else lender
+
     def folder(self, kind: SearchKind, column: TableColumn, seed: int | None = None) -> Path:
         end = "" if seed is None else f"-seed{seed}"
-        return self.out / "runs" / f"{kind}-{column.name.replace('%', '')}{end}"
+        return self.out / "runs" / f"{kind}-{_file_name(column.name)}{end}"
 
     def experiment(self, column: TableColumn) -> Config:
         """The column's experiment with all methods of the table and the options' changes."""
+        of_table = len(self.table.quick) if self.options.quick else 0
         changes = [
-            *self.options.changes,
+            *self.options.changes[:of_table],
+            *(column.quick if self.options.quick else ()),
+            *self.options.changes[of_table:],
             "tracking.enabled=false",
-            f"search.methods={self._methods}",
+            f"search.methods={self.table.methods}",
         ]
         config = self.table.config(column, changes)
-        return _shortened(config) if self.options.quick else config
+        return _changed(config, space=shortened(config)) if self.options.quick else config
 
     def published(self, column: TableColumn) -> dict[str, Nested]:
-        """Every method's published settings in this column, written out."""
-        config = self.experiment(column)
-        other = self.table.published
+        """The published settings, written out, of every row that is trained for this column."""
+        spaces = method_spaces(self.experiment(column))
         return {
-            method: _published(config, method, other.get(method, {})) for method in self._methods
+            name: written_out(spaces[method], method, self._own(row, method, column))
+            for name in self.trained(column)
+            if (method := (row := self.rows[name]).method) is not None
+        }
+
+    def departures(self, column: TableColumn) -> dict[str, list[Departure]]:
+        """Row -> the settings with which it is run in `column` in place of the published ones."""
+        used, config = self.published(column), self.experiment(column)
+        return {
+            row.name: departures(row, column, used.get(row.name, {}), config)
+            for row in self.table.rows
         }
 
     def searchable(self, column: TableColumn) -> list[str]:
-        """The methods with something to search."""
+        """The rows trained for this column with something to search."""
         spaces = method_spaces(self.experiment(column))
-        return [method for method in self._methods if spaces[method].ranges]
+        trained = self.trained(column)
+        return [name for name in trained if spaces[self.rows[name].method or ""].ranges]
 
     def tunable(self, column: TableColumn) -> list[str]:
         """Those of them that the table tunes."""
-        asked = {row.method for row in self.table.tuned_rows}
-        return [method for method in self.searchable(column) if method in asked]
+        asked = {row.name for row in self.table.tuned_rows}
+        return [name for name in self.searchable(column) if name in asked]
 
     def fixed(self, column: TableColumn, seed: int, settings: Mapping[str, Nested]) -> Config:
-        """One trial of each method of `settings` with exactly these settings."""
-        methods = _long_ones_first(list(settings))
+        """One trial of each row of `settings` with exactly these settings."""
+        trials = [
+            {
+                "name": row.name,
+                "method": row.method,
+                "settings": settings[row.name],
+                "keep": _KEEP[row.network],
+            }
+            for row in _long_ones_first([self.rows[name] for name in settings])
+        ]
+        methods = list(dict.fromkeys(trial["method"] for trial in trials))
         return _changed(
             self.experiment(column),
             seed=seed,
-            space=dict(settings),
+            trials=trials,
             search={
-                **{"methods": methods, "trials": len(methods)},
+                **{"methods": methods, "trials": len(trials)},
                 **{"sampler": "random", "scheduler": "none", "shared_pruners": 1},
             },
         )
@@ -133,12 +181,30 @@ class Plan:
 
         Every method gets the same number of trials, and as many discoveries are shared by all. No
         trial is stopped: eight per method are too few for a scheduler to learn from, and the table
-        compares what settings reach, not what a scheduler leaves of them.
+        compares what settings reach, not what a scheduler leaves of them. What a row or column
+        says of settings is not searched.
+
+        Raises UserError where two of the rows to tune have one method: a search has one space for
+        it.
         """
-        methods = _long_ones_first(self.tunable(column))
+        rows = [self.rows[name] for name in self.tunable(column)]
+        times = Counter(row.method for row in rows)
+        if twice := [row.name for row in rows if times[row.method] > 1]:
+            raise UserError(
+                f"tuning: rows must have a method each, got {', '.join(twice)} with one; --rows "
+                f"chooses among them"
+            )
+        experiment = self.experiment(column)
+        methods = [row.method for row in _long_ones_first(rows) if row.method is not None]
+        space: dict[str, Any] = {name: dict(part) for name, part in experiment.space.items()}
+        for row in rows:
+            for slot, part in self._cut(own_settings(row, column)).items():
+                of_method = space.setdefault(row.method or "", {})
+                of_method[slot] = {**of_method.get(slot, {}), **part}
         return _changed(
-            self.experiment(column),
+            experiment,
             seed=TUNING_SEED,
+            space=space,
             search={
                 **{"methods": methods, "trials": self.options.trials * len(methods)},
                 **{"sampler": "tpe", "scheduler": "none"},
@@ -146,55 +212,41 @@ class Plan:
             },
         )
 
-    @property
-    def _methods(self) -> list[str]:
-        return self.table.methods
+    def check(self, *, tunes: bool) -> None:
+        """Raises UserError where any of the searches does not fit together."""
+        for column in self.columns:
+            self._check_settings(column)
+            if not self.trained(column):
+                continue
+            self.fixed(column, 0, self.published(column))
+            if tunes and self.tunable(column):
+                self.tuning(column)
+
+    def _check_settings(self, column: TableColumn) -> None:
+        known = [stage_fields(row.method) for row in self.rows.values() if row.method is not None]
+        for slot, part in column.settings.items():
+            for name in part:
+                if not any(name in of_method.get(slot, ()) for of_method in known):
+                    raise UserError(
+                        f"{self.table.name}: column {column.name}: no row has a setting "
+                        f"{slot}.{name}"
+                    )
+
+    def _own(self, row: TableRow, method: str, column: TableColumn) -> dict[str, dict[str, Any]]:
+        """What the table says of the row's settings, cut down under --quick."""
+        of_table = self.table.published.get(method, {})
+        own = {slot: dict(part) for slot, part in of_table.items()}
+        for slot, part in self._cut(own_settings(row, column)).items():
+            own.setdefault(slot, {}).update(part)
+        return own
+
+    def _cut(self, settings: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return cut_down(settings) if self.options.quick else settings
 
 
-def _published(config: Config, method: str, other: Mapping[str, Mapping[str, Any]]) -> Nested:
-    """A method's published settings, written out.
-
-    They are `other` where it gives a value, else the space's published value, else the setting's
-    own default. Left out is what is neither searched, nor fixed, nor in `other`.
-    """
-    space = method_spaces(config)[method]
-    settings = {role: dict(part) for role, part in space.published_nested().items()}
-    for role, part in other.items():
-        settings.setdefault(role, {}).update(part)
-    spec = Spec.from_config(
-        {
-            **{"trial": "published", "method": method, "seed": 0},
-            "settings": settings,
-            "correction": correction_of(method, {"name": "threshold"}),
-        }
-    )
-    written_out = {*space.ranges, *space.fixed, *dotted(other)}
-    return {
-        stage.slot: {
-            name: value
-            for name, value in settings_dict(stage.settings).items()
-            if f"{stage.slot}.{name}" in written_out
-        }
-        for stage in spec.stages
-    }
-
-
-def _shortened(config: Config) -> Config:
-    """Every stage of the config's methods cut down to a few epochs."""
-    space: dict[str, dict[str, dict[str, Any]]] = {
-        role: {name: dict(part) for name, part in parts.items()}
-        for role, parts in config.space.items()
-    }
-    stages = {
-        (stage.role, stage.name)
-        for method in config.search.methods
-        for stage in METHODS[method].stages
-    }
-    for role, name in sorted(stages):
-        settings = {field.name for field in fields(STAGES[role][name])}
-        for length in settings & _LENGTHS.keys():
-            space.setdefault(role, {}).setdefault(name, {})[length] = _LENGTHS[length]
-    return _changed(config, space=space)
+def _file_name(column: str) -> str:
+    """A column's name as part of a folder's."""
+    return column.replace("%", "").replace("/", "-")
 
 
 def _changed(config: Config, *, search: Mapping[str, Any] | None = None, **values: Any) -> Config:
@@ -207,21 +259,21 @@ def _changed(config: Config, *, search: Mapping[str, Any] | None = None, **value
         raise UserError(f"{config.name}: {in_one_line(error)}") from error
 
 
-def _long_ones_first(methods: Sequence[str]) -> list[str]:
-    """The methods in the order in which they start: long ones first.
+def _long_ones_first(rows: Sequence[TableRow]) -> list[TableRow]:
+    """The rows in the order in which their trials start: long ones first.
 
     Every other place is for a method that discovers nothing (first those that train from scratch),
     since two that start with the same discovery would wait for each other.
     """
-    learning = {method: _learning_stages(method) for method in methods}
-    by_length = sorted(methods, key=lambda method: -len(learning[method]))
-    discovering = [method for method in by_length if "pruner" in learning[method]]
+    learning = {row.name: _learning_stages(row.method or "") for row in rows}
+    by_length = sorted(rows, key=lambda row: -len(learning[row.name]))
+    discovering = [row for row in by_length if "pruner" in learning[row.name]]
     others = sorted(
-        (method for method in by_length if method not in discovering),
-        key=lambda method: "dense" not in learning[method],
+        (row for row in by_length if row not in discovering),
+        key=lambda row: "dense" not in learning[row.name],
     )
-    mixed = [method for pair in zip(discovering, others, strict=False) for method in pair]
-    return [*mixed, *(method for method in [*discovering, *others] if method not in mixed)]
+    mixed = [row for pair in zip(discovering, others, strict=False) for row in pair]
+    return [*mixed, *(row for row in [*discovering, *others] if row not in mixed)]
 
 
 def _learning_stages(method: str) -> list[str]:
@@ -229,46 +281,5 @@ def _learning_stages(method: str) -> list[str]:
     return [
         stage.role
         for stage in METHODS[method].stages
-        if STAGES[stage.role][stage.name]().learns_from != "nothing"
-    ]
-
-
-def departures(plan: Plan, column: TableColumn) -> dict[str, list[Departure]]:
-    """Row name -> the settings with which it is run in `column` in place of the published ones.
-
-    Published are the values of the methods' spaces, whose sources stand there; a setting that
-    these do not search, or that its paper does not give, is compared with the stage's default.
-    The dense net's own stand at its row.
-    """
-    used = plan.published(column)
-    dense = plan.experiment(column).dense
-    by_row: dict[str, list[Departure]] = {}
-    for row in plan.table.rows:
-        if row.method is not None:
-            by_row[row.name] = _differences(used[row.method], _published_stages(row.method))
-        elif row.reference == "dense net":
-            defaults = settings_dict(STAGES["dense"][dense.name]())
-            by_row[row.name] = _differences({"dense": dense.settings}, {"dense": defaults})
-        else:
-            by_row[row.name] = []
-    return by_row
-
-
-def _published_stages(method: str) -> dict[str, dict[str, Any]]:
-    slots = METHODS[method].slots
-    of_space = compose(slots.values()).published_nested()
-    return {
-        slot: {**settings_dict(STAGES[stage.role][stage.name]()), **of_space.get(slot, {})}
-        for slot, stage in slots.items()
-    }
-
-
-def _differences(
-    used: Mapping[str, Mapping[str, Any]], published: Mapping[str, Mapping[str, Any]]
-) -> list[Departure]:
-    return [
-        {"setting": f"{role}.{name}", "used": value, "published": published[role][name]}
-        for role, part in used.items()
-        for name, value in part.items()
-        if value != published[role][name]
+        if STAGES[stage.role][stage.name](**stage.fixed).learns_from != "nothing"
     ]

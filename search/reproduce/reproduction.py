@@ -19,7 +19,7 @@ from search.reproduce.events import TableEvent, TableListener
 from search.reproduce.figure import figure_png
 from search.reproduce.pages import markdown, page
 from search.reproduce.paper import paper_table
-from search.reproduce.plan import TUNING_SEED, Options, Plan, departures
+from search.reproduce.plan import TUNING_SEED, Options, Plan
 from search.reproduce.results import EvaluatedColumn, Tuning, table_rows
 from search.reproduce.results_json import SETTINGS_KINDS, SettingsKind, TableResults
 from search.reproduce.runner import searches, train
@@ -41,15 +41,18 @@ def reproduce(
     out: Path,
     *,
     only: str | None = None,
+    tune: bool = False,
     tell: TableListener = lambda event: None,
 ) -> TableResults:
     """Runs what is missing of `table`, evaluates it on test and writes its files to `out`.
 
-    Returns what results.json holds. Raises UserError where `out` was begun with other options or
-    by another definition (see TableState), and where another process writes it.
+    `tune` asks for tuned settings too where the table has published ones alone; `only` for one of
+    both. Returns what results.json holds. Raises UserError where `out` was begun with other
+    options or by another definition (see TableState), and where another process writes it.
     """
-    kinds = _KINDS[only]
-    plan = Plan(table.with_rows(options.rows), options, out)
+    usual = None if table.tunes or tune else "published"
+    kinds = _KINDS[only or usual]
+    plan = Plan.of(table, options, out)
     _check(plan, kinds)
     refuse_foreign(out)
     with _locked(out):
@@ -79,11 +82,9 @@ def figure_name(column: str) -> str:
 
 def _check(plan: Plan, kinds: tuple[SettingsKind, ...]) -> None:
     """All of it is checked before anything is written."""
-    for column in plan.table.columns:
-        plan.fixed(column, 0, plan.published(column))
-        if plan.tunable(column):
-            plan.tuning(column)
-        elif kinds == ("tuned",):
+    plan.check(tunes="tuned" in kinds)
+    for column in plan.columns:
+        if kinds == ("tuned",) and not plan.tunable(column):
             rows = ", ".join(row.name for row in plan.table.rows)
             raise UserError(f"--only tuned: needs a row with something to tune, got {rows}")
 
@@ -123,15 +124,20 @@ def _results(
     """What results.json holds."""
     table, options = plan.table, plan.options
     only = kinds[0] if len(kinds) == 1 else None
-    departing = {column.name: departures(plan, column) for column in table.columns}
+    departing = {column.name: plan.departures(column) for column in plan.columns}
     paper = None if table.paper is None else paper_table(table.paper)
     tuning = {
         column.name: Tuning(
             frozenset(plan.searchable(column)),
             frozenset(plan.tunable(column) if "tuned" in kinds else ()),
         )
-        for column in table.columns
+        for column in plan.columns
     }
+    missing = [
+        f"{column.name}: not run, {column.unavailable}"
+        for column in table.columns
+        if column.unavailable is not None
+    ]
     return {
         "table": table.name,
         "title": table.title,
@@ -146,7 +152,7 @@ def _results(
         "versions": {name: version(name) for name in _PACKAGES},
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "caption": None if paper is None else paper.caption,
-        "notes": [*state.notes, *table.notes, *(() if paper is None else paper.notes)],
+        "notes": [*state.notes, *missing, *table.notes, *(() if paper is None else paper.notes)],
         "columns": {name: column.facts for name, column in columns.items()},
         "openings": state.openings,
         "rows": table_rows(table, paper, columns, tuning, departing),
@@ -159,13 +165,16 @@ def _command(table: Table, options: Options, only: str | None) -> str:
     if options.quick:
         words.append("--quick")
     usual = Options.of(table, quick=options.quick)
+    if only is None and not table.tunes:
+        words.append("--tune")
     for option, value, default in (
-        ("--only", only, None),
+        ("--only", only, None if table.tunes else "published"),
         ("--seeds", options.seeds, usual.seeds),
         ("--trials", options.trials, usual.trials),
         ("--rows", ",".join(options.rows), ""),
+        ("--columns", ",".join(options.columns), ""),
     ):
-        if value != default:
+        if value not in (None, default):
             words += [option, str(value)]
     for change in options.changes[len(usual.changes) :]:
         words += ["--set", change]

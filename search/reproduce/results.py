@@ -18,11 +18,13 @@ from search.reproduce.results_json import (
     OverSeeds,
     PairedDifference,
     PaperFigure,
+    QuantityName,
     ResultRow,
     SeedEntry,
     TableCell,
+    ValuesOnTest,
 )
-from search.reproduce.tables import Table, TableRow
+from search.reproduce.tables import BY_GROUP, Table, TableRow
 
 LEVEL = 0.95
 NOTHING = "nothing to tune"
@@ -38,16 +40,16 @@ class EvaluatedColumn:
 
 @dataclass(frozen=True)
 class Tuning:
-    """Which methods of a column have something to search, and which were tuned."""
+    """Which rows of a column have something to search, and which were tuned."""
 
     searchable: frozenset[str]
     tuned: frozenset[str]
 
-    def of(self, method: str | None, *, found_better: bool) -> str:
+    def of(self, row: str, *, found_better: bool) -> str:
         """What the table says about a row's tuning."""
-        if method not in self.searchable:
+        if row not in self.searchable:
             return NOTHING
-        if method not in self.tuned:
+        if row not in self.tuned:
             return "not tuned"
         return "better found" if found_better else "published are best"
 
@@ -81,7 +83,7 @@ def _row(
         for entry in of_kind.get(row.name, [])
     ]
     footnote = None if printed is None else printed.footnotes.get(row.name)
-    return {
+    result: ResultRow = {
         "name": row.name,
         "method": row.method or row.reference,
         "in_paper": printed is not None and row.name in printed.rows,
@@ -94,6 +96,9 @@ def _row(
         },
         "departures": {name: list(by_row[row.name]) for name, by_row in departures.items()},
     }
+    if row.network != "best":
+        result["network"] = row.network
+    return result
 
 
 def _cell(
@@ -113,12 +118,13 @@ def _cell(
         base = of_published.get(table.rows[0].name, [])
         tuned_base = of_tuned.get(table.rows[0].name) or base
     better = bool(at_tuned) and not _same_settings(at_tuned, at_published)
-    became = tuning.of(row.method, found_better=better)
+    became = tuning.of(row.name, found_better=better)
     shown = [] if became == "not tuned" else at_tuned or at_published
+    facts = column.facts
     return {
         "paper": paper,
-        "published": summary(at_published, base) if at_published else None,
-        "tuned": summary(shown, tuned_base) if shown else None,
+        "published": _over_seeds(at_published, base, facts) if at_published else None,
+        "tuned": _over_seeds(shown, tuned_base, facts) if shown else None,
         "tuning": became,
     }
 
@@ -129,34 +135,97 @@ def _same_settings(first: Sequence[SeedEntry], second: Sequence[SeedEntry]) -> b
     return bool(first and second) and first[0]["settings"] == second[0]["settings"]
 
 
-def summary(entries: Sequence[SeedEntry], base: Sequence[SeedEntry]) -> OverSeeds:
+def _over_seeds(
+    entries: Sequence[SeedEntry], base: Sequence[SeedEntry], facts: ColumnFacts
+) -> OverSeeds:
+    """The networks at the trials' ends; those of rounds before these, where there are any."""
+    declared, groups = facts.get("quantities", []), facts["groups"]
+    at_end = [entry for entry in entries if "round" not in entry]
+    ends_of_base = [entry for entry in base if "round" not in entry]
+    over_seeds = summary(at_end, ends_of_base, declared, groups)
+    numbers = sorted({entry["round"] for entry in entries if "round" in entry})
+    if numbers:
+        over_seeds["rounds"] = [
+            summary(
+                [entry for entry in entries if entry.get("round") == number],
+                ends_of_base,
+                declared,
+                groups,
+            )
+            for number in numbers
+        ]
+    return over_seeds
+
+
+def summary(
+    entries: Sequence[SeedEntry],
+    base: Sequence[SeedEntry],
+    declared: Sequence[QuantityName] = (),
+    groups: Sequence[str] = (),
+) -> OverSeeds:
     """Mean and sample standard deviation over seeds on test, how many seeds kept the tolerance,
-    and the difference in bias to the seeds of `base`.
+    and the difference in bias to the seeds of `base`; both also of each quantity `declared`.
 
     A seed without a network has no values, and has not kept the tolerance.
     """
     tests = [entry["test"] for entry in entries if entry["test"] is not None]
-    return {
+    over_seeds: OverSeeds = {
         "performance": _spread([test["performance"] for test in tests]),
         "bias": _spread([test["bias"] for test in tests]),
         "sparsity": _spread([test["sparsity"] for test in tests]),
         "kept": sum(entry["kept"] for entry in entries),
         "measured": len(tests),
         "of": len(entries),
-        "against_first_row": paired(entries, base),
+        "against_first_row": paired(entries, base, "bias", groups),
         "seconds": _mean([entry["seconds"] for entry in entries if "seconds" in entry]),
         "settings": entries[0]["settings"],
         "entries": list(entries),
     }
+    if at_chance := sum(test.get("at_chance", False) for test in tests):
+        over_seeds["at_chance"] = at_chance
+    if declared:
+        over_seeds["quantities"] = {
+            name: {
+                "over_seeds": _spread([value_of(test, name, groups) for test in tests]),
+                "against_first_row": paired(entries, base, name, groups),
+            }
+            for name in declared
+        }
+    return over_seeds
 
 
-def paired(entries: Sequence[SeedEntry], base: Sequence[SeedEntry]) -> PairedDifference | None:
-    """Bias less the bias of `base` at the same seed: the mean and its 95 % t-interval.
+def value_of(test: ValuesOnTest, name: QuantityName, groups: Sequence[str]) -> float | None:
+    """A declared quantity of one network; None where it is not estimable or was not measured."""
+    match name:
+        case "performance":
+            return test["performance"]
+        case "bias":
+            return test["bias"]
+        case "sparsity":
+            return test["sparsity"]
+    if not name.startswith(BY_GROUP):
+        return test["measures"].get(name)
+    measure, _, group = name.removeprefix(BY_GROUP).partition(".")
+    of_groups = test.get("by_group", {}).get(measure)
+    return None if of_groups is None else of_groups[list(groups).index(group)]
+
+
+def paired(
+    entries: Sequence[SeedEntry],
+    base: Sequence[SeedEntry],
+    name: QuantityName = "bias",
+    groups: Sequence[str] = (),
+) -> PairedDifference | None:
+    """A quantity less that of `base` at the same seed: the mean and its 95 % t-interval.
 
     The interval is None with fewer than two seeds, all of it is None without any pair.
     """
-    bias_of_base = {entry["seed"]: _bias(entry) for entry in base}
-    pairs = [(_bias(entry), bias_of_base.get(entry["seed"])) for entry in entries]
+
+    def value(entry: SeedEntry) -> float | None:
+        return None if entry["test"] is None else value_of(entry["test"], name, groups)
+
+    of_base = {entry["seed"]: value(entry) for entry in base}
+    pairs = [(value(entry), of_base.get(entry["seed"])) for entry in entries]
     differences = np.array([a - b for a, b in pairs if a is not None and b is not None])
     if not differences.size:
         return None
@@ -166,10 +235,6 @@ def paired(entries: Sequence[SeedEntry], base: Sequence[SeedEntry]) -> PairedDif
     error = differences.std(ddof=1) / math.sqrt(differences.size)
     half = float(stats.t.ppf((1 + LEVEL) / 2, differences.size - 1) * error)
     return {"mean": mean, "interval": [mean - half, mean + half], "pairs": differences.size}
-
-
-def _bias(entry: SeedEntry) -> float | None:
-    return None if entry["test"] is None else entry["test"]["bias"]
 
 
 def _paper_cell(printed: PaperTable | None, row: str, column: str) -> dict[str, PaperFigure]:

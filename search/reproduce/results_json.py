@@ -11,17 +11,22 @@ from typing import Any, Literal, NotRequired, TypedDict, get_args
 from analysis.front_json import Measures
 from search.journal.events import ObjectiveFacts
 from spaces.space import Nested
+from trainables.evaluation.report import Diagnostics
 
+NetworkKind = Literal["best", "last", "rounds"]  # which network of its trial stands for a row
 SettingsKind = Literal["published", "tuned"]  # which settings the methods are run with
 SETTINGS_KINDS: tuple[SettingsKind, ...] = get_args(SettingsKind)
 Quantity = Literal["performance", "bias", "sparsity"]
+# Of a quantity that a table declares: performance, bias, sparsity, a measure, or by_group.M.G, the
+# measure M of the group G.
+QuantityName = str
 
 
 class ValuesOnTune(TypedDict):
     """What a network was chosen by."""
 
-    performance: float
-    bias: float
+    performance: float | None  # None: not estimable
+    bias: float | None
     feasible: bool
 
 
@@ -33,6 +38,9 @@ class ValuesOnTest(TypedDict):
     sparsity: float  # fraction removed
     measures: Measures
     prediction_shares: list[float | None]
+    at_chance: NotRequired[bool]  # not clearly better than a constant prediction; absent: unknown
+    # Measure -> its value in each group, in the order of the column's groups.
+    by_group: NotRequired[dict[str, list[float | None]]]
 
 
 class SeedEntry(TypedDict):
@@ -50,6 +58,8 @@ class SeedEntry(TypedDict):
     failure: NotRequired[str | None]  # why there is no network
     test: ValuesOnTest | None
     kept: bool  # whether its bias on test is below the tolerance
+    round: NotRequired[int]  # of a network within its trial: the round of pruning that it ended
+    diagnostics: NotRequired[Diagnostics]  # of its masks, where the method gives any
 
 
 Entries = dict[SettingsKind, dict[str, list[SeedEntry]]]  # kind -> row -> entries by seed
@@ -63,15 +73,25 @@ class MeanAndSd(TypedDict):
 
 
 class PairedDifference(TypedDict):
-    """The bias less that of the first row with the same seed."""
+    """A value less that of the first row with the same seed."""
 
     mean: float
     interval: list[float] | None  # of the mean, 95 %, by Student's t; None with one pair
     pairs: int
 
 
+class QuantityOverSeeds(TypedDict):
+    """One quantity that the table declares."""
+
+    over_seeds: MeanAndSd | None  # None: no seed has a value
+    against_first_row: PairedDifference | None  # None: no pair, or the first row itself
+
+
 class OverSeeds(TypedDict):
-    """A row with one kind of settings, over all seeds, on test."""
+    """A row with one kind of settings, over all seeds, on test.
+
+    Where it shows each round's network, this is the one at the trial's end.
+    """
 
     performance: MeanAndSd | None  # None: no seed has one
     bias: MeanAndSd | None
@@ -83,6 +103,10 @@ class OverSeeds(TypedDict):
     seconds: float | None  # mean per trial; None: of references
     settings: Nested
     entries: list[SeedEntry]
+    at_chance: NotRequired[int]  # seeds no better than a constant prediction; absent: none
+    # Of a table that declares its quantities, by their names
+    quantities: NotRequired[dict[QuantityName, QuantityOverSeeds]]
+    rounds: NotRequired[list[OverSeeds]]  # of the rounds before the end, first to last
 
 
 class PaperFigure(TypedDict):
@@ -116,6 +140,7 @@ class ResultRow(TypedDict):
     """One row of the table."""
 
     name: str
+    network: NotRequired[NetworkKind]  # absent: best
     method: str | None  # or the reference's name
     in_paper: bool
     learns_from: str | None  # None: it was not run
@@ -134,6 +159,8 @@ class ColumnFacts(TypedDict):
     objective: ObjectiveFacts
     trivial: float  # performance of a constant prediction
     rows_of_splits: dict[str, int]
+    # What the table declares, with a name for each group; absent: it declares nothing.
+    quantities: NotRequired[list[QuantityName]]
 
 
 class Opening(TypedDict):

@@ -16,7 +16,7 @@ from search.engine.machines import local_cpus
 from search.errors import UserError
 from search.journal.journal import read_events
 from search.problem.problem import open_problem
-from search.reproduce.choose import best_by_method, chosen_networks
+from search.reproduce.choose import best_by_method
 from search.reproduce.events import TableListener
 from search.reproduce.plan import Plan, SearchKind
 from search.reproduce.results_json import SettingsKind
@@ -44,11 +44,13 @@ def train(plan: Plan, kinds: tuple[SettingsKind, ...], tell: TableListener) -> N
     `tell` hears every event of every search, and those of `events`. Raises KeyboardInterrupt on
     Ctrl-C: called again, it goes on.
     """
-    first = plan.experiment(plan.table.columns[0])
+    first = plan.experiment(plan.columns[0])
     gpu = first.resources.gpu
     check_cluster(gpu, None)
     with connected(None, cpus=local_cpus(first), gpus=gpu > 0):
-        for column in plan.table.columns:
+        for column in plan.columns:
+            if not plan.trained(column):
+                continue
             if gpu == 0:
                 _train_dense(plan, column, kinds, tell)
             for step in _steps(plan, column, kinds):
@@ -60,28 +62,31 @@ def searches(plan: Plan, kinds: tuple[SettingsKind, ...]) -> int:
     per_column = plan.options.seeds * ("published" in kinds) + ("tuned" in kinds) * (
         1 + plan.options.seeds
     )
-    return len(plan.table.columns) * per_column
+    return per_column * sum(bool(plan.trained(column)) for column in plan.columns)
 
 
 def tuned_settings(
     plan: Plan, column: TableColumn, kinds: tuple[SettingsKind, ...]
 ) -> dict[str, Nested]:
-    """The best settings that the column's tuning search has found for each method.
+    """The best settings that the column's tuning search has found for each row.
 
-    Where the published settings are run too, methods for which these were best are left out. Where
-    they are not, methods with nothing to tune are added, so that their rows have figures too.
+    Where the published settings are run too, rows for which these were best are left out. Where
+    they are not, rows with nothing to tune are added, so that they have figures too.
     """
-    best = best_by_method(chosen_networks(RunFolder(plan.folder("tuning", column))))
-    published = plan.published(column)
+    best = best_by_method(RunFolder(plan.folder("tuning", column)))
+    published, searchable = plan.published(column), plan.searchable(column)
+    tuned = {
+        name: best[method].settings
+        for name in plan.tunable(column)
+        if (method := plan.rows[name].method) in best
+    }
     if "published" not in kinds:
-        fixed = published.keys() - set(plan.searchable(column))
-        return {method: published[method] for method in published if method in fixed} | {
-            method: network.settings for method, network in best.items()
-        }
+        fixed = {name: published[name] for name in published if name not in searchable}
+        return fixed | tuned
     return {
-        method: network.settings
-        for method, network in best.items()
-        if dotted(network.settings) != dotted(published[method])
+        name: settings
+        for name, settings in tuned.items()
+        if dotted(settings) != dotted(published[name])
     }
 
 

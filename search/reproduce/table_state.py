@@ -10,6 +10,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from pydantic import ValidationError
+
+from search.config.config import Config
 from search.errors import UserError
 from search.journal.journal import LOCK
 from search.reproduce.plan import Options, Plan
@@ -19,6 +22,7 @@ from search.runs.folder import write_json
 from search.units import dotted
 
 FILE = "table.json"
+VERSION = 2  # of the definition
 UNCHECKED = (
     "Begun before this command kept the definition of its tables: that all of it was run by the "
     "present one is not checked."
@@ -40,7 +44,7 @@ class TableFacts(TypedDict):
 
 
 class ChosenRun(TypedDict):
-    """What stands for each method of one search, as chosen.json names it."""
+    """What stands for each row in one column with one seed, as chosen.json names it."""
 
     kind: SettingsKind
     seed: int
@@ -65,10 +69,10 @@ class TableState:
         defined = definition(plan)
         if path.exists():
             facts = _stored(path)
-            before = facts["asked"]
+            before = {"columns": [], **facts["asked"]}  # older ones could not be chosen
             allowed = {**before, "seeds": max(before["seeds"], options["seeds"])}
             _refuse_other(plan.out, allowed, options)
-            stored = facts.get("definition", defined)
+            stored = _of_this_version(facts.get("definition", defined))
             _refuse_other(plan.out, dotted(stored), dotted(defined))
             facts = {**facts, "asked": options, "definition": defined}
         else:
@@ -104,11 +108,12 @@ class TableState:
         What an earlier file names already is no new opening. Each file stays as it is.
         """
         out, openings = self._path.parent, self._facts["openings"]
+        rows = {method: row for row, method in self._facts["definition"]["rows"].items()}
         known: dict[tuple[str, SettingsKind, int], Any] = {}  # networks
         for opening in openings:
-            known |= dict(_networks(_read(out / opening["file"])))
+            known |= dict(_networks(_read(out / opening["file"]), rows))
         new: dict[str, dict[str, list[int]]] = {}
-        for (column, kind, seed), networks in _networks(_as_json(chosen)):
+        for (column, kind, seed), networks in _networks(_as_json(chosen), rows):
             if known.get((column, kind, seed)) != networks:
                 new.setdefault(column, {}).setdefault(kind, []).append(seed)
         if not new:
@@ -122,16 +127,75 @@ class TableState:
 def definition(plan: Plan) -> dict[str, Any]:
     """What decides a table's figures besides its options: rows, and each column's experiment and
     published settings written out. Words, and what depends on the machine, are left out."""
-    columns = {}
-    for column in plan.table.columns:
-        config = plan.experiment(column).model_dump(mode="json", exclude_none=True)
-        kept = {name: part for name, part in config.items() if name not in _OF_THE_MACHINE}
-        kept["search"] = {k: v for k, v in kept["search"].items() if k != "concurrent"}
-        columns[column.name] = {"experiment": kept, "published": plan.published(column)}
+    columns: dict[str, dict[str, Any]] = {}
+    for column in plan.columns:
+        columns[column.name] = {
+            "experiment": _experiment(plan.experiment(column)),
+            "published": plan.published(column),
+        }
+        if column.networks_of is not None:
+            columns[column.name]["networks_of"] = column.networks_of
+        if column.task is not None:
+            columns[column.name]["task"] = column.task
     rows = {row.name: row.method or row.reference for row in plan.table.rows}
-    tuned = [row.method for row in plan.table.tuned_rows]
-    defined: dict[str, Any] = _as_json({"rows": rows, "tuned": tuned, "columns": columns})
+    networks = {row.name: row.network for row in plan.table.rows if row.network != "best"}
+    tuned = [row.name for row in plan.table.tuned_rows]
+    defined: dict[str, Any] = _as_json(
+        {
+            **{"version": VERSION, "rows": rows, "networks": networks},
+            **{"tuned": tuned, "columns": columns},
+        }
+    )
     return defined
+
+
+def _experiment(config: Config) -> dict[str, Any]:
+    values = config.model_dump(mode="json", exclude_none=True)
+    kept = {name: part for name, part in values.items() if name not in _OF_THE_MACHINE}
+    kept["search"] = {k: v for k, v in kept["search"].items() if k != "concurrent"}
+    return kept
+
+
+def _of_this_version(stored: dict[str, Any]) -> dict[str, Any]:
+    """A definition as this version would have written it.
+
+    The first version kept settings by method, of which each row had another. What an experiment
+    could not say then has its default.
+    """
+    defined = {
+        **stored,
+        "columns": {
+            name: {**column, "experiment": _with_defaults(column["experiment"])}
+            for name, column in stored["columns"].items()
+        },
+    }
+    if stored.get("version") == VERSION:
+        return defined
+    rows = stored["rows"]
+    columns = {
+        name: {
+            **column,
+            "published": {
+                row: column["published"][method]
+                for row, method in rows.items()
+                if method in column["published"]
+            },
+        }
+        for name, column in defined["columns"].items()
+    }
+    tuned = [row for row, method in rows.items() if method in stored["tuned"]]
+    return {
+        **defined,
+        **{"version": VERSION, "networks": {}, "tuned": tuned, "columns": columns},
+    }
+
+
+def _with_defaults(experiment: dict[str, Any]) -> dict[str, Any]:
+    """A stored experiment with what it does not say; as it is, where it fits no more."""
+    try:
+        return dict(_as_json(_experiment(Config.model_validate(experiment))))
+    except ValidationError:
+        return experiment
 
 
 def refuse_foreign(out: Path) -> None:
@@ -153,7 +217,8 @@ def stored_options(out: Path, table: Table) -> Options | None:
     asked = _read(path)["asked"]
     if asked.pop("table") != table.name:
         raise UserError(f"--out: {out} holds another table than {table.name}")
-    return replace(Options(**asked), rows=tuple(asked["rows"]), changes=tuple(asked["changes"]))
+    listed = {key: tuple(asked.get(key, ())) for key in ("rows", "columns", "changes")}
+    return replace(Options(**asked), **listed)
 
 
 def _new(plan: Plan, options: dict[str, Any], defined: dict[str, Any]) -> TableFacts:
@@ -180,20 +245,26 @@ def _stored(path: Path) -> TableFacts:
     first = path.parent / "chosen.json"
     if first.exists():
         looked_at: dict[str, dict[str, list[int]]] = {}
-        for (column, kind, seed), _ in _networks(_read(first)):
+        for (column, kind, seed), _ in _networks(_read(first), {}):
             looked_at.setdefault(column, {}).setdefault(kind, []).append(seed)
         openings.append({"time": None, "file": first.name, "looked_at": looked_at})
     return {**facts, "notes": [UNCHECKED], "openings": openings}
 
 
 def _networks(
-    chosen: Mapping[str, list[ChosenRun]],
+    chosen: Mapping[str, list[ChosenRun]], rows: Mapping[str, str]
 ) -> Iterator[tuple[tuple[str, SettingsKind, int], Any]]:
-    """(column, kind, seed) and each method's network there, by its name and values on tune."""
+    """(column, kind, seed) and each row's networks there, by their names and values on tune.
+
+    `rows` by method, for files of the first version, which did not name them.
+    """
     for column, runs in chosen.items():
         for run in runs:
             networks = {
-                network["method"]: (network["candidate"], network["tune"])
+                (
+                    network.get("row", rows.get(network["method"], network["method"])),
+                    network.get("round"),
+                ): (network["candidate"], network["tune"])
                 for network in run["chosen"]
             }
             yield (column, run["kind"], run["seed"]), networks

@@ -14,12 +14,22 @@ from search.config.registries import check_name
 from search.config.sections import Section
 from search.errors import UserError, unknown
 from search.reproduce.paper import known_paper_table
+from search.reproduce.results_json import NetworkKind
 
 FOLDER = Path(__file__).parent
 REFERENCES = ("dense net", "dense net, group thresholds")
 OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objective
 BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
-NetworkKind = Literal["best", "last", "rounds"]
+Picture = Literal["rows", "ellipses", "sparsities", "layers", "by group"]
+_ALIKE = (
+    "rows",
+    "published",
+    "seeds",
+    "trials",
+    "tunes",
+    "tuned",
+    "quick",
+)  # taken over by `like`
 StageSettings = Mapping[str, Mapping[str, Any]]  # slot of a stage -> setting -> value
 
 
@@ -84,11 +94,22 @@ class TableColumn(Section):
     settings: StageSettings = Field(default_factory=dict)
     optional: bool = False  # only where --columns names it
     unavailable: str | None = None  # why it cannot be run
+    # Another column, whose networks stand in this one too, judged by this one's groups and task.
+    # Of its rows only `own_rows` are trained for this one: those that prune by its groups.
+    networks_of: str | None = None
+    own_rows: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    # A part of joint classes, by its attribute: their probabilities summed to its values.
+    task: str | None = None
 
     @model_validator(mode="after")
     def _can_be_run_or_says_why(self) -> Self:
         if (self.experiment is None) == (self.unavailable is None):
             raise ValueError(f"column {self.name!r} must have an experiment or be unavailable")
+        if self.own_rows and self.networks_of is None:
+            raise ValueError(
+                f"column {self.name!r} must name whose networks its other rows have, got own_rows "
+                f"without networks_of"
+            )
         return self
 
 
@@ -114,6 +135,7 @@ class Table(Section):
     columns: Annotated[tuple[TableColumn, ...], Field(strict=False, min_length=1)]
     rows: Annotated[tuple[TableRow, ...], Field(strict=False, min_length=1)]
     tuned: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows to tune; empty: all
+    picture: Picture = "rows"  # beside the table: bias and performance of each row, or another
     quick: Annotated[tuple[str, ...], Field(strict=False)] = ()  # further changes under --quick
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
     # method -> role -> setting: instead of the space's published values
@@ -132,6 +154,17 @@ class Table(Section):
         unknown_rows = set(self.tuned) - {row.name for row in self.rows}
         if unknown_rows:
             raise ValueError(f"tuned must name rows of the table, got {sorted(unknown_rows)}")
+        return self
+
+    @model_validator(mode="after")
+    def _networks_are_trained_somewhere(self) -> Self:
+        trained = {c.name for c in self.columns if c.experiment and c.networks_of is None}
+        for column in self.columns:
+            if column.networks_of is not None and column.networks_of not in trained:
+                raise ValueError(
+                    f"column {column.name!r}: networks_of must name one of {sorted(trained)}, "
+                    f"whose rows are all trained, got {column.networks_of!r}"
+                )
         return self
 
     @property
@@ -190,11 +223,14 @@ class Table(Section):
     def with_columns(self, names: Sequence[str]) -> Table:
         """The table with the columns that `names` ask for.
 
-        "all" asks for every column, no name for every column that is not optional. Raises
-        UserError for unknown columns, for one that is named and unavailable, and where none is
-        left that can be run.
+        "all" asks for every column, no name for every column that is not optional. A column comes
+        with the one whose networks it has. Raises UserError for unknown columns, for one that is
+        named and unavailable, and where none is left that can be run.
         """
-        known = {column.name: {column.name} for column in self.columns}
+        known = {
+            column.name: {column.name, column.networks_of or column.name}
+            for column in self.columns
+        }
         chosen = _named("--columns", "column", names, known)
         for column in self.columns:
             if column.name in chosen and column.unavailable is not None:
@@ -245,13 +281,26 @@ def load_table(name: str) -> Table:
         raise UserError(f"reproduce: {unknown('table', name, table_names())}")
     folder = FOLDER if path is not own else own.resolve().parent
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = _values(path)
         given = {"file": name} if path is own else {}
         return Table.model_validate({"name": path.stem, "folder": str(folder), **values, **given})
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: is not valid TOML: {error}") from error
     except ValidationError as error:
         raise UserError(f"{path}: {in_one_line(error)}") from error
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """What a file says. `like = "other"` takes rows and budget from other.toml beside it, where
+    the file has none of its own."""
+    values = tomllib.loads(path.read_text("utf-8"))
+    other = values.pop("like", None)
+    if other is None:
+        return values
+    source = path.with_name(f"{other}.toml")
+    if not source.is_file():
+        raise UserError(f"{path}: like must name a table beside it, got {other!r}")
+    return {**{key: v for key, v in _values(source).items() if key in _ALIKE}, **values}
 
 
 def in_one_line(error: ValidationError) -> str:

@@ -33,8 +33,8 @@ TABLE = Table(
 )
 TUNING = {
     "AOD-sex": Tuning(
-        frozenset({"prune_advft"}),
-        frozenset({"prune_advft"}),
+        frozenset({"Prune"}),
+        frozenset({"Prune"}),
     )
 }
 

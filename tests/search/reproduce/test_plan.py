@@ -16,15 +16,14 @@ BEST = {"pruner": {}, "recovery": {"lr": 1e-4}}
 def plan_of(out, *rows):
     table = load_table("zhang2022-table5")
     asked = Options.of(table, rows=rows, seeds=1)
-    return Plan(table.with_rows(asked.rows), asked, out)
+    return Plan.of(table, asked, out)
 
 
 @pytest.fixture
 def tuned(monkeypatch):
     """A search that has found better settings for Adv.Ft."""
     best = SimpleNamespace(settings=BEST)
-    monkeypatch.setattr(running, "chosen_networks", lambda folder: [])
-    monkeypatch.setattr(running, "best_by_method", lambda trials: {"adv_ft": best})
+    monkeypatch.setattr(running, "best_by_method", lambda folder: {"adv_ft": best})
 
 
 def kinds_of(plan, *kinds):
@@ -51,8 +50,8 @@ def test_a_table_of_tuned_settings_alone_also_runs_what_has_nothing_to_tune(tmp_
     alone = running.tuned_settings(plan, column, ("tuned",))
     beside = running.tuned_settings(plan, column, ("published", "tuned"))
 
-    assert alone.keys() == {"reject_option", "adv_ft"}
-    assert beside == {"adv_ft": BEST}
+    assert alone.keys() == {"ROC", "Adv.Ft"}
+    assert beside == {"Adv.Ft": BEST}
 
 
 def test_what_was_set_aside_is_never_written_over(tmp_path):

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from search.reproduce.plan import QUICK_EPOCHS, Options, Plan, departures
+from search.reproduce.plan import Options, Plan
+from search.reproduce.settings import QUICK_EPOCHS
 from search.reproduce.tables import load_table
 
 
 def departures_of(name, **options):
     table = load_table(name)
     asked = Options.of(table, **options)
-    plan = Plan(table.with_rows(asked.rows), asked, Path("out"))
-    found = departures(plan, plan.table.columns[0])
+    plan = Plan.of(table, asked, Path("out"))
+    found = plan.departures(plan.table.columns[0])
     return {
         row: {one["setting"]: (one["used"], one["published"]) for one in of_row}
         for row, of_row in found.items()

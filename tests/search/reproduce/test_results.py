@@ -153,18 +153,18 @@ def test_a_second_opening_and_what_was_trained_after_the_first_are_told():
 
 
 @pytest.mark.parametrize(
-    ("method", "better", "said"),
+    ("row", "better", "said"),
     [
-        ("adv_ft", True, "better found"),
-        ("adv_ft", False, "published are best"),
-        ("prune_advft", False, "not tuned"),
-        (None, False, "nothing to tune"),
+        ("Adv.Ft", True, "better found"),
+        ("Adv.Ft", False, "published are best"),
+        ("Prune", False, "not tuned"),
+        ("Baseline", False, "nothing to tune"),
     ],
 )
-def test_a_row_says_what_became_of_its_tuning(method, better, said):
-    tuning = Tuning(frozenset({"adv_ft", "prune_advft"}), frozenset({"adv_ft"}))
+def test_a_row_says_what_became_of_its_tuning(row, better, said):
+    tuning = Tuning(frozenset({"Adv.Ft", "Prune"}), frozenset({"Adv.Ft"}))
 
-    assert tuning.of(method, found_better=better) == said
+    assert tuning.of(row, found_better=better) == said
 
 
 def test_the_page_is_one_file_with_everything_from_outside_escaped():

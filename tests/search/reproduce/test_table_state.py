@@ -21,7 +21,7 @@ def plan(tmp_path):
 def plan_of(name, out, **options):
     table = load_table(name)
     asked = Options.of(table, **options)
-    return Plan(table.with_rows(asked.rows), asked, out)
+    return Plan.of(table, asked, out)
 
 
 def chosen(*runs, bias=0.02):
@@ -85,12 +85,12 @@ def test_a_folder_begun_before_definitions_were_kept_goes_on_with_a_note(plan):
 def test_another_definition_is_refused_by_the_name_of_what_differs(plan):
     TableState.open(plan)
     facts = stored(plan)
-    facts["definition"]["columns"]["EOD-sex"]["published"]["adv_ft"]["recovery"]["lr"] = 0.5
+    facts["definition"]["columns"]["EOD-sex"]["published"]["Adv.Ft"]["recovery"]["lr"] = 0.5
     (plan.out / "table.json").write_text(json.dumps(facts))
 
     with pytest.raises(
         UserError,
-        match=r"begun with columns.EOD-sex.published.adv_ft.recovery.lr = 0.5, got 0.01",
+        match=r"begun with columns.EOD-sex.published.Adv.Ft.recovery.lr = 0.5, got 0.01",
     ):
         TableState.open(plan)
 

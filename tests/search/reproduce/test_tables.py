@@ -7,7 +7,8 @@ import pytest
 from search.errors import UserError
 from search.problem.problem import method_spaces
 from search.reproduce.paper import paper_table
-from search.reproduce.plan import QUICK_EPOCHS, TUNING_SEED, Options, Plan
+from search.reproduce.plan import TUNING_SEED, Options, Plan
+from search.reproduce.settings import QUICK_EPOCHS
 from search.reproduce.tables import load_table, table_names
 
 NAMES = [f"zhang2022-table{number}" for number in range(1, 7)]
@@ -16,7 +17,7 @@ NAMES = [f"zhang2022-table{number}" for number in range(1, 7)]
 def plan_of(name, **options):
     table = load_table(name)
     asked = Options.of(table, **options)
-    return Plan(table.with_rows(asked.rows), asked, Path("out"))
+    return Plan.of(table, asked, Path("out"))
 
 
 def test_all_six_tables_are_there():
@@ -41,16 +42,17 @@ def test_each_method_gets_one_trial_at_published_settings_and_leaves_nothing_to_
 
         assert config.seed == 3
         assert sorted(config.search.methods) == sorted(plan.table.methods)
-        assert config.search.trials == len(plan.table.methods)
+        assert config.search.trials == len(plan.rows)
         assert config.search.scheduler == "none" and not config.tracking.enabled
-        for method, space in method_spaces(config).items():
-            searched = {key for key, one in space.ranges.items() if len(one.extremes()) > 1}
-            assert searched == set(), method
+        spaces = method_spaces(plan.experiment(column))
+        for trial in config.trials:
+            given = {f"{slot}.{key}" for slot, part in trial.settings.items() for key in part}
+            assert given >= {*spaces[trial.method].ranges, *spaces[trial.method].fixed}
 
 
 def test_published_settings_are_those_of_the_paper():
     plan = plan_of("zhang2022-table4")
-    settings = plan.published(plan.table.columns[0])["prune_advft"]
+    settings = plan.published(plan.table.columns[0])["Prune + AdvFt"]
 
     assert settings["pruner"]["keep_target"] == 0.1
     assert settings["pruner"]["beta"] == 5.0
@@ -63,8 +65,8 @@ def test_a_table_may_say_other_published_settings_for_a_method():
     plan = plan_of("zhang2022-table1")
     settings = plan.published(plan.table.columns[0])
 
-    assert settings["adversarial_debiasing"]["dense"]["alpha"] == 1.0
-    assert settings["domain_independent"]["dense"]["lr"] == 0.003
+    assert settings["Adv.Debias"]["dense"]["alpha"] == 1.0
+    assert settings["Dom.Ind."]["dense"]["lr"] == 0.003
 
 
 def test_tuning_gives_equal_budgets_to_what_can_be_tuned():
@@ -82,14 +84,15 @@ def test_only_the_rows_that_a_table_names_are_tuned():
     plan = plan_of("zhang2022-table1")
     column = plan.table.columns[0]
 
-    assert "netaug" in plan.tunable(column)
-    assert "random_perturbation" in set(plan.searchable(column)) - set(plan.tunable(column))
+    assert "NetAug" in plan.tunable(column)
+    assert "RndPert" in set(plan.searchable(column)) - set(plan.tunable(column))
 
 
 def test_quick_cuts_every_stage_down_and_keeps_the_rest():
     full, quick = plan_of("zhang2022-table4"), plan_of("zhang2022-table4", quick=True)
     column = full.table.columns[0]
-    long, short = full.published(column)["prune_advft"], quick.published(column)["prune_advft"]
+    name = "Prune + AdvFt"
+    long, short = full.published(column)[name], quick.published(column)[name]
 
     assert short["pruner"]["epochs"] == short["recovery"]["epochs"] == QUICK_EPOCHS
     assert short["pruner"]["beta"] == long["pruner"]["beta"]
@@ -131,10 +134,12 @@ def test_a_definition_that_does_not_fit_together_says_where(tmp_path):
 def test_long_trials_start_first_and_two_with_the_same_discovery_not_together():
     plan = plan_of("zhang2022-table4")
     column = plan.table.columns[0]
-    methods = plan.fixed(column, 0, plan.published(column)).search.methods
+    config = plan.fixed(column, 0, plan.published(column))
+    names = [trial.name for trial in config.trials]
 
-    assert methods[:3] == ("external_graft", "adversarial_debiasing", "prune_advft")
-    assert set(methods[-4:]) >= {"reject_option", "equalized_odds", "calibrated_odds"}
+    assert names[:3] == ["ExtGraft", "Adv.Debias", "Prune + AdvFt"]
+    assert set(names[-4:]) >= {"ROC", "EqOdds", "CalibEqOdds"}
+    assert config.search.methods[:2] == ("external_graft", "adversarial_debiasing")
 
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "tables"
@@ -149,11 +154,12 @@ EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "tables"
 )
 def test_the_examples_of_tables_of_one_s_own_fit_together(name, setting, value):
     """That their methods are known and their settings accepted; they run for minutes."""
-    table = load_table(str(EXAMPLES / f"{name}.toml")).with_rows([])
-    plan = Plan(table, Options.of(table), Path("never made"))
+    table = load_table(str(EXAMPLES / f"{name}.toml"))
+    plan = Plan.of(table, Options.of(table), Path("never made"))
     (column,) = table.columns
     published = plan.published(column)
     method, role, key = setting
+    (row,) = [row.name for row in plan.rows.values() if row.method == method]
 
-    assert published[method][role][key] == value
+    assert published[row][role][key] == value
     assert plan.fixed(column, 0, published).data.name == name
