@@ -20,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.data.batches import TensorPart, TrialData, evaluating
+from trainables.data.batches import TrialData, evaluating
+from trainables.learning.pruning_rows import PruningRows, passes
 from trainables.masks import Masks
 
 Score = Literal["squares", "mean"]
@@ -71,12 +72,12 @@ def group_importance(
     `generator`; of a group that has too few rows, all are passed again in another order. Without
     `by_group` all rows are one group.
     """
-    rows = _Rows(data)
+    rows = PruningRows(data)
     names = data.pruning_group_names if by_group else ("all",)
     size = max(1, batch_size // len(names))
     batches = max(1, math.ceil(share * len(rows) / (size * len(names))))
     drawn = [
-        _passes(members, batches * size, generator).to(data.device).split(size)
+        passes(members, batches * size, generator).to(data.device).split(size)
         for members in rows.members(by_group)
     ]
     weights = masks.check(net)
@@ -114,49 +115,6 @@ def importance_shares(
         score=score,
     )
     return {name: of_groups.tolist() for name, of_groups in importance.shares().items()}
-
-
-class _Rows:
-    """All rows that have a group to prune by, one after the other."""
-
-    def __init__(self, data: TrialData) -> None:
-        self._data = data
-        self._parts: list[TensorPart] = [data.part(name) for name in data.pruning_groups]
-        self._groups = torch.cat(list(data.pruning_groups.values())).cpu()
-
-    def __len__(self) -> int:
-        return len(self._groups)
-
-    def members(self, by_group: bool) -> list[Tensor]:
-        """The rows of each group, or all of them as one."""
-        if not by_group:
-            return [torch.arange(len(self))]
-        names = self._data.pruning_group_names
-        return [(self._groups == group).nonzero().squeeze(1) for group in range(len(names))]
-
-    def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs as a network gets them, labels and weights of rows."""
-        pieces, first = [], 0
-        for part in self._parts:
-            here = rows
-            if len(self._parts) > 1:
-                here = rows[(rows >= first) & (rows < first + len(part))] - first
-            pieces.append((part.inputs[here], part.labels[here], part.weights[here]))
-            first += len(part)
-        inputs, labels, weights = (
-            column[0] if len(column) == 1 else torch.cat(column)
-            for column in zip(*pieces, strict=True)
-        )
-        return self._data.normalise(inputs), labels, weights
-
-
-def _passes(members: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """`count` of the rows `members` in random orders, each as often as the others or once more."""
-    orders = [
-        members[torch.randperm(len(members), generator=generator)]
-        for _ in range(math.ceil(count / len(members)))
-    ]
-    return torch.cat(orders)[:count]
 
 
 class _Totals:
