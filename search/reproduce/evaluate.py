@@ -96,10 +96,10 @@ def _column(
     entries: Entries = {}
     trivial = facts["reference"][0]
     for search in searches:
-        on_test = _opened(search, judged)
+        on_test = _opened(search, judged, by_group=bool(plan.table.quantities))
         _add(plan, search, on_test, entries)
         if column.networks_of:  # the run had another grouping, maybe another task
-            trivial = on_test.references[DENSE][0].get("trivial_performance") or trivial
+            trivial = on_test.references[DENSE].values.get("trivial_performance") or trivial
     about: ColumnFacts = {
         "openings": openings,
         "data": facts["data"],
@@ -140,12 +140,12 @@ def _openings(state: TableState, column: TableColumn) -> list[str]:
     ]
 
 
-def _opened(search: _EndedSearch, judged: Judged) -> OnTest:
+def _opened(search: _EndedSearch, judged: Judged, *, by_group: bool) -> OnTest:
     """Raises UserError where the data have changed since the search ran."""
     problem = open_problem(search.folder.config())
     if search.folder.facts()["hashes"] != problem.prepared.hashes:
         raise UserError(f"reproduce: the data of {search.folder.path} have changed since it ran")
-    return OnTest(search.seed, search.folder, problem, judged)
+    return OnTest(search.seed, search.folder, problem, judged, by_group=by_group)
 
 
 def _add(plan: Plan, search: _EndedSearch, on_test: OnTest, entries: Entries) -> None:

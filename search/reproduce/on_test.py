@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,12 +16,19 @@ from search.front.build import decisions_of_references, values_of
 from search.front.view import View, view_of
 from search.problem.problem import Problem
 from search.reproduce.choose import ChosenNetwork
+from search.reproduce.group_summaries import OfNetwork, summaries
 from search.reproduce.results_json import SeedEntry, ValuesOnTest
 from search.runs.folder import RunFolder
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
-from trainables.evaluation.counts import Counts
-from trainables.evaluation.rates import accuracy_losses, group_accuracies
+from trainables.data.batches import scores_of
+from trainables.evaluation.average_precision import (
+    ClassScores,
+    average_precisions,
+    count_class_scores,
+)
+from trainables.evaluation.by_group import as_json, values_by_group, values_of_everybody
+from trainables.evaluation.counts import ScoreCounts
 from trainables.evaluation.task_sums import TaskSum
 from trainables.trial.workbench import Workbench, usual_decision
 
@@ -55,13 +63,27 @@ class Judged:
         )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What one network is worth on test."""
+
+    values: PointValues
+    # Measure -> its value in each group, and for all groups together; empty: not asked for.
+    by_group: Mapping[str, list[float | None]] = field(default_factory=dict)
+    everybody: Mapping[str, float | None] = field(default_factory=dict)
+
+
 class OnTest:
     """One search's dense net and networks on test."""
 
-    def __init__(self, seed: int, folder: RunFolder, problem: Problem, judged: Judged) -> None:
-        """`problem` is that of the search; raises UserError as `Judged.view` does, and where the
-        data have no such task."""
-        self._seed, self._folder = seed, folder
+    def __init__(
+        self, seed: int, folder: RunFolder, problem: Problem, judged: Judged, *, by_group: bool
+    ) -> None:
+        """`problem` is that of the search; with `by_group` single groups are measured too.
+
+        Raises UserError as `Judged.view` does, and where the data have no such task.
+        """
+        self._seed, self._folder, self._by_group = seed, folder, by_group
         self._view = judged.view(folder, problem)
         dense = folder.dense(problem.untrained())
         self._bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
@@ -70,40 +92,40 @@ class OnTest:
         self._needs_group = {line["label"]: line["needs_group"] for line in lines}
 
     @cached_property
-    def references(self) -> dict[str, tuple[PointValues, dict[str, list[float | None]]]]:
-        """Label -> values of the reference line; of a task summed from others only the net's."""
+    def references(self) -> dict[str, Measured]:
+        """Label -> what a reference line is worth; of a summed task only that of the net."""
         decisions = (
             decisions_of_references(self._folder.dense_event(), self._folder.facts(), self._view)
             if self._task is None
             else {DENSE: usual_decision(self._task)}
         )
         return {
-            label: self._values(self._bench.dense, decision, sparsity=0.0)
+            label: self._measured(self._bench.dense, decision, sparsity=0.0)
             for label, decision in decisions.items()
         }
 
     def reference(self, label: str) -> SeedEntry:
         """What stands for a reference line."""
-        values = self.references[label]
+        measured = self.references[label]
         return {
             "seed": self._seed,
             "learns_from": "nothing",
             "settings": {},
             "needs_group": self._needs_group[label],
-            "test": _on_test(*values),
-            "kept": self._kept(values[0]),
+            "test": self._on_test(measured),
+            "kept": self._kept(measured.values),
         }
 
     def network(self, chosen: ChosenNetwork) -> SeedEntry:
         """What stands for a row."""
-        values = None
+        measured = None
         if chosen.candidate is not None and chosen.sparsity is not None:
             store = self._folder.candidates
             masked = store.load(chosen.candidate, deepcopy(self._bench.dense))
             decision = decision_from_dict(store.facts(chosen.candidate)["decision"])
             if self._task is not None:
                 decision = usual_decision(self._task)
-            values = self._values(masked.net, decision, sparsity=chosen.sparsity)
+            measured = self._measured(masked.net, decision, sparsity=chosen.sparsity)
         entry: SeedEntry = {
             "seed": self._seed,
             "settings": chosen.settings,
@@ -115,8 +137,8 @@ class OnTest:
             "tune": chosen.tune,
             "seconds": chosen.seconds,
             "failure": chosen.failure,
-            "test": None if values is None else _on_test(*values),
-            "kept": values is not None and self._kept(values[0]),
+            "test": None if measured is None else self._on_test(measured),
+            "kept": measured is not None and self._kept(measured.values),
         }
         if chosen.round is not None:
             entry["round"] = chosen.round
@@ -124,38 +146,51 @@ class OnTest:
             entry["diagnostics"] = chosen.diagnostics
         return entry
 
-    def _values(
-        self, net: nn.Module, decision: Decision, *, sparsity: float
-    ) -> tuple[PointValues, dict[str, list[float | None]]]:
-        counts = self._bench.count(net, "test", self._task)
-        decided = decision.decide_by_group(counts, self._view.crossing_to_group)
-        return values_of(counts, decision, self._view, sparsity=sparsity), by_group(decided)
+    def _measured(self, net: nn.Module, decision: Decision, *, sparsity: float) -> Measured:
+        counts, mapping = self._bench.count(net, "test", self._task), self._view.crossing_to_group
+        values = values_of(counts, decision, self._view, sparsity=sparsity)
+        if not self._by_group:
+            return Measured(values)
+        decided = decision.decide_by_group(counts, mapping)
+        scores = counts if isinstance(counts, ScoreCounts) else self._class_scores(net)
+        of_groups = scores.regroup(mapping)
+        everybody = of_groups.regroup(np.zeros(int(mapping.max()) + 1, dtype=np.int64))
+        return Measured(
+            values,
+            {**values_by_group(decided), "ap": as_json(average_precisions(of_groups))},
+            {**values_of_everybody(decided), "ap": as_json(average_precisions(everybody))[0]},
+        )
+
+    def _class_scores(self, net: nn.Module) -> ClassScores:
+        """Scores of more than two classes by crossing, which counts of decisions do not hold."""
+        prepared = self._bench.prepared
+        split, scores = prepared.parts["test"], scores_of(net, self._bench.data, "test")
+        labels = split.labels
+        if self._task is not None:
+            scores, labels = self._task.scores(scores), self._task.labels(labels)
+        return count_class_scores(scores, labels, split.crossing, len(prepared.crossing_names))
+
+    def _on_test(self, measured: Measured) -> ValuesOnTest:
+        values = measured.values
+        test: ValuesOnTest = {
+            "performance": values["performance"],
+            "bias": values["bias"],
+            "sparsity": values["sparsity"],
+            "measures": values["measures"],
+            "prediction_shares": values["prediction_shares"],
+            "at_chance": not values["beats_trivial"],
+        }
+        if self._by_group:
+            dense = self.references[DENSE]
+            of_dense = None if measured is dense else dense.by_group
+            test["by_group"] = dict(measured.by_group)
+            test["summaries"] = summaries(
+                OfNetwork(measured.by_group, measured.everybody, of_dense)
+            )
+        return test
 
     def _kept(self, test: PointValues) -> bool:
         return test["bias"] is not None and test["bias"] < self._view.objective.tolerance
-
-
-def by_group(decided: Counts) -> dict[str, list[float | None]]:
-    """Measure -> its value in each group: accuracy, and what the dense net has more of it."""
-    values = {"accuracy": group_accuracies(decided.table)}
-    if decided.beside_dense is not None:
-        values["accuracy_drop"] = accuracy_losses(decided.beside_dense)
-    return {
-        name: [None if np.isnan(value) else float(value) for value in of_groups[:, 0]]
-        for name, of_groups in values.items()
-    }
-
-
-def _on_test(test: PointValues, groups: dict[str, list[float | None]]) -> ValuesOnTest:
-    return {
-        "performance": test["performance"],
-        "bias": test["bias"],
-        "sparsity": test["sparsity"],
-        "measures": test["measures"],
-        "prediction_shares": test["prediction_shares"],
-        "at_chance": not test["beats_trivial"],
-        "by_group": groups,
-    }
 
 
 def _task(bench: Workbench, name: str) -> TaskSum:

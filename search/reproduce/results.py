@@ -204,7 +204,7 @@ def value_of(test: ValuesOnTest, name: QuantityName, groups: Sequence[str]) -> f
         case "sparsity":
             return test["sparsity"]
     if not name.startswith(BY_GROUP):
-        return test["measures"].get(name)
+        return {**test.get("summaries", {}), **test["measures"]}.get(name)
     measure, _, group = name.removeprefix(BY_GROUP).partition(".")
     of_groups = test.get("by_group", {}).get(measure)
     return None if of_groups is None else of_groups[list(groups).index(group)]

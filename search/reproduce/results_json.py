@@ -17,8 +17,8 @@ NetworkKind = Literal["best", "last", "rounds"]  # which network of its trial st
 SettingsKind = Literal["published", "tuned"]  # which settings the methods are run with
 SETTINGS_KINDS: tuple[SettingsKind, ...] = get_args(SettingsKind)
 Quantity = Literal["performance", "bias", "sparsity"]
-# Of a quantity that a table declares: performance, bias, sparsity, a measure, or by_group.M.G, the
-# measure M of the group G.
+# Of a quantity that a table declares: performance, bias, sparsity, a measure, a summary of values
+# by group, or by_group.M.G, the value M of the group G.
 QuantityName = str
 
 
@@ -41,6 +41,7 @@ class ValuesOnTest(TypedDict):
     at_chance: NotRequired[bool]  # not clearly better than a constant prediction; absent: unknown
     # Measure -> its value in each group, in the order of the column's groups.
     by_group: NotRequired[dict[str, list[float | None]]]
+    summaries: NotRequired[dict[str, float | None]]  # of values by group, see group_summaries
 
 
 class SeedEntry(TypedDict):

@@ -13,13 +13,16 @@ from search.config.config import Config
 from search.config.registries import check_name
 from search.config.sections import Section
 from search.errors import UserError, unknown
+from search.reproduce.group_summaries import SUMMARIES
 from search.reproduce.paper import known_paper_table
 from search.reproduce.results_json import NetworkKind
+from trainables.evaluation.by_group import BY_GROUP as GROUP_VALUES
 
 FOLDER = Path(__file__).parent
 REFERENCES = ("dense net", "dense net, group thresholds")
 OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objective
 BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
+VALUES_BY_GROUP = (*GROUP_VALUES, "ap")
 Picture = Literal["rows", "ellipses", "sparsities", "layers", "by group"]
 _ALIKE = (
     "rows",
@@ -40,7 +43,10 @@ def _reference(name: str) -> str:
 
 
 def _quantity(name: str) -> str:
-    if name not in OWN_QUANTITIES and not name.startswith(BY_GROUP):
+    if name.startswith(BY_GROUP):
+        if (value := name.removeprefix(BY_GROUP)) not in VALUES_BY_GROUP:
+            raise ValueError(unknown("value by group", value, VALUES_BY_GROUP))
+    elif name not in OWN_QUANTITIES and name not in SUMMARIES:
         check_name("measure", name)
     return name
 
@@ -117,9 +123,10 @@ class Table(Section):
     """One table as it is to be run. The first row is the one that others are compared with.
 
     `quantities` are what it shows, each with mean, spread and its difference to the first row:
-    performance, bias, sparsity (as the column's objective has them), any measure by its name, or
-    `by_group.` and a measure of single groups, which takes a place for each group. Without any, it
-    shows performance, bias and, where the paper does, sparsity.
+    performance, bias, sparsity (as the column's objective has them), any measure by its name, a
+    summary of values by group (see group_summaries), or `by_group.` and such a value, which takes
+    a place for each group: `by_group.accuracy`. Without any, it shows performance, bias and, where
+    the paper does, sparsity.
     """
 
     name: str
