@@ -25,6 +25,13 @@ def check_group(text: str) -> str:
     return text
 
 
+def check_pruning_group(text: str) -> str:
+    """`text` unchanged if it reads like a grouping or like `clusters:7`."""
+    from trainables.data.clusters import clusters_asked
+
+    return text if clusters_asked(text) is not None else check_group(text)
+
+
 def check_bias(name: str) -> str:
     """`name` unchanged if it is a registered measure that compares groups."""
     if not registry("measure")[check_name("measure", name)].compares_groups:

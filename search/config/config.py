@@ -21,6 +21,7 @@ from search.config.sections import (
     ModelConfig,
     Name,
     ObjectiveConfig,
+    PruneByConfig,
     ResourcesConfig,
     SearchConfig,
     Section,
@@ -41,6 +42,7 @@ class Config(Section):
     model: ModelConfig = Field(default_factory=ModelConfig)
     dense: DenseConfig = Field(default_factory=DenseConfig)
     correction: CorrectionConfig = Field(default_factory=CorrectionConfig)
+    prune_by: PruneByConfig | None = None
     objective: ObjectiveConfig = Field(default_factory=ObjectiveConfig)
     search: SearchConfig = Field(default_factory=SearchConfig)
     trials: Annotated[tuple[TrialConfig, ...], Field(strict=False)] = ()
@@ -102,7 +104,8 @@ class Config(Section):
     @property
     def uses_own_files(self) -> bool:
         """Whether modules or weights of the user are read."""
-        return any((self.data.load, self.model.build, self.model.weights))
+        pruned_by = self.prune_by and self.prune_by.network
+        return any((self.data.load, self.model.build, self.model.weights, pruned_by))
 
     def to_toml(self) -> str:
         """The resolved file; reading it again gives an equal Config."""

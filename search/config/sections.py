@@ -20,6 +20,7 @@ from search.config.checks import (
     check_bias,
     check_group,
     check_performance,
+    check_pruning_group,
     check_settings,
     check_stages,
 )
@@ -29,6 +30,7 @@ from trainables.data.fair_data import SPLITS
 from trainables.data.task import Precision
 from trainables.trial.archive import default_tolerances
 
+WEIGHTS = (".safetensors", ".pt", ".pth")
 FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -120,7 +122,7 @@ class ModelConfig(Section):
     @field_validator("weights")
     @classmethod
     def _known_format(cls, weights: str | None) -> str | None:
-        if weights is not None and not weights.endswith((".safetensors", ".pt", ".pth")):
+        if weights is not None and not weights.endswith(WEIGHTS):
             raise ValueError("must be a .safetensors, .pt or .pth file")
         return weights
 
@@ -128,6 +130,37 @@ class ModelConfig(Section):
     def _one_source(self) -> Self:
         if self.name is not None and self.build is not None:
             raise ValueError("name and build exclude each other: give one of them")
+        return self
+
+
+class PruneByConfig(Section):
+    """[prune_by]: the groups that pruners read, where they are not those of [data]."""
+
+    # A grouping such as "sex*race", or "clusters:7": k-means groups of a network's embeddings.
+    group: Annotated[str, AfterValidator(check_pruning_group)]
+    # The network whose embeddings are clustered: a weights file, as torchvision's of ImageNet;
+    # None: the dense net.
+    network: str | None = None
+    model: Annotated[str, AfterValidator(lambda name: check_name("model", name))] = "resnet34"
+    args: Args = {}  # of that model, such as stem = "imagenet"
+    image_size: Annotated[int, Field(ge=1)] | None = None  # that images are scaled to for it
+
+    @field_validator("network")
+    @classmethod
+    def _known_format(cls, network: str | None) -> str | None:
+        if network is not None and not network.endswith(WEIGHTS):
+            raise ValueError("must be a .safetensors, .pt or .pth file")
+        return network
+
+    @model_validator(mode="after")
+    def _settings_of_a_network_come_with_it(self) -> Self:
+        fields = type(self).model_fields
+        of_network = ("model", "args", "image_size")
+        given = [name for name in of_network if getattr(self, name) != fields[name].default]
+        if self.network is None and given:
+            raise ValueError(f"{', '.join(given)} must come with network, the file")
+        if self.network is not None and not self.group.startswith("clusters:"):
+            raise ValueError(f'network is for group "clusters:K", got group {self.group!r}')
         return self
 
 

@@ -89,8 +89,13 @@ def run(
             given_decision=decision_of(problem.correction),
         )
         report = dense_report(bench)
-        problem = problem.with_reference(report["trivial_performance"])
+        problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(dense)
+        if on_event is not None and problem.pruning is not None:
+            for text in problem.pruning_notes():
+                on_event({"event": "note", "text": text})
         folder.create(problem.config, dense, problem.prepared, problem.early(start, train))
+        if problem.pruning is not None:
+            folder.store_pruning_groups(problem.pruning)
         with Driver(folder, problem, dense, address, on_event) as driver:
             # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
             driver.record.add(
@@ -171,7 +176,8 @@ def reopened(
         raise UserError(
             f"{who}: the data of {folder.path} have changed since the search was started"
         )
-    problem = replace(problem, spaces=with_pools(problem.spaces, facts))
+    pruning = folder.pruning_groups(facts)
+    problem = replace(problem, spaces=with_pools(problem.spaces, facts), pruning=pruning)
     return problem, folder.dense(problem.untrained())
 
 

@@ -104,6 +104,11 @@ def _compared(
     if not facts["model_in_memory"] and problem.model is None:
         yield "[model]", config.model.model_dump(), new.model.model_dump()
     yield "[dense]", config.dense.model_dump(), new.dense.model_dump()
+    yield "[prune_by]", _asked(config), _asked(new)
+
+
+def _asked(config: Config) -> Mapping[str, Any] | None:
+    return None if config.prune_by is None else config.prune_by.model_dump()
 
 
 def _short(hashes: Mapping[str, str]) -> dict[str, str]:

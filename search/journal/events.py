@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
+from trainables.data.clusters import Agreement
 from trainables.evaluation.counts import CountsDict
 from trainables.evaluation.report import DecisionDict, Report
 
@@ -37,6 +38,17 @@ class SharedPool(TypedDict):
     entries: list[dict[str, Any]]  # settings
 
 
+class PruneByFacts(TypedDict):
+    """The groups of [prune_by], which no judge sees; the run's folder has that of each row."""
+
+    group: str  # as [prune_by] names them
+    network: str | None  # whose embeddings were clustered, a file; None: the dense net, or no net
+    names: list[str]
+    rows: list[int]  # of train, per group
+    agreement: dict[str, Agreement]  # by attribute
+    digest: str
+
+
 class ExperimentFacts(TypedDict):
     """What has to be known of the data to judge counts without them."""
 
@@ -61,6 +73,7 @@ class ExperimentFacts(TypedDict):
     hashes: dict[str, str]  # split -> digest of its rows
     rows: dict[str, int]  # split -> number of rows
     pools: NotRequired[list[SharedPool]]
+    prune_by: NotRequired[PruneByFacts]
 
 
 class Experiment(ExperimentFacts):

@@ -18,6 +18,8 @@ from search.journal.candidates import group_at_prediction
 from search.journal.events import ExperimentFacts
 from search.problem.dense_net import DenseRecipe, Trainer, dense_net, early_net, weights_hash
 from search.problem.enough_rows import with_min_cell_of
+from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
+from search.problem.prune_by import notes_on as notes_on_pruning
 from search.problem.shared_pruners import notes_on, pooled, pools_of
 from search.schedulers.policy import Stopping
 from spaces.compose import compose
@@ -25,6 +27,7 @@ from spaces.space import Choice, Space
 from trainables.corrections import CORRECTIONS
 from trainables.data import FairData, Prepared, from_frame, prepare
 from trainables.data.frame import load_user
+from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
 from trainables.data.task import head_for
 from trainables.evaluation.objective import Objective
@@ -48,6 +51,7 @@ class Problem:
     spaces: dict[str, Space]
     correction: dict[str, Any]  # {"name": ..., settings}
     model: nn.Module | Build | None = None  # given from Python instead of [model]
+    pruning: PruningGroups | None = None  # of [prune_by]; clusters need the dense net first
 
     def untrained(self) -> nn.Module:
         """The network as training starts from it: built, initialised by the seed, weights loaded.
@@ -126,6 +130,7 @@ class Problem:
             except (ValueError, TypeError) as error:
                 raise UserError(f"[space.{method}] {error}") from error
             _check_correction(method, spec, self.prepared)
+        check_prune_by(self.config, self.prepared, self.untrained)
         for method, stage in self._possible_stages():
             if self.config.dense.name == GIVEN and stage.settings.needs:
                 raise UserError(
@@ -157,12 +162,24 @@ class Problem:
         enough = ""
         if smallest > tolerance:
             enough = f", more than the {tolerance:g} asked for: a promise may break on test"
+        whose = "worst, for decisions that are right half the time"
+        if self.objective.against_dense:
+            whose = "best, for a network that decides as the dense net does"
         return [
             *self.prepared.notes,
             *notes_on(self.spaces, self.config.pool_size),
+            *self.pruning_notes(),
             f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
-            f"is {smallest:.3f} at worst, for decisions that are right half the time{enough}",
+            f"is {smallest:.3f} at {whose}{enough}",
         ]
+
+    def pruning_notes(self) -> list[str]:
+        """What the user should know of the groups that pruners read, as far as they are known."""
+        return notes_on_pruning(self.config, self.prepared, self.pruning)
+
+    def with_pruning_groups(self, dense: nn.Module) -> Problem:
+        """With the groups of [prune_by], of which clusters take a network; itself without any."""
+        return replace(self, pruning=pruning_groups(self.config, self.prepared, dense))
 
     def with_reference(self, trivial: float) -> Problem:
         """With the reference point of hypervolumes written into the config.
@@ -206,7 +223,7 @@ class Problem:
         prepared, reference = self.prepared, self.config.objective.reference
         if reference is None:
             raise ValueError("problem: the hypervolume's reference must have been resolved")
-        return {
+        facts: ExperimentFacts = {
             "name": self.config.name,
             "seed": self.config.seed,
             "data": prepared.name,
@@ -227,12 +244,15 @@ class Problem:
             "reference": list(reference),
             "correction": self.correction,
             "group_at_prediction": self.config.objective.group_at_prediction,
-            "notes": list(prepared.notes),
+            "notes": [*prepared.notes, *self.pruning_notes()],
             "smallest_tolerance": prepared.smallest_tolerance,
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
             "pools": pools_of(self.spaces),
         }
+        if self.pruning is not None:
+            facts["prune_by"] = pruning_facts(self.config, prepared, self.pruning)
+        return facts
 
 
 def open_problem(

@@ -30,6 +30,7 @@ from search.journal.repair import repair as repaired
 from search.runs.state import CONFIG, CONFIRMED, FRONT
 from trainables.data import Prepared
 from trainables.data.encoder import EncoderDict
+from trainables.data.pruning_groups import PruningGroups
 from trainables.data.small_cells import min_cell_of
 from trainables.files import whole_file
 from trainables.models.net_file import load_net, save_net
@@ -42,6 +43,7 @@ DATA = "data"  # inputs too large to be copied, while a search runs
 DENSE = "dense.safetensors"
 EARLY = "early.safetensors"  # the dense net early in its training, where a method asks for it
 ENCODING = "encoder.json"
+PRUNING = "pruning_groups.npz"  # of [prune_by]: the group of each row of train
 
 
 class Encoding(TypedDict):
@@ -168,6 +170,25 @@ class RunFolder:
         """The dense net early in its training, loaded into `net`; None where it was not kept."""
         path = self.path / EARLY
         return load_net(path, net).eval() if path.exists() else None
+
+    def store_pruning_groups(self, groups: PruningGroups) -> None:
+        """Keeps which group of [prune_by] each row is in."""
+        groups.save(self.path / PRUNING)
+
+    def pruning_groups(self, facts: Experiment) -> PruningGroups | None:
+        """The groups of [prune_by] as the search began with them; None where it has none.
+
+        Raises UserError where the file is missing or another one.
+        """
+        if (expected := facts.get("prune_by")) is None:
+            return None
+        path = self.path / PRUNING
+        if not path.exists():
+            raise UserError(f"{path} must hold the groups to prune by, and is missing")
+        groups = PruningGroups.load(path)
+        if groups.digest != expected["digest"]:
+            raise UserError(f"{path} must hold the groups that the search began with, got others")
+        return groups
 
     def front(self) -> Front:
         """front.json as written last. Raises UserError where the search has not got so far."""

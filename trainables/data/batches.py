@@ -81,6 +81,7 @@ class TrialData:
         self._parts = {name: _to_device(part, device) for name, part in prepared.parts.items()}
         read = pruning or groups_of_attributes(prepared)
         self.pruning_group_names = read.names
+        self.pruning_digest = None if pruning is None else pruning.digest  # of groups given
         # (n,) int64 group of each row of "train" and, if there is this part, of "left_out"
         self.pruning_groups: Mapping[str, Tensor] = {
             part: torch.tensor(groups, dtype=torch.int64, device=device)

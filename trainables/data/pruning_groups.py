@@ -7,14 +7,17 @@ group that is too small to be judged can still count while pruning (Lin et al., 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.grouping import Grouping
+from trainables.files import whole_file
 
 if TYPE_CHECKING:
     from trainables.data.prepare import Prepared
@@ -26,7 +29,7 @@ PRUNED_ON = ("train", "left_out")  # parts that have groups to prune by; the sec
 class PruningGroups:
     """The group of each row that pruners may read. Each group has rows."""
 
-    source: str  # a grouping, such as sex*race
+    source: str  # a grouping, such as sex*race, or clusters:7
     names: tuple[str, ...]  # index = group
     groups: Mapping[str, NDArray[np.int64]]  # by part of PRUNED_ON: (n,) group of each row
 
@@ -43,6 +46,36 @@ class PruningGroups:
         """(groups,) rows of each group."""
         together = np.concatenate(list(self.groups.values()))
         return np.bincount(together, minlength=len(self.names))
+
+    @property
+    def digest(self) -> str:
+        """sha256 of names and assignment: what decides results that depend on them."""
+        digest = hashlib.sha256("\x1f".join(self.names).encode())
+        for part in PRUNED_ON:
+            if part in self.groups:
+                digest.update(part.encode())
+                digest.update(np.ascontiguousarray(self.groups[part], dtype=np.int64).tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Writes an .npz of plain arrays; `load` reads it without unpickling anything."""
+        with whole_file(path) as file, file.open("wb") as opened:
+            np.savez_compressed(
+                opened,
+                source=np.array(self.source),
+                names=np.array(self.names),
+                **self.groups,  # type: ignore[arg-type]
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> PruningGroups:
+        """Raises FileNotFoundError where the run has none."""
+        with np.load(path, allow_pickle=False) as stored:
+            return cls(
+                str(stored["source"]),
+                tuple(str(name) for name in stored["names"]),
+                {part: stored[part] for part in PRUNED_ON if part in stored},
+            )
 
 
 def groups_of_attributes(prepared: Prepared, grouping: str | None = None) -> PruningGroups:

@@ -267,6 +267,8 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
         "correction": {"name": spec.correction_name, **settings_dict(spec.correction)},
         "correction_seed": spec.seed,
     }
+    if bench.data.pruning_digest is not None:
+        facts["prune_by"] = bench.data.pruning_digest
     return key_of(facts)
 
 

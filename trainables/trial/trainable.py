@@ -16,6 +16,7 @@ from torch import nn
 from trainables.corrections.decision import Decision
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
+from trainables.data.pruning_groups import PruningGroups
 from trainables.data.task import Precision
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import NoReport, Report
@@ -50,6 +51,7 @@ class Supplies:
     initial: nn.Module | None = None  # see Workbench
     early: nn.Module | None = None
     precision: Precision = "float32"  # that networks learn in
+    pruning: PruningGroups | None = None  # to prune by; None: see TrialData
     dense_decision: Decision | None = None  # see Workbench
     tolerances: tuple[float, float] | None = None  # see Workbench
 
@@ -71,6 +73,7 @@ class Supplies:
             initial=self.initial,
             early=self.early,
             precision=self.precision,
+            pruning=self.pruning,
             given_decision=self.dense_decision,
         )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from trainables.corrections.decision import Correction, Decision
     from trainables.data import Prepared
+    from trainables.data.pruning_groups import PruningGroups
     from trainables.evaluation.objective import Objective
 
 
@@ -59,6 +60,7 @@ class Workbench:
         initial: nn.Module | None = None,
         early: nn.Module | None = None,
         precision: Precision = "float32",
+        pruning: PruningGroups | None = None,
         given_decision: Decision | None = None,
     ) -> Workbench:
         """Puts data and networks on `device`: the GPU given to this process, else the CPU.
@@ -69,7 +71,7 @@ class Workbench:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         bench = cls(
             prepared,
-            TrialData(prepared, place, precision),
+            TrialData(prepared, place, precision, pruning),
             dense.to(place).eval(),
             objective,
             sparsity,

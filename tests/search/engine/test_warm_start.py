@@ -128,6 +128,14 @@ def test_a_run_with_another_network_is_refused(write, problem):
         earlier_runs([folder], other)
 
 
+def test_a_run_that_pruned_by_other_groups_is_refused(write, problem):
+    folder = write(("finished", 0.6, 0.04, {}))
+    other = open_problem(Config.load("quick", [*SETTINGS, "prune_by.group=clusters:3"]))
+
+    with pytest.raises(UserError, match=r"the same \[prune_by\], got None, not {'group': 'clus"):
+        earlier_runs([folder], other)
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path, problem):
     with pytest.raises(UserError, match=r"warm start: .* must be the folder of a run"):
         earlier_runs([str(tmp_path)], problem)

@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from tests.trainables.made_data import PARTS, made_prepared
 from tests.trainables.short_methods import DISCOVERY, SHORT
 from tests.trainables.trial.test_pipeline import LOOSE, spec_of, trained_net, undisturbed
+from trainables.data.pruning_groups import PruningGroups
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
@@ -116,7 +118,7 @@ def test_other_methods_recoveries_and_trials_share_but_other_settings_and_seeds_
     assert spends(correction={"name": "threshold", "choose": "fixed"})
 
 
-def test_another_dense_net_objective_data_or_precision_share_nothing(bench, stages):
+def test_another_dense_net_objective_data_precision_or_groups_share_nothing(bench, stages):
     undisturbed(Pipeline(shared_spec(bench), bench, stages=stages))
     net = trained_net(2)
     with torch.no_grad():
@@ -124,11 +126,13 @@ def test_another_dense_net_objective_data_or_precision_share_nothing(bench, stag
     data = made_prepared()
     changed = type(data)(**{**vars(data), "hashes": {"debias": "other"}})
     stricter = type(LOOSE)("accuracy", "spd", tolerance=0.5, margin=0.1)
+    halves = PruningGroups("halves", ("a", "b"), {"train": np.arange(PARTS["train"]) % 2})
     others = [
         Workbench.open(made_prepared(), net, LOOSE, device="cpu"),
         Workbench.open(made_prepared(), trained_net(2), stricter, device="cpu"),
         Workbench.open(changed, trained_net(2), LOOSE, device="cpu"),
         Workbench.open(made_prepared(), trained_net(2), LOOSE, device="cpu", precision="bf16"),
+        Workbench.open(made_prepared(), trained_net(2), LOOSE, device="cpu", pruning=halves),
     ]
 
     for other in others:
