@@ -92,7 +92,7 @@ def _column(
         record_opening(facts["hashes"]["test"], opening, plan.table.name)
         for opening in _openings(state, column)
     ]
-    judged = Judged(problem, column.task)
+    judged = Judged(problem, column.task, importance=plan.table.picture == "layers")
     entries: Entries = {}
     trivial = facts["reference"][0]
     for search in searches:
@@ -113,6 +113,8 @@ def _column(
         "trivial": trivial,
         "rows_of_splits": facts["rows"],
     }
+    if column.networks_of is not None:
+        about["networks_of"] = column.networks_of
     if plan.table.quantities:
         about["quantities"] = quantities(plan.table.quantities, about["groups"])
     return EvaluatedColumn(about, entries)

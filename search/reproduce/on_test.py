@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 from torch import nn
 
 from analysis.front_json import PointValues
 from search.errors import UserError
 from search.front.build import decisions_of_references, values_of
 from search.front.view import View, view_of
+from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
 from search.reproduce.choose import ChosenNetwork
 from search.reproduce.group_summaries import OfNetwork, summaries
@@ -30,9 +32,13 @@ from trainables.evaluation.average_precision import (
 from trainables.evaluation.by_group import as_json, values_by_group, values_of_everybody
 from trainables.evaluation.counts import ScoreCounts
 from trainables.evaluation.task_sums import TaskSum
+from trainables.learning.group_importance import importance_shares
+from trainables.masks import Masks
 from trainables.trial.workbench import Workbench, usual_decision
 
 DENSE = "dense net"
+IMPORTANCE_SHARE = 0.2  # of train, as FairGRAPE prunes by
+IMPORTANCE_BATCH = 128  # rows of all groups together
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Judged:
 
     problem: Problem  # of the column
     task: str | None = None  # a sum over the classes, see trainables.evaluation.task_sums
+    importance: bool = False  # whether each network's importance by layer and group is wanted
 
     def view(self, folder: RunFolder, of_run: Problem) -> View:
         """The view on a run's counts.
@@ -84,9 +91,16 @@ class OnTest:
         Raises UserError as `Judged.view` does, and where the data have no such task.
         """
         self._seed, self._folder, self._by_group = seed, folder, by_group
+        self._importance = judged.importance
         self._view = judged.view(folder, problem)
         dense = folder.dense(problem.untrained())
-        self._bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+        self._bench = Workbench.open(
+            problem.prepared,
+            dense,
+            problem.objective,
+            device="cpu",
+            given_decision=decision_of(problem.correction, folder.dense_event()),
+        )
         self._task = None if judged.task is None else _task(self._bench, judged.task)
         lines = folder.front()["references"]
         self._needs_group = {line["label"]: line["needs_group"] for line in lines}
@@ -107,7 +121,7 @@ class OnTest:
     def reference(self, label: str) -> SeedEntry:
         """What stands for a reference line."""
         measured = self.references[label]
-        return {
+        entry: SeedEntry = {
             "seed": self._seed,
             "learns_from": "nothing",
             "settings": {},
@@ -115,10 +129,14 @@ class OnTest:
             "test": self._on_test(measured),
             "kept": self._kept(measured.values),
         }
+        if self._importance and label == DENSE:
+            entry["importance"] = self._importance_of(self._bench.dense, None)
+        return entry
 
     def network(self, chosen: ChosenNetwork) -> SeedEntry:
         """What stands for a row."""
-        measured = None
+        measured: Measured | None = None
+        importance: dict[str, list[float]] | None = None
         if chosen.candidate is not None and chosen.sparsity is not None:
             store = self._folder.candidates
             masked = store.load(chosen.candidate, deepcopy(self._bench.dense))
@@ -126,6 +144,8 @@ class OnTest:
             if self._task is not None:
                 decision = usual_decision(self._task)
             measured = self._measured(masked.net, decision, sparsity=chosen.sparsity)
+            if self._importance:
+                importance = self._importance_of(masked.net, masked.masks)
         entry: SeedEntry = {
             "seed": self._seed,
             "settings": chosen.settings,
@@ -140,6 +160,8 @@ class OnTest:
             "test": None if measured is None else self._on_test(measured),
             "kept": measured is not None and self._kept(measured.values),
         }
+        if importance is not None:
+            entry["importance"] = importance
         if chosen.round is not None:
             entry["round"] = chosen.round
         if chosen.diagnostics is not None:
@@ -159,6 +181,17 @@ class OnTest:
             values,
             {**values_by_group(decided), "ap": as_json(average_precisions(of_groups))},
             {**values_of_everybody(decided), "ap": as_json(average_precisions(everybody))[0]},
+        )
+
+    def _importance_of(self, net: nn.Module, masks: Masks | None) -> dict[str, list[float]]:
+        """Layer -> each group's share, on the same rows of train for every network."""
+        return importance_shares(
+            net,
+            Masks.keep_all(net) if masks is None else masks,
+            self._bench.data,
+            share=IMPORTANCE_SHARE,
+            generator=torch.Generator().manual_seed(0),
+            batch_size=IMPORTANCE_BATCH,
         )
 
     def _class_scores(self, net: nn.Module) -> ClassScores:

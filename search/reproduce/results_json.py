@@ -61,6 +61,8 @@ class SeedEntry(TypedDict):
     kept: bool  # whether its bias on test is below the tolerance
     round: NotRequired[int]  # of a network within its trial: the round of pruning that it ended
     diagnostics: NotRequired[Diagnostics]  # of its masks, where the method gives any
+    # Layer -> share of each group in the importance of its weights, where the picture shows it
+    importance: NotRequired[dict[str, list[float]]]
 
 
 Entries = dict[SettingsKind, dict[str, list[SeedEntry]]]  # kind -> row -> entries by seed
@@ -160,6 +162,7 @@ class ColumnFacts(TypedDict):
     objective: ObjectiveFacts
     trivial: float  # performance of a constant prediction
     rows_of_splits: dict[str, int]
+    networks_of: NotRequired[str]  # the column whose networks it has
     # What the table declares, with a name for each group; absent: it declares nothing.
     quantities: NotRequired[list[QuantityName]]
 
