@@ -89,6 +89,14 @@ def test_as_many_trials_run_at_once_as_cpus_allow_but_at_least_one(example, cpu)
     [
         ("objective.tolerance=0.1", lambda config: config.objective.tolerance == 0.1),
         ("objective.sparsity=false", lambda config: config.objective.sparsity is False),
+        (
+            "objective.tolerance=0.4",
+            lambda config: config.objective.tolerance_range == (0.2, 0.999),
+        ),
+        (
+            "objective.tolerances=[0.04,0.06]",
+            lambda config: config.objective.tolerance_range == (0.04, 0.06),
+        ),
         ("data.group=race=White", lambda config: config.data.group == "race=White"),
         ("data.group='sex*race'", lambda config: config.data.group == "sex*race"),
         ("search.time_limit=1h30m", lambda config: config.search.time_limit == 5400),
@@ -188,6 +196,10 @@ def test_settings_can_not_be_changed_once_they_are_checked(example):
         ("objective.tolerance=1.0", "objective.tolerance: must be less than 1, got 1.0"),
         ("objective.tolerance=0", "objective.tolerance: must be greater than 0, got 0"),
         ("objective.margin=0.05", "margin must be less than the tolerance of 0.05, got 0.05"),
+        ("objective.tolerances=[0.1, 0.2]", "with the tolerance of 0.05 between them, got"),
+        ("objective.tolerances=[0.01, 0.04]", "between them, got [0.01, 0.04]"),
+        ("objective.tolerances=[0.01, 1.0]", "objective.tolerances: must be less than 1, got 1"),
+        ("objective.tolerances=[0.0, 0.1]", "objective.tolerances: must be greater than 0"),
         ("objective.optimise=['fairness']", "optimise must name some of performance, bias"),
         ("objective.optimise=[]", "each once, got []"),
         ("objective.bias=aodd", "unknown measure 'aodd'; did you mean 'aod'?"),

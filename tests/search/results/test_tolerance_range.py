@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 from pydantic import ConfigDict
@@ -12,8 +13,10 @@ from typer.testing import CliRunner
 import fairfront
 from search.cli.app import app
 from search.config.config import Config
+from search.engine.machines import supplies_of
 from search.front.selection import select
 from search.journal.journal import read_events
+from search.problem.problem import open_problem
 from tests.search.made_run import made_run
 from trainables.masks import MaskedNet, masks_of_largest, prunable
 from trainables.methods import METHODS, Method, Stage
@@ -143,3 +146,13 @@ def test_the_networks_of_such_a_front_can_be_had(run):
 
     for point in front["points"]:
         assert folder.candidates.facts(point["candidate"])["epoch"] == point["epoch"]
+
+
+def test_workers_and_the_journal_are_told_the_range():
+    config = Config.load("quick", [*SETTINGS, "objective.tolerances=[0.07, 0.2]"])
+    problem = open_problem(config).with_reference(0.1)
+
+    supplies = supplies_of(problem, problem.untrained(), Path("unused"))
+
+    assert supplies.tolerances == (0.07, 0.2)
+    assert problem.facts()["tolerances"] == [0.07, 0.2]

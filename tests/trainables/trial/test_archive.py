@@ -11,6 +11,7 @@ from trainables.trial.archive import (
     default_tolerances,
     dominates,
 )
+from trainables.trial.judge import Judge
 
 ONE = Tolerances(0.05, 0.05, 0.05, 0.02)
 RANGE = Tolerances(0.03, 0.05, 0.15, 0.02)  # feasible: bias < .6 t, or its upper bound < t
@@ -141,3 +142,12 @@ def test_the_default_range_is_half_to_three_times_the_tolerance_below_one(tolera
 def test_a_range_that_cannot_be_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
         Tolerances(*values)
+
+
+def test_a_checkpoint_that_was_written_before_there_were_ranges_is_read():
+    judge = Judge(spec=None, bench=None, store=None)
+    older = {"candidate": "c", "performance": 0.8, "bias": 0.04, "sparsity": 0.5, "feasible": True}
+
+    judge.load_state_dict([older])
+
+    assert judge.archive == [Entry("c", 0.8, 0.04, 0.5, feasible=True, bias_upper=NEVER)]

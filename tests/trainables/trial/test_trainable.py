@@ -7,6 +7,7 @@ import pytest
 
 from tests.trainables.made_data import made_prepared
 from tests.trainables.trial.test_pipeline import LOOSE, trained_net
+from trainables.trial.archive import Tolerances
 from trainables.trial.candidate_store import checkpoint_path
 from trainables.trial.trainable import FairPruning, Supplies, claimed_device
 
@@ -26,6 +27,14 @@ EPOCHS = 5
 @pytest.fixture
 def supplies(tmp_path):
     return Supplies(made_prepared(), trained_net(2), LOOSE, sparsity=True, folder=tmp_path)
+
+
+def test_a_worker_keeps_candidates_for_the_range_that_it_is_told(supplies):
+    own = LOOSE.tolerance
+    told = dataclasses.replace(supplies, tolerances=(own / 4, own)).open().tolerances
+
+    assert told == Tolerances(own / 4, own, own, LOOSE.margin)
+    assert supplies.open().tolerances == Tolerances.of(LOOSE)
 
 
 def worker(supplies, config=CONFIG, checkpoint_seconds=0.0):
