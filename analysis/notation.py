@@ -18,6 +18,10 @@ BIAS_WORDS = {
     "deo_max": "DEO (max)",
     "deo_mean": "DEO (mean)",
     "accuracy_std": "std of group accuracies",
+    "accuracy_drop_std": "std of group accuracy drops",
+    "worst_group_drop": "worst group accuracy drop",
+    "excess_gap": "largest excess accuracy drop",
+    "excess_gap_pairwise": "largest gap of accuracy drops",
     "bias_amplification": "|bias amplification|",
 }
 

@@ -23,7 +23,10 @@ from trainables.evaluation.trivial import trivial_performance
 
 
 def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front:
-    """front.json of a run as `view` sees it; `facts` is its `experiment` event."""
+    """front.json of a run as `view` sees it; `facts` is its `experiment` event.
+
+    Raises NotDefined where not even the dense net can be judged so.
+    """
     dense: Dense | None = None
     candidates: Candidates[ReportEvent] = Candidates(lambda report: report)
     for event in events:
@@ -33,8 +36,12 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
             candidates.take(event)
     if dense is None:
         raise ValueError("front: the journal has no dense net yet")
-    references = _references(dense, facts, view)
     tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
+    try:
+        view.objective.counted(tune)
+    except ValueError as error:
+        raise NotDefined(str(error)) from error
+    references = _references(dense, facts, view)
     trivial = trivial_performance(view.objective.performance, tune)
     # A report says what its counts say as the search saw them: no need to count thousands again.
     as_searched = not view.changed and view.objective == Objective(**facts["objective"])

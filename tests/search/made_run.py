@@ -4,7 +4,7 @@ from contextlib import closing
 
 from search.journal.journal import Journal
 from search.journal.record import Record
-from search.problem.dense_net import dense_report
+from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import open_problem
 from search.runs.folder import RunFolder
 from trainables.trial.candidate_store import CandidateStore
@@ -23,6 +23,7 @@ def made_run(path, config, settings):
         problem.objective,
         device="cpu",
         tolerances=config.objective.tolerance_range,
+        given_decision=decision_of(problem.correction),
     )
     of_dense = dense_report(bench)
     problem = problem.with_reference(of_dense["trivial_performance"])
