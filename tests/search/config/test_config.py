@@ -134,6 +134,7 @@ def test_presets_are_the_ones_that_are_documented():
         "compas_sex_eod",
         "cifar10s_small",
         "celeba_young",
+        "fairface_race",
     }
 
 

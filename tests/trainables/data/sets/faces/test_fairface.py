@@ -251,6 +251,7 @@ def test_a_damaged_image_is_named_and_nothing_is_left_half(folder):
 REAL = Path(os.environ.get("FAIRFRONT_DATA", "/nowhere")) / "fairface"
 
 
+@pytest.mark.data
 @pytest.mark.skipif(not REAL.is_dir(), reason="FAIRFRONT_DATA has no fairface folder")
 def test_real_faces_are_loaded_as_their_files_say():
     data = fairface.load(side=32, target="race*gender", folder=REAL.parent)
