@@ -18,13 +18,15 @@ from search.reproduce.results_json import Departure, NetworkKind
 from search.reproduce.settings import (
     cut_down,
     departures,
+    epochs_of,
+    lasting,
     own_settings,
     shortened,
     stage_fields,
     written_out,
 )
 from search.reproduce.tables import Table, TableColumn, TableRow, in_one_line
-from spaces.space import Nested
+from spaces.space import Nested, Space
 from trainables.methods import METHODS
 from trainables.trial.spec import STAGES, Keep
 
@@ -129,11 +131,13 @@ class Plan:
     def published(self, column: TableColumn) -> dict[str, Nested]:
         """The published settings, written out, of every row that is trained for this column."""
         spaces = method_spaces(self.experiment(column))
-        return {
-            name: written_out(spaces[method], method, self._own(row, method, column))
-            for name in self.trained(column)
-            if (method := (row := self.rows[name]).method) is not None
-        }
+        try:
+            return {
+                name: self._settings(self.rows[name], column, spaces)
+                for name in self.trained(column)
+            }
+        except ValueError as error:
+            raise UserError(f"{self.table.name}: {error}") from error
 
     def departures(self, column: TableColumn) -> dict[str, list[Departure]]:
         """Row -> the settings with which it is run in `column` in place of the published ones."""
@@ -231,6 +235,16 @@ class Plan:
                         f"{self.table.name}: column {column.name}: no row has a setting "
                         f"{slot}.{name}"
                     )
+
+    def _settings(self, row: TableRow, column: TableColumn, spaces: Mapping[str, Space]) -> Nested:
+        """One row's, with the length of another where it is to last as long."""
+        method = row.method or ""
+        settings = written_out(spaces[method], method, self._own(row, method, column))
+        if row.as_long_as is None:
+            return settings
+        other = self.rows[row.as_long_as]
+        epochs = epochs_of(other.method or "", self._settings(other, column, spaces))
+        return lasting(method, settings, epochs)
 
     def _own(self, row: TableRow, method: str, column: TableColumn) -> dict[str, dict[str, Any]]:
         """What the table says of the row's settings, cut down under --quick."""

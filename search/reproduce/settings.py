@@ -13,6 +13,7 @@ from search.units import dotted
 from spaces.compose import compose
 from spaces.space import Nested, Space
 from trainables.methods import METHODS
+from trainables.pruners.rounds import RoundPlan
 from trainables.stage import settings_dict
 from trainables.trial.spec import STAGES, Spec, correction_of
 
@@ -79,6 +80,49 @@ def written_out(space: Space, method: str, other: StageSettings) -> Nested:
         }
         for stage in spec.stages
     }
+
+
+def epochs_of(method: str, settings: Nested) -> int:
+    """How many epochs a trial of the method learns in at these settings, all stages together."""
+    total = 0
+    for of_stage in _stage_settings(method, settings):
+        if "kappa" in of_stage:
+            names = {field.name for field in fields(RoundPlan)} & of_stage.keys()
+            total += RoundPlan(**{name: of_stage[name] for name in names}).epochs
+        else:
+            total += of_stage.get("epochs", 0)
+    return total
+
+
+def lasting(method: str, settings: Nested, epochs: int) -> Nested:
+    """The settings with a last stage that makes the trial learn in so many epochs.
+
+    Raises ValueError where no length of the last stage does.
+    """
+    slot, stage = list(METHODS[method].slots.items())[-1]
+    names = {field.name for field in fields(STAGES[stage.role][stage.name])}
+    length = next((name for name in ("final_epochs", "epochs") if name in names), None)
+    if length is None:
+        raise ValueError(f"as_long_as: {stage.name} has no number of epochs to set")
+    now = _stage_settings(method, settings)[-1][length]
+    wanted = now + epochs - epochs_of(method, settings)
+    if wanted < 1:
+        raise ValueError(
+            f"as_long_as: {method} must take less than {epochs} epochs without its last stage, "
+            f"got {epochs - wanted}"
+        )
+    return {**settings, slot: {**settings.get(slot, {}), length: wanted}}
+
+
+def _stage_settings(method: str, settings: Nested) -> list[dict[str, Any]]:
+    """All settings of each stage of the method, in order."""
+    spec = Spec.from_config(
+        {
+            **{"trial": "length", "method": method, "seed": 0, "settings": settings},
+            "correction": correction_of(method, {"name": "threshold"}),
+        }
+    )
+    return [settings_dict(stage.settings) for stage in spec.stages]
 
 
 def shortened(config: Config) -> dict[str, dict[str, dict[str, Any]]]:

@@ -24,15 +24,8 @@ OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objectiv
 BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
 VALUES_BY_GROUP = (*GROUP_VALUES, "ap")
 Picture = Literal["rows", "ellipses", "sparsities", "layers", "by group"]
-_ALIKE = (
-    "rows",
-    "published",
-    "seeds",
-    "trials",
-    "tunes",
-    "tuned",
-    "quick",
-)  # taken over by `like`
+# What `like` takes over from another table
+_ALIKE = ("rows", "published", "seeds", "trials", "tunes", "tuned", "quick")
 StageSettings = Mapping[str, Mapping[str, Any]]  # slot of a stage -> setting -> value
 
 
@@ -72,6 +65,8 @@ class TableRow(Section):
     reference: Annotated[str, AfterValidator(_reference)] | None = None
     settings: StageSettings = Field(default_factory=dict)  # in place of the published ones
     network: NetworkKind = "best"
+    # Another row: this one's last stage learns so many epochs that both take as many in all.
+    as_long_as: str | None = None
     optional: bool = False  # only where --rows names it
     note: str | None = None  # becomes a footnote
 
@@ -79,8 +74,10 @@ class TableRow(Section):
     def _one_kind(self) -> Self:
         if (self.method is None) == (self.reference is None):
             raise ValueError(f"row {self.name!r} must have a method or a reference")
-        if self.method is None and (self.settings or self.network != "best"):
-            raise ValueError(f"row {self.name!r} must have a method to have settings or network")
+        if self.method is None and (self.settings or self.network != "best" or self.as_long_as):
+            raise ValueError(
+                f"row {self.name!r} must have a method to have settings, network or as_long_as"
+            )
         return self
 
 
@@ -164,6 +161,17 @@ class Table(Section):
         return self
 
     @model_validator(mode="after")
+    def _lengths_are_those_of_other_rows(self) -> Self:
+        known = [row.name for row in self.rows if row.method and row.as_long_as is None]
+        for row in self.rows:
+            if row.as_long_as is not None and row.as_long_as not in known:
+                raise ValueError(
+                    f"row {row.name!r}: as_long_as must name one of {', '.join(known)}, got "
+                    f"{row.as_long_as!r}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _networks_are_trained_somewhere(self) -> Self:
         trained = {c.name for c in self.columns if c.experiment and c.networks_of is None}
         for column in self.columns:
@@ -211,7 +219,7 @@ class Table(Section):
         known: dict[str, set[str]] = {}
         for row in self.rows:
             for key in (row.name, row.method) if row.method else (row.name,):
-                known.setdefault(key, set()).add(row.name)
+                known.setdefault(key, set()).update({row.name, row.as_long_as or row.name})
         chosen = _named("--rows", "row", names, known)
         rows = tuple(
             row
