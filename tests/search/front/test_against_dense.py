@@ -95,7 +95,8 @@ def test_test_is_counted_beside_the_dense_decisions_too(run):
 
 
 def test_a_fixed_threshold_is_the_dense_nets_too(tmp_path):
-    config = config_of("excess_gap", "correction.name=threshold", "correction.choose=fixed")
+    fixed = ["correction.name=threshold", "correction.choose=fixed"]
+    config = config_of("excess_gap", *fixed, "dense.max_epochs=12")
     folder = made_run(tmp_path / "run", config, {"dense_threshold": {}})
 
     assert folder.dense_event()["decision"]["index"] == HALF
