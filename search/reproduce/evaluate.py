@@ -9,7 +9,7 @@ from search.errors import UserError
 from search.journal.opening_ledger import record_opening
 from search.problem.problem import open_problem
 from search.reproduce.choose import ChosenNetwork, chosen_networks
-from search.reproduce.on_test import DENSE, Judged, OnTest
+from search.reproduce.on_test import DENSE, OTHER_DENSE, Judged, OnTest
 from search.reproduce.plan import Plan
 from search.reproduce.results import EvaluatedColumn
 from search.reproduce.results_json import (
@@ -95,8 +95,10 @@ def _column(
     judged = Judged(problem, column.task, importance=plan.table.picture == "layers")
     entries: Entries = {}
     trivial = facts["reference"][0]
+    two_seeds = any(row.reference == OTHER_DENSE for row in plan.table.rows)
     for search in searches:
-        on_test = _opened(search, judged, by_group=bool(plan.table.quantities))
+        other = _of_another_seed(search, searches) if two_seeds else None
+        on_test = _opened(search, judged, by_group=bool(plan.table.quantities), other=other)
         _add(plan, search, on_test, entries)
         if column.networks_of:  # the run had another grouping, maybe another task
             trivial = on_test.references[DENSE].values.get("trivial_performance") or trivial
@@ -142,12 +144,23 @@ def _openings(state: TableState, column: TableColumn) -> list[str]:
     ]
 
 
-def _opened(search: _EndedSearch, judged: Judged, *, by_group: bool) -> OnTest:
+def _opened(
+    search: _EndedSearch, judged: Judged, *, by_group: bool, other: RunFolder | None
+) -> OnTest:
     """Raises UserError where the data have changed since the search ran."""
     problem = open_problem(search.folder.config())
     if search.folder.facts()["hashes"] != problem.prepared.hashes:
         raise UserError(f"reproduce: the data of {search.folder.path} have changed since it ran")
-    return OnTest(search.seed, search.folder, problem, judged, by_group=by_group)
+    return OnTest(search.seed, search.folder, problem, judged, by_group=by_group, other=other)
+
+
+def _of_another_seed(search: _EndedSearch, searches: Sequence[_EndedSearch]) -> RunFolder | None:
+    """The run of the next seed, of the first one after the last; None where there is one seed."""
+    seeds = sorted({other.seed for other in searches})
+    following = seeds[(seeds.index(search.seed) + 1) % len(seeds)]
+    if following == search.seed:
+        return None
+    return next(other.folder for other in searches if other.seed == following)
 
 
 def _add(plan: Plan, search: _EndedSearch, on_test: OnTest, entries: Entries) -> None:

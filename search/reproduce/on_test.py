@@ -36,7 +36,7 @@ from trainables.learning.group_importance import importance_shares
 from trainables.masks import Masks
 from trainables.trial.workbench import Workbench, usual_decision
 
-DENSE = "dense net"
+DENSE, OTHER_DENSE = "dense net", "dense net, another seed"
 IMPORTANCE_SHARE = 0.2  # of train, as FairGRAPE prunes by
 IMPORTANCE_BATCH = 128  # rows of all groups together
 
@@ -84,14 +84,23 @@ class OnTest:
     """One search's dense net and networks on test."""
 
     def __init__(
-        self, seed: int, folder: RunFolder, problem: Problem, judged: Judged, *, by_group: bool
+        self,
+        seed: int,
+        folder: RunFolder,
+        problem: Problem,
+        judged: Judged,
+        *,
+        by_group: bool,
+        other: RunFolder | None = None,
     ) -> None:
         """`problem` is that of the search; with `by_group` single groups are measured too.
 
+        `other` is the search with another seed, whose dense net is compared with this one's.
         Raises UserError as `Judged.view` does, and where the data have no such task.
         """
         self._seed, self._folder, self._by_group = seed, folder, by_group
         self._importance = judged.importance
+        self._other = None if other is None else other.dense(problem.untrained()).eval()
         self._view = judged.view(folder, problem)
         dense = folder.dense(problem.untrained())
         self._bench = Workbench.open(
@@ -107,16 +116,19 @@ class OnTest:
 
     @cached_property
     def references(self) -> dict[str, Measured]:
-        """Label -> what a reference line is worth; of a summed task only that of the net."""
+        """Label -> what a reference line is worth; of a summed task only those of dense nets."""
         decisions = (
             decisions_of_references(self._folder.dense_event(), self._folder.facts(), self._view)
             if self._task is None
             else {DENSE: usual_decision(self._task)}
         )
-        return {
+        measured = {
             label: self._measured(self._bench.dense, decision, sparsity=0.0)
             for label, decision in decisions.items()
         }
+        if self._other is not None:
+            measured[OTHER_DENSE] = self._measured(self._other, decisions[DENSE], sparsity=0.0)
+        return measured
 
     def reference(self, label: str) -> SeedEntry:
         """What stands for a reference line."""
@@ -125,7 +137,7 @@ class OnTest:
             "seed": self._seed,
             "learns_from": "nothing",
             "settings": {},
-            "needs_group": self._needs_group[label],
+            "needs_group": self._needs_group.get(label, False),
             "test": self._on_test(measured),
             "kept": self._kept(measured.values),
         }

@@ -19,7 +19,9 @@ from search.reproduce.results_json import NetworkKind
 from trainables.evaluation.by_group import BY_GROUP as GROUP_VALUES
 
 FOLDER = Path(__file__).parent
-REFERENCES = ("dense net", "dense net, group thresholds")
+# Of the dense net that all rows start from, of that net with group thresholds, and of the dense
+# net of the next seed, beside the first
+REFERENCES = ("dense net", "dense net, group thresholds", "dense net, another seed")
 OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objective
 BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
 VALUES_BY_GROUP = (*GROUP_VALUES, "ap")
