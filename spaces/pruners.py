@@ -4,9 +4,23 @@ ZH: Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre
 Structure", ECCV 2022. FG: Lin, Kim, Joo, "FairGRAPE", ECCV 2022.
 """
 
-from spaces.space import Choice, Float, Int, Space
+from spaces.space import Choice, Float, Int, Range, Space, Value
 
 SPARSITY = Float(0.5, 0.99)  # one range for every pruner that takes it, so that fronts compare
+
+BY_GRADIENT: dict[str, Range] = {
+    "sparsity": SPARSITY,
+    "scope": Choice(("global", "layer")),
+    "score_on": Choice(("random", "pretrained", "trained")),
+    "mask_on": Choice(("pretrained", "trained")),
+}
+# FG's code: a random copy is scored, and what is trained has the weights from before the task
+BY_GRADIENT_PUBLISHED: dict[str, Value] = {
+    "sparsity": 0.9,
+    "scope": "global",
+    "score_on": "random",
+    "mask_on": "pretrained",
+}
 
 PRUNERS: dict[str, Space] = {
     "fairgrape": Space(
@@ -35,7 +49,28 @@ PRUNERS: dict[str, Space] = {
             "target": "current",
         },
     ),
+    "grasp": Space(
+        BY_GRADIENT | {"samples_per_class": Int(2, 32, log=True)},
+        published=BY_GRADIENT_PUBLISHED | {"samples_per_class": 10},  # FG's code; ImageNet: 2
+    ),
     "keep_all": Space(),  # nothing to search
+    "lottery": Space(
+        {
+            "kappa": Float(0.5, 0.975),
+            "sparsity": SPARSITY,
+            "rewind": Choice(("init", "early", "trained")),
+            "round_epochs": Int(1, 5),
+            "lr": Float(1e-6, 1e-3, log=True),
+        },
+        # As fairgrape's rounds. FG's code goes back to the dense net, not to initial weights.
+        published={
+            "kappa": 0.9,
+            "sparsity": 0.9,
+            "rewind": "trained",
+            "round_epochs": 5,
+            "lr": 1e-5,
+        },
+    ),
     "magnitude": Space(
         {"sparsity": SPARSITY, "scope": Choice(("global", "layer"))},
         published={"sparsity": 0.9, "scope": "layer"},  # FG, the weight-selection baseline
@@ -59,5 +94,10 @@ PRUNERS: dict[str, Space] = {
             "slope": 20.0,
             "delta": 0.02,
         },
+    ),
+    "random": Space({"sparsity": SPARSITY}, published={"sparsity": 0.9}),  # as the others of FG
+    "snip": Space(
+        BY_GRADIENT | {"batch_size": Int(16, 512, log=True)},
+        published=BY_GRADIENT_PUBLISHED | {"batch_size": 64},  # FG's code; SNIP itself: 100
     ),
 }

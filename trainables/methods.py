@@ -59,6 +59,9 @@ def slot_roles() -> dict[str, str]:
     return {stage.slot: stage.role for method in METHODS.values() for stage in method.stages}
 
 
+# The final training of Lin, Kim, Joo's methods: the rate falls to a tenth, then to a hundredth
+STEPS = Stage("recovery", "retrain", fixed={"schedule": "steps"})
+
 METHODS: dict[str, Method] = {
     "dense_threshold": Method(
         (Stage("pruner", "keep_all"), Stage("recovery", "as_is")),
@@ -80,6 +83,26 @@ METHODS: dict[str, Method] = {
         (Stage("pruner", "fairgrape"),),
         "prunes in rounds so that each group keeps its share of every layer's importance",
         "Lin, Kim, Joo, ECCV 2022 (FairGRAPE)",
+    ),
+    "lottery": Method(
+        (Stage("pruner", "lottery"), STEPS),
+        "prunes by magnitude in rounds, each from earlier weights, then retrains what is left",
+        "Frankle, Carbin, ICLR 2019; row Lottery of Lin, Kim, Joo, ECCV 2022",
+    ),
+    "snip": Method(
+        (Stage("pruner", "snip"), STEPS),
+        "keeps the weights that the loss on one batch is most sensitive to, then trains them",
+        "Lee, Ajanthan, Torr, ICLR 2019; row SNIP of Lin, Kim, Joo, ECCV 2022",
+    ),
+    "grasp": Method(
+        (Stage("pruner", "grasp"), STEPS),
+        "keeps the weights that the gradient's strength depends on, then trains them",
+        "Wang, Zhang, Grosse, ICLR 2020; row GraSP of Lin, Kim, Joo, ECCV 2022",
+    ),
+    "random": Method(
+        (Stage("pruner", "random"), STEPS),
+        "keeps weights by lot, then retrains them: a control",
+        "control beside the methods of Lin, Kim, Joo, ECCV 2022",
     ),
     "adv_ft": Method(
         (Stage("recovery", "adversarial"),),

@@ -11,6 +11,7 @@ ROUNDS = {
     **{"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01, "final_epochs": 2},
     **{"final_lr": 0.01, "share": 0.5, "batch_size": 16},
 }
+RETRAINING = {"epochs": 3, "lr": 1e-2, "batch_size": 16, "schedule": "steps"}
 
 SHORT = {
     "dense_threshold": {},
@@ -20,6 +21,16 @@ SHORT = {
         "recovery": {"epochs": 4, "lr": 1e-2, "batch_size": 16},
     },
     "fairgrape": {"pruner": ROUNDS},
+    "lottery": {
+        "pruner": {"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01},
+        "recovery": RETRAINING,
+    },
+    "snip": {
+        "pruner": {"sparsity": 0.5, "score_on": "random", "mask_on": "pretrained"},
+        "recovery": RETRAINING,
+    },
+    "grasp": {"pruner": {"sparsity": 0.5}, "recovery": RETRAINING},
+    "random": {"pruner": {"sparsity": 0.5}, "recovery": RETRAINING},
     "adv_ft": {"recovery": ADVERSARIAL},
     "prune_as_is": {"pruner": DISCOVERY},
     "prune_advft": {"pruner": DISCOVERY, "recovery": {**ADVERSARIAL, "bias_from": "soft"}},
@@ -45,6 +56,10 @@ EPOCHS = {
     "group_thresholds": 1 + 1,
     "magnitude_retrain": 1 + 4,
     "fairgrape": 2 * 2 + 2,
+    "lottery": 2 * 2 + 3,
+    "snip": 1 + 3,
+    "grasp": 1 + 3,
+    "random": 1 + 3,
     "adv_ft": 4,
     "prune_as_is": 3 + 1,
     "prune_advft": 3 + 4,

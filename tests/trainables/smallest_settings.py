@@ -36,11 +36,25 @@ SMALLEST = {
         {"kappa": 0.5, "round_epochs": 1, "final_epochs": 1, "criterion": "taylor"},
         {"kappa": 0.5, "round_epochs": 1, "final_epochs": 1, "criterion": "random"},
     ],
+    ("pruner", "grasp"): [
+        {"samples_per_class": 2},
+        {"score_on": "random", "mask_on": "pretrained", "sparsity": 0.5, "scope": "layer"},
+    ],
     ("pruner", "keep_all"): [{}],
+    ("pruner", "lottery"): [
+        {"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01},
+        {"kappa": 0.4, "sparsity": 0.8, "round_epochs": 1, "rewind": "trained"},
+    ],
     ("pruner", "magnitude"): [{"scope": "layer"}, {"scope": "global", "sparsity": 0.5}],
     ("pruner", "mask_discovery"): [
         {"epochs": 3, "lr": 1.0, "keep_target": 0.5, "batch_size": 20},
         {"epochs": 3, "lr": 1.0, "keep_target": 0.3, "loss": "critic", "floor": True},
+    ],
+    ("pruner", "random"): [{"sparsity": 0.6}],
+    ("pruner", "snip"): [
+        {"batch_size": 20},
+        {"score_on": "random", "mask_on": "pretrained", "balanced": True, "batch_size": 9},
+        {"score_on": "pretrained", "minority_only": True, "scope": "layer", "sparsity": 0.3},
     ],
     ("recovery", "as_is"): [{}],
     ("recovery", "retrain"): [

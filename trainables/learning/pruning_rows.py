@@ -29,14 +29,8 @@ class PruningRows:
         return [(self._groups == group).nonzero().squeeze(1) for group in range(len(names))]
 
     def of_minorities(self) -> Tensor:
-        """The rows of all groups but the largest; of equal ones the first counts as the largest.
-
-        Raises ValueError where there is one group only.
-        """
+        """The rows of all groups but the largest; of equal ones the first is the largest."""
         counts = torch.bincount(self._groups)
-        if len(counts) < 2:
-            names = ", ".join(self._data.pruning_group_names)
-            raise ValueError(f"minority_only: at least 2 groups to prune by must be, got {names}")
         return (self._groups != int(counts.argmax())).nonzero().squeeze(1)
 
     def of_classes(self, members: Tensor) -> list[Tensor]:

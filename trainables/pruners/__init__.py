@@ -5,14 +5,22 @@ trainables/methods.py.
 """
 
 from trainables.pruners.fairgrape import FairGrape
+from trainables.pruners.grasp import Grasp
 from trainables.pruners.keep_all import KeepAll
+from trainables.pruners.lottery import Lottery
 from trainables.pruners.magnitude import Magnitude
 from trainables.pruners.mask_discovery import MaskDiscovery
+from trainables.pruners.random import Random
+from trainables.pruners.snip import Snip
 from trainables.stage import Settings
 
 PRUNERS: dict[str, type[Settings]] = {
     "fairgrape": FairGrape,
+    "grasp": Grasp,
     "keep_all": KeepAll,
+    "lottery": Lottery,
     "magnitude": Magnitude,
     "mask_discovery": MaskDiscovery,
+    "random": Random,
+    "snip": Snip,
 }

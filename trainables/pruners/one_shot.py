@@ -17,15 +17,25 @@ Choose = Callable[[nn.Module, torch.Generator], Masks]
 class OneShot(StageRun):
     """One epoch: chooses masks for a copy of a network and sets the removed weights to 0.
 
-    The network is what the stage before left; in a first stage it is the dense one.
+    The network is `net`, by default what the stage before left; in a first stage it is the dense
+    one. `samples` are the rows that the choice takes, None those that `learns_from` says.
     """
 
     epochs = 1
 
-    def __init__(self, context: Context, choose: Choose) -> None:
-        self._net = copy.deepcopy(context.latest_or_dense().net).to(context.device)
+    def __init__(
+        self,
+        context: Context,
+        choose: Choose,
+        *,
+        net: nn.Module | None = None,
+        samples: int | None = None,
+    ) -> None:
+        net = context.latest_or_dense().net if net is None else net
+        self._net = copy.deepcopy(net).to(context.device)
         self._masks = Masks.keep_all(self._net)
         self._choose = choose
+        self.samples = samples
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
         self._masks = self._choose(self._net, generator)
