@@ -18,7 +18,7 @@ from search.config.config import Config
 from search.config.sections import Section
 from search.errors import UserError
 from search.problem.problem import open_data
-from search.reproduce.html_document import document
+from search.reproduce.pages.html_document import document
 from search.reproduce.paper import known_paper_table, paper_table
 from search.reproduce.tables import FOLDER, in_one_line, table_names
 from search.runs.folder import write_json

@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 
 from analysis.notation import bias_words, performance_words
 from analysis.palette import ALLOWED, GRID, INK, METHOD_COLOURS, MUTED, TOLERANCE
+from search.reproduce.pages.wording import PAPER_WORD, kind_words
 from search.reproduce.results import NOTHING
 from search.reproduce.results_json import Quantity, TableCell, TableResults
-from search.reproduce.wording import PAPER_WORD, kind_words
 
 ShownKind = Literal["paper", "published", "tuned"]  # whose figures: the paper's, or ours
 

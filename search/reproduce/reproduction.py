@@ -17,7 +17,7 @@ from search.journal.journal import WriteLock
 from search.reproduce.evaluate import evaluated
 from search.reproduce.events import TableEvent, TableListener
 from search.reproduce.figure import figure_png
-from search.reproduce.pages import markdown, page
+from search.reproduce.pages.table_page import markdown, page
 from search.reproduce.paper import paper_table
 from search.reproduce.plan import TUNING_SEED, Options, Plan
 from search.reproduce.results import EvaluatedColumn, Tuning, table_rows

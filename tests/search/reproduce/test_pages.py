@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.reproduce.pages import markdown, page
+from search.reproduce.pages.table_page import markdown, page
 from search.reproduce.reproduction import figure_name
 from tests.search.reproduce.made_results import made_results
 

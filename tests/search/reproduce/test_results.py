@@ -3,9 +3,9 @@
 import pytest
 
 from search.reproduce.figure import figure_png, value_of
-from search.reproduce.pages import markdown, page
+from search.reproduce.pages.table_page import markdown, page
+from search.reproduce.pages.wording import facts, measured
 from search.reproduce.results import Tuning, paired, summary
-from search.reproduce.wording import facts, measured
 from tests.search.reproduce.made_results import entry, made_columns, made_results
 
 FIGURES = {"AOD-sex": "figure.png"}

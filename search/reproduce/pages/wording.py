@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.notation import bias_words, number, performance_words, with_interval
+from analysis.notation import (
+    BIAS_WORDS,
+    PERFORMANCE_WORDS,
+    bias_words,
+    number,
+    performance_words,
+    with_interval,
+)
+from search.journal.events import ObjectiveFacts
 from search.reproduce.results import NOTHING
 from search.reproduce.results_json import (
     SETTINGS_KINDS,
@@ -14,11 +22,13 @@ from search.reproduce.results_json import (
     Departure,
     Opening,
     Quantity,
+    QuantityName,
     ResultRow,
     SettingsKind,
     TableCell,
     TableResults,
 )
+from search.reproduce.tables import BY_GROUP
 from search.units import clock
 
 DASH = "\N{EN DASH}"
@@ -77,6 +87,8 @@ def seeds_kept(cell: TableCell, kind: SettingsKind) -> Text:
     remarks = []
     if missing := over_seeds["of"] - over_seeds["measured"]:
         remarks.append(f"{missing} without a network")
+    if at_chance := over_seeds.get("at_chance"):
+        remarks.append(f"{at_chance} at chance")
     if kind == "tuned" and cell["tuning"] in _AS_PUBLISHED:
         remarks.append(_AS_PUBLISHED[cell["tuning"]])
     in_brackets = f" ({', '.join(remarks)})" if remarks else ""
@@ -89,7 +101,7 @@ def difference(cell: TableCell, kind: SettingsKind) -> Text:
     paired = None if over_seeds is None else over_seeds["against_first_row"]
     if paired is None:
         return Text(DASH)
-    return Text(with_interval(paired["mean"], paired["interval"], _signed), may_wrap=True)
+    return Text(with_interval(paired["mean"], paired["interval"], signed), may_wrap=True)
 
 
 def access(row: ResultRow) -> Text:
@@ -108,6 +120,38 @@ def quantity_words(results: TableResults, column: str) -> dict[Quantity, str]:
     if any(PAPER_WORD["sparsity"] in cell["paper"] for cell in _cells(results)):
         words["sparsity"] = "pruned"
     return words
+
+
+_QUANTITY_WORDS = {
+    **PERFORMANCE_WORDS,
+    **BIAS_WORDS,
+    "accuracy_gap": "gap of accuracies",
+    "sparsity": "pruned",
+    "fnr": "FNR",
+    "fpr": "FPR",
+    "pie": "PIE",
+    "ap": "AP",
+    "ap_std": "std of group APs",
+    "ap_drop_std": "std of group AP changes",
+    "accuracy_drop": "accuracy drop",
+    "fnr_change": "change of FNR",
+    "fpr_change": "change of FPR",
+}
+
+
+def quantity_word(name: QuantityName, objective: ObjectiveFacts) -> str:
+    """What a declared quantity is called. A group's own name stands for its accuracy."""
+    match name:
+        case "performance":
+            return performance_words(objective)
+        case "bias":
+            return bias_words(objective)
+    if not name.startswith(BY_GROUP):
+        return _QUANTITY_WORDS.get(name, name.replace("_", " "))
+    value, _, group = name.removeprefix(BY_GROUP).partition(".")
+    if value == "accuracy":
+        return group
+    return f"{_QUANTITY_WORDS.get(value, value.replace('_', ' '))}, {group}"
 
 
 def kind_words(results: TableResults) -> dict[SettingsKind, str]:
@@ -151,20 +195,19 @@ def marks(notes: list[Footnote], row: str) -> str:
 
 def facts(results: TableResults) -> list[str]:
     """Sentences below the table: how it was made, and what its marks mean."""
+    declared = any("quantities" in facts for facts in results["columns"].values())
     sentences = [
         f"Made by `{results['command']}` in {clock(results['seconds'])} (all searches; "
         f"{results['machine']}).",
         *_settings(results),
-        "Each network was chosen on tune, the best feasible epoch of its trial or else the least "
-        "biased; figures are means ± sample standard deviations over seeds on test.",
+        *_networks(results),
         _openings(results["openings"]),
-        "**Bold**: the mean bias is below the tolerance; ~~struck out~~: it is not; neither: it "
-        "is, but some seed has no network. Kept: seeds whose own bias is below it.",
-        f"Less {results['rows'][0]['name']}'s: the difference in bias, paired by seed, mean and "
-        "95 % t-interval over seeds. All seeds share one split and its test rows, so spreads and "
-        "intervals cover the chance in training alone, not that of the data. Rows of one seed "
-        "share its dense net, and those that discover masks its first discovery: they err "
-        "together.",
+        *(_AT_CHANCE if declared else _BOLD),
+        f"Less {results['rows'][0]['name']}'s: the difference{'' if declared else ' in bias'}, "
+        "paired by seed, mean and 95 % t-interval over seeds. All seeds share one split and its "
+        "test rows, so spreads and intervals cover the chance in training alone, not that of the "
+        "data. Rows of one seed share its dense net, and those that discover masks its first "
+        "discovery: they err together.",
         "Learns from: the split that a row's method is fitted on. All but those that learn from "
         "train start from the dense net, which does.",
         "Versions: "
@@ -177,6 +220,43 @@ def facts(results: TableResults) -> list[str]:
     if results["changes"]:
         sentences.append("Changed: " + ", ".join(f"`{change}`" for change in results["changes"]))
     return sentences + [_about_column(name, facts) for name, facts in results["columns"].items()]
+
+
+_BOLD = (
+    "**Bold**: the mean bias is below the tolerance; ~~struck out~~: it is not; neither: it "
+    "is, but some seed has no network. Kept: seeds whose own bias is below it.",
+)
+_AT_CHANCE = (
+    "At chance: not clearly better than a constant prediction on test. How evenly such a network "
+    "treats groups says nothing.",
+)
+_FIGURES = "figures are means ± sample standard deviations over seeds on test."
+
+
+def _networks(results: TableResults) -> list[str]:
+    """Which network stands for a row."""
+    trained = [row for row in results["rows"] if row["learns_from"] not in (None, "nothing")]
+    by_kind: dict[str, list[str]] = {}
+    for row in trained or results["rows"]:
+        by_kind.setdefault(row.get("network", "best"), []).append(row["name"])
+
+    def whose(kind: str, all_of_them: str) -> str:
+        return all_of_them if len(by_kind) == 1 else ", ".join(by_kind[kind])
+
+    sentences = []
+    if "best" in by_kind:
+        network = "Each network" if len(by_kind) == 1 else f"{whose('best', '')}: the network"
+        sentences.append(
+            f"{network} was chosen on tune, the best feasible epoch of its trial or else the "
+            f"least biased; {_FIGURES}"
+        )
+    for kind, text in (
+        ("last", "the network at the trial's end, whatever it is worth"),
+        ("rounds", "the network at the end of each round of pruning; tables show the last one"),
+    ):
+        if kind in by_kind:
+            sentences.append(f"{whose(kind, 'Each row')}: {text}; {_FIGURES}")
+    return sentences
 
 
 def _settings(results: TableResults) -> list[str]:
@@ -269,5 +349,5 @@ def _range(seeds: Sequence[int]) -> str:
     return f"seeds {seeds[0]} to {seeds[-1]}"
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
     return ("+" if value > 0 else "") + number(value)

@@ -1,0 +1,100 @@
+"""A table as Markdown, and as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from html import escape
+
+from search.reproduce.pages.declared import differences_table, figures_table
+from search.reproduce.pages.html_document import document
+from search.reproduce.pages.page_table import PAPER, Heading, PageTable, as_html, as_markdown
+from search.reproduce.pages.wording import (
+    PAPER_WORD,
+    Text,
+    access,
+    difference,
+    facts,
+    footnotes,
+    kind_words,
+    measured,
+    paper_figure,
+    quantity_words,
+    seeds_kept,
+)
+from search.reproduce.results_json import TableResults
+
+
+def markdown(results: TableResults, figures: Mapping[str, str]) -> str:
+    """The whole document; `figures` names the picture of each column."""
+    parts = [f"# {results['title']}"]
+    notes = footnotes(results)
+    for column in results["columns"]:
+        parts.append(f"## {column}")
+        parts += [as_markdown(table, notes) for table in _tables(results, column)]
+        parts.append(f"![Bias and performance, {column}]({figures[column]})")
+    lines = [f"{note.number}. {note.line}" for note in notes]
+    parts += ["\n".join(lines), "\n".join(f"- {note}" for note in results["notes"])]
+    parts.append("\n".join(f"- {fact}" for fact in facts(results)))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def page(results: TableResults, figures: Mapping[str, bytes]) -> str:
+    """The whole document; `figures` holds the PNG of each column."""
+    title = escape(results["title"])
+    notes = footnotes(results)
+    body = [f"<h1>{title}</h1>"]
+    for column in results["columns"]:
+        picture = base64.b64encode(figures[column]).decode()
+        tables = "".join(as_html(table, notes) for table in _tables(results, column))
+        body.append(f"<h2>{escape(column)}</h2>{tables}")
+        body.append(
+            f'<p><img alt="Bias and performance, {escape(column)}" style="max-width:100%" '
+            f'src="data:image/png;base64,{picture}"></p>'
+        )
+    lines = "".join(f"<li>{escape(note.line)}</li>" for note in notes)
+    body.append(f"<ol>{lines}</ol>" if lines else "")
+    sentences = [escape(note) for note in results["notes"]] + [
+        _with_markup(fact) for fact in facts(results)
+    ]
+    body.append("<ul>" + "".join(f"<li>{sentence}</li>" for sentence in sentences) + "</ul>")
+    return document(results["title"], body)
+
+
+def _tables(results: TableResults, column: str) -> list[PageTable]:
+    """The column's tables: of figures, and of differences where these stand apart."""
+    if "quantities" in results["columns"][column]:
+        return [figures_table(results, column), differences_table(results, column)]
+    return [_table(results, column)]
+
+
+def _table(results: TableResults, column: str) -> PageTable:
+    words, kinds = quantity_words(results, column), kind_words(results)
+    first = results["rows"][0]["name"]
+    tolerance = results["columns"][column]["objective"]["tolerance"]
+    headings = [
+        Heading("", "row"),
+        *(Heading(PAPER, PAPER_WORD[quantity]) for quantity in words),
+    ]
+    for name in kinds.values():
+        of_kind = (*words.values(), "kept", f"less {first}'s")
+        headings += [Heading(name, text) for text in of_kind]
+    headings += [Heading("", "learns from"), Heading("", "needs group")]
+    rows = []
+    for row in results["rows"]:
+        cell = row["cells"][column]
+        cells = [paper_figure(cell, quantity) for quantity in words]
+        for kind in kinds:
+            cells += [measured(cell, kind, quantity, tolerance) for quantity in words]
+            cells += [seeds_kept(cell, kind), difference(cell, kind)]
+        cells += [access(row), Text("yes" if row["needs_group"] else "no")]
+        rows.append((row, cells))
+    return PageTable(headings, rows)
+
+
+def _with_markup(sentence: str) -> str:
+    """HTML of a sentence, with the little Markdown that the sentences below a table use."""
+    html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(sentence))
+    html = re.sub(r"~~(.+?)~~", r"<del>\1</del>", html)
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", html)
