@@ -116,8 +116,9 @@ class _Recording:
         )
 
     def _decided(self, report: ReportEvent, split: str) -> NDArray[np.int64]:
-        """(groups, labels, predictions) of a report's counts, be they scores or decided already.
+        """A report's counts, be they scores or decided already: (groups, labels, predictions).
 
+        Where the bias compares with the dense net, that net's predictions stand before the last.
         Zeros on test where the report left no candidate: it was not counted there.
         """
         if self._view is None:
@@ -126,8 +127,11 @@ class _Recording:
             return np.zeros_like(self._decided(report, "tune"))
         counts, groups = counts_from_dict(report["counts"][split]), self._view.crossing_to_group
         if isinstance(counts, Counts):
-            return counts.regroup(groups).table
-        return decision_from_dict(report["decision"]).decide_by_group(counts, groups).table
+            decided = counts.regroup(groups)
+        else:
+            decision = decision_from_dict(report["decision"])
+            decided = decision.decide_by_group(counts, groups)
+        return self._view.objective.counted(decided)
 
     def reported(self) -> NDArray[np.float64]:
         """(reports, 2) performance and bias as the reports give them."""

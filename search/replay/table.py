@@ -55,8 +55,9 @@ Ended = Literal["finished", "failed"]  # a recording stops no trial
 class RecordedTable:
     """Recorded trials: header, reports per trial, columns and decided counts.
 
-    `counts[split]` is (reports, groups, labels, predictions); on test it may be 0 where a report
-    left no candidate.
+    `counts[split]` is (reports, groups, labels, predictions), or, where the bias compares with the
+    dense net, (reports, groups, labels, its predictions, predictions). On test it may be 0 where a
+    report left no candidate.
     """
 
     header: Header
@@ -83,15 +84,15 @@ class RecordedTable:
     def values(self, split: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(reports,) performance and bias on `split`; NaN where not estimable."""
         objective, counts = self.header.objective, self.counts[split]
-        performance = objective.performance_measure.compute(counts)
+        alone = counts.sum(axis=-2) if objective.against_dense else counts
+        performance = objective.performance_measure.compute(alone)
         return np.asarray(performance), np.asarray(objective.bias_measure.bias(counts))
 
     def save(self, path: Path) -> None:
         """Writes the file; what is there is replaced at once or not at all."""
-        groups, labels, predictions = self.counts["tune"].shape[1:]
         arrays: dict[str, Any] = {
             "header": np.frombuffer(self.header.to_json().encode(), dtype=np.uint8),
-            "shape": np.array([groups, labels, predictions], dtype=np.int64),
+            "shape": np.array(self.counts["tune"].shape[1:], dtype=np.int64),
             "reports": self.reports,
             **{name: self.columns[name].astype(kind) for name, kind in COLUMNS.items()},
             **{f"counts_{split}": _as_cells(self.counts[split]) for split in COUNTS},

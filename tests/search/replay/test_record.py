@@ -190,3 +190,27 @@ def test_replay_record_refuses_what_it_cannot_read_or_write(recording, arguments
 
     assert result.exit_code == 2
     assert rule in result.output
+
+
+def test_by_a_drop_a_table_holds_what_the_dense_net_decided_too(recording, monkeypatch, tmp_path):
+    """The dense net has 10 of 10 right in every cell."""
+
+    def beside(positives):
+        table = decided(positives).table
+        both = np.zeros((3, 2, 2, 2), dtype=np.int64)
+        both[:, [0, 1], [0, 1]] = table
+        return Counts(table, beside_dense=both)
+
+    # right are 6 + 9 + 10 + 9 of 40 rows of group 0 and 8 + 8 of 20 of group 1
+    drops = [0.15, 0.2]
+    objective = {**FACTS["objective"], "bias": "accuracy_drop_std"}
+    monkeypatch.setitem(FACTS, "objective", objective)
+    one = {**report("t0001", 1, beside, "aa"), "bias": float(np.std(drops, ddof=1))}
+    table = record_table(recording(one))
+
+    assert table.counts["tune"].shape == (1, 2, 2, 2, 2)
+    assert table.values("tune")[1] == pytest.approx([np.std(drops, ddof=1)])
+    table.save(tmp_path / "table.npz")
+    loaded = RecordedTable.load(tmp_path / "table.npz")
+    np.testing.assert_array_equal(loaded.counts["tune"], table.counts["tune"])
+    assert loaded.values("test")[1] == pytest.approx(table.values("test")[1])
