@@ -60,6 +60,34 @@ def test_adult_keeps_the_races_that_are_large_enough_and_names_the_others(real):
 
 @pytest.mark.data
 @on("adult")
+def test_adult_keeps_all_groups_of_enough_rows_where_accuracies_are_compared(real):
+    data = adult.load(folder=real)
+    by_race = prepare(data, group="race", bias="accuracy_std", min_cell_of="groups")
+    crossed = prepare(data, group="sex*race", bias="accuracy_std", min_cell_of="groups")
+
+    assert by_race.group_names == data.attributes["race"].names
+    assert "left_out" not in by_race.parts
+    alone = [name for name in crossed.group_names if " + " not in name]
+    assert len(alone) == 7
+    held_back = np.bincount((data.crossing[crossed.parts["held_back"].rows]), minlength=10)
+    assert (held_back >= 20).sum() == 7
+
+
+@pytest.mark.data
+@on("adult")
+@pytest.mark.parametrize("group", ["sex", "race=White"])
+def test_on_adult_both_rules_draw_the_rows_that_the_presets_have_always_had(real, group):
+    data = adult.load(folder=real)
+    cells, groups = (prepare(data, group=group, min_cell_of=rule) for rule in ("cells", "groups"))
+
+    assert cells.hashes == groups.hashes
+    assert cells.notes == groups.notes
+    for name, part in cells.parts.items():
+        assert (part.weights == groups.parts[name].weights).all()
+
+
+@pytest.mark.data
+@on("adult")
 def test_adult_can_compare_white_with_all_others(real):
     prepared = prepare(adult.load(folder=real), group="race=White")
 
