@@ -44,13 +44,6 @@ def pie(counts: Counts) -> PerGroup:
     return _beside_dense(counts, _identified)
 
 
-def pie_gap(counts: Counts, group: int) -> float:
-    """PIE of everybody else together - PIE of `group`."""
-    others = np.arange(counts.n_groups) != group
-    share, share_of_others = pie(counts.regroup(others.astype(np.int64)))
-    return float(share_of_others - share)
-
-
 def fnr(counts: Counts) -> PerGroup:
     """The false negative rate of each group.
 

@@ -13,7 +13,6 @@ from trainables.corrections.argmax import Argmax, LargestScore
 from trainables.corrections.threshold import HALF, CommonThreshold, Threshold
 from trainables.data.batches import TrialData, scores_of
 from trainables.data.task import Precision
-from trainables.evaluation.average_precision import ClassScores, count_class_scores
 from trainables.evaluation.counting import count
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.task_sums import TaskSum, task_sums
@@ -123,10 +122,10 @@ class Workbench:
     ) -> Counts | ScoreCounts:
         """Counts of one split at the finest crossing of the attributes.
 
-        What the dense net decides for the same rows is kept beside each outcome.
-        Where each image is there as a copy in either group, the counts of more than two classes
-        keep the pairs. Scores of a binary task are counted row by row. With `task` they are counts
-        of that task's classes, by sums of the scores of the data's.
+        What the dense net decides for the same rows is kept beside each outcome. Where each image
+        is there as a copy in either group, the counts of more than two classes keep the pairs.
+        Scores of a binary task are counted row by row. With `task` they are counts of that task's
+        classes, by sums of the scores of the data's.
         """
         split = self.prepared.parts[part]
         scores, labels = scores_of(net, self.data, part), split.labels
@@ -144,14 +143,6 @@ class Workbench:
     def tasks(self) -> dict[str, TaskSum]:
         """The tasks that sums over the data's joint classes make, by the attribute's name."""
         return task_sums(self.prepared.classes, self.prepared.attribute_values)
-
-    def count_class_scores(self, net: nn.Module, part: str) -> ClassScores:
-        """The scores of each of more than two classes, counted as `count` counts decisions."""
-        split = self.prepared.parts[part]
-        scores = scores_of(net, self.data, part)
-        return count_class_scores(
-            scores, split.labels, split.crossing, len(self.prepared.crossing_names)
-        )
 
     @property
     def crossing_to_group(self) -> NDArray[np.int64]:

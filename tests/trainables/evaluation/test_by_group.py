@@ -17,7 +17,6 @@ from trainables.evaluation.by_group import (
     class_of_groups,
     fnr,
     fpr,
-    pie_gap,
     values_by_group,
     values_of_everybody,
 )
@@ -101,7 +100,8 @@ def test_groups_that_are_the_classes_have_the_rates_of_their_class_over_everybod
     assert class_of_groups(np.array([[5, 0], [3, 0]])) is None
 
 
-def test_the_gap_of_pie_is_that_of_everybody_else_together():
+def test_pie_of_one_group_and_of_everybody_else():
+    """As the grouping race=White has them."""
     # of 10, 10 and 30 rows, 1, 2 and 9 are right under the dense net alone
     table = np.zeros((3, 2, 2, 2), dtype=int)
     for group, (rows, lost) in enumerate([(10, 1), (10, 2), (30, 9)]):
@@ -109,8 +109,8 @@ def test_the_gap_of_pie_is_that_of_everybody_else_together():
     counts = Counts(table.sum(2), beside_dense=table)
 
     assert values_by_group(counts)["pie"] == pytest.approx([0.1, 0.2, 0.3])
-    assert pie_gap(counts, 0) == pytest.approx(11 / 40 - 1 / 10)
-    assert pie_gap(counts, 2) == pytest.approx(3 / 20 - 9 / 30)
+    assert values_by_group(counts.regroup([1, 0, 0]))["pie"] == pytest.approx([11 / 40, 0.1])
+    assert values_of_everybody(counts)["pie"] == pytest.approx(12 / 50)
 
 
 def test_without_the_dense_decisions_what_compares_with_them_is_not_estimable():

@@ -11,7 +11,6 @@ from tests.trainables.made_data import made_prepared
 from tests.trainables.trial.test_pipeline import trained_net
 from trainables.corrections.threshold import HALF, CommonThreshold
 from trainables.data.batches import scores_of
-from trainables.evaluation.average_precision import count_class_scores
 from trainables.evaluation.counts import counts_from_dict
 from trainables.evaluation.measures import all_measures
 from trainables.evaluation.objective import Objective
@@ -129,13 +128,3 @@ def test_phi_of_more_classes_is_the_performance_where_the_drop_is_below_the_limi
 
     shown = held_back_phi(net, bench.data, bench.objective, 0, limit)
     assert shown == pytest.approx(own.mean() if limit == 0.9 else 0)
-
-
-def test_scores_of_classes_are_counted_at_the_finest_crossing():
-    bench = bench_of(3)
-    part = bench.prepared.parts["tune"]
-    scores = scores_of(bench.dense, bench.data, "tune")
-
-    counted = bench.count_class_scores(bench.dense, "tune")
-    expected = count_class_scores(scores, part.labels, part.crossing, 2)
-    assert np.array_equal(counted.histogram, expected.histogram)
