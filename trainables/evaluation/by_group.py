@@ -128,7 +128,7 @@ def _changes(tables: TablesBesideDense) -> NDArray[np.float64]:
 def _error_rates(table: NDArray[np.int64]) -> NDArray[np.float64]:
     """(groups, 2) FNR and FPR of a table (groups, labels, predictions)."""
     if (classes := class_of_groups(table.sum(-1))) is not None:
-        return _one_against_rest(table.sum(0, keepdims=True))[0][classes]
+        return np.asarray(_one_against_rest(table.sum(0, keepdims=True))[0][classes])
     rates = _one_against_rest(table)
     return rates[:, 1] if table.shape[1] == 2 else mean_over_existing(np.swapaxes(rates, 1, 2))
 
