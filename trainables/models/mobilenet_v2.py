@@ -6,6 +6,8 @@ CelebA, there with weights learned on ImageNet.
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import nn
 
 from trainables.models.shapes import image_shape
@@ -29,6 +31,6 @@ def mobilenet_v2(
 
     net: nn.Module = torchvision_mobilenet_v2(num_classes=outputs, dropout=dropout)
     if input_shape[0] != 3:
-        first = net.get_submodule("features.0")
+        first = cast("nn.Sequential", net.get_submodule("features.0"))
         first[0] = nn.Conv2d(input_shape[0], 32, 3, stride=2, padding=1, bias=False)
     return net

@@ -197,7 +197,7 @@ def _thinned(
 
 def _taken(table: pd.DataFrame, share: float, generator: np.random.Generator) -> NDArray[np.int64]:
     """Sorted places of a share of the rows, of each race, gender and age alike."""
-    strata = table.groupby(["race", "gender", "age"]).ngroup().to_numpy()
+    strata = table.groupby(["race", "gender", "age"]).ngroup().to_numpy().astype(np.int64)
     taken = min(share, 1.0)  # above 1 by rounding
     return np.flatnonzero(apportion(strata, {"taken": taken, "left": 1 - taken}, generator) == 0)
 
