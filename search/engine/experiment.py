@@ -89,7 +89,7 @@ def run(
             given_decision=decision_of(problem.correction),
         )
         report = dense_report(bench)
-        problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(dense)
+        problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(bench)
         if on_event is not None and problem.pruning is not None:
             for text in problem.pruning_notes():
                 on_event({"event": "note", "text": text})
@@ -171,13 +171,18 @@ def reopened(
         raise UserError(
             f"{who}: {folder.path} was run on data handed over from Python; hand them again"
         )
-    problem = open_problem(config, data, model)
+    # The groups to prune by are kept: the network that they were made with need not be there.
+    problem = open_problem(config.model_copy(update={"prune_by": None}), data, model)
     if problem.prepared.hashes != facts["hashes"]:
         raise UserError(
             f"{who}: the data of {folder.path} have changed since the search was started"
         )
-    pruning = folder.pruning_groups(facts)
-    problem = replace(problem, spaces=with_pools(problem.spaces, facts), pruning=pruning)
+    problem = replace(
+        problem,
+        config=problem.config.model_copy(update={"prune_by": config.prune_by}),
+        spaces=with_pools(problem.spaces, facts),
+        pruning=folder.pruning_groups(facts),
+    )
     return problem, folder.dense(problem.untrained())
 
 

@@ -36,6 +36,7 @@ from trainables.models import build, load_weights
 from trainables.models.user import check_network
 from trainables.stage import derived_seed
 from trainables.trial.spec import Spec, StageSpec, correction_of
+from trainables.trial.workbench import Workbench
 
 GIVEN = "given"  # the dense stage that takes a network as trained
 Build = Callable[[tuple[int, ...], int], nn.Module]  # (input shape, outputs) -> untrained network
@@ -177,9 +178,9 @@ class Problem:
         """What the user should know of the groups that pruners read, as far as they are known."""
         return notes_on_pruning(self.config, self.prepared, self.pruning)
 
-    def with_pruning_groups(self, dense: nn.Module) -> Problem:
-        """With the groups of [prune_by], of which clusters take a network; itself without any."""
-        return replace(self, pruning=pruning_groups(self.config, self.prepared, dense))
+    def with_pruning_groups(self, bench: Workbench) -> Problem:
+        """With the groups of [prune_by], made from the bench's data and its dense net."""
+        return replace(self, pruning=pruning_groups(self.config, bench))
 
     def with_reference(self, trivial: float) -> Problem:
         """With the reference point of hypervolumes written into the config.

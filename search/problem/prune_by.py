@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -13,13 +14,14 @@ from search.config.config import Config
 from search.config.sections import PruneByConfig
 from search.errors import UserError
 from search.journal.events import PruneByFacts
-from trainables.data import Grouping, Prepared
+from trainables.data import Grouping, Part, Prepared
 from trainables.data.batches import TrialData
 from trainables.data.clusters import agreement, cluster, clusters_asked
 from trainables.data.pruning_groups import PruningGroups, groups_of_attributes
 from trainables.models import build, load_weights
 from trainables.models.embeddings import embeddings
 from trainables.models.last_layer import last_linear
+from trainables.trial.workbench import Workbench
 
 # Of ImageNet's images, scaled to 0..1: what torchvision's weights have learned to read.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -46,35 +48,43 @@ def check_prune_by(config: Config, prepared: Prepared, untrained: Callable[[], n
         if k > (rows := len(prepared.parts["train"])):
             raise ValueError(f"group: there can be no more clusters than rows, got {k} of {rows}")
         net = untrained() if section.network is None else _given(section, prepared, config.folder)
-        read = _reader(section, TrialData(prepared, torch.device("cpu")))
-        last_linear(net, read(torch.from_numpy(prepared.parts["train"].inputs[:2].copy())))
+        data = _two_rows(prepared)
+        last_linear(net, _reader(section, data)(data.part("train").inputs))
     except ValueError as error:
         raise _told(error) from error
 
 
-def pruning_groups(config: Config, prepared: Prepared, dense: nn.Module) -> PruningGroups | None:
+def pruning_groups(config: Config, bench: Workbench) -> PruningGroups | None:
     """The groups that [prune_by] asks for; None without that table.
 
     Clusters are of the given network's embeddings, or of the dense net's.
     """
+    prepared, data = bench.prepared, bench.data
     section = config.prune_by
     if section is None:
         return None
     k = clusters_asked(section.group)
     if k is None:
         return groups_of_attributes(prepared, section.group)
-    net = dense if section.network is None else _given(section, prepared, config.folder)
-    data = TrialData(prepared, torch.device("cpu"))
+    given = section.network is not None
+    net = _given(section, prepared, config.folder).to(bench.device) if given else bench.dense
     read = _reader(section, data)
     size = 64 if section.image_size else 256  # large images need memory
     seen = {
-        part: embeddings(net, data.part(part).inputs, normalise=read, batch_size=size).numpy()
+        part: embeddings(net, data.part(part).inputs, normalise=read, batch_size=size)
         for part in data.pruning_groups
     }
     try:
-        return cluster(section.group, seen, k)
+        return cluster(section.group, {part: rows.cpu().numpy() for part, rows in seen.items()}, k)
     except ValueError as error:
         raise _told(error) from error
+
+
+def _two_rows(prepared: Prepared) -> TrialData:
+    """The first rows of train alone: tensors of all parts would be a copy of all images."""
+    train = prepared.parts["train"]
+    first = Part(**{field.name: getattr(train, field.name)[:2] for field in fields(Part)})
+    return TrialData(replace(prepared, parts={"train": first}), torch.device("cpu"))
 
 
 def _told(error: ValueError) -> UserError:
@@ -104,7 +114,9 @@ def _reader(section: PruneByConfig, data: TrialData) -> Callable[[Tensor], Tenso
         if section.network is None:
             return data.normalise(rows)
         if rows.dtype == torch.uint8 and rows.ndim == 4 and rows.shape[1] == 3:
-            mean, std = (torch.tensor(of).view(-1, 1, 1) for of in (MEAN, STD))
+            mean, std = (
+                rows.new_tensor(of, dtype=torch.float32).view(-1, 1, 1) for of in (MEAN, STD)
+            )
             inputs = (rows.float() / 255 - mean) / std
         else:
             inputs = data.normalise(rows)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from search.config.config import Config
+from search.config.sections import PruneByConfig
 from search.engine.experiment import reopened, run
 from search.journal.journal import read_events
 from search.runs.folder import RunFolder
 from tests.trainables.data.test_prepare import people
+from trainables.trial.workbench import Workbench
 
 EXPERIMENT = {
     "name": "by-clusters",
@@ -61,4 +63,14 @@ def test_a_session_that_goes_on_reads_the_groups_that_the_first_one_made(folder,
     stored = folder.pruning_groups(folder.facts())
 
     assert problem.pruning.digest == stored.digest == folder.facts()["prune_by"]["digest"]
-    assert problem.with_pruning_groups(dense).pruning.digest == stored.digest  # made anew
+    bench = Workbench.open(problem.prepared, dense, problem.objective, device="cpu")
+    assert problem.with_pruning_groups(bench).pruning.digest == stored.digest  # made anew
+
+
+def test_the_network_that_clusters_were_made_with_need_not_be_there_any_more(folder, data):
+    gone = PruneByConfig(group="clusters:3", network="gone.pth", model="mlp")
+    config = folder.config().model_copy(update={"prune_by": gone})
+    problem, _ = reopened(folder, config, data, None, "confirm")
+
+    assert problem.pruning.digest == folder.facts()["prune_by"]["digest"]
+    assert problem.config.prune_by == gone

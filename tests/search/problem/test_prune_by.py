@@ -16,6 +16,7 @@ from search.errors import UserError
 from search.problem.problem import open_problem
 from search.runs.folder import RunFolder
 from tests.trainables.data.test_prepare import people
+from trainables.trial.workbench import Workbench
 
 ADULT = {"name": "adult", "group": "sex"}  # stands for the data handed over from Python
 DIGITS = {"name": "digits", "group": "domain"}
@@ -34,11 +35,15 @@ def experiment(prune_by=None, *, data=ADULT, model=None, folder=None):
     )
 
 
+def bench_of(problem, net):
+    return Workbench.open(problem.prepared, net, problem.objective, device="cpu")
+
+
 def with_groups(config, data=None):
     """The problem with its groups to prune by, and an untrained net in the dense one's place."""
     problem = open_problem(config, data)
-    net = problem.untrained().eval()
-    return problem.with_pruning_groups(net), net
+    net = problem.untrained()
+    return problem.with_pruning_groups(bench_of(problem, net)), net
 
 
 def test_workers_read_other_groups_than_networks_are_judged_by(tmp_path):
@@ -63,13 +68,15 @@ def test_without_the_table_nothing_is_sent_and_the_experiments_own_groups_are_re
 
 def test_clusters_are_of_what_the_dense_net_sees_and_differ_between_nets():
     problem, net = with_groups(experiment({"group": "clusters:3"}), people())
-    other = problem.with_pruning_groups(
-        replace(problem, config=problem.config.model_copy(update={"seed": 7})).untrained().eval()
-    )
+    another = replace(problem, config=problem.config.model_copy(update={"seed": 7})).untrained()
+    other = problem.with_pruning_groups(bench_of(problem, another))
 
     assert len(problem.pruning.names) in (2, 3)
     assert len(problem.pruning.groups["train"]) == len(problem.prepared.parts["train"])
-    assert problem.pruning.digest == problem.with_pruning_groups(net).pruning.digest
+    assert (
+        problem.pruning.digest
+        == problem.with_pruning_groups(bench_of(problem, net)).pruning.digest
+    )
     assert problem.pruning.digest != other.pruning.digest
 
 
@@ -166,7 +173,10 @@ def test_clusters_of_a_given_network_are_those_of_its_embeddings_of_resized_imag
 
     assert (nearest == groups).mean() > 0.9  # centres of 40 rows stand for those of all
     assert "clusters:2 of what imagenet.pth sees" in problem.pruning_notes()[0]
-    assert problem.with_pruning_groups(net).pruning.digest == problem.pruning.digest
+    assert (
+        problem.with_pruning_groups(bench_of(problem, net)).pruning.digest
+        == problem.pruning.digest
+    )
 
 
 @pytest.mark.parametrize(
