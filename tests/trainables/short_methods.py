@@ -22,7 +22,10 @@ SHORT = {
     },
     "fairgrape": {"pruner": ROUNDS},
     "lottery": {
-        "pruner": {"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01},
+        "pruner": {
+            **{"kappa": 0.5, "sparsity": 0.7, "rewind": "trained"},
+            **{"round_epochs": 2, "lr": 0.01},
+        },
         "recovery": RETRAINING,
     },
     "snip": {
