@@ -29,6 +29,7 @@ from search.results.report import report
 from search.runs.export import export, load
 from search.runs.folder import RunFolder
 
+SINCE = ("accuracy_drop_std", "worst_group_drop", "excess_gap", "excess_gap_pairwise")
 OLDER = Path(__file__).parent / "older_version"
 
 
@@ -38,6 +39,17 @@ def run(tmp_path, request):
     return Path(shutil.copytree(OLDER / request.param, tmp_path / request.param))
 
 
+def as_written_then(front):
+    """Without the measures that have come since: they need what was not kept then."""
+    if isinstance(front, list):
+        return [as_written_then(part) for part in front]
+    if not isinstance(front, dict):
+        return front
+    if "accuracy_std" in front:  # the measures by name
+        assert all(front[name] is None for name in SINCE)
+    return {name: as_written_then(part) for name, part in front.items() if name not in SINCE}
+
+
 @pytest.mark.parametrize("run", ["finished"], indirect=True)
 def test_a_finished_run_is_judged_as_it_was_and_reported(run):
     written = json.loads((run / "front.json").read_text())
@@ -45,7 +57,7 @@ def test_a_finished_run_is_judged_as_it_was_and_reported(run):
 
     report(run)
 
-    assert json.loads((run / "front.json").read_text()) == written
+    assert as_written_then(json.loads((run / "front.json").read_text())) == written
     assert "prune_advft" in (run / "report.html").read_text()
     frames = fairfront.load_run(run)
     assert (len(frames["trials"]), len(frames["reports"])) == (6, 42)
