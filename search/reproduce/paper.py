@@ -19,6 +19,7 @@ _FIGURE = re.compile(
     r"(?P<struck>~~)?(?P<bound>[<>] )?(?P<value>\d+\.\d+)(~~)?( ± (?P<std>\d+\.\d+))?|"
     r"(?P<percent>\d+)%|(?P<count>\d+(,\d{3})*)"
 )
+IN_PERCENT = "The paper prints percent; ours are fractions."
 ABSENT = "-"  # a cell that the paper leaves out, or a quantity that a line does not have
 
 
@@ -115,7 +116,8 @@ def paper_table(name: str) -> PaperTable:
     }
     blocks = table.get("blocks", [table])
     columns = tuple(column for block in blocks for column in block["columns"])
-    notes, footnotes = tuple(table["notes"]), table.get("footnotes", {})
+    notes = (*table["notes"], *((IN_PERCENT,) if percent else ()))
+    footnotes = table.get("footnotes", {})
     return PaperTable(table["caption"], columns, cells, notes, footnotes)
 
 

@@ -19,6 +19,7 @@ from search.reproduce.events import TableEvent, TableListener
 from search.reproduce.figure import figure_png
 from search.reproduce.pages.table_page import markdown, page
 from search.reproduce.paper import paper_table
+from search.reproduce.pictures import pictures
 from search.reproduce.plan import TUNING_SEED, Options, Plan
 from search.reproduce.results import EvaluatedColumn, Tuning, table_rows
 from search.reproduce.results_json import SETTINGS_KINDS, SettingsKind, TableResults
@@ -65,19 +66,23 @@ def reproduce(
 
 
 def write_table(results: TableResults, out: Path) -> None:
-    """Writes results.json, both pages, and one picture for each column."""
+    """Writes results.json, both pages, and the pictures: one for each column, or others."""
     write_json(out / "results.json", results)
-    pictures = {column: figure_png(results, column) for column in results["columns"]}
-    names = {column: figure_name(column) for column in pictures}
-    for column, picture in pictures.items():
-        (out / names[column]).write_bytes(picture)
+    drawn = results.get("picture")
+    if drawn is None:
+        shown = {column: figure_png(results, column) for column in results["columns"]}
+    else:
+        shown = pictures(results, drawn)
+    names = {heading: figure_name(heading) for heading in shown}
+    for heading, picture in shown.items():
+        (out / names[heading]).write_bytes(picture)
     (out / "table.md").write_text(markdown(results, names), encoding="utf-8")
-    (out / "table.html").write_text(page(results, pictures), encoding="utf-8")
+    (out / "table.html").write_text(page(results, shown), encoding="utf-8")
 
 
-def figure_name(column: str) -> str:
-    """The file of a column's picture."""
-    return "figure-" + re.sub(r"[^A-Za-z0-9]+", "", column) + ".png"
+def figure_name(heading: str) -> str:
+    """The file of a picture, by its column or its own heading."""
+    return "figure-" + re.sub(r"[^A-Za-z0-9]+", "", heading) + ".png"
 
 
 def _check(plan: Plan, kinds: tuple[SettingsKind, ...]) -> None:
@@ -138,7 +143,7 @@ def _results(
         for column in table.columns
         if column.unavailable is not None
     ]
-    return {
+    results: TableResults = {
         "table": table.name,
         "title": table.title,
         "command": _command(table, options, only),
@@ -157,6 +162,9 @@ def _results(
         "openings": state.openings,
         "rows": table_rows(table, paper, columns, tuning, departing),
     }
+    if table.picture != "rows":
+        results["picture"] = table.picture
+    return results
 
 
 def _command(table: Table, options: Options, only: str | None) -> str:

@@ -17,6 +17,7 @@ NetworkKind = Literal["best", "last", "rounds"]  # which network of its trial st
 SettingsKind = Literal["published", "tuned"]  # which settings the methods are run with
 SETTINGS_KINDS: tuple[SettingsKind, ...] = get_args(SettingsKind)
 Quantity = Literal["performance", "bias", "sparsity"]
+Picture = Literal["ellipses", "sparsities", "layers", "by group"]  # in place of those of columns
 # Of a quantity that a table declares: performance, bias, sparsity, a measure, a summary of values
 # by group, or by_group.M.G, the value M of the group G.
 QuantityName = str
@@ -195,3 +196,4 @@ class TableResults(TypedDict):
     columns: dict[str, ColumnFacts]
     openings: list[Opening]  # oldest first
     rows: list[ResultRow]
+    picture: NotRequired[Picture]  # absent: bias and performance of each row

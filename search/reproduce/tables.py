@@ -15,7 +15,7 @@ from search.config.sections import Section
 from search.errors import UserError, unknown
 from search.reproduce.group_summaries import SUMMARIES
 from search.reproduce.paper import known_paper_table
-from search.reproduce.results_json import NetworkKind
+from search.reproduce.results_json import NetworkKind, Picture
 from trainables.evaluation.by_group import BY_GROUP as GROUP_VALUES
 
 FOLDER = Path(__file__).parent
@@ -25,7 +25,6 @@ REFERENCES = ("dense net", "dense net, group thresholds", "dense net, another se
 OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objective
 BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
 VALUES_BY_GROUP = (*GROUP_VALUES, "ap")
-Picture = Literal["rows", "ellipses", "sparsities", "layers", "by group"]
 # What `like` takes over from another table
 _ALIKE = ("rows", "published", "seeds", "trials", "tunes", "tuned", "quick")
 StageSettings = Mapping[str, Mapping[str, Any]]  # slot of a stage -> setting -> value
@@ -141,7 +140,9 @@ class Table(Section):
     columns: Annotated[tuple[TableColumn, ...], Field(strict=False, min_length=1)]
     rows: Annotated[tuple[TableRow, ...], Field(strict=False, min_length=1)]
     tuned: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows to tune; empty: all
-    picture: Picture = "rows"  # beside the table: bias and performance of each row, or another
+    picture: Picture | Literal["rows"] = (
+        "rows"  # beside the table: bias and performance of each row, or another
+    )
     quick: Annotated[tuple[str, ...], Field(strict=False)] = ()  # further changes under --quick
     notes: Annotated[tuple[str, ...], Field(strict=False)] = ()
     # method -> role -> setting: instead of the space's published values

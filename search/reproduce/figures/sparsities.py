@@ -19,6 +19,7 @@ from search.reproduce.figures.canvas import legend, looks, panels
 
 # Of one row: (sparsity, mean over seeds, standard deviation or None), in any order.
 Course = Sequence[tuple[float, float, float | None]]
+MARGIN = 1.15  # of the axis beyond the outermost points, as a factor
 TICKS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 
 
@@ -32,12 +33,18 @@ def draw_sparsities(
     """
     figure, axes = panels(len(courses), title)
     styles = looks(list(dict.fromkeys(row for rows in courses.values() for row in rows)))
+    kept = [
+        1.0 - sparsity
+        for rows in courses.values()
+        for course in rows.values()
+        for sparsity, _, _ in course
+    ]
     for panel, (quantity, rows) in zip(axes, courses.items(), strict=True):
         for row, course in rows.items():
             _draw_course(panel, sorted(course), row, styles[row].colour, styles[row].marker)
         if quantity in dense:
             panel.axhline(dense[quantity], color=MUTED, ls=":", lw=1.0)
-        _sparsity_axis(panel)
+        _sparsity_axis(panel, kept)
         panel.set_ylabel(f"{quantity} on test")
     lines = [Line2D([], [], ls=":", lw=1.0, color=MUTED, label="dense net")] if dense else []
     legend(figure, styles, lines)
@@ -56,11 +63,11 @@ def _draw_course(axes: Axes, course: Course, row: str, colour: str, marker: str)
         axes.fill_between(kept, means - spread, means + spread, color=colour, alpha=0.12, lw=0)
 
 
-def _sparsity_axis(axes: Axes) -> None:
+def _sparsity_axis(axes: Axes, kept: Sequence[float]) -> None:
     """The share that is kept, as logarithm, from all to few, labelled by what was removed."""
     axes.set_xscale("log")
-    axes.invert_xaxis()
-    low, high = sorted(axes.get_xlim())
+    low, high = min(kept, default=0.1) / MARGIN, max(kept, default=1.0) * MARGIN
+    axes.set_xlim(high, low)
     axes.set_xticks([1.0 - tick for tick in TICKS if low <= 1.0 - tick <= high])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda kept, _: f"{100 * (1 - kept):.3g}%"))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -27,13 +27,18 @@ from search.reproduce.results_json import TableResults
 
 
 def markdown(results: TableResults, figures: Mapping[str, str]) -> str:
-    """The whole document; `figures` names the picture of each column."""
+    """The whole document; `figures` names each picture's file by its column, or by a heading of
+    its own at the end."""
     parts = [f"# {results['title']}"]
     notes = footnotes(results)
     for column in results["columns"]:
         parts.append(f"## {column}")
         parts += [as_markdown(table, notes) for table in _tables(results, column)]
-        parts.append(f"![Bias and performance, {column}]({figures[column]})")
+        if column in figures:
+            parts.append(f"![{_caption(results, column)}]({figures[column]})")
+    for heading, file in figures.items():
+        if heading not in results["columns"]:
+            parts += [f"## {heading}", f"![{_caption(results, heading)}]({file})"]
     lines = [f"{note.number}. {note.line}" for note in notes]
     parts += ["\n".join(lines), "\n".join(f"- {note}" for note in results["notes"])]
     parts.append("\n".join(f"- {fact}" for fact in facts(results)))
@@ -41,18 +46,19 @@ def markdown(results: TableResults, figures: Mapping[str, str]) -> str:
 
 
 def page(results: TableResults, figures: Mapping[str, bytes]) -> str:
-    """The whole document; `figures` holds the PNG of each column."""
+    """The whole document; `figures` holds PNGs as `markdown` names them."""
     title = escape(results["title"])
     notes = footnotes(results)
     body = [f"<h1>{title}</h1>"]
     for column in results["columns"]:
-        picture = base64.b64encode(figures[column]).decode()
         tables = "".join(as_html(table, notes) for table in _tables(results, column))
         body.append(f"<h2>{escape(column)}</h2>{tables}")
-        body.append(
-            f'<p><img alt="Bias and performance, {escape(column)}" style="max-width:100%" '
-            f'src="data:image/png;base64,{picture}"></p>'
-        )
+        if column in figures:
+            body.append(_picture(_caption(results, column), figures[column]))
+    for heading, picture in figures.items():
+        if heading not in results["columns"]:
+            body.append(f"<h2>{escape(heading)}</h2>")
+            body.append(_picture(_caption(results, heading), picture))
     lines = "".join(f"<li>{escape(note.line)}</li>" for note in notes)
     body.append(f"<ol>{lines}</ol>" if lines else "")
     sentences = [escape(note) for note in results["notes"]] + [
@@ -60,6 +66,20 @@ def page(results: TableResults, figures: Mapping[str, bytes]) -> str:
     ]
     body.append("<ul>" + "".join(f"<li>{sentence}</li>" for sentence in sentences) + "</ul>")
     return document(results["title"], body)
+
+
+def _caption(results: TableResults, heading: str) -> str:
+    """What a picture shows, in words."""
+    shown = results.get("picture")
+    return f"{'Bias and performance' if shown is None else shown.capitalize()}, {heading}"
+
+
+def _picture(caption: str, png: bytes) -> str:
+    data = base64.b64encode(png).decode()
+    return (
+        f'<p><img alt="{escape(caption)}" style="max-width:100%" '
+        f'src="data:image/png;base64,{data}"></p>'
+    )
 
 
 def _tables(results: TableResults, column: str) -> list[PageTable]:

@@ -147,11 +147,14 @@ def quantity_word(name: QuantityName, objective: ObjectiveFacts) -> str:
         case "bias":
             return bias_words(objective)
     if not name.startswith(BY_GROUP):
-        return _QUANTITY_WORDS.get(name, name.replace("_", " "))
+        return value_word(name)
     value, _, group = name.removeprefix(BY_GROUP).partition(".")
-    if value == "accuracy":
-        return group
-    return f"{_QUANTITY_WORDS.get(value, value.replace('_', ' '))}, {group}"
+    return group if value == "accuracy" else f"{value_word(value)}, {group}"
+
+
+def value_word(name: str) -> str:
+    """What a measure, a summary or a value by group is called."""
+    return _QUANTITY_WORDS.get(name, name.replace("_", " "))
 
 
 def kind_words(results: TableResults) -> dict[SettingsKind, str]:
