@@ -65,9 +65,9 @@ def _draw_course(axes: Axes, course: Course, row: str, colour: str, marker: str)
 
 def _sparsity_axis(axes: Axes, kept: Sequence[float]) -> None:
     """The share that is kept, as logarithm, from all to few, labelled by what was removed."""
-    axes.set_xscale("log")
     low, high = min(kept, default=0.1) / MARGIN, max(kept, default=1.0) * MARGIN
-    axes.set_xlim(high, low)
+    axes.set_xlim(high, low)  # first: of a single point no limits would be found
+    axes.set_xscale("log")
     axes.set_xticks([1.0 - tick for tick in TICKS if low <= 1.0 - tick <= high])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda kept, _: f"{100 * (1 - kept):.3g}%"))
     axes.xaxis.set_minor_locator(NullLocator())
