@@ -122,7 +122,10 @@ def _networks_of(row: TableRow, ended: _Ended) -> Iterator[ChosenNetwork]:
     reports = ended.trial.candidates() if ended.trial.status == "finished" else []
     last = next((report for report in reports if report["last"]), None)
     if row.network == "rounds":
-        of_round = {report["round"]: report for report in reports if "round" in report}
+        of_round: dict[int, Report] = {}
+        for report in reports:
+            if "round" in report:  # a later one of the same round belongs to the final retraining
+                of_round.setdefault(report["round"], report)
         for number, report in sorted(of_round.items()):
             if report is not last:
                 yield _network(row.name, ended, report, round=number)

@@ -141,11 +141,14 @@ class Plan:
 
     def departures(self, column: TableColumn) -> dict[str, list[Departure]]:
         """Row -> the settings with which it is run in `column` in place of the published ones."""
-        used, config = self.published(column), self.experiment(column)
-        return {
-            row.name: departures(row, column, used.get(row.name, {}), config)
-            for row in self.table.rows
-        }
+        by_row: dict[str, list[Departure]] = {}
+        for source in self.sources(column):  # the column itself comes last, and has the last word
+            used, config = self.published(source), self.experiment(source)
+            for row in self.table.rows:
+                if row.method is None or row.name in used:
+                    settings = used.get(row.name, {})
+                    by_row[row.name] = departures(row, source, settings, config)
+        return by_row
 
     def searchable(self, column: TableColumn) -> list[str]:
         """The rows trained for this column with something to search."""

@@ -58,7 +58,8 @@ class TableRow(Section):
 
     `network` says which of its trial's networks stands for the row: "best", the best feasible
     one by its values on tune (else the least biased); "last", the one at the trial's end, however
-    good it is; "rounds", the last one of each round of pruning, for figures over sparsities.
+    good it is; "rounds", that at the end of each round of pruning, and the one at the trial's end
+    after the last retraining, for figures over sparsities.
     """
 
     name: str  # as the paper prints it, where it does

@@ -49,6 +49,7 @@ class Pipeline:
         self._judge = Judge(spec, bench, store)
         self._run: StageRun | None = None
         self._run_epoch = 0  # finished epochs of `_run`
+        self._kept_round: int | None = None  # the last one whose network was kept for good
         self._shared: SharedStage | None = None  # the current stage, if it is one
 
     @property
@@ -132,6 +133,7 @@ class Pipeline:
             ],
             "run": None if self._run is None else self._run.state_dict(),
             "run_epoch": self._run_epoch,
+            "kept_round": self._kept_round,
             "shared": None if self._shared is None else self._shared.state_dict(),
         }
 
@@ -148,6 +150,7 @@ class Pipeline:
         if state["run"] is not None:
             self._start().load_state_dict(state["run"])
         self._run_epoch = state["run_epoch"]
+        self._kept_round = state.get("kept_round")  # missing in checkpoints of earlier versions
         if state["shared"] is not None and (shared := self._sharing()) is not None:
             shared.load_state_dict(state["shared"])
             self._shared = shared
@@ -234,8 +237,10 @@ class Pipeline:
         """Whether the network after the epoch just run is kept whatever it is worth."""
         if self._final and self._run_epoch == run.epochs:
             return self.spec.keep != "pareto"
-        of_round = self._offers and run.worth_keeping and run.round is not None
-        return self.spec.keep == "rounds" and of_round
+        if self.spec.keep != "rounds" or not (self._offers and run.worth_keeping):
+            return False
+        first, self._kept_round = run.round != self._kept_round, run.round
+        return first and run.round is not None
 
     def _start(self) -> StageRun:
         context = self._context()

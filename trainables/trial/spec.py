@@ -47,7 +47,7 @@ class Spec:
     # stage draws its seed from the trial's seed and its settings, whatever its position.
     shared: Mapping[str, int] = field(default_factory=dict)
     # Whose networks are kept whatever they are worth: that at the trial's end ("last"), or also
-    # that at the end of each round ("rounds"); "pareto": nobody's.
+    # the first of each round that is worth keeping ("rounds"); "pareto": nobody's.
     keep: Keep = "pareto"
 
     @classmethod

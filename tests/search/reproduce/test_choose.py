@@ -16,7 +16,7 @@ EPOCHS = [
     (2, "b", 0.80, 0.01, True, True),
     (3, None, 0.60, 0.00, True, False),
     (3, "c", 0.50, 0.00, True, False),
-    (None, "d", 0.55, 0.00, True, False),
+    (3, "d", 0.55, 0.00, True, False),  # retraining, which counts as part of the last round
 ]
 
 

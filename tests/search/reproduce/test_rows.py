@@ -77,6 +77,15 @@ def test_rows_and_columns_say_what_is_published_so_they_do_not_depart():
     assert "recovery.epochs" not in {one["setting"] for one in departing["global"]}
 
 
+def test_a_row_with_another_column_s_network_departs_as_there():
+    plan = plan_of(quick=True)
+    half, most = (plan.departures(column) for column in plan.columns[:2])
+
+    assert {"setting": "recovery.epochs", "used": 4, "published": 30} in half["global"]
+    assert most["sparser"] == half["sparser"]
+    assert most["global"] == half["global"]  # its own, cut down alike
+
+
 def test_quick_cuts_a_row_s_own_lengths_down_and_makes_none_longer():
     plan = plan_of(quick=True)
     published = plan.published(plan.columns[0])

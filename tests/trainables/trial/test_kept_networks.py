@@ -90,3 +90,26 @@ def test_keep_is_part_of_a_spec_where_it_is_not_the_usual():
     assert Spec.from_config(last.to_config()) == last
     with pytest.raises(ValueError, match="keep must be one of pareto, last, rounds, got 'all'"):
         Spec.from_config({**config, "keep": "all"})
+
+
+def test_of_a_round_the_first_network_worth_keeping_is_kept_for_good(
+    at_chance, tmp_path, monkeypatch
+):
+    """Those after it, as of a retraining, only where the trial ends; also where it was resumed."""
+    in_rounds = test_offered._InRounds
+    epoch_of_stage = in_rounds.epoch
+
+    def worth_keeping(run, generator):
+        losses = epoch_of_stage(run, generator)
+        run.worth_keeping = True
+        return losses
+
+    monkeypatch.setattr(in_rounds, "epoch", worth_keeping)
+    store, spec = CandidateStore(tmp_path), replace(spec_of("rounds_then_as_is"), keep="rounds")
+    first = Pipeline(spec, at_chance, store)
+    first.step()
+    second = Pipeline(spec, at_chance, store)
+    second.load_state_dict(first.state_dict())
+    undisturbed(second)
+
+    assert sorted(store.facts(path.stem)["epoch"] for path in store.files()) == [1, 3, 5, 7]
