@@ -104,6 +104,11 @@ METHODS: dict[str, Method] = {
         "keeps weights by lot, then retrains them: a control",
         "control beside the methods of Lin, Kim, Joo, ECCV 2022",
     ),
+    "dense_retrain": Method(
+        (Stage("pruner", "keep_all"), STEPS),
+        "trains the whole dense net on: a control for what training alone changes",
+        "control beside the methods of Lin, Kim, Joo, ECCV 2022",
+    ),
     "adv_ft": Method(
         (Stage("recovery", "adversarial"),),
         "adversarial fine-tuning of the whole dense net on the balanced debias split",

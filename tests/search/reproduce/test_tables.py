@@ -21,7 +21,7 @@ def plan_of(name, **options):
 
 
 def test_all_six_tables_are_there():
-    assert table_names() == NAMES
+    assert [name for name in table_names() if name.startswith("zhang2022-")] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
