@@ -69,16 +69,18 @@ def test_every_exception_is_still_a_command_of_some_page():
     assert set(NOT_RUN) <= typed
 
 
-def test_the_pruner_that_is_shown_as_an_example_prunes(desk_for):
+@pytest.mark.parametrize("name", ["RandomWeights", "SmallWeightsInRounds"])
+def test_the_pruners_that_are_shown_as_examples_prune(desk_for, name):
     (page,) = [page for page in TYPED if page.name == "extending.md"]
     desk = desk_for(page, for_real=False)
-    (block,) = BLOCKS[page]
+    (block,) = [block for block in BLOCKS[page] if f"class {name}" in block.text]
     desk.type(block)
     data = made_data()
     net = build("mlp", (5,), 1, seed=0)
-    run = desk.names["RandomWeights"](sparsity=0.5).start(made_context(net, data))
+    run = desk.names[name](sparsity=0.5).start(made_context(net, data))
 
-    run.epoch(torch.Generator().manual_seed(0))
+    for epoch in range(run.epochs):
+        run.epoch(torch.Generator().manual_seed(epoch))
 
     assert run.result().masks.sparsity == pytest.approx(0.5, abs=0.01)
 
