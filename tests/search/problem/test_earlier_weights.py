@@ -35,7 +35,7 @@ def problem_of(monkeypatch, tmp_path):
 
     monkeypatch.setitem(ROLES["pruner"], "rewinding", ROLES["pruner"]["magnitude"])
 
-    def open_with(method, dense=DENSE, **model):
+    def open_with(method, dense=DENSE, space=None, **model):
         config = Config.model_validate(
             {
                 "name": "early",
@@ -44,6 +44,7 @@ def problem_of(monkeypatch, tmp_path):
                 "dense": dense,
                 "objective": {"performance": "accuracy", "bias": "bias_amplification"},
                 "search": {"methods": [method], "trials": 1},
+                "space": space or {},
             }
         )
         return open_problem(config)
@@ -99,7 +100,14 @@ def test_a_run_keeps_early_weights_where_a_method_asks_for_them(problem_of, tmp_
 
 
 @pytest.mark.parametrize(
-    ("method", "weights"), [("rewinding", "early"), ("domain_independent", "initial")]
+    ("method", "weights"),
+    [
+        ("rewinding", "early"),
+        ("domain_independent", "initial"),
+        ("snip", "initial"),
+        ("grasp", "initial"),
+        ("lottery", "initial"),
+    ],
 )
 def test_a_given_network_has_none_and_the_method_is_refused_by_name(
     problem_of, tmp_path, method, weights
@@ -111,3 +119,25 @@ def test_a_given_network_has_none_and_the_method_is_refused_by_name(
 
     with pytest.raises(UserError, match=f"methods: {method}: .* needs the network's {weights}"):
         problem_of(method, {"name": "given"}, weights=str(tmp_path / "net.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("snip", {"score_on": "trained", "mask_on": "trained"}),
+        ("grasp", {"score_on": "random", "mask_on": "trained"}),
+        ("lottery", {"rewind": "trained"}),
+    ],
+)
+def test_a_given_network_is_enough_where_settings_ask_for_no_other(
+    problem_of, tmp_path, method, settings
+):
+    from safetensors.torch import save_file
+
+    start = problem_of("magnitude_retrain").untrained()
+    save_file(start.state_dict(), tmp_path / "net.safetensors")
+    given = str(tmp_path / "net.safetensors")
+
+    problem = problem_of(method, {"name": "given"}, {"pruner": {method: settings}}, weights=given)
+
+    assert problem.initial() is None
