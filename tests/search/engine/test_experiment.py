@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import fairfront
 from search.config.config import Config
@@ -19,7 +20,10 @@ from search.problem.problem import open_data, open_problem
 from search.results import confirm as confirming
 from search.results.confirm import confirm
 from search.runs.export import export, load
-from trainables.evaluation.counts import Counts
+from search.runs.folder import RunFolder
+from trainables.corrections import decision_from_dict
+from trainables.data.batches import TrialData, scores_of
+from trainables.evaluation.counting import count_predictions
 from trainables.evaluation.measures import MEASURES
 from trainables.evaluation.report import evaluate
 
@@ -147,7 +151,9 @@ def test_front_json_has_the_promised_format(searched):
 def test_the_folder_holds_the_resolved_config_and_what_reading_it_again_needs(searched):
     resolved = Config.load(searched.folder / "config.toml")
     objective = resolved.objective.model_copy(update={"reference": None})
-    assert resolved.model_copy(update={"objective": objective}) == CONFIG
+    data = resolved.data.model_copy(update={"min_cell_of": None})
+    assert resolved.model_copy(update={"objective": objective, "data": data}) == CONFIG
+    assert resolved.data.min_cell_of in ("cells", "groups")
     assert resolved.objective.reference == tuple(searched.front["objective"]["reference"])
     names = {path.name for path in searched.folder.iterdir()}
     assert names >= {"config.toml", "journal.jsonl", "front.json", "front.csv", "candidates"}
@@ -249,14 +255,19 @@ def test_an_exported_model_predicts_exactly_the_confirmed_test_counts(confirmed,
     test = problem.prepared.parts["test"]
     raw = open_data(CONFIG).inputs[test.rows]
     together = len(confirmed.front["points"]) + 1 + len(confirmed.front["references"])
+    run = RunFolder(confirmed.folder)
+    of_dense = run.dense(problem.untrained())
+    decision = decision_from_dict(run.dense_event()["decision"])
+    dense = decision.predict(
+        scores_of(of_dense, TrialData(problem.prepared, torch.device("cpu")), "test")
+    )
 
     for point in confirmed.front["points"]:
         model = load(export(confirmed.folder, point["candidate"], tmp_path / point["candidate"]))
         predicted = model.predict(raw, test.groups)
-        table = np.zeros((2, 2, 2), dtype=np.int64)
-        np.add.at(table, (test.groups, test.labels, predicted), 1)
+        counts = count_predictions(predicted, test.labels, test.groups, 2, 2, dense)
 
-        found = evaluate(Counts(table), problem.objective, level=1 - 0.05 / together)
+        found = evaluate(counts, problem.objective, level=1 - 0.05 / together)
         assert {**found, "sparsity": point["tune"]["sparsity"]} == point["test"]
         assert model.masks.sparsity == point["test"]["sparsity"]
         assert model.card["test"] == point["test"]
