@@ -131,6 +131,7 @@ def test_presets_are_the_ones_that_are_documented():
         "adult_sex_aod",
         "adult_all_methods",
         "adult_race_spd",
+        "adult_race_drop",
         "compas_sex_eod",
         "cifar10s_small",
         "celeba_young",

@@ -22,5 +22,5 @@ def test_a_preset_opens_and_its_network_takes_its_data(name):
     problem = open_problem(config)
 
     assert set(problem.spaces) == set(config.search.methods)
-    assert problem.prepared.n_groups == (7 if name == "fairface_race" else 2)
+    assert problem.prepared.n_groups == {"fairface_race": 7, "adult_race_drop": 4}.get(name, 2)
     assert problem.untrained() is not None
