@@ -8,6 +8,7 @@ from search.config.config import Config
 from search.engine.warm_start import earlier_runs
 from search.problem.problem import Problem, open_problem
 from search.problem.shared_pruners import pools_of
+from search.units import dotted
 from spaces.space import Value
 from trainables.data import Prepared
 
@@ -29,7 +30,10 @@ def describe(config: Config) -> Iterator[str]:
     yield from (f"note: {note}" for note in problem.notes())
     yield from (f"note: {one.note()}" for one in earlier)
     yield from _pools(problem)
-    for method, space in problem.spaces.items():
+    for trial in config.trials:
+        yield f"trial {trial.name}: {trial.method}"
+        yield from (f"  {name}: {value}" for name, value in dotted(trial.settings).items())
+    for method, space in problem.spaces.items() if not config.trials else ():
         yield f"method {method}: {_share(problem, method)}"
         first: dict[str, Value] = dict(*space.tried_first[:1])
         for name, one in space.ranges.items():

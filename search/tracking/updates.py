@@ -119,6 +119,8 @@ class Translator:
         self.running.add(event["trial"])
         params = flat(event["spec"]["settings"])
         tags = {"fairfront.method": event["method"]}
+        if "row" in event:
+            tags["fairfront.row"] = event["row"]
         return self._update(event["trial"], end, event, params=params, tags=tags)
 
     def _report(self, end: int, event: ReportEvent) -> list[Update]:

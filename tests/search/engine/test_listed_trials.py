@@ -8,6 +8,7 @@ from ray.tune.search import Searcher
 
 from search.config.config import Config
 from search.config.sections import TrialConfig
+from search.engine.dry_run import describe
 from search.engine.listed_trials import ListedSearcher
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
@@ -155,3 +156,18 @@ def test_an_unknown_key_of_a_listed_trial_is_answered_with_the_known_ones(tmp_pa
 
     with pytest.raises(Exception, match=r"unknown key 'trials.kep'; did you mean 'trials.keep'"):
         Config.load(path)
+
+
+def test_a_dry_run_shows_the_listed_trials(tmp_path):
+    path = listed_file(
+        tmp_path,
+        '[model]\nname = "convnet"\n[objective]\nperformance = "accuracy"\n'
+        'bias = "bias_amplification"\n[[trials]]\nname = "90 %"\nmethod = "magnitude_retrain"\n'
+        "settings = {pruner = {sparsity = 0.9}}\n",
+    )
+
+    lines = list(describe(Config.load(path)))
+
+    assert "trial 90 %: magnitude_retrain" in lines
+    assert "  pruner.sparsity: 0.9" in lines
+    assert not any(line.startswith("method ") for line in lines)

@@ -88,6 +88,12 @@ def test_settings_become_params_by_role():
     assert update.tags == {"fairfront.method": "adv_ft"}
 
 
+def test_a_listed_trial_s_name_is_a_tag():
+    _, (update,) = told([{**start("t0"), "row": "Adv.Ft, long"}])
+
+    assert update.tags["fairfront.row"] == "Adv.Ft, long"
+
+
 def test_flat_writes_numbers_and_lists_as_json_and_text_as_it_is():
     table = {"a": {"b": {"c": 1.5}, "d": "x"}, "e": [1, 2], "f": True}
 
