@@ -171,8 +171,8 @@ def masks_of_largest(
 ) -> Masks:
     """Removes the share `sparsity` of the weights, those with the smallest scores.
 
-    The share is that of each layer or, with scope "global", of all layers together. `scores` are
-    tensors of the weights' shapes by weight name.
+    The share is that of each layer or, with scope "global", of all layers together; what stays is
+    rounded up (`kept_count`). `scores` are tensors of the weights' shapes by weight name.
     """
     if scope == "layer":
         return Masks({name: _without_smallest(layer, sparsity) for name, layer in scores.items()})
@@ -187,7 +187,7 @@ def masks_of_largest(
 
 
 def _without_smallest(scores: Tensor, sparsity: float) -> Tensor:
-    return keep_largest(scores, scores.numel() - removed_count(scores.numel(), sparsity))
+    return keep_largest(scores, kept_count(scores.numel(), 1.0 - sparsity))
 
 
 def keep_largest(scores: Tensor, kept: int) -> Tensor:
@@ -202,6 +202,15 @@ def keep_largest(scores: Tensor, kept: int) -> Tensor:
     mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
     mask[order[:kept]] = True
     return mask.view(scores.shape)
+
+
+def kept_count(total: int, density: float) -> int:
+    """How many of `total` weights a density keeps: total * density, rounded up.
+
+    So a pruner never removes more than it was asked to, and all pruners keep as many of a layer.
+    What floating point may have added to the product is taken off first.
+    """
+    return math.ceil(total * density - 1e-9)
 
 
 def removed_count(total: int, sparsity: float) -> int:

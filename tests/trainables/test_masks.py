@@ -8,6 +8,7 @@ from trainables.masks import (
     MaskedNet,
     Masks,
     keep_largest,
+    kept_count,
     prunable,
     removed_count,
     unprunable,
@@ -153,6 +154,14 @@ def test_exactly_as_many_as_asked_are_kept_and_ties_go_to_the_lower_index():
 def test_more_than_there_are_cannot_be_kept():
     with pytest.raises(ValueError, match=r"kept must lie in \[0, 2\], got 3"):
         keep_largest(torch.zeros(2), 3)
+
+
+@pytest.mark.parametrize(
+    ("total", "density", "kept"),
+    [(10, 1.0, 10), (10, 0.25, 3), (10, 1 - 0.9, 1), (20_000, 1 - 0.9, 2000), (65_536, 0.01, 656)],
+)
+def test_the_number_kept_is_rounded_up(total, density, kept):
+    assert kept_count(total, density) == kept
 
 
 @pytest.mark.parametrize(

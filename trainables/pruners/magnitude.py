@@ -24,8 +24,8 @@ from trainables.stage import Context, Settings, StageRun
 class Magnitude(Settings):
     """Removes the weights with the smallest absolute values.
 
-    Of n weights, n * sparsity are removed, halves rounded up: of each layer, or of all layers
-    together. Of equal magnitudes the weight of lower index (earlier layer) is kept.
+    Of n weights ceil(n * (1 - sparsity)) stay: of each layer, or of all layers together. Of equal
+    magnitudes the weight of lower index (earlier layer) is kept.
     """
 
     sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # share removed

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from trainables.learning.training import MaskedOptimizer, adam, schedule_factor, train_epoch
-from trainables.masks import MaskedNet, Masks, keep_largest, prunable
+from trainables.masks import MaskedNet, Masks, keep_largest, kept_count, prunable
 from trainables.stage import Context, StageRun, State, finite, snapshot
 
-_ROUNDING = 1e-9  # what floating point may add to a number of rounds or of weights
+_ROUNDING = 1e-9  # what floating point may add to a number of rounds
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def kept_of(masks: Masks, density: float) -> dict[str, int]:
     A layer is never left with more than `masks` keep of it, nor with none.
     """
     return {
-        name: min(max(1, math.ceil(density * mask.numel() - _ROUNDING)), int(mask.sum()))
+        name: min(max(1, kept_count(mask.numel(), density)), int(mask.sum()))
         for name, mask in masks.items()
     }
 

@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from tests.trainables.made_data import made_context, made_data
-from trainables.masks import MaskedNet
+from trainables.masks import MaskedNet, Masks
 from trainables.pruners.magnitude import Magnitude
+from trainables.pruners.rounds import kept_of
 
 
 def two_layers(first, second):
@@ -51,6 +52,16 @@ def test_the_share_asked_for_is_removed(scope, sparsity):
     assert masks.kept == round(1500 * (1 - sparsity))
     if scope == "layer":
         assert int(masks["1.weight"].sum()) == round(500 * (1 - sparsity))
+
+
+def test_a_layer_keeps_as_many_weights_as_under_the_pruners_in_rounds():
+    """Rows of a table are compared at equal counts: what stays is rounded up everywhere."""
+    net = nn.Sequential(nn.Linear(13, 7), nn.Linear(7, 3))
+    for sparsity in (0.1, 0.35, 0.5, 0.77, 0.9, 0.99):
+        masks = Magnitude(sparsity=sparsity, scope="layer").masks(net)
+        kept = {name: int(mask.sum()) for name, mask in masks.items()}
+
+        assert kept == kept_of(Masks.keep_all(net), 1 - sparsity)
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.0, float("nan")])
