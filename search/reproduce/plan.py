@@ -223,7 +223,7 @@ class Plan:
         """Raises UserError where any of the searches does not fit together."""
         for column in self.columns:
             self._check_settings(column)
-            if not self.trained(column):
+            if column.networks_of and not self.trained(column):
                 continue
             self.fixed(column, 0, self.published(column))
             if tunes and self.tunable(column):

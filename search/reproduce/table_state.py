@@ -217,8 +217,8 @@ def stored_options(out: Path, table: Table) -> Options | None:
     asked = _read(path)["asked"]
     if asked.pop("table") != table.name:
         raise UserError(f"--out: {out} holds another table than {table.name}")
-    listed = {key: tuple(asked.get(key, ())) for key in ("rows", "columns", "changes")}
-    return replace(Options(**asked), **listed)
+    rows, columns, changes = (tuple(asked.get(key, ())) for key in ("rows", "columns", "changes"))
+    return replace(Options(**asked), rows=rows, columns=columns, changes=changes)
 
 
 def _new(plan: Plan, options: dict[str, Any], defined: dict[str, Any]) -> TableFacts:

@@ -73,8 +73,7 @@ def _paper_word(name: QuantityName) -> str:
     if name.startswith(BY_GROUP):
         value, _, group = name.removeprefix(BY_GROUP).partition(".")
         return group if value == "accuracy" else f"{value}.{group}"
-    words: dict[str, str] = {**PAPER_WORD}
-    return words.get(name, name)
+    return {str(quantity): word for quantity, word in PAPER_WORD.items()}.get(name, name)
 
 
 def _ours(results: TableResults, row: ResultRow, column: str) -> list[tuple[Text, OverSeeds]]:
@@ -86,7 +85,7 @@ def _ours(results: TableResults, row: ResultRow, column: str) -> list[tuple[Text
     for kind in shown:
         if (over_seeds := row["cells"][column][kind]) is None:
             continue
-        remarks = [kind] if len(shown) > 1 else []
+        remarks: list[str] = [kind] if len(shown) > 1 else []
         if missing := over_seeds["of"] - over_seeds["measured"]:
             remarks.append(f"{missing} of {over_seeds['of']} seeds without a network")
         if at_chance := over_seeds.get("at_chance"):

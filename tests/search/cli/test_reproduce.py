@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from search.cli.app import app
 from search.journal.journal import WriteLock
 from search.reproduce import reproduction
+from search.reproduce.plan import Options
 from search.reproduce.reproduction import _command
 from search.reproduce.tables import load_table
 
@@ -25,6 +26,7 @@ from search.reproduce.tables import load_table
         (["zhang2022-table5", "--rows", "Magic"], "--rows: unknown row 'Magic'"),
         (["zhang2022-table5", "--set", "objective.tolerence=1"], "tolerence"),
         (["nowhere.toml"], "there is no file nowhere.toml"),
+        (["zhang2022-table4", "--columns", "AOD"], "--columns: unknown column 'AOD'"),
     ],
 )
 def test_bad_input_ends_with_one_message_and_writes_nothing(given, said, tmp_path):
@@ -107,3 +109,40 @@ def test_the_command_below_a_table_makes_it_again_from_where_it_was_typed(
     assert again[1] == name
     assert asked[1] == asked[0]
     assert load_table(name) == table
+
+
+def test_the_command_names_columns_and_that_an_untuned_table_was_tuned(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("tunes = false\n" + OWN)
+    table = load_table(str(path))
+    of_columns = Options.of(load_table("zhang2022-table4"), columns=["AOD-sex"])
+
+    assert _command(table, Options.of(table), "published").endswith("mine.toml")
+    assert _command(table, Options.of(table), None).endswith("mine.toml --tune")
+    assert "--columns AOD-sex" in _command(load_table("zhang2022-table4"), of_columns, None)
+
+
+def test_an_untuned_table_is_tuned_where_that_is_asked_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        reproduction, "_train", lambda plan, kinds, *_: asked.append(kinds) or 1 / 0
+    )
+    path = tmp_path / "mine.toml"
+    path.write_text("tunes = false\n" + OWN)
+    for number, more in enumerate(([], ["--tune"], ["--only", "tuned"])):
+        given = ["reproduce", str(path), "--out", str(tmp_path / str(number)), *more]
+        CliRunner().invoke(app, given)
+
+    assert asked == [("published",), ("published", "tuned"), ("tuned",)]
+
+
+def test_a_folder_goes_on_with_the_columns_it_was_begun_with(tmp_path, monkeypatch):
+    plans = []
+    monkeypatch.setattr(reproduction, "_train", lambda plan, *_: plans.append(plan) or 1 / 0)
+    given = ["reproduce", "zhang2022-table4", "--out", str(tmp_path / "out")]
+
+    CliRunner().invoke(app, [*given, "--columns", "SPD-race", "--rows", "Adv.Ft"])
+    CliRunner().invoke(app, given)
+
+    assert [[column.name for column in plan.columns] for plan in plans] == [["SPD-race"]] * 2
+    assert [list(plan.rows) for plan in plans] == [["Adv.Ft"]] * 2
