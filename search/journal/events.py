@@ -8,11 +8,13 @@ versions did not write is `NotRequired`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NotRequired, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, get_args
 
-from trainables.data.clusters import Agreement
 from trainables.evaluation.counts import CountsDict
 from trainables.evaluation.report import DecisionDict, Report
+
+if TYPE_CHECKING:
+    from trainables.data.clusters import Agreement  # its package loads pandas
 
 TrialStatus = Literal["running", "finished", "stopped", "failed"]
 EndStatus = Literal["finished", "stopped", "failed"]

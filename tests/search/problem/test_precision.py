@@ -34,7 +34,7 @@ def test_a_dense_net_of_another_precision_is_another(tmp_path):
     recipes = recipe, replace(recipe, precision="bf16")
     keys = {one.key(problem.prepared) for one in recipes}
     exact, mixed = (
-        train_dense(one, problem.untrained(), problem.prepared, problem.objective, 1)
+        train_dense(one, problem.untrained(), problem.prepared, problem.objective, 1).dense
         for one in recipes
     )
 
