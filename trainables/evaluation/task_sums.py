@@ -57,7 +57,7 @@ class TaskSum:
             )
         belongs = self.of_class[:, None] == np.arange(len(self.classes))
         sums = np.minimum(values @ belongs.astype(np.float64), 1.0)
-        return sums[:, 1] if len(self.classes) == 2 else sums
+        return np.asarray(sums[:, 1] if len(self.classes) == 2 else sums)
 
     def labels(self, labels: ArrayLike) -> NDArray[np.int64]:
         """(n,) labels of the other task as labels of this one."""
@@ -67,7 +67,7 @@ class TaskSum:
                 f"task {self.name!r}: labels lie in [0, {len(self.of_class)}), "
                 f"got {given.min()} to {given.max()}"
             )
-        return self.of_class[given]
+        return np.asarray(self.of_class[given])
 
 
 def task_sums(
