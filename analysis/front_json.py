@@ -173,6 +173,7 @@ class Front(TypedDict):
     group_notes: NotRequired[list[str]]
     left_out: NotRequired[list[LeftOut]]
     bias_undefined: NotRequired[BiasUndefined | None]  # None: some candidate has a bias
+    between_rounds: NotRequired[int]  # points that their trial went on to prune; absent: none
     without_group: NotRequired[WithoutGroup | None]
     dense: DenseNet
     references: list[Reference]  # empty while a search runs

@@ -269,7 +269,22 @@ def _further(front: Front) -> list[str]:
         f"Left out: candidates of {each['method']}, {each['candidates']} ({each['why']})."
         for each in front.get("left_out", ())
     ]
-    return [*group_sentences(front), *([] if unbeaten is None else [unbeaten]), *left_out]
+    return [
+        *group_sentences(front),
+        *([] if unbeaten is None else [unbeaten]),
+        *left_out,
+        *_between_rounds(front),
+    ]
+
+
+def _between_rounds(front: Front) -> list[str]:
+    number_of = front.get("between_rounds", 0)
+    if not number_of:
+        return []
+    return [
+        f"{number_of} of the {len(front['points'])} points are networks from between two rounds of "
+        f"pruning: they have not had the final retraining of their trial."
+    ]
 
 
 def _named(best: WithoutGroup, split: Split) -> str:

@@ -29,7 +29,10 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     """
     dense: Dense | None = None
     candidates: Candidates[ReportEvent] = Candidates(lambda report: report)
+    rounds: dict[str, int] = {}  # trial -> the last round of pruning that it has begun
     for event in events:
+        if event["event"] == "report" and "round" in event:
+            rounds[event["trial"]] = event["round"]
         if event["event"] == "dense":
             dense = event
         else:
@@ -60,7 +63,9 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         _point(starts[reports[i]["trial"]], reports[i], view, chosen=i == selection.chosen)
         for i in selection.on_front
     ]
-    return {
+    on_front = [reports[i] for i in selection.on_front]
+    pruned_on = sum("round" in r and r["round"] < rounds[r["trial"]] for r in on_front)
+    front: Front = {
         "name": facts["name"],
         "objective": {
             "performance": view.objective.performance,
@@ -86,6 +91,9 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         "references": references,
         "points": points,
     }
+    if pruned_on:
+        front["between_rounds"] = pruned_on
+    return front
 
 
 class NotDefined(ValueError):

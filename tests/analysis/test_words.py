@@ -114,3 +114,11 @@ def test_a_front_that_is_judged_otherwise_does_not_ask_for_a_confirmation():
     assert "judged otherwise than it was searched" in text
     assert "test values are not shown" in text
     assert "run confirm" not in text
+
+
+def test_networks_from_between_two_rounds_of_pruning_are_counted_in_the_explanation():
+    front = made_front()
+    said = " ".join(explanation({**front, "between_rounds": 2}))
+
+    assert f"2 of the {len(front['points'])} points are networks from between two rounds" in said
+    assert "rounds" not in " ".join(explanation(front))

@@ -262,3 +262,19 @@ def test_a_method_s_own_correction_is_fitted_anew_for_another_tolerance():
 def test_a_group_that_names_an_unknown_attribute_is_an_error_with_the_known_ones():
     with pytest.raises(UserError, match=r"report: .*gender.*sex"):
         view_by(FACTS, DENSE, "gender", min_cell=20)
+
+
+def test_points_that_their_trial_pruned_further_are_counted():
+    """They lack the final retraining, so a front that has them says how many there are."""
+    in_rounds = [
+        report("t1", FAIR, 0.3, "a") | {"round": 1},
+        report("t1", WORSE, 0.6, "b", epoch=2) | {"round": 2},
+        report("t1", CONSTANT, 0.9, None, epoch=3) | {"round": 3},
+    ]
+    events = [DENSE, *trial("t1", *in_rounds), *trial("t2", report("t2", WORSE, 0.9))]
+
+    front = build_front(FACTS, events, view_of(FACTS))
+    assert len(front["points"]) == 2  # t1's first, and t2's, which is as good as t1's second
+    assert front["between_rounds"] == 1
+    whole = build_front(FACTS, [DENSE, *trial("t1", *in_rounds[:1])], view_of(FACTS))
+    assert "between_rounds" not in whole
