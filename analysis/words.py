@@ -282,8 +282,8 @@ def _between_rounds(front: Front) -> list[str]:
     if not number_of:
         return []
     return [
-        f"{number_of} of the {len(front['points'])} points are networks from between two rounds of "
-        f"pruning: they have not had the final retraining of their trial."
+        f"{number_of} of the {len(front['points'])} points are networks from between two rounds "
+        f"of pruning: they have not had the final retraining of their trial."
     ]
 
 
