@@ -232,6 +232,7 @@ _BOLD = (
 _AT_CHANCE = (
     "At chance: not clearly better than a constant prediction on test. How evenly such a network "
     "treats groups says nothing.",
+    "The paper's figures are as it prints them, in percent where it does; ours are fractions.",
 )
 _FIGURES = "figures are means ± sample standard deviations over seeds on test."
 
