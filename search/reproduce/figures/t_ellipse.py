@@ -28,16 +28,6 @@ class Ellipse:
     height: float  # of the second, which is the shorter one
     angle: float  # of the first axis against the horizontal one, in degrees
 
-    def holds(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(n,) whether each of the points (n, 2) lies inside."""
-        turned = math.radians(self.angle)
-        axes = np.array(
-            [[math.cos(turned), math.sin(turned)], [-math.sin(turned), math.cos(turned)]]
-        )
-        along = (points - self.centre) @ axes.T
-        halves = np.array([self.width, self.height]) / 2
-        return np.asarray(((along / halves) ** 2).sum(axis=1) <= 1.0)
-
 
 def t_ellipse(points: NDArray[np.float64], level: float = 0.95) -> Ellipse | None:
     """The ellipse of points (n, 2); None for fewer than four, or where they lie on a line.
