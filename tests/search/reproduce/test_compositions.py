@@ -6,6 +6,9 @@ import re
 import numpy as np
 import pytest
 
+from typer.testing import CliRunner
+
+from search.cli.app import app
 from search.config.config import Config
 from search.errors import UserError
 from search.problem.problem import open_data
@@ -93,3 +96,17 @@ def test_a_data_set_s_own_values_and_changes_of_all_are_applied(tmp_path):
 
 def test_the_printed_composition_has_one_column():
     assert paper_table("lin2022/1").columns == ("composition",)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--seeds", "3"), ("--rows", "WS"), ("--only", "tuned"), ("--tune", "")]
+)
+def test_options_of_training_are_refused_where_data_are_counted(option, value, tmp_path):
+    out = tmp_path / "out"
+    given = ["reproduce", "lin2022-table1", option, *([value] if value else []), "--out", str(out)]
+
+    result = CliRunner().invoke(app, given)
+
+    assert result.exit_code == 2
+    assert f"{option}: lin2022-table1 counts data and trains nothing" in result.output
+    assert not out.exists()
