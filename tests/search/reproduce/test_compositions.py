@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-
 from typer.testing import CliRunner
 
 from search.cli.app import app
