@@ -70,7 +70,8 @@ def _ended_searches(
     trained = plan.trained(column)
     for source in plan.sources(column):
         own = source is column
-        rows = [row for name, row in plan.rows.items() if (name in trained) == own]
+        shown = own or not column.only_own
+        rows = [row for name, row in plan.rows.items() if shown and (name in trained) == own]
         for kind in SETTINGS_KINDS:
             for seed in plan.seeds if kind in kinds else ():
                 path = plan.folder(kind, source, seed)

@@ -103,6 +103,7 @@ class TableColumn(Section):
     # Of its rows only `own_rows` are trained for this one: those that prune by its groups.
     networks_of: str | None = None
     own_rows: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    only_own: bool = False  # rows of the other column are not shown here: its sparsity is another
     # A part of joint classes, by its attribute: their probabilities summed to its values.
     task: str | None = None
 
@@ -110,10 +111,10 @@ class TableColumn(Section):
     def _can_be_run_or_says_why(self) -> Self:
         if (self.experiment is None) == (self.unavailable is None):
             raise ValueError(f"column {self.name!r} must have an experiment or be unavailable")
-        if self.own_rows and self.networks_of is None:
+        if (self.own_rows or self.only_own) and self.networks_of is None:
             raise ValueError(
                 f"column {self.name!r} must name whose networks its other rows have, got own_rows "
-                f"without networks_of"
+                f"or only_own without networks_of"
             )
         return self
 

@@ -141,3 +141,14 @@ def test_table_1_counts_the_data_that_are_to_be_had():
     assert [line.experiment is not None for line in table.data_sets] == [
         name.startswith(TO_BE_HAD) for name in names
     ]
+
+
+def test_over_sparsities_rows_in_rounds_are_trained_and_shown_in_the_sparsest_column_alone():
+    plan = plan_of("lin2022-figure4")
+    first, *others = plan.columns
+
+    assert first.settings["pruner"]["sparsity"] == 0.99 and not first.only_own
+    assert {row.name for row in plan.rows.values() if row.network == "rounds"} >= {"FairGRAPE"}
+    for column in others:
+        assert column.only_own
+        assert set(plan.trained(column)) == {"SNIP", "WS", "GraSP", "random"}
