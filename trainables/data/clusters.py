@@ -41,7 +41,8 @@ def cluster(source: str, embeddings: Mapping[str, Array], k: int) -> PruningGrou
 
     The best of 10 starts by k-means++ counts. Where fewer than 1 % of train lie in a cluster, its
     rows join the cluster whose centre is next. Clusters are named by their size, largest first.
-    Raises ValueError where train has fewer than `k` different rows.
+    Raises ValueError where train has fewer than `k` different rows, or where fewer than two
+    clusters are left.
     """
     from sklearn.cluster import KMeans  # a second to import, and few searches cluster
 
@@ -55,6 +56,11 @@ def cluster(source: str, embeddings: Mapping[str, Array], k: int) -> PruningGrou
     centres = fitted.cluster_centers_.astype(np.float32)
     rows = np.bincount(fitted.labels_, minlength=k)
     large = np.flatnonzero(rows >= SMALLEST * len(train))
+    if len(large) < 2:
+        raise ValueError(
+            f"prune_by: {source} must leave at least two clusters with {SMALLEST:.0%} of train, "
+            f"got {len(large)} of {k}"
+        )
     by_size = large[np.argsort(-rows[large], kind="stable")]
     groups = {
         part: _nearest(_unit_length(given), centres[by_size]) for part, given in embeddings.items()

@@ -83,6 +83,15 @@ def test_fewer_rows_than_clusters_are_refused():
         cluster("clusters:3", {"train": rows}, 3)
 
 
+def test_where_fewer_than_two_clusters_are_large_enough_they_are_refused():
+    rows, _ = directions([995, 5])
+    with pytest.raises(ValueError, match="two clusters with 1% of train, got 1 of 2"):
+        cluster("clusters:2", {"train": rows}, 2)
+    rows = np.repeat(np.eye(150, dtype=np.float32), 2, axis=0)
+    with pytest.raises(ValueError, match="two clusters with 1% of train, got 0 of 150"):
+        cluster("clusters:150", {"train": rows}, 150)
+
+
 def test_groups_are_stored_and_read_again_without_unpickling(tmp_path):
     groups = PruningGroups(
         "sex*race",
