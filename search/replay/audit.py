@@ -111,7 +111,8 @@ def audit(
     home = RunFolder(folder.path / "audit")
     address = cluster_address(address)
     check_cluster(folder.config().resources.gpu, address)
-    problem, dense = reopened(folder, _unstopped(folder.config(), chosen), data, model, "audit")
+    unstopped = _unstopped(folder.config(), [record.trials[trial] for trial in chosen])
+    problem, dense = reopened(folder, unstopped, data, model, "audit")
     _prepare(folder, home, record, chosen)
     with (
         machines(problem.config, address, folder),
@@ -240,17 +241,26 @@ def _drawn(record: Record, sample: int | None, seed: int) -> list[str]:
     return drawn if sample is None else drawn[:sample]
 
 
-def _unstopped(config: Config, chosen: list[str]) -> Config:
-    """The run's config with nothing that would stop or add a trial, unwatched by MLflow."""
+def _unstopped(config: Config, chosen: list[TrialRecord]) -> Config:
+    """The run's config with nothing that would stop or add a trial, unwatched by MLflow.
+
+    Of listed trials it has the chosen ones alone: the others would be run once more.
+    """
     changes = {"scheduler": "none", "trials": len(chosen), "time_limit": None, "budget": None}
     search = config.search.model_copy(update=changes)
     tracking = config.tracking.model_copy(update={"enabled": False})
-    return config.model_copy(update={"search": search, "tracking": tracking})
+    rows = {trial.row for trial in chosen}
+    trials = tuple(trial for trial in config.trials if trial.name in rows)
+    return config.model_copy(update={"search": search, "tracking": tracking, "trials": trials})
 
 
 def _prepare(folder: RunFolder, home: RunFolder, record: Record, chosen: list[str]) -> None:
-    """Writes the chosen trials into the audit's journal as unfinished ones."""
+    """Writes the chosen trials into the audit's journal as unfinished ones.
+
+    Where trials go back to weights from early in the dense training, the audit has these too.
+    """
     home.path.mkdir(exist_ok=True)
+    folder.copy_early(home)
     with closing(Journal(home.path)) as journal:
         known = Record(journal)
         known.replay(read_events(home.journal))

@@ -171,6 +171,11 @@ class RunFolder:
         path = self.path / EARLY
         return load_net(path, net).eval() if path.exists() else None
 
+    def copy_early(self, to: RunFolder) -> None:
+        """Gives another folder the dense net early in its training, where it was kept."""
+        if (path := self.path / EARLY).exists():
+            shutil.copyfile(path, to.path / EARLY)
+
     def store_pruning_groups(self, groups: PruningGroups) -> None:
         """Keeps which group of [prune_by] each row is in."""
         groups.save(self.path / PRUNING)

@@ -179,3 +179,30 @@ def test_stopped_trials_are_run_to_the_end_that_they_would_have_had(tmp_path):
             assert resumed[epoch]["counts"] == original["counts"]
     assert (folder / "journal.jsonl").read_bytes() == before
     assert not (folder / "audit" / "candidates").exists()
+
+
+@pytest.mark.slow
+def test_of_listed_trials_the_stopped_ones_alone_are_run_with_the_weights_that_they_go_back_to(
+    tmp_path,
+):
+    pruner = {"kappa": 0.5, "sparsity": 0.75, "round_epochs": 1, "rewind": "early"}
+    listed = [
+        {"name": "back to early", "method": "lottery", "settings": {"pruner": pruner}},
+        {"name": "finished", "method": "magnitude_retrain"},
+    ]
+    plain = CONFIG.model_dump(mode="json", exclude_none=True)
+    search = {**plain["search"], "methods": ["lottery", "magnitude_retrain"], "trials": 2}
+    for trial in listed:
+        trial.setdefault("settings", {})["recovery"] = {"epochs": 1}
+    config = Config.model_validate({**plain, "search": search, "trials": listed, "space": {}})
+    whole, folder = tmp_path / "whole", tmp_path / "run"
+    run(config, out=whole)
+    cut_short(whole, folder, ("t0001",))
+
+    result = audit(folder)
+
+    assert (result["audited"], result["failed"], result["not_repeated"]) == (1, 0, [])
+    audited_journal = list(read_events(folder / "audit" / "journal.jsonl"))
+    starts = [event["trial"] for event in audited_journal if event["event"] == "trial_start"]
+    assert starts == ["t0001"]
+    assert len(reports_of(folder / "audit" / "journal.jsonl", "t0001")) == 3
