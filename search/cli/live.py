@@ -99,6 +99,7 @@ class Tally:
     """What the events so far add up to; no printing here."""
 
     methods: dict[str, str] = field(default_factory=dict)  # trial -> method
+    names: dict[str, str] = field(default_factory=dict)  # trial -> its row, or else its method
     states: Counter[tuple[str, TrialStatus]] = field(default_factory=Counter)  # (method, state)
     summaries: dict[str, TrialSummary] = field(default_factory=dict)  # trial -> at its end
     group_allowed: bool = False  # whether what needs the group may be chosen
@@ -120,6 +121,7 @@ class Tally:
                 self.group_allowed = group_at_prediction(event)
             case "trial_start":
                 self.methods[event["trial"]] = event["method"]
+                self.names[event["trial"]] = event.get("row", event["method"])
                 self.states[event["method"], "running"] += 1
             case "report":
                 self._see_closest(event)
@@ -258,7 +260,7 @@ class LiveView:
                 reason = f" ({event['reason']})" if event["reason"] else ""
                 words = self.tally.summaries[trial].words(group_allowed=self.tally.group_allowed)
                 return (
-                    f"[{self.tally.ended}/{self._trials}] {trial} {self.tally.methods[trial]} "
+                    f"[{self.tally.ended}/{self._trials}] {trial} {self.tally.names[trial]} "
                     f"{event['status']}{reason}; {words}"
                 )
             case "search_end":

@@ -189,8 +189,11 @@ def show_later_trials(folder: Path) -> None:
         typer.echo(sentence)
 
 
-def show_end(result: RunResult, left: int, *, recording: bool) -> None:
-    """The front of a search that has ended, `left` of its trials not run, and what comes next."""
+def show_end(result: RunResult, left: int, *, recording: bool, listed: bool = False) -> None:
+    """The front of a search that has ended, `left` of its trials not run, and what comes next.
+
+    Where the trials are `listed` there can be no more of them.
+    """
     show(result.front)
     show_later_trials(result.folder)
     typer.echo(f"Run: {result.folder}")
@@ -206,7 +209,7 @@ def show_end(result: RunResult, left: int, *, recording: bool) -> None:
         typer.echo(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
     elif chosen is not None and chosen["test"] is None:
         typer.echo(f"Next: fairfront confirm {result.folder}")
-    elif chosen is None:
+    elif chosen is None and not listed:
         typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
 
 

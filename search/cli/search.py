@@ -60,6 +60,7 @@ def search(
         config.search.trials,
         lambda listen: run(config, out=folder, address=address, on_event=listen),
         recording=config.search.recording,
+        listed=bool(config.trials),
     )
 
 
@@ -77,10 +78,10 @@ def resume(
     from search.config.config import Config
     from search.engine.experiment import resume as go_on
 
-    section = Config.load(folder / "config.toml").search
+    config = Config.load(folder / "config.toml")
     _watched(
         folder,
-        trials or section.trials,
+        trials or config.search.trials,
         lambda listen: go_on(
             folder,
             trials=trials,
@@ -90,7 +91,8 @@ def resume(
             repair=repair,
             on_event=listen,
         ),
-        recording=section.recording,
+        recording=config.search.recording,
+        listed=bool(config.trials),
     )
 
 
@@ -100,10 +102,12 @@ def _watched(
     start: Callable[[Listener], RunResult],
     *,
     recording: bool = False,
+    listed: bool = False,
 ) -> None:
     """Runs a search with its progress shown; says how to go on with an interrupted one.
 
-    A `recording` has counted the test rows all along, so nothing is left to confirm.
+    A `recording` has counted the test rows all along, so nothing is left to confirm; to `listed`
+    trials none can be added.
     """
     import optuna
 
@@ -129,7 +133,7 @@ def _watched(
         else:
             typer.echo("\nInterrupted before the search began; nothing was written.", err=True)
         raise typer.Exit(INTERRUPTED) from error
-    show_end(result, left, recording=recording)
+    show_end(result, left, recording=recording, listed=listed)
 
 
 def _seconds(option: str, given: str | None) -> float | None:

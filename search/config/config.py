@@ -64,6 +64,11 @@ class Config(Section):
         """Listed trials say which methods there are, and how many trials."""
         if not self.trials:
             return self
+        if self.search.recording:
+            raise ValueError(
+                "search.recording must be false where [[trials]] lists trials: replays propose "
+                "settings out of ranges, got true"
+            )
         names = [trial.name for trial in self.trials]
         if len(set(names)) < len(names):
             raise ValueError(f"trials must each have a name of its own, got {', '.join(names)}")

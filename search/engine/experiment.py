@@ -135,11 +135,17 @@ def resume(
     """Goes on with an interrupted search: finished trials stay, unfinished ones continue from
     their checkpoints, the rest is run. A search that was complete stays as it is.
 
-    `repair` mends a damaged journal first. Raises UserError while another process writes the run.
+    `repair` mends a damaged journal first. Raises UserError while another process writes the run,
+    and where `trials` asks for another number than [[trials]] lists.
     """
     folder = RunFolder(Path(path))
     folder.open_again(repair=repair)
     config = folder.config()
+    if config.trials and trials not in (None, len(config.trials)):
+        raise UserError(
+            f"resume: --trials must be left out where [[trials]] lists them, got {trials} for "
+            f"{len(config.trials)} listed ones"
+        )
     changes = {"trials": trials, "time_limit": time_limit, "budget": budget}
     limits = {key: value for key, value in changes.items() if value is not None}
     search = config.search.model_copy(update={"time_limit": None, **limits})

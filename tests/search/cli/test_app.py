@@ -30,8 +30,9 @@ def invoke(*arguments: str) -> Result:
 class FakeRun:
     """Stands in for `search.engine.experiment.run`: keeps what it was called with, then acts."""
 
-    def __init__(self, act: Callable[[Path], None]) -> None:
+    def __init__(self, act: Callable[[Path], None], *, chosen: bool = True) -> None:
         self.act = act
+        self.front = front(point("c0ffee00", "adv_ft", chosen=chosen))
         self.config: Any = None
         self.options: dict[str, Any] = {}
 
@@ -40,13 +41,13 @@ class FakeRun:
 
         self.config, self.options = config, {"out": out, **options}
         self.act(out)
-        return RunResult(out, front(point("c0ffee00", "adv_ft", chosen=True)))
+        return RunResult(out, self.front)
 
 
 @pytest.fixture
 def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., FakeRun]:
-    def make(act: Callable[[Path], None] = lambda out: None) -> FakeRun:
-        fake = FakeRun(act)
+    def make(act: Callable[[Path], None] = lambda out: None, **more: bool) -> FakeRun:
+        fake = FakeRun(act, **more)
         monkeypatch.setattr("search.engine.experiment.run", fake)
         monkeypatch.chdir(tmp_path)
         return fake
@@ -63,6 +64,18 @@ def test_after_a_search_its_confirmation_is_named_and_after_a_recording_its_tabl
     assert "Next: fairfront confirm run" in searched.output
     assert "Next: fairfront replay record run" in recording.output
     assert "confirm run" not in recording.output
+
+
+def test_where_nothing_was_chosen_more_trials_are_named_unless_they_are_listed(fake_run):
+    fake_run(chosen=False)
+    listed = """--set=trials=[{name="WS", method="magnitude_retrain"}]"""
+    list_of_its_own = ["--set=search.methods=['magnitude_retrain']", "--set=search.trials=1"]
+
+    proposed = invoke("search", "quick", "--out", "run")
+    given = invoke("search", "quick", "--out", "run", listed, *list_of_its_own)
+
+    assert "Next: fairfront resume run --trials N" in proposed.output
+    assert "Run: run" in given.output and "--trials" not in given.output
 
 
 @pytest.mark.parametrize("listed", KINDS)

@@ -87,6 +87,16 @@ def test_without_a_terminal_every_end_of_a_trial_is_one_plain_line():
     assert "\x1b" not in output.getvalue()
 
 
+def test_a_listed_trial_is_called_by_its_name_in_the_list():
+    output = io.StringIO()
+    with LiveView(1, Console(file=output)) as shown:
+        shown.on_event({**trial("t0001", "magnitude_retrain"), "row": "WS as long"})
+        shown.on_event(end("t0001", "finished"))
+
+    assert output.getvalue().startswith("[1/1] t0001 WS as long finished")
+    assert shown.tally.count("finished", "magnitude_retrain") == 1
+
+
 def test_on_a_terminal_a_table_shows_methods_best_points_hypervolume_and_the_time_left():
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=120)

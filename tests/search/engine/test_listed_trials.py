@@ -9,9 +9,12 @@ from ray.tune.search import Searcher
 from search.config.config import Config
 from search.config.sections import TrialConfig
 from search.engine.dry_run import describe
+from search.engine.experiment import resume
 from search.engine.listed_trials import ListedSearcher
+from search.errors import UserError
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
+from tests.search.made_run import made_run
 
 DISCOVERY = {"pruner": {"keep_target": 0.4}}
 LISTED = [
@@ -149,6 +152,32 @@ def test_methods_beside_a_list_must_be_those_of_the_list(tmp_path):
 
     with pytest.raises(Exception, match=r"search.methods must be left out, or as \[\[trials\]\]"):
         Config.load(path)
+
+
+def test_listed_trials_are_not_recorded_for_replays(tmp_path):
+    path = listed_file(
+        tmp_path,
+        '[search]\nrecording = true\nscheduler = "none"\n'
+        '[[trials]]\nname = "a"\nmethod = "adv_ft"\n',
+    )
+
+    with pytest.raises(UserError, match=r"search.recording must be false where \[\[trials\]\]"):
+        Config.load(path)
+
+
+def test_another_number_of_trials_than_the_list_s_is_refused_to_a_resumed_search(tmp_path):
+    listed = {"name": "as it is", "method": "magnitude_retrain"}
+    config = Config.model_validate(
+        {
+            **{"name": "x", "data": {"name": "digits", "group": "domain"}, "trials": [listed]},
+            **{"model": {"name": "convnet"}, "dense": {"name": "erm", "max_epochs": 5}},
+            "objective": {"performance": "accuracy", "bias": "bias_amplification"},
+        }
+    )
+    run = made_run(tmp_path / "run", config, {})
+
+    with pytest.raises(UserError, match=r"--trials must be left out .*, got 2 for 1 listed ones"):
+        resume(run.path, trials=2)
 
 
 def test_an_unknown_key_of_a_listed_trial_is_answered_with_the_known_ones(tmp_path):
