@@ -179,7 +179,14 @@ class Table(Section):
     @model_validator(mode="after")
     def _networks_are_trained_somewhere(self) -> Self:
         trained = {c.name for c in self.columns if c.experiment and c.networks_of is None}
+        rows = [row.name for row in self.trained]
         for column in self.columns:
+            for name in column.own_rows:
+                if name not in rows:
+                    raise ValueError(
+                        f"column {column.name!r}: own_rows must name rows with a method, "
+                        f"{unknown('row', name, rows)}"
+                    )
             if column.networks_of is not None and column.networks_of not in trained:
                 raise ValueError(
                     f"column {column.name!r}: networks_of must name one of {sorted(trained)}, "
@@ -226,11 +233,13 @@ class Table(Section):
             for key in (row.name, row.method) if row.method else (row.name,):
                 known.setdefault(key, set()).update({row.name, row.as_long_as or row.name})
         chosen = _named("--rows", "row", names, known)
-        rows = tuple(
+        asked = [
             row
             for place, row in enumerate(self.rows)
             if place == 0 or _asked(row.name, names, chosen, optional=row.optional)
-        )
+        ]
+        wanted = {name for row in asked for name in (row.name, row.as_long_as)}
+        rows = tuple(row for row in self.rows if row.name in wanted)
         tuned = tuple(row.name for row in rows if row.name in self.tuned)
         table = self.model_copy(update={"rows": rows, "tuned": tuned})
         try:

@@ -165,6 +165,20 @@ def test_a_row_that_does_not_fit_together_is_refused(row, said):
         table_of(rows=[{"name": "a", **row}])
 
 
+def test_own_rows_of_a_column_are_rows_that_are_trained():
+    columns = [COLUMNS[0], {**COLUMNS[1], "own_rows": ["globl"]}]
+
+    with pytest.raises(ValueError, match=r"own_rows must .* unknown row 'globl'; did you mean"):
+        table_of(columns=columns)
+
+
+def test_a_row_comes_with_the_one_that_it_lasts_as_long_as_though_that_is_optional():
+    rows = [ROWS[0], {**ROWS[1], "as_long_as": "sparser"}, {**ROWS[2], "optional": True}]
+    plan = plan_of(table=table_of(rows=rows))
+
+    assert list(plan.published(plan.columns[0])) == ["global", "sparser"]
+
+
 def test_quantities_are_measures_or_values_by_group():
     assert table_of(quantities=["accuracy_std", "by_group.accuracy", "ap"]).quantities
     with pytest.raises(ValueError, match="unknown measure 'accuracy_sdt'"):
