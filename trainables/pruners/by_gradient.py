@@ -62,6 +62,11 @@ class ByGradient(Settings):
         trained = context.latest_or_dense().net
         masked = self._of(self.mask_on, trained, context)
         scored = masked if self.score_on == "random" else self._of(self.score_on, trained, context)
+        if _shapes(scored) != _shapes(masked):
+            raise ValueError(
+                f"{self.name}: score_on {self.score_on!r} and mask_on {self.mask_on!r} need "
+                "networks of the same layers, the dense net's training has replaced some"
+            )
 
         def chosen(_: nn.Module, generator: torch.Generator) -> Masks:
             net = copy.deepcopy(scored).cpu().requires_grad_(True).train()
@@ -124,6 +129,10 @@ def _reinitialise(
     for name, weight in prunable(net).items():
         if isinstance(net.get_submodule(name.rpartition(".")[0]), kinds):
             nn.init.xavier_normal_(weight, generator=generator)
+
+
+def _shapes(net: nn.Module) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in prunable(net).items()}
 
 
 def _largest(scores: Mapping[str, Tensor], sparsity: float, scope: str) -> Masks:

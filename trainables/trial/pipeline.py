@@ -253,7 +253,10 @@ class Pipeline:
         shared = self._shared
         if shared is not None and shared.result is not None:
             net, masks = dict(shared.result.net), dict(shared.result.masks)
-            structure = described(self.bench.dense)  # what a pruner works on
+            # A pruner leaves the dense net's layers or those that its training began with, which
+            # had no joint head yet.
+            of_dense = net.keys() == self.bench.dense.state_dict().keys()
+            structure = described(self.bench.dense) if of_dense else None
             state = {"net": net, "masks": masks, "structure": structure}
             self.left.append(self._net_from(state))
         elif self._run is not None:

@@ -123,6 +123,16 @@ def test_without_weights_from_before_the_training_they_are_refused_by_name(kind,
     assert kind(score_on="random").start(context)
 
 
+@BOTH
+@pytest.mark.parametrize("where", ["score_on", "mask_on"])
+def test_scores_of_other_layers_than_those_that_get_the_mask_are_refused(kind, where):
+    context = made_context(net_of(0, outputs=6), made_data(), initial=net_of(1))
+
+    with pytest.raises(ValueError, match=f"{kind.name}: .* networks of the same layers"):
+        kind(**{where: "pretrained"}).start(context)
+    assert kind(score_on="pretrained", mask_on="pretrained").start(context)
+
+
 def data_with(change, classes=2):
     prepared = made_prepared(classes=classes, groups=3)
     train = prepared.parts["train"]

@@ -10,6 +10,7 @@ from tests.trainables.made_data import PARTS, made_prepared
 from tests.trainables.short_methods import DISCOVERY, SHORT
 from tests.trainables.trial.test_pipeline import LOOSE, spec_of, trained_net, undisturbed
 from trainables.data.pruning_groups import PruningGroups
+from trainables.models.joint_head import rebuilt
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
@@ -96,6 +97,26 @@ def test_a_hit_leaves_the_same_candidates(bench, stages, tmp_path):
         found.append([path.name for path in store.files()])
 
     assert found[0] == found[1] != []
+
+
+def test_a_shared_mask_over_initial_weights_is_replayed_where_the_dense_net_has_another_last_layer(
+    stages,
+):
+    """Domain-discriminative training gives the dense net a joint head, which it began without."""
+    description = {"joint_head": "4", "classes": 2, "groups": 3, "over": "sum"}
+    dense = rebuilt(trained_net(2), description)
+    with torch.no_grad():
+        torch.nn.init.normal_(dense[4].joint.weight, generator=torch.Generator().manual_seed(0))
+    bench = Workbench.open(made_prepared(), dense, LOOSE, device="cpu", initial=trained_net(2))
+    settings = {"pruner": {"score_on": "random", "mask_on": "pretrained"}}
+    plain = spec_of("snip", bench, settings={**settings, "recovery": {"epochs": 1}})
+    spec = Spec.from_config({**plain.to_config(), "shared": {"pruner": 0}})
+
+    alone = undisturbed(Pipeline(spec, bench))
+    missed = undisturbed(Pipeline(spec, bench, stages=stages))
+    hit = undisturbed(Pipeline(spec, bench, stages=stages))
+
+    assert told(hit) == told(missed) == told(alone)
 
 
 def test_other_methods_recoveries_and_trials_share_but_other_settings_and_seeds_do_not(
