@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from typer.testing import CliRunner
 
 from search.cli.app import app
 from search.config.config import Config
+from search.reproduce.tables import load_table
 from tests.docs.blocks import ROOT, Block, blocks_of
 from tests.docs.typed import config_of, makes, parsed
 from tests.search.made_run import made_run
@@ -94,7 +96,11 @@ class Desk:
                 for words in block.commands:
                     self.command(words)
             case "toml":
-                Config.load(self.write(block))
+                path = self.write(block)
+                if "columns" in tomllib.loads(block.text):
+                    load_table(str(path))
+                else:
+                    Config.load(path)
             case "python":
                 self.python(block)
 

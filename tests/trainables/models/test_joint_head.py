@@ -131,7 +131,7 @@ def opened(dense):
 def spec_of(*stages):
     config = {"trial": "t1", "method": "adv_ft", "seed": 0, "settings": {}}
     spec = Spec.from_config({**config, "correction": {"name": "threshold"}})
-    return replace(spec, stages=tuple(StageSpec(*stage) for stage in stages))
+    return replace(spec, stages=tuple(StageSpec(*stage, slot=stage[0]) for stage in stages))
 
 
 @pytest.mark.parametrize("dense", [made_net, lambda: with_head(groups=2)])

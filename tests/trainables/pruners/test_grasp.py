@@ -17,6 +17,13 @@ from trainables.pruners.by_gradient import Rows
 from trainables.pruners.grasp import Grasp
 
 
+@pytest.fixture(autouse=True)
+def _the_same_networks_each_time():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
 def balanced_data(classes):
     """150 rows of train, as many of each class: so many samples per class are all of them."""
     prepared = made_prepared(classes=classes)

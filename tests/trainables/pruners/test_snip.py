@@ -1,6 +1,7 @@
 """SNIP's scores, by hand and as the gradient of a mask."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.func import functional_call
@@ -11,6 +12,13 @@ from trainables.masks import prunable
 from trainables.pruners.snip import Snip
 
 ALL = 150  # rows of train: a batch of as many is all of them, each once
+
+
+@pytest.fixture(autouse=True)
+def _the_same_networks_each_time():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
 
 
 def kept_by(settings, net, data):
