@@ -49,7 +49,9 @@ class DenseRecipe:
         hashes = {part: prepared.hashes[part] for part in ("train", "early_stop")}
         start = [self.architecture, self.start_hash]
         facts = [self.name, self.settings, *start, self.seed, self.precision, hashes]
-        shape = [prepared.input_shape, prepared.classes, prepared.group_names]
+        shape: list[object] = [prepared.input_shape, prepared.classes, prepared.group_names]
+        if len(prepared.input_shape) == 3:
+            shape.append(prepared.augment)  # the same images, but trained on another way
         return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
 
 
