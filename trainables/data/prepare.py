@@ -26,6 +26,7 @@ from trainables.data.small_cells import (
 from trainables.data.splits import balance_weights, cap_cells, draw_splits, hold_back, stream
 
 BALANCED = ("debias", "held_back")
+_AT_ONCE = 1024  # rows of arrays that are copied to be hashed
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,7 +329,8 @@ def _row_hash(data: FairData, rows: NDArray[np.int64]) -> str:
         hashed = pd.util.hash_pandas_object(taken, index=False).to_numpy()
         digest.update(hashed.tobytes())
     else:
-        digest.update(np.ascontiguousarray(data.inputs[rows]).tobytes())
+        for first in range(0, len(rows), _AT_ONCE):  # images of a split may fill the memory
+            digest.update(data.inputs[rows[first : first + _AT_ONCE]].tobytes())
     digest.update(data.labels[rows].tobytes())
     for name, attribute in data.attributes.items():
         digest.update(f"{name}\x1f{attribute.names}".encode())

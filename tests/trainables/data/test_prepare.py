@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from trainables.data.fair_data import Attribute, FairData
-from trainables.data.prepare import prepare
+from trainables.data.prepare import _row_hash, prepare
 from trainables.data.sets import digits
 
 PARTS = ["debias", "early_stop", "held_back", "test", "train", "tune"]
@@ -198,3 +202,21 @@ def test_digits_come_as_small_images_with_both_copies_outside_of_train():
 def test_bad_options_are_refused_by_name(options, message):
     with pytest.raises(ValueError, match=message.replace("(", r"\(").replace("*", r"\*")):
         prepare(people(), **options)
+
+
+def test_the_hash_of_a_split_is_that_of_its_rows_and_copies_few_at_a_time():
+    data = people(n=5000)
+    images = np.random.default_rng(0).integers(0, 256, (5000, 3, 32, 32)).astype(np.uint8)
+    data = replace(data, inputs=images)
+    rows = np.random.default_rng(1).permutation(5000)[:4500]
+    digest = hashlib.sha256(images[rows].tobytes() + data.labels[rows].tobytes())
+    for name, attribute in data.attributes.items():
+        digest.update(f"{name}\x1f{attribute.names}".encode() + attribute.values[rows].tobytes())
+
+    tracemalloc.start()
+    hashed = _row_hash(data, rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert hashed == digest.hexdigest()
+    assert peak < images[rows].nbytes
