@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from search.errors import UserError
 from search.journal.opening_ledger import record_opening
-from search.problem.problem import open_problem
+from search.problem.problem import Problem, open_problem
 from search.reproduce.choose import ChosenNetwork, chosen_networks
 from search.reproduce.on_test import DENSE, OTHER_DENSE, Judged, OnTest
 from search.reproduce.plan import Plan
@@ -97,9 +97,15 @@ def _column(
     entries: Entries = {}
     trivial = facts["reference"][0]
     two_seeds = any(row.reference == OTHER_DENSE for row in plan.table.rows)
+    by_groups = bool(plan.table.quantities)
+    said: dict[int, list[str]] = {}  # seed -> notes; of the column's own search, where it has one
     for search in searches:
         other = _of_another_seed(search, searches) if two_seeds else None
-        on_test = _opened(search, judged, by_group=bool(plan.table.quantities), other=other)
+        of_run = _problem_of(search)
+        said[search.seed] = of_run.pruning_notes()
+        on_test = OnTest(
+            search.seed, search.folder, of_run, judged, by_group=by_groups, other=other
+        )
         _add(plan, search, on_test, entries)
         if column.networks_of:  # the run had another grouping, maybe another task
             trivial = on_test.references[DENSE].values.get("trivial_performance") or trivial
@@ -116,6 +122,8 @@ def _column(
         "trivial": trivial,
         "rows_of_splits": facts["rows"],
     }
+    if pruning_notes := _by_seeds(said):
+        about["pruning_notes"] = pruning_notes
     if column.networks_of is not None:
         about["networks_of"] = column.networks_of
     if plan.table.quantities:
@@ -145,14 +153,24 @@ def _openings(state: TableState, column: TableColumn) -> list[str]:
     ]
 
 
-def _opened(
-    search: _EndedSearch, judged: Judged, *, by_group: bool, other: RunFolder | None
-) -> OnTest:
-    """Raises UserError where the data have changed since the search ran."""
-    problem = open_problem(search.folder.config())
-    if search.folder.facts()["hashes"] != problem.prepared.hashes:
+def _problem_of(search: _EndedSearch) -> Problem:
+    """With the groups that it pruned by. Raises UserError where the data have changed since."""
+    problem, facts = open_problem(search.folder.config()), search.folder.facts()
+    if facts["hashes"] != problem.prepared.hashes:
         raise UserError(f"reproduce: the data of {search.folder.path} have changed since it ran")
-    return OnTest(search.seed, search.folder, problem, judged, by_group=by_group, other=other)
+    return replace(problem, pruning=search.folder.pruning_groups(facts))
+
+
+def _by_seeds(said: Mapping[int, Sequence[str]]) -> list[str]:
+    """Each note once; where not all seeds have it, with the seeds that do."""
+    seeds_of: dict[str, list[int]] = {}
+    for seed, notes in said.items():
+        for note in notes:
+            seeds_of.setdefault(note, []).append(seed)
+    return [
+        note if len(seeds) == len(said) else f"seed {', '.join(map(str, seeds))}: {note}"
+        for note, seeds in seeds_of.items()
+    ]
 
 
 def _of_another_seed(search: _EndedSearch, searches: Sequence[_EndedSearch]) -> RunFolder | None:

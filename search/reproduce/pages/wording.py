@@ -222,7 +222,10 @@ def facts(results: TableResults) -> list[str]:
         )
     if results["changes"]:
         sentences.append("Changed: " + ", ".join(f"`{change}`" for change in results["changes"]))
-    return sentences + [_about_column(name, facts) for name, facts in results["columns"].items()]
+    for name, of_column in results["columns"].items():
+        sentences.append(_about_column(name, of_column))
+        sentences += [f"{name}: {note}." for note in of_column.get("pruning_notes", [])]
+    return sentences
 
 
 _BOLD = (

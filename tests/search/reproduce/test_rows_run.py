@@ -25,7 +25,7 @@ experiment = "quick"
 set = [
     "data.args={target='odd'}", "dense.max_epochs=2", "dense.check_every=1",
     "objective.performance='accuracy'", "objective.bias='aod'", "objective.sparsity=false",
-    "space={}", "search.concurrent=1", "search.time_limit='1h'",
+    "space={}", "search.concurrent=1", "search.time_limit='1h'", "prune_by.group='clusters:3'",
 ]
 
 [[columns]]
@@ -141,6 +141,16 @@ def test_another_column_judges_the_same_networks_by_its_own_objective(made):
     assert lent["bias"]["mean"] == pytest.approx(measures["accuracy_drop_std"])
     assert lent["performance"]["mean"] == pytest.approx(measures["balanced_accuracy"])
     assert own["bias"]["mean"] == pytest.approx(abs(measures["aod"]))
+
+
+def test_the_page_says_by_which_groups_was_pruned_and_how_far_they_agree_with_the_attribute(made):
+    (start,) = [e for e in read_events(made.run / "journal.jsonl") if e["event"] == "experiment"]
+    agreed = start["prune_by"]["agreement"]["domain"]["adjusted_rand"]
+    said = (made.out / "table.md").read_text("utf-8")
+
+    assert "- digits: pruned by clusters:3 of what the dense net sees; rows of train: " in said
+    assert f"agreement with domain: adjusted Rand index {agreed:.2f}; " in said
+    assert "- digits by drops: pruned by clusters:3 of what the dense net sees" in said
 
 
 def test_all_that_was_looked_at_was_named_before(made):
