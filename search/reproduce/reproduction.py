@@ -164,6 +164,8 @@ def _results(
     }
     if table.picture != "rows":
         results["picture"] = table.picture
+    if table.compared in {row.name for row in table.rows}:
+        results["compared"] = table.compared
     return results
 
 

@@ -163,6 +163,9 @@ class ColumnFacts(TypedDict):
     objective: ObjectiveFacts
     trivial: float  # performance of a constant prediction
     rows_of_splits: dict[str, int]
+    # By which groups pruners went, where that is not plain: small ones, clusters and what these
+    # have to do with the attributes. Absent: there is nothing to say.
+    pruning_notes: NotRequired[list[str]]
     networks_of: NotRequired[str]  # the column whose networks it has
     # What the table declares, with a name for each group; absent: it declares nothing.
     quantities: NotRequired[list[QuantityName]]
@@ -197,3 +200,4 @@ class TableResults(TypedDict):
     openings: list[Opening]  # oldest first
     rows: list[ResultRow]
     picture: NotRequired[Picture]  # absent: bias and performance of each row
+    compared: NotRequired[str]  # a row that others are compared with; absent: the first one alone

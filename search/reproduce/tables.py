@@ -26,7 +26,7 @@ OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objectiv
 BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
 VALUES_BY_GROUP = (*GROUP_VALUES, "ap")
 # What `like` takes over from another table
-_ALIKE = ("rows", "published", "seeds", "trials", "tunes", "tuned", "quick")
+_ALIKE = ("rows", "published", "seeds", "trials", "tunes", "tuned", "compared", "quick")
 StageSettings = Mapping[str, Mapping[str, Any]]  # slot of a stage -> setting -> value
 
 
@@ -142,6 +142,8 @@ class Table(Section):
     columns: Annotated[tuple[TableColumn, ...], Field(strict=False, min_length=1)]
     rows: Annotated[tuple[TableRow, ...], Field(strict=False, min_length=1)]
     tuned: Annotated[tuple[str, ...], Field(strict=False)] = ()  # rows to tune; empty: all
+    # A row that all others are compared with too, beside the first one; of declared quantities.
+    compared: str | None = None
     picture: Picture | Literal["rows"] = (
         "rows"  # beside the table: bias and performance of each row, or another
     )
@@ -160,9 +162,12 @@ class Table(Section):
         ):
             if len(set(names)) < len(names):
                 raise ValueError(f"{kind} must each be named once, got {', '.join(names)}")
-        unknown_rows = set(self.tuned) - {row.name for row in self.rows}
+        rows = [row.name for row in self.rows]
+        unknown_rows = set(self.tuned) - set(rows)
         if unknown_rows:
             raise ValueError(f"tuned must name rows of the table, got {sorted(unknown_rows)}")
+        if self.compared is not None and self.compared not in rows:
+            raise ValueError(f"compared: {unknown('row', self.compared, rows)}")
         return self
 
     @model_validator(mode="after")

@@ -1,5 +1,5 @@
 """The tables of a column whose table declares its quantities: figures, the paper's above ours, and
-what each row has more or less than the first one."""
+what each row has more or less than the first one, or than another one with a verdict."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from search.reproduce.pages.wording import (
     quantity_word,
     signed,
 )
+from search.reproduce.results import paired
 from search.reproduce.results_json import (
     SETTINGS_KINDS,
     OverSeeds,
@@ -42,7 +43,7 @@ def figures_table(results: TableResults, column: str) -> PageTable:
             figures = [Text(DASH if figure is None else figure["printed"]) for figure in printed]
             lines.append((row, [Text("the paper"), *figures, Text(""), Text("")]))
         about = [access(row), Text("yes" if row["needs_group"] else "no")]
-        for whose, over_seeds in _ours(results, row, column):
+        for _, whose, over_seeds in _ours(results, row, column):
             lines.append((row, [whose, *_cells(over_seeds, words, _mean), *about]))
     return PageTable(headings, lines)
 
@@ -57,9 +58,54 @@ def differences_table(results: TableResults, column: str) -> PageTable:
     lines = [
         (row, [whose, *_cells(over_seeds, words, _difference)])
         for row in results["rows"][1:]
-        for whose, over_seeds in _ours(results, row, column)
+        for _, whose, over_seeds in _ours(results, row, column)
     ]
     return PageTable(headings, lines)
+
+
+def verdicts_table(results: TableResults, column: str) -> PageTable | None:
+    """What each row has more than the one that the table compares with, and whether that is more
+    than chance in training: higher, lower or not told apart, by the interval.
+
+    Values by group are left out. None where the table compares with no such row, or the column has
+    no networks of it.
+    """
+    bases = [row for row in results["rows"] if row["name"] == results.get("compared")]
+    if not bases or not (of_base := bases[0]["cells"][column])["published"]:
+        return None
+    words = {
+        name: word
+        for name, word in _words(results, column).items()
+        if not name.startswith(BY_GROUP)
+    }
+    headings = [
+        Heading("", f"less {bases[0]['name']}'s"),
+        *(Heading("", text) for text in ("figures", *words.values())),
+    ]
+    groups = results["columns"][column]["groups"]
+    lines: list[tuple[ResultRow, list[Text]]] = []
+    for row in results["rows"]:
+        for kind, whose, over_seeds in _ours(results, row, column) if row != bases[0] else ():
+            base = of_base[kind] or of_base["published"]
+            if base is not None:
+                told = [_verdict(over_seeds, base, name, groups) for name in words]
+                lines.append((row, [whose, *told]))
+    return PageTable(headings, lines)
+
+
+def _verdict(
+    over_seeds: OverSeeds, base: OverSeeds, name: QuantityName, groups: Sequence[str]
+) -> Text:
+    """None is given where a network of either is at chance: its quantities say nothing."""
+    less = paired(over_seeds["entries"], base["entries"], name, groups)
+    if less is None:
+        return Text(DASH)
+    text = with_interval(less["mean"], less["interval"], signed)
+    if less["interval"] is None or over_seeds.get("at_chance") or base.get("at_chance"):
+        return Text(text, may_wrap=True)
+    low, high = less["interval"]
+    verdict = "higher" if low > 0 else "lower" if high < 0 else "not told apart"
+    return Text(f"{text}, {verdict}", may_wrap=True)
 
 
 def _words(results: TableResults, column: str) -> dict[QuantityName, str]:
@@ -76,8 +122,10 @@ def _paper_word(name: QuantityName) -> str:
     return {str(quantity): word for quantity, word in PAPER_WORD.items()}.get(name, name)
 
 
-def _ours(results: TableResults, row: ResultRow, column: str) -> list[tuple[Text, OverSeeds]]:
-    """Our figures of a row by what to call them: which settings, and what is to be known first."""
+def _ours(
+    results: TableResults, row: ResultRow, column: str
+) -> list[tuple[SettingsKind, Text, OverSeeds]]:
+    """Kind, what to call it (which settings, what is to be known first), and figures of a row."""
     shown: list[SettingsKind] = [
         kind for kind in SETTINGS_KINDS if results["only"] in (None, kind)
     ]
@@ -90,7 +138,8 @@ def _ours(results: TableResults, row: ResultRow, column: str) -> list[tuple[Text
             remarks.append(f"{missing} of {over_seeds['of']} seeds without a network")
         if at_chance := over_seeds.get("at_chance"):
             remarks.append(f"at chance with {at_chance} of {over_seeds['of']} seeds")
-        ours.append((Text(f"ours ({'; '.join(remarks)})" if remarks else "ours"), over_seeds))
+        whose = Text(f"ours ({'; '.join(remarks)})" if remarks else "ours")
+        ours.append((kind, whose, over_seeds))
     return ours
 
 

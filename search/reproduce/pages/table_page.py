@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from html import escape
 
-from search.reproduce.pages.declared import differences_table, figures_table
+from search.reproduce.pages.declared import differences_table, figures_table, verdicts_table
 from search.reproduce.pages.html_document import document
 from search.reproduce.pages.page_table import PAPER, Heading, PageTable, as_html, as_markdown
 from search.reproduce.pages.wording import (
@@ -83,9 +83,11 @@ def _picture(caption: str, png: bytes) -> str:
 
 
 def _tables(results: TableResults, column: str) -> list[PageTable]:
-    """The column's tables: of figures, and of differences where these stand apart."""
+    """The column's tables: of figures, and of differences and verdicts where these stand apart."""
     if "quantities" in results["columns"][column]:
-        return [figures_table(results, column), differences_table(results, column)]
+        tables = [figures_table(results, column), differences_table(results, column)]
+        verdicts = verdicts_table(results, column)
+        return tables if verdicts is None else [*tables, verdicts]
     return [_table(results, column)]
 
 

@@ -159,6 +159,41 @@ def test_the_paper_s_figures_stand_above_ours_group_by_group():
     assert lines_of(differences, "No-Pruning") == []
 
 
+def with_verdicts(snip):
+    made = {**results(), "compared": "SNIP"}
+    (row,) = [row for row in made["rows"] if row["name"] == "SNIP"]
+    groups = made["columns"]["by sex"]["groups"]
+    row["cells"]["by sex"]["published"] = summary(snip, [], NAMES, groups)
+    return markdown(made, {"by sex": "x.png"}).split("| less SNIP's |")[1]
+
+
+def test_every_row_is_compared_with_the_one_that_the_table_names():
+    minus = "\N{MINUS SIGN}"
+    # FairGRAPE's drops are .03 and .05, its accuracies .78 and .80: less .01 and .03 there is no
+    # chance in the difference, less .04 and .05 it is -.01 and 0.
+    surely = with_verdicts([entry(0, (0.9, 0.9), 0.01), entry(1, (0.92, 0.92), 0.03)])
+    hardly = with_verdicts([entry(0, (0.9, 0.9), 0.04), entry(1, (0.92, 0.92), 0.05)])
+
+    assert lines_of(surely, "FairGRAPE")[0][2:] == [
+        f"{minus}0.120 [{minus}0.120, {minus}0.120], lower",
+        "+0.020 [+0.020, +0.020], higher",
+    ]
+    assert lines_of(hardly, "FairGRAPE")[0][3].endswith(", not told apart")
+    assert lines_of(surely, "No-Pruning") and not lines_of(surely, "SNIP")
+    assert "Female" not in surely.splitlines()[0]
+
+
+def test_nothing_is_claimed_of_a_row_at_chance():
+    text = with_verdicts([entry(0, (0.5, 0.5), 0.0, at_chance=True), entry(1, (0.7, 0.7), 0.0)])
+
+    assert "higher" not in text and "lower" not in text and "told apart" not in text
+
+
+def test_the_row_to_compare_with_must_be_one_of_the_table():
+    with pytest.raises(ValueError, match="compared: unknown row 'SNIPP'; did you mean 'SNIP'"):
+        Table(**{**TABLE.model_dump(), "compared": "SNIPP"})
+
+
 def test_both_pages_hold_the_same_numbers():
     html = page(results(), {"by sex": b""}).replace('<span class="interval">', " ")
 
