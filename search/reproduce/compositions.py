@@ -6,6 +6,7 @@ and sets the counts beside the printed ones.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from html import escape
@@ -25,6 +26,7 @@ from search.runs.folder import write_json
 from trainables.data.composition import Composition, composition
 
 DASH = "\N{EN DASH}"
+RESULTS = "results.json"
 ALL, CLASSES = "images", "categories"  # the paper's words for rows and for the number of classes
 
 
@@ -93,8 +95,10 @@ def load_composition(name: str) -> CompositionTable | None:
 def compose(table: CompositionTable, out: Path, changes: Sequence[str] = ()) -> CompositionResults:
     """Counts every data set that is to be had, and writes results.json and both pages to `out`.
 
-    `changes` are those of every experiment. Raises UserError where data are missing.
+    `changes` are those of every experiment. Raises UserError where data are missing, and where
+    `out` holds something else.
     """
+    _refuse_foreign(out, table.name)
     printed = None if table.paper is None else paper_table(table.paper)
     lines: list[CompositionLine] = []
     for data_set in table.data_sets:
@@ -123,10 +127,19 @@ def compose(table: CompositionTable, out: Path, changes: Sequence[str] = ()) -> 
         "lines": lines,
     }
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "results.json", results)
+    write_json(out / RESULTS, results)
     (out / "table.md").write_text(_markdown(results), encoding="utf-8")
     (out / "table.html").write_text(_page(results), encoding="utf-8")
     return results
+
+
+def _refuse_foreign(out: Path, table: str) -> None:
+    """Raises UserError where a folder is not empty, unless this table was written there before."""
+    if not out.exists() or not any(out.iterdir()):
+        return
+    written = out / RESULTS
+    if not written.is_file() or json.loads(written.read_text("utf-8")).get("table") != table:
+        raise UserError(f"--out: must be a new folder or one of {table}, got {out}")
 
 
 def counts(of_data: Composition) -> dict[str, int]:

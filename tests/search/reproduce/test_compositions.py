@@ -80,6 +80,16 @@ def test_missing_data_end_with_what_is_missing_and_nothing_is_written(tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_another_table_s_folder_is_left_as_it_is(tmp_path):
+    written = tmp_path / "results.json"
+    written.write_text('{"table": "another"}')
+
+    with pytest.raises(UserError, match="--out: must be a new folder or one of made"):
+        compose(TABLE, tmp_path)
+    assert written.read_text() == '{"table": "another"}'
+    assert compose(TABLE, tmp_path / "own") == compose(TABLE, tmp_path / "own")
+
+
 def test_tables_of_networks_are_none_of_these():
     assert load_composition("zhang2022-table4") is None
     assert load_composition("no-such-table") is None
