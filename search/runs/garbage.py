@@ -14,7 +14,7 @@ from search.front.build import build_front
 from search.front.notes import named_in
 from search.front.view import view_of
 from search.journal.journal import WriteLock, read_events
-from search.journal.record import Record
+from search.journal.record import Record, TrialRecord
 from search.runs.folder import DATA, TUNE, RunFolder
 from search.runs.state import is_complete
 from trainables.evaluation.objective import Objective
@@ -52,6 +52,7 @@ def garbage(
       fronts of `report --tolerance` and the like;
     - those on the front of the journal, the closest infeasible ones included;
     - those of trials that `resume` goes on with;
+    - those that a listed trial is to keep whatever they are worth (see TrialConfig);
     - with `keep="any-tolerance"` also those that another tolerance would put on the front.
 
     The checkpoints of trials that `resume` goes on with stay too, and with `keep_stopped` those of
@@ -130,9 +131,23 @@ def _needed(folder: RunFolder, record: Record, keep: Keep) -> set[str]:
         for report in trial.candidates()
         if report["candidate"] is not None
     }
+    for trial in record.trials.values():
+        needed.update(_asked_for(trial))
     for front in (*folder.stored_fronts(), *_fronts(folder, keep)):
         needed.update(named_in(front))
     return needed
+
+
+def _asked_for(trial: TrialRecord) -> Iterator[str]:
+    """What a trial was to keep: the network at its end, and the first of each round."""
+    keep, rounds = trial.spec.get("keep", "pareto"), set[int]()
+    for report in trial.candidates() if keep != "pareto" else ():
+        number = report.get("round")
+        begins = keep == "rounds" and number is not None and number not in rounds
+        if report["candidate"] is not None and (report["last"] or begins):
+            yield report["candidate"]
+        if number is not None:
+            rounds.add(number)
 
 
 def _fronts(folder: RunFolder, keep: Keep) -> Iterator[Front]:

@@ -74,6 +74,27 @@ def test_the_front_and_trials_that_go_on_stay_and_all_else_goes(tmp_path):
     assert collect(folder).paths == ()
 
 
+@pytest.mark.parametrize(
+    ("keep", "stays"),
+    [("pareto", []), ("last", ["t7e"]), ("rounds", ["t7a", "t7b", "t7e"])],
+)
+def test_what_a_listed_trial_was_to_keep_stays_whatever_it_is_worth(keep, stays, tmp_path):
+    rounds = [("a", 1), ("b", 2), ("d", 2), ("e", 2)]  # d and e: the final retraining
+    reports = [
+        {**report("t7", WORSE, 0.2, name, epoch=e), "round": number, "last": name == "e"}
+        for e, (name, number) in enumerate(rounds, start=1)
+    ]
+    start, *others = trial("t7", *reports)
+    start = {**start, "spec": {**start["spec"], "keep": keep}}
+    folder = make(tmp_path / "run", [TRIALS[0], [start, *others]])
+    for name, _ in rounds:
+        (folder / "candidates" / f"t7{name}.safetensors").write_bytes(bytes(10))
+
+    collect(folder)
+
+    assert left(folder, "candidates") == ["t1c", *stays]
+
+
 def test_the_front_of_any_tolerance_can_be_kept(tmp_path):
     folder = make(tmp_path / "run")
 
