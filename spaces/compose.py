@@ -28,6 +28,9 @@ class MethodStage(Protocol):
     @property
     def fixed(self) -> Mapping[str, Value]: ...
 
+    @property
+    def published(self) -> Mapping[str, Value]: ...
+
 
 def stage_space(role: str, name: str) -> Space:
     """The space of one stage; raises ValueError naming the known ones."""
@@ -41,15 +44,18 @@ def stage_space(role: str, name: str) -> Space:
 def compose(stages: Iterable[MethodStage]) -> Space:
     """One space over a method's stages, with dotted names such as `"pruner.keep_target"`.
 
-    The settings of stages that share a slot are in it once; what a stage fixes is not searched.
+    The settings of stages that share a slot are in it once; what a stage fixes is not searched,
+    what it publishes comes before what its stage's space does.
     """
     by_slot = {stage.slot: stage for stage in stages}
-    parts = [
-        (slot, stage_space(stage.role, stage.name).narrow(stage.fixed))
-        for slot, stage in by_slot.items()
-    ]
+    parts = [(slot, _space_of(stage)) for slot, stage in by_slot.items()]
     return Space(
         {f"{slot}.{key}": one for slot, part in parts for key, one in part.ranges.items()},
         {f"{slot}.{key}": one for slot, part in parts for key, one in part.published.items()},
         {f"{slot}.{key}": one for slot, part in parts for key, one in part.fixed.items()},
     )
+
+
+def _space_of(stage: MethodStage) -> Space:
+    space = stage_space(stage.role, stage.name).narrow(stage.fixed)
+    return Space(space.ranges, {**space.published, **stage.published}, space.fixed)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+Value = float | int | str | bool
+
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a method: its role, its registry key, and what the protocol fixes of it.
+    """A stage of a method: its role, its registry key, and what the protocol says of it.
 
     `slot` is the name under which a trial's config has the stage's settings: by default the role.
     Stages of the same slot have the same settings.
@@ -17,12 +19,14 @@ class Stage:
 
     role: str  # dense, pruner or recovery
     name: str
-    fixed: Mapping[str, float | int | str | bool] = field(default_factory=dict)  # not searched
+    fixed: Mapping[str, Value] = field(default_factory=dict)  # not searched
+    published: Mapping[str, Value] = field(default_factory=dict)  # in place of the stage's own
     slot: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slot", self.slot or self.role)
-        object.__setattr__(self, "fixed", MappingProxyType(dict(self.fixed)))
+        for name in ("fixed", "published"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,9 @@ def slot_roles() -> dict[str, str]:
 
 
 # The final training of Lin, Kim, Joo's methods: the rate falls to a tenth, then to a hundredth
-STEPS = Stage("recovery", "retrain", fixed={"schedule": "steps"})
+STEPS = Stage(
+    "recovery", "retrain", fixed={"schedule": "steps"}, published={"lr": 1e-4, "epochs": 19}
+)
 
 METHODS: dict[str, Method] = {
     "dense_threshold": Method(

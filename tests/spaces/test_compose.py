@@ -5,8 +5,10 @@ from types import SimpleNamespace
 from spaces.compose import compose, stage_space
 
 
-def stage(role, name, slot=None, fixed=None):
-    return SimpleNamespace(role=role, name=name, slot=slot or role, fixed=fixed or {})
+def stage(role, name, slot=None, fixed=None, published=None):
+    return SimpleNamespace(
+        role=role, name=name, slot=slot or role, fixed=fixed or {}, published=published or {}
+    )
 
 
 def test_the_same_stage_in_two_slots_is_searched_twice():
@@ -16,15 +18,16 @@ def test_the_same_stage_in_two_slots_is_searched_twice():
     assert set(space.ranges) == {f"{slot}.{key}" for slot in ("recovery", "again") for key in one}
 
 
-def test_stages_that_share_a_slot_are_searched_once():
-    twice = [stage("pruner", "magnitude"), stage("pruner", "magnitude")]
-
-    assert compose(twice).ranges == compose(twice[:1]).ranges
-
-
 def test_what_a_method_fixes_is_not_searched_and_reaches_every_trial():
     space = compose([stage("recovery", "retrain", fixed={"epochs": 19, "schedule": "steps"})])
 
     assert "recovery.epochs" not in space.ranges
     assert "recovery.epochs" not in space.published
     assert space.published_nested()["recovery"] == {"epochs": 19, "schedule": "steps", "lr": 1e-4}
+
+
+def test_what_a_method_publishes_comes_before_what_its_stage_does():
+    space = compose([stage("recovery", "retrain", published={"epochs": 19})])
+
+    assert space.published["recovery.epochs"] == 19
+    assert space.published["recovery.lr"] == 1e-4

@@ -168,7 +168,7 @@ def test_a_space_survives_pickling_and_its_parts_can_not_be_changed():
 
 def stage(role, name, slot="", **fixed):
     """A stage of a method, as far as its space depends on it."""
-    return SimpleNamespace(role=role, name=name, slot=slot or role, fixed=fixed)
+    return SimpleNamespace(role=role, name=name, slot=slot or role, fixed=fixed, published={})
 
 
 def test_composed_spaces_put_the_role_before_each_setting_and_keep_the_published_values():

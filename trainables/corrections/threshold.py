@@ -100,9 +100,9 @@ class Threshold:
     ) -> CommonThreshold:
         """One threshold; only "fair" draws, from `seed`.
 
-        With nothing feasible, "fair" takes the trivial classifier, which is the threshold 0 and
-        has no bias, and the decision says that it is trivial. Where not even that is feasible, it
-        takes the threshold of the smallest mean bias.
+        With nothing feasible, "fair" takes the trivial classifier, which is the threshold 0 (it
+        has no bias, unless it is compared with the dense net), and the decision says that it is
+        trivial. Where not even that is feasible, it takes the threshold of the smallest mean bias.
         """
         scores = binary_scores("threshold", held_back)
         if self.choose == "fair":

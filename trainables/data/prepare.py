@@ -286,9 +286,10 @@ def _balance_notes(data: FairData, chosen: _Chosen) -> list[str]:
         )
     if counts.max() > smallest:
         group, label = np.argwhere(exists & (counts == smallest))[0]
+        made_up = "weights make up for the difference" if smallest else "nothing makes up for that"
         notes.append(
             f"debias: its rarest cell ({names[group]}, {data.classes[label]}) has "
-            f"{smallest} rows, its largest {counts.max()}; weights make up for the difference"
+            f"{smallest} rows, its largest {counts.max()}; {made_up}"
         )
     return notes
 

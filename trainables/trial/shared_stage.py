@@ -267,6 +267,10 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
         "correction": {"name": spec.correction_name, **settings_dict(spec.correction)},
         "correction_seed": spec.seed,
     }
+    earlier = {"initial": bench.initial, "early": bench.early}
+    for weights in sorted(stage.settings.needs):
+        net = earlier[weights]
+        facts[weights] = None if net is None else digest(net.state_dict())
     if bench.data.pruning_digest is not None:
         facts["prune_by"] = bench.data.pruning_digest
     return key_of(facts)
