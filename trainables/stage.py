@@ -120,6 +120,11 @@ class Settings(ABC):
         """Which weights from before the end of the dense training the stage asks `Context` for."""
         return frozenset()
 
+    @property
+    def prunes_by_groups(self) -> bool:
+        """Whether what stays depends on the groups to prune by, so that [prune_by] has a say."""
+        return False
+
     @abstractmethod
     def start(self, context: Context) -> StageRun: ...
 

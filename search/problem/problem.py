@@ -176,7 +176,12 @@ class Problem:
 
     def pruning_notes(self) -> list[str]:
         """What the user should know of the groups that pruners read, as far as they are known."""
-        return notes_on_pruning(self.config, self.prepared, self.pruning)
+        notes = notes_on_pruning(self.config, self.prepared, self.pruning)
+        if self.config.prune_by is not None and not any(
+            stage.settings.prunes_by_groups for _, stage in self._possible_stages()
+        ):
+            notes.append("[prune_by] has no say: no method of the search prunes by groups")
+        return notes
 
     def with_pruning_groups(self, bench: Workbench) -> Problem:
         """With the groups of [prune_by], made from the bench's data and its dense net."""

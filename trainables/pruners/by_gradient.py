@@ -49,6 +49,10 @@ class ByGradient(Settings):
     def needs(self) -> frozenset[EarlierWeights]:
         return frozenset({"initial"} if "pretrained" in (self.score_on, self.mask_on) else ())
 
+    @property
+    def prunes_by_groups(self) -> bool:
+        return self.minority_only
+
     @abstractmethod
     def samples(self, classes: int) -> int:
         """How many rows the scores take, each counted as often as the network sees it."""

@@ -64,6 +64,10 @@ class FairGrape(Settings):
     def leaves_candidates(self) -> bool:
         return True
 
+    @property
+    def prunes_by_groups(self) -> bool:
+        return self.criterion == "groups"
+
     def start(self, context: Context) -> StageRun:
         plan = RoundPlan(
             kappa=self.kappa,

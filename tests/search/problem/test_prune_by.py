@@ -117,6 +117,26 @@ def test_a_small_group_is_told_to_count_while_pruning_unless_other_groups_are_as
     assert any(note.startswith("pruned by sex; rows of train: Female ") for note in asked)
 
 
+@pytest.mark.parametrize(
+    ("search", "space", "said"),
+    [
+        (["magnitude_retrain", "snip"], {}, True),
+        (["magnitude_retrain", "fairgrape"], {}, False),
+        (["fairgrape"], {"criterion": "taylor"}, True),
+        (["fairgrape"], {"criterion": {"choices": ["taylor", "groups"]}}, False),
+        (["snip"], {"minority_only": True}, False),
+    ],
+)
+def test_groups_that_no_method_prunes_by_are_told_to_have_no_say(search, space, said):
+    config = experiment({"group": "race"}).model_dump(mode="json", exclude_none=True)
+    config["search"]["methods"] = search
+    config["space"] = {search[-1]: {"pruner": space}}
+
+    problem = open_problem(Config.model_validate(config), people())
+
+    assert any("[prune_by] has no say" in note for note in problem.notes()) == said
+
+
 def test_a_resumed_run_reads_the_stored_groups_and_no_others(tmp_path):
     problem, net = with_groups(experiment({"group": "clusters:3"}), people())
     problem = problem.with_reference(0.5)
