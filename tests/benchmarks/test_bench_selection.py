@@ -10,8 +10,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from tests.trainables.made_data import made_context, made_data
 from trainables.masks import prunable
 from trainables.models import build
+from trainables.pruners import fairgrape
+from trainables.pruners.fairgrape import FairGrape
+from trainables.pruners.rounds import RoundPlan
 from trainables.pruners.selection import select, select_layers
 
 GROUPS, KEPT = 7, 0.9
@@ -124,3 +128,52 @@ def test_the_layers_of_a_resnet34_take_at_most_0_7_of_a_stable_sort_per_layer_an
     )
 
     assert ours <= MOST_OF_SORTING * stable
+
+
+@pytest.mark.benchmark
+def test_all_selections_of_a_resnet34_to_99_percent():
+    """The whole of what selection adds to a trial of 44 rounds, whatever its images."""
+    sizes = {k: w.numel() for k, w in prunable(build("resnet34", (3, 64, 64), 7, seed=0)).items()}
+    layers = {name: drawn(size, seed) for seed, (name, size) in enumerate(sizes.items())}
+    densities = RoundPlan(0.9, 0.99, 1, 1e-3, 64).densities
+    left, picks, begin = sizes, 0, time.process_time()
+    for density in densities:
+        keep = {name: max(1, int(np.ceil(density * size))) for name, size in sizes.items()}
+        select_layers({name: layers[name][:, : left[name]] for name in left}, keep)
+        left, picks = keep, picks + sum(keep.values())
+    print(
+        f"\nResNet-34, {len(densities)} rounds to 99 %: {picks:,} picks in "
+        f"{time.process_time() - begin:.0f} s of CPU"
+    )
+
+    assert len(densities) == 44
+
+
+@pytest.mark.benchmark
+def test_the_share_of_a_trial_that_selection_takes(monkeypatch):
+    """A small network on small images, where training costs least beside it."""
+    spent = 0.0
+
+    def timed(*arguments, **options):
+        nonlocal spent
+        begin = time.process_time()
+        masks = select_layers(*arguments, **options)
+        spent += time.process_time() - begin
+        return masks
+
+    monkeypatch.setattr(fairgrape, "select_layers", timed)
+    data = made_data(groups=GROUPS, classes=7, shape=(3, 32, 32), dtype=np.uint8)
+    net = build("convnet", (3, 32, 32), 7, seed=0, channels=[16, 32, 64])
+    context = made_context(net, data)
+    settings = FairGrape(kappa=0.8, sparsity=0.99, round_epochs=1, final_epochs=0, batch_size=126)
+    run, begin = settings.start(context), time.process_time()
+    for epoch in range(run.epochs):
+        run.epoch(context.generator("epoch", epoch))
+    whole, rows = time.process_time() - begin, len(data.part("train"))
+    print(
+        f"\nconvnet of 23,920 weights, {rows} images, {run.epochs} rounds: selection "
+        f"{spent / run.epochs * 1000:.1f} ms a round, {spent / whole:.1%} of the training; of "
+        f"8,786 images about {spent / (whole * 8786 / rows):.2%}"
+    )
+
+    assert spent < whole / 2
