@@ -13,7 +13,7 @@ PROCESSES := 2
 
 help:
 	@echo "make demo      search, confirm and show a front on data that ships with the project"
-	@echo "make test      unit and integration tests, some five minutes on two cores"
+	@echo "make test      unit and integration tests, some eight minutes on two cores"
 	@echo "make test-all  the slow tests as well"
 	@echo "make test-gpu  the tests that need a CUDA device"
 	@echo "make bench     measurements (tests/benchmarks)"
