@@ -97,7 +97,7 @@ def dense_net(
     is many times slower, and results depend on their number. `train` (default `train_dense`) says
     where: in this process or elsewhere.
     """
-    path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
+    path = _dense_path(recipe, prepared)
     if path.exists():
         log.info("dense net: taken from %s", path)
         return load_net(path, start).eval()
@@ -118,10 +118,14 @@ def early_net(
 
     Where the cache has only the dense net, from an earlier version, it is trained once more.
     """
-    path = cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
+    path = _dense_path(recipe, prepared)
     if not _early_path(path).exists():
         _keep((train or train_dense)(recipe, start, prepared, objective, threads), path)
     return load_net(_early_path(path), start).eval()
+
+
+def _dense_path(recipe: DenseRecipe, prepared: Prepared) -> Path:
+    return cache_folder() / "dense" / f"{recipe.key(prepared)}.safetensors"
 
 
 def _early_path(dense: Path) -> Path:
