@@ -159,7 +159,7 @@ def test_a_network_that_ends_in_softmax_is_live():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_unit_of_an_unpruned_model_is_live(name):
-    side = 32 if name == "mobilenet_v2" else 16  # smaller ones it refuses
+    side = 32 if name in ("mobilenet_v2", "shufflenet_v2") else 16  # smaller ones it refuses
     shape = (7,) if name.startswith("mlp") else (3, side, side)
     net = build(name, shape, 3, seed=0)
 

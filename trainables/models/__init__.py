@@ -16,6 +16,7 @@ from trainables.models.mlp import mlp, mlp_wide
 from trainables.models.mobilenet_v2 import mobilenet_v2
 from trainables.models.resnet18 import resnet18
 from trainables.models.resnet34 import resnet34
+from trainables.models.shufflenet_v2 import shufflenet_v2
 from trainables.models.user import build_user, load_weights
 from trainables.names import known_names
 
@@ -28,6 +29,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": resnet18,
     "resnet34": resnet34,
     "mobilenet_v2": mobilenet_v2,
+    "shufflenet_v2": shufflenet_v2,
 }
 
 

@@ -66,7 +66,7 @@ def test_a_network_without_a_linear_layer_is_refused():
 
 WIDTHS = {
     **{"mlp": 32, "mlp_wide": 256, "convnet": 128, "resnet18": 512},
-    **{"resnet34": 512, "mobilenet_v2": 1280},
+    **{"resnet34": 512, "mobilenet_v2": 1280, "shufflenet_v2": 1024},
 }
 
 

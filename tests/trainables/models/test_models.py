@@ -11,6 +11,7 @@ SHAPES = {
     "resnet18": (3, 32, 32),
     "resnet34": (3, 32, 32),
     "mobilenet_v2": (3, 32, 32),
+    "shufflenet_v2": (3, 32, 32),
 }
 
 
@@ -85,15 +86,24 @@ def test_the_larger_resnet_has_the_weights_of_its_stem():
     assert len(counts["imagenet"]) == 37
 
 
-def test_the_mobilenet_has_the_weights_of_torchvisions():
-    net = build("mobilenet_v2", (3, 32, 32), 7, seed=0)
+@pytest.mark.parametrize(
+    ("name", "of_convolutions", "of_depthwise", "layers", "features"),
+    [
+        ("mobilenet_v2", 2_189_760, 64_224, 53, 1_280),
+        ("shufflenet_v2", 1_237_424, 22_140, 57, 1_024),
+    ],
+)
+def test_networks_for_telephones_have_the_weights_of_torchvisions(
+    name, of_convolutions, of_depthwise, layers, features
+):
+    net = build(name, (3, 32, 32), 7, seed=0)
     masks = Masks.keep_all(net)
     convolutions = [layer for layer in net.modules() if isinstance(layer, torch.nn.Conv2d)]
     depthwise = [layer for layer in convolutions if layer.groups > 1]
 
-    assert masks.total == 2_189_760 + 1_280 * 7
-    assert len(masks) == 53
-    assert sum(layer.weight.numel() for layer in depthwise) == 64_224
+    assert masks.total == of_convolutions + features * 7
+    assert len(masks) == layers
+    assert sum(layer.weight.numel() for layer in depthwise) == of_depthwise
 
 
 @pytest.mark.parametrize("outputs", [1, 7, 14])
@@ -110,6 +120,7 @@ def test_the_small_convnet_for_faces_has_the_weights_of_its_channels(outputs):
         ("resnet18", {"stem": "imagenet"}),
         ("resnet34", {"stem": "imagenet"}),
         ("mobilenet_v2", {}),
+        ("shufflenet_v2", {}),
     ],
 )
 def test_networks_for_photographs_take_grey_images(name, args):
@@ -131,6 +142,8 @@ def test_networks_for_photographs_take_grey_images(name, args):
         (("resnet18", (3, 32, 32), {"stem": "mnist"}), "stem must be 'cifar' or 'imagenet'"),
         (("resnet34", (3, 28, 28), {"stem": "imagenet"}), "resnet34: .* at least 32x32"),
         (("mobilenet_v2", (3, 28, 28), {}), "at least 32x32"),
+        (("shufflenet_v2", (3, 28, 28), {}), "shufflenet_v2: .* at least 32x32"),
+        (("shufflenet_v2", (7,), {}), "shufflenet_v2: .* images"),
         (("mobilenet_v2", (3, 32, 32), {"dropout": 1.0}), r"dropout must lie in \[0, 1\)"),
     ],
 )

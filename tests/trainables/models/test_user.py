@@ -173,7 +173,7 @@ def test_weights_of_another_net_are_refused_by_the_first_that_differs(tmp_path, 
     assert all(torch.equal(net.state_dict()[k], v) for k, v in before.items())
 
 
-@pytest.mark.parametrize("name", ["resnet34", "mobilenet_v2"])
+@pytest.mark.parametrize("name", ["resnet34", "mobilenet_v2", "shufflenet_v2"])
 def test_weights_of_another_task_start_a_network_whose_last_layer_stays_its_own(tmp_path, name):
     args = {"stem": "imagenet"} if name == "resnet34" else {}
     file = tmp_path / "imagenet.pt"
