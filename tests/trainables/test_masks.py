@@ -1,7 +1,10 @@
 import copy
+import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from trainables.masks import (
@@ -149,6 +152,57 @@ def test_exactly_as_many_as_asked_are_kept_and_ties_go_to_the_lower_index():
     assert keep_largest(scores, 3).tolist() == [[False, True, True], [True, False, False]]
     assert keep_largest(scores, 0).sum() == 0
     assert keep_largest(scores, 6).all()
+
+
+def by_stable_sort(scores, kept):
+    """The slow form: the first `kept` places of a stable descending sort."""
+    mask = torch.zeros(scores.numel(), dtype=torch.bool)
+    mask[scores.flatten().sort(descending=True, stable=True).indices[:kept]] = True
+    return mask.view(scores.shape)
+
+
+TIED = st.sampled_from([-math.inf, -2.0, -0.0, 0.0, 1e-45, 1.0, math.inf])
+SCORES = st.one_of(
+    st.lists(TIED, min_size=1, max_size=40),  # mostly ties
+    st.lists(st.floats(allow_nan=False, width=32), min_size=1, max_size=40),
+    st.integers(1, 40).map(lambda n: [0.5] * n),  # all equal
+)
+
+
+@given(SCORES, st.data(), st.sampled_from([torch.float32, torch.float64, torch.bfloat16]))
+def test_what_is_kept_is_what_a_stable_sort_puts_first(values, draw, dtype):
+    kept = draw.draw(st.integers(0, len(values)))
+    scores = torch.tensor(values, dtype=dtype)
+
+    assert torch.equal(keep_largest(scores, kept), by_stable_sort(scores, kept))
+
+
+@given(st.integers(0, 6), st.integers(0, 6))
+def test_exactly_as_many_are_kept_where_scores_are_not_a_number(count, kept):
+    scores = torch.arange(6.0)
+    scores[:count] = math.nan
+
+    assert keep_largest(scores, kept).sum() == kept
+
+
+def test_scores_that_lie_otherwise_in_memory_are_counted_by_their_flat_index():
+    scores = torch.tensor([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0]]).T
+
+    assert keep_largest(scores, 2).tolist() == [[False, True, False], [True, False, False]]
+
+
+def test_scores_with_a_gradient_are_only_looked_at():
+    scores = torch.tensor([1.0, 3.0, 2.0], requires_grad=True)
+
+    assert keep_largest(scores, 1).tolist() == [False, True, False]
+
+
+@pytest.mark.gpu
+def test_a_gpu_keeps_the_same():
+    scores = torch.randint(50, (10_000,), generator=torch.Generator().manual_seed(0)).float()
+
+    for kept in (0, 1, 3333, 9999, 10_000):
+        assert torch.equal(keep_largest(scores.cuda(), kept).cpu(), by_stable_sort(scores, kept))
 
 
 def test_more_than_there_are_cannot_be_kept():
