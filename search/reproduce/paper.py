@@ -16,8 +16,8 @@ from search.errors import unknown
 _PAPERS = files("search.reproduce").joinpath("papers")
 
 _FIGURE = re.compile(
-    r"(?P<struck>~~)?(?P<bound>[<>] )?(?P<value>\d+\.\d+)(~~)?( ± (?P<std>\d+\.\d+))?|"
-    r"(?P<percent>\d+)%|(?P<count>\d+(,\d{3})*)"
+    r"(?P<struck>~~)?(?P<bound>[<>] )?(?P<value>[+-]?\d+\.\d+)(~~)?( ± (?P<std>\d+\.\d+))?|"
+    r"(?P<percent>\d+(\.\d+)?)%|(?P<count>\d+(,\d{3})*)"
 )
 IN_PERCENT = "The paper prints percent; ours are fractions."
 ABSENT = "-"  # a cell that the paper leaves out, or a quantity that a line does not have
@@ -35,7 +35,7 @@ class PrintedFigure:
 
     @classmethod
     def parse(cls, printed: str, *, percent: bool = False) -> PrintedFigure:
-        """Reads `0.892 ± 0.004`, `~~0.86~~`, `> 0.05`, `15%` or `97,698`.
+        """Reads `0.892 ± 0.004`, `~~0.86~~`, `> 0.05`, `-0.0074`, `81.63%` or `97,698`.
 
         With `percent` the table prints 94.6 for a fraction of .946. ValueError for anything else.
         """
@@ -43,7 +43,7 @@ class PrintedFigure:
         if parts is None:
             raise ValueError(f"paper: a figure must be a number as printed, got {printed!r}")
         if parts["percent"] is not None:
-            return cls(int(parts["percent"]) / 100, printed=printed)
+            return cls(float(parts["percent"]) / 100, printed=printed)
         if parts["count"] is not None:
             return cls(int(parts["count"].replace(",", "")), printed=printed)
         unit = 100.0 if percent else 1.0
@@ -83,7 +83,7 @@ def printed_tables(paper: str) -> Mapping[str, Mapping[str, Any]]:
     """Table number -> what the file of `paper` says of it, as read.
 
     `zhang2022` is Zhang, Gao, Huang (ECCV 2022), `lin2022` Lin, Kim, Joo (ECCV 2022) with its
-    supplement (S1, S2).
+    supplement (S1, S2), `zhang2023` Zhang et al. (ICCV 2023, FAPrune).
     """
     return tomllib.loads(_PAPERS.joinpath(f"{paper}.toml").read_text("utf-8"))
 

@@ -53,6 +53,9 @@ def test_the_text_s_rows_are_found_at_all():
         ("~~0.86~~", (0.86, None, None, True)),
         ("> 0.05", (0.05, None, ">", False)),
         ("15%", (0.15, None, None, False)),
+        ("81.63%", (pytest.approx(0.8163), None, None, False)),
+        ("-0.0074", (-0.0074, None, None, False)),
+        ("+0.1416", (0.1416, None, None, False)),
         ("97,698", (97698, None, None, False)),
     ],
 )
