@@ -21,7 +21,7 @@ from search.errors import UserError
 from search.problem.problem import open_data
 from search.reproduce.pages.html_document import document
 from search.reproduce.paper import known_paper_table, paper_table
-from search.reproduce.tables import FOLDER, in_one_line, table_names
+from search.reproduce.tables import FOLDER, in_one_line, table_files
 from search.runs.folder import write_json
 from trainables.data.composition import Composition, composition
 
@@ -80,8 +80,8 @@ def load_composition(name: str) -> CompositionTable | None:
 
     Raises UserError where it does not fit together.
     """
-    path = FOLDER / "tables" / f"{name}.toml"
-    if name not in table_names():
+    path = table_files().get(name)
+    if path is None:
         return None
     values = tomllib.loads(path.read_text("utf-8"))
     if "data_sets" not in values:

@@ -298,8 +298,13 @@ def _asked(name: str, names: Sequence[str], chosen: set[str], *, optional: bool)
     return "all" in names or name in chosen or (not names and not optional)
 
 
+def table_files() -> dict[str, Path]:
+    """Name of a table -> the file that defines it; the tables of a paper share a folder."""
+    return {path.stem: path for path in sorted((FOLDER / "tables").glob("*/*.toml"))}
+
+
 def table_names() -> list[str]:
-    return sorted(path.stem for path in (FOLDER / "tables").glob("*.toml"))
+    return sorted(table_files())
 
 
 def load_table(name: str) -> Table:
@@ -308,11 +313,11 @@ def load_table(name: str) -> Table:
     Raises UserError where there is none, or where it does not fit together.
     """
     own = Path(name)
-    path = own if own.suffix == ".toml" else FOLDER / "tables" / f"{name}.toml"
-    if not path.is_file():
-        if path is own:
-            raise UserError(f"reproduce: there is no file {own}")
+    path = own if own.suffix == ".toml" else table_files().get(name)
+    if path is None:
         raise UserError(f"reproduce: {unknown('table', name, table_names())}")
+    if not path.is_file():
+        raise UserError(f"reproduce: there is no file {own}")
     folder = FOLDER if path is not own else own.resolve().parent
     try:
         values = _values(path)
