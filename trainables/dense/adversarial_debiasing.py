@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from trainables.data.batches import logits_of
 from trainables.dense.early_stopping import FromScratch, Learner, Training
-from trainables.learning.adversaries import GroupAdversary, Sees, uncertainty
+from trainables.learning.group_adversary import GroupAdversary, Sees, uncertainty
 from trainables.learning.training import MeanLoss, adam
 from trainables.stage import Context, StageRun, State, snapshot
 

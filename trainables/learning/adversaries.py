@@ -1,19 +1,16 @@
-"""Adversaries of a network: one predicts the bias of a batch, the other guesses a sample's group.
+"""An adversary of a network that predicts the bias of a batch.
 
-The first is the critic of Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing
-Neural Networks", NeurIPS 2020, arXiv:2006.08564. Theirs flattens the batch, so that its size and
-order matter; ours takes the mean over the samples and sees a batch as a set.
+It is the critic of Savani, White, Govindarajulu, "Intra-Processing Methods for Debiasing Neural
+Networks", NeurIPS 2020, arXiv:2006.08564. Theirs flattens the batch, so that its size and order
+matter; ours takes the mean over the samples and sees a batch as a set.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainables.models.last_layer import fresh_linear
 from trainables.stage import State, snapshot
 
 
@@ -93,65 +90,3 @@ def _draw(parameter: nn.Parameter, generator: torch.Generator) -> None:
         parameter.zero_()
     else:
         nn.init.kaiming_uniform_(parameter, nonlinearity="relu", generator=generator)
-
-
-Sees = Literal["score", "score_and_label", "logits"]
-
-
-class GroupAdversary(nn.Module):
-    """Guesses the group of each sample from a network's outputs, by one linear layer.
-
-    What it sees are the logits (Wang et al., CVPR 2020, arXiv:1911.11834), or scores: the
-    probabilities after the logits were multiplied by 1 + |c| with a learned c, by themselves or
-    beside the label (Zhang, Lemoine, Mitchell, "Mitigating Unwanted Biases with Adversarial
-    Learning", AIES 2018, arXiv:1801.07593, and AIF360).
-    """
-
-    sharpness: nn.Parameter | None
-
-    def __init__(
-        self, sees: Sees, classes: int, groups: int, outputs: int, generator: torch.Generator
-    ) -> None:
-        """`outputs` is the number of logits of the network: 1 for two classes."""
-        super().__init__()
-        self._sees, self._classes = sees, classes
-        copies = 1 + classes if sees == "score_and_label" else 1
-        self.guess = fresh_linear(outputs * copies, groups - 1, generator)
-        sharpness = None if sees == "logits" else nn.Parameter(torch.ones(()))
-        self.register_parameter("sharpness", sharpness)
-
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """(n, groups) logits of the groups, from `logits` (n, outputs) and `labels` (n,).
-
-        Logits only matter up to a constant: the first group's is fixed at 0.
-        """
-        guess: Tensor = self.guess(self._seen(logits, labels))
-        return F.pad(guess, (1, 0))
-
-    def _seen(self, logits: Tensor, labels: Tensor) -> Tensor:
-        if self.sharpness is None:
-            return logits
-        sharpened = (1.0 + self.sharpness.abs()) * logits
-        scores = sharpened.sigmoid() if logits.shape[1] == 1 else sharpened.softmax(1)
-        return scores if self._sees == "score" else beside_label(scores, labels, self._classes)
-
-
-def beside_label(scores: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """(n, (1 + classes) * outputs) the `scores` (n, outputs), then s * [y = k] for each class k.
-
-    So a layer that is linear in this can weigh the scores s of each label y by themselves.
-    """
-    label = F.one_hot(labels, classes).to(scores.dtype)
-    return torch.cat([scores, (label.unsqueeze(2) * scores.unsqueeze(1)).flatten(1)], 1)
-
-
-def uncertainty(groups: Tensor, labels: Tensor | None = None) -> float:
-    """Entropy in nats of the groups (n,), within each label where `labels` (n,) are given.
-
-    This is the cross-entropy of an adversary that has learned nothing from the network.
-    """
-    if labels is not None:
-        parts = [groups[labels == label] for label in labels.unique()]
-        return sum(uncertainty(part) * len(part) for part in parts) / len(groups)
-    shares = groups.bincount().double() / len(groups)
-    return float(torch.special.entr(shares).sum())

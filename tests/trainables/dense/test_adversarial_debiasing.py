@@ -1,6 +1,5 @@
-"""The projected step against a case by hand and its invariants; who sees what; what it changes."""
+"""The projected step against a case by hand and its invariants; what it changes."""
 
-import math
 from itertools import pairwise
 
 import pytest
@@ -14,7 +13,7 @@ from tests.trainables.test_stage import made_net, run_to_end, start
 from trainables.data.batches import scores_of
 from trainables.dense.adversarial_debiasing import AdversarialDebiasing, debiased
 from trainables.dense.erm import Erm
-from trainables.learning.adversaries import GroupAdversary, uncertainty
+from trainables.learning.group_adversary import uncertainty
 
 
 def tensors(*values):
@@ -75,53 +74,6 @@ def test_an_adversary_without_a_gradient_changes_nothing_that_is_not_finite(scal
     assert all(bool(one.isfinite().all()) for one in found)
     if scale == 0.0:
         assert all(torch.equal(a, b) for a, b in zip(found, task, strict=True))
-
-
-def test_a_sharp_score_and_its_label_are_what_the_adversary_sees():
-    adversary = GroupAdversary("score_and_label", 2, 2, 1, torch.Generator().manual_seed(0))
-    logits, labels = torch.tensor([[0.5], [-1.0]]), torch.tensor([1, 0])
-    weight, bias = adversary.guess.weight[0].tolist(), float(adversary.guess.bias[0].detach())
-    expected = []
-    for logit, y in ((0.5, 1.0), (-1.0, 0.0)):
-        s = 1 / (1 + math.exp(-2.0 * logit))  # c starts at 1
-        seen = (s, s * (1 - y), s * y)
-        expected.append(bias + sum(w * x for w, x in zip(weight, seen, strict=True)))
-
-    found = adversary(logits, labels)
-
-    assert found[:, 0].tolist() == [0.0, 0.0]
-    assert found[:, 1].tolist() == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("sees", "outputs", "width"),
-    [
-        ("score", 1, 1),
-        ("score_and_label", 1, 3),
-        ("logits", 1, 1),
-        ("score", 4, 4),
-        ("score_and_label", 4, 20),
-        ("logits", 4, 4),
-    ],
-)
-def test_the_adversary_works_on_any_number_of_classes_and_groups(sees, outputs, width):
-    classes = max(2, outputs)
-    adversary = GroupAdversary(sees, classes, 5, outputs, torch.Generator().manual_seed(0))
-
-    assert adversary.guess.in_features == width
-    assert adversary(torch.randn(7, outputs), torch.arange(7) % classes).shape == (7, 5)
-
-
-def test_uncertainty_is_the_loss_of_an_adversary_that_knows_shares_alone():
-    groups = torch.tensor([0, 0, 0, 1, 1, 2])
-    labels = torch.tensor([0, 0, 1, 1, 1, 0])
-    shares = torch.tensor([3, 2, 1]) / 6
-    of_label = -(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))  # of either label
-
-    assert uncertainty(groups) == pytest.approx(
-        float(F.cross_entropy(shares.log().expand(6, -1), groups))
-    )
-    assert uncertainty(groups, labels) == pytest.approx(of_label)
 
 
 def leaning(settings):
