@@ -43,6 +43,14 @@ class PointValues(TypedDict):
     trivial: NotRequired[bool]  # gives nearly all rows one and the same prediction
 
 
+class BesideValues(TypedDict):
+    """What a network is worth by a second decision, which is shown and never chosen by."""
+
+    decision: Any  # as the journal's reports have decisions
+    tune: PointValues
+    test: PointValues | None  # None before confirm
+
+
 class FrontPoint(TypedDict):
     """A candidate on the front; where none is feasible, one of those that come closest."""
 
@@ -59,6 +67,7 @@ class FrontPoint(TypedDict):
     feasible: bool  # on tune it keeps the tolerance and is clearly better than trivial
     chosen: bool  # the one that is handed over; at most one point
     kept_promise: bool | None  # it keeps the tolerance on test too; None before confirm
+    beside: NotRequired[BesideValues]  # only where the front has a second decision
 
 
 class Reference(TypedDict):
@@ -68,6 +77,7 @@ class Reference(TypedDict):
     needs_group: bool
     tune: PointValues
     test: PointValues | None  # None before confirm
+    beside: NotRequired[BesideValues]  # of the first one, where the front has a second decision
 
 
 class DenseNet(TypedDict):
@@ -169,12 +179,15 @@ class Front(TypedDict):
     opening: int | None  # the how-manieth opening of these test rows this was; None before confirm
     changed: NotRequired[bool]  # judged by another tolerance, measure or grouping than searched
     candidates: NotRequired[int]  # how many were judged
+    methods: NotRequired[list[str]]  # of which there are trials, by name
     # Groups merged or left out, unless the search did so; whether candidates may be missing.
     group_notes: NotRequired[list[str]]
     left_out: NotRequired[list[LeftOut]]
     bias_undefined: NotRequired[BiasUndefined | None]  # None: some candidate has a bias
     between_rounds: NotRequired[int]  # points that their trial went on to prune; absent: none
     without_group: NotRequired[WithoutGroup | None]
+    # How the second threshold is chosen: fixed (at .5), balanced_accuracy (the best) or fair
+    beside: NotRequired[str]
     dense: DenseNet
     references: list[Reference]  # empty while a search runs
     points: list[FrontPoint]  # best performance first; closest candidates by rising bias

@@ -26,6 +26,7 @@ from search.config.checks import (
 )
 from search.config.registries import check_name
 from search.units import seconds
+from trainables.corrections.threshold import ChosenBy, Threshold
 from trainables.data.fair_data import SPLITS
 from trainables.data.task import Precision
 from trainables.trial.archive import default_tolerances
@@ -190,10 +191,21 @@ class CorrectionConfig(NamedSettings):
     """[correction]: how scores become decisions; multi-class tasks always use argmax."""
 
     name: str = "threshold"
+    # A second threshold, chosen so, whose values are shown beside the others and never chosen by.
+    beside: ChosenBy | None = None
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Self:
         check_settings("correction", self.name, self.settings)
+        return self
+
+    @model_validator(mode="after")
+    def _beside_is_another_decision(self) -> Self:
+        first = self.settings.get("choose", Threshold.choose)
+        if self.name == "threshold" and self.beside == first:
+            raise ValueError(
+                f"beside must be another choice than the one that decides, got {first!r} twice"
+            )
         return self
 
 

@@ -118,4 +118,5 @@ def supplies_of(
         pruning=problem.pruning,
         dense_decision=dense_decision,
         tolerances=config.objective.tolerance_range,
+        beside=config.correction.beside,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, cast
 
-from analysis.front_json import Front, FrontPoint, PointValues, Reference
+from analysis.front_json import BesideValues, Front, FrontPoint, PointValues, Reference
 from search.front.notes import bias_undefined, left_out, without_group
 from search.front.selection import Row, select
 from search.front.view import View
@@ -83,6 +83,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         "opening": None,
         "changed": view.changed,
         "candidates": len(reports),
+        "methods": sorted({start["method"] for start in starts.values()}),
         "group_notes": list(view.notes),
         "left_out": left_out(undefined),
         "bias_undefined": bias_undefined(rows, tune, view.group_names, facts["classes"]),
@@ -93,6 +94,8 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     }
     if pruned_on:
         front["between_rounds"] = pruned_on
+    if view.beside is not None:
+        front["beside"] = view.beside.choose
     return front
 
 
@@ -155,8 +158,15 @@ def decisions_of_references(dense: Dense, facts: Experiment, view: View) -> dict
     return fitted
 
 
+def _beside(report: Dense | ReportEvent, view: View, second: Threshold, seed: int) -> BesideValues:
+    """The second decision of a candidate, whose whole counts say all of it."""
+    decision = _fitted(report, view, second, seed)
+    tune = _tune_values(report, decision, view)
+    return {"decision": decision.to_dict(), "tune": tune, "test": None}
+
+
 def _references(dense: Dense, facts: Experiment, view: View) -> list[Reference]:
-    return [
+    references: list[Reference] = [
         {
             "label": label,
             "needs_group": bool(decision.needs_group),
@@ -165,6 +175,9 @@ def _references(dense: Dense, facts: Experiment, view: View) -> list[Reference]:
         }
         for label, decision in decisions_of_references(dense, facts, view).items()
     ]
+    if view.beside is not None:
+        references[0]["beside"] = _beside(dense, view, view.beside, facts["seed"])
+    return references
 
 
 def _judged(start: TrialStart, report: ReportEvent, view: View) -> tuple[Decision, PointValues]:
@@ -187,7 +200,7 @@ def _row(start: TrialStart, report: ReportEvent, view: View | None) -> Row:
 
 def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) -> FrontPoint:
     decision, values = _judged(start, report, view)
-    return {
+    point: FrontPoint = {
         "candidate": cast("str", report["candidate"]),
         "trial": report["trial"],
         "epoch": report["epoch"],
@@ -202,3 +215,6 @@ def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) 
         "chosen": chosen,
         "kept_promise": None,
     }
+    if view.beside is not None:
+        point["beside"] = _beside(report, view, view.beside, start["spec"]["seed"])
+    return point

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.events import Dense, Experiment
+from trainables.corrections.threshold import Threshold
 from trainables.data.grouping import Grouping
 from trainables.data.small_cells import MinCellOf, SmallCells, resolve_small_cells
 from trainables.evaluation.counts import counts_from_dict
@@ -85,6 +86,7 @@ class View:
     # Which groups were merged or left out, unless the search did so; what else to know.
     notes: tuple[str, ...] = ()
     kept_for: tuple[float, float] | None = None  # lowest and highest tolerance; None: any
+    beside: Threshold | None = None  # of a second decision, which is shown and never chosen by
 
     @property
     def priors(self) -> NDArray[np.float64]:
@@ -135,6 +137,7 @@ def view_of(facts: Experiment) -> View:
         reference=tuple(facts["reference"]),
         group_allowed=group_at_prediction(facts),
         kept_for=_kept_for(facts),
+        beside=Threshold(facts["beside"]) if "beside" in facts else None,
     )
 
 

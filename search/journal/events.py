@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, get_args
 
+from trainables.corrections.threshold import ChosenBy
 from trainables.evaluation.counts import CountsDict
 from trainables.evaluation.report import DecisionDict, Report
 
@@ -69,6 +70,8 @@ class ExperimentFacts(TypedDict):
     tolerances: NotRequired[list[float]]
     reference: list[float]  # performance, bias, sparsity: where hypervolumes begin
     correction: dict[str, Any]  # its name and settings
+    # How the threshold of a second decision is chosen, which is shown and never chosen by
+    beside: NotRequired[ChosenBy]
     group_at_prediction: NotRequired[bool]
     notes: list[str]
     smallest_tolerance: float | None

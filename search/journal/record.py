@@ -16,6 +16,7 @@ _ONLY_WRITTEN = frozenset(  # stay in the journal; memory holds what decisions n
     {
         *("counts", "decision", "measures", "losses", "prediction_shares", "event"),
         *("performance_interval", "trivial_performance", "live", "role", "name", "diagnostics"),
+        "beside",
     }
 )
 

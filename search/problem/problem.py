@@ -256,6 +256,8 @@ class Problem:
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
             "pools": pools_of(self.spaces),
         }
+        if self.config.correction.beside is not None:
+            facts["beside"] = self.config.correction.beside
         if self.pruning is not None:
             facts["prune_by"] = pruning_facts(self.config, prepared, self.pruning)
         return facts
@@ -349,6 +351,11 @@ def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
     Raises UserError where [correction] names another one for such a task.
     """
     if not prepared.binary:
+        if (beside := config.correction.beside) is not None:
+            raise UserError(
+                f"[correction] beside = {beside!r} needs two classes: it is a threshold of one "
+                f"score, got {len(prepared.classes)} classes"
+            )
         if config.correction.name not in ("threshold", "argmax") or config.correction.settings:
             raise UserError(
                 f"[correction] name must be argmax for {len(prepared.classes)} classes, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -25,8 +26,11 @@ from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
 from search.tracking import mirror
 from trainables.corrections import decision_from_dict
+from trainables.corrections.decision import Decision
 from trainables.data import FairData
+from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.intervals import simultaneous_level
+from trainables.evaluation.report import DecisionDict
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.workbench import Workbench
 
@@ -115,26 +119,37 @@ def _evaluated(folder: RunFolder, problem: Problem, dense: nn.Module, front: Fro
     together += off_front is not None
     level = simultaneous_level(LEVEL, together)
 
-    def on_test(store: CandidateStore, point: FrontPoint | SeedRow | Hidden) -> PointValues | None:
-        """None for a seed that left no candidate."""
+    @cache
+    def counted(store: CandidateStore, candidate: str) -> Counts | ScoreCounts:
+        return bench.count(store.load(candidate, deepcopy(dense)).net, "test")
+
+    def on_test(
+        store: CandidateStore,
+        point: FrontPoint | SeedRow | Hidden,
+        by: DecisionDict | None = None,
+    ) -> PointValues | None:
+        """By the decision that it was stored with, or another one; None for a seed that left no
+        candidate."""
         candidate, tune = point["candidate"], point["tune"]
         if candidate is None or tune is None:
             return None
-        return candidate_on_test(store, candidate, bench, view, tune["sparsity"], level)
+        chosen = decision_from_dict(by or store.facts(candidate)["decision"])
+        counts, sparsity = counted(store, candidate), tune["sparsity"]
+        return values_of(counts, chosen, view, sparsity=sparsity, level=level)
 
     points: list[FrontPoint] = []
     for point in front["points"]:
         test = on_test(folder.candidates, point)
         kept = _kept_promise(point, test, view)
         points.append({**point, "test": test, "kept_promise": kept})
+        if (second := point.get("beside")) is not None:
+            by_second = on_test(folder.candidates, point, second["decision"])
+            points[-1]["beside"] = {**second, "test": by_second}
     seeds: list[SeedRow] = []
     for row in rows:
         test = on_test(folder.seeds.candidates, row)
         seeds.append({**row, "test": test, "kept_promise": _kept_promise(row, test, view)})
-    of_dense = dense_on_test(folder, bench, view, level)
-    references: list[Reference] = [
-        {**reference, "test": of_dense[reference["label"]]} for reference in front["references"]
-    ]
+    references = _references_on_test(folder, bench, view, front, level)
     confirmed: Front = {
         **front,
         "dense": {**front["dense"], "test": references[0]["test"]},
@@ -161,28 +176,20 @@ def _kept_promise(point: FrontPoint | SeedRow, test: PointValues | None, view: V
     return bool(test["bias"] < view.objective.tolerance and point["feasible"])
 
 
-def candidate_on_test(
-    store: CandidateStore,
-    candidate: str,
-    bench: Workbench,
-    view: View,
-    sparsity: float,
-    level: float = LEVEL,
-) -> PointValues:
-    """A stored candidate's values on test, by the decision that it was stored with."""
-    masked = store.load(candidate, deepcopy(bench.dense))
-    decision = decision_from_dict(store.facts(candidate)["decision"])
-    counts = bench.count(masked.net, "test")
-    return values_of(counts, decision, view, sparsity=sparsity, level=level)
-
-
-def dense_on_test(
-    folder: RunFolder, bench: Workbench, view: View, level: float = LEVEL
-) -> dict[str, PointValues]:
-    """The values of a run's reference lines on test, by label."""
+def _references_on_test(
+    folder: RunFolder, bench: Workbench, view: View, front: Front, level: float
+) -> list[Reference]:
+    """The front's reference lines with their values on test."""
     counts = bench.count(bench.dense, "test")
+
+    def values(decision: Decision) -> PointValues:
+        return values_of(counts, decision, view, sparsity=0.0, level=level)
+
     decisions = decisions_of_references(folder.dense_event(), folder.facts(), view)
-    return {
-        label: values_of(counts, decision, view, sparsity=0.0, level=level)
-        for label, decision in decisions.items()
-    }
+    references: list[Reference] = []
+    for reference in front["references"]:
+        references.append({**reference, "test": values(decisions[reference["label"]])})
+        if (second := reference.get("beside")) is not None:
+            by_second = values(decision_from_dict(second["decision"]))
+            references[-1]["beside"] = {**second, "test": by_second}
+    return references

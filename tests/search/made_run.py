@@ -24,6 +24,7 @@ def made_run(path, config, settings):
         device="cpu",
         tolerances=config.objective.tolerance_range,
         given_decision=decision_of(problem.correction),
+        beside=config.correction.beside,
     )
     of_dense = dense_report(bench)
     problem = problem.with_reference(of_dense["trivial_performance"])

@@ -63,7 +63,24 @@ class DecisionDict(TypedDict):
     seed: NotRequired[int]  # that draws which predictions are flipped
 
 
-class Judgement(_Judged):
+class Beside(TypedDict):
+    """What a second decision on the same scores is worth on tune: shown, never chosen by.
+
+    Its intervals and further measures follow from the counts of a candidate.
+    """
+
+    decision: DecisionDict  # fitted on the held-back rows, as the first one
+    performance: float | None  # of the objective's measures; None: not estimable
+    bias: float | None
+
+
+class OfSecond(TypedDict, total=False):
+    """What only the reports of an experiment say that asks for a second decision."""
+
+    beside: Beside
+
+
+class Judgement(_Judged, OfSecond):
     """What a trial's network is worth on tune after an epoch."""
 
     sparsity: float  # share of the prunable weights that is removed
@@ -152,6 +169,13 @@ def evaluate(
         "beats_trivial": beats_trivial(objective.performance, counts, performance),
         "trivial": is_trivial(counts),
     }
+
+
+def point_values(counts: Counts, objective: Objective) -> tuple[float | None, float | None]:
+    """Performance and bias alone of decided counts by group, as `evaluate` has them."""
+    performance = objective.performance_measure.compute(counts.table)
+    bias = objective.bias_measure.bias(objective.counted(counts))
+    return _number(float(performance)), _number(float(bias))
 
 
 def _number(value: float) -> float | None:

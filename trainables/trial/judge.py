@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from trainables.evaluation.report import evaluate
+from trainables.corrections.threshold import Threshold
+from trainables.evaluation.report import evaluate, point_values
 from trainables.trial.archive import Entry, admit
 from trainables.trial.candidate_store import CandidateFacts, CandidateStore
 
 if TYPE_CHECKING:
     from trainables.evaluation.counts import Counts, ScoreCounts
-    from trainables.evaluation.report import DecisionDict, Judgement, Values
+    from trainables.evaluation.report import DecisionDict, Judgement, OfSecond, Values
     from trainables.masks import MaskedNet
     from trainables.stage import State
     from trainables.trial.spec import Spec
@@ -65,6 +67,7 @@ class Judge:
             "live": masked.live_unit_share(bench.data.input_shape),
             "decision": how,
             **values,
+            **self._second(counts),
             "candidate": name,
             "dropped": dropped,
             "counts": {},
@@ -79,6 +82,23 @@ class Judge:
             counts["test"] = bench.count(masked.net, "test")
         report["counts"] = {split: of_split.to_dict() for split, of_split in counts.items()}
         return report
+
+    def _second(self, counts: Mapping[str, Counts | ScoreCounts]) -> OfSecond:
+        """The second decision, where the experiment asks for one; nothing is chosen by it."""
+        bench = self._bench
+        if bench.beside is None:
+            return {}
+        decision = Threshold(bench.beside).fit(
+            bench.by_group(counts["held_back"]),
+            bench.objective,
+            bench.prepared.priors,
+            self._spec.seed,
+        )
+        judged = decision.decide_by_group(counts["tune"], bench.crossing_to_group)
+        performance, bias = point_values(judged, bench.objective)
+        return {
+            "beside": {"decision": decision.to_dict(), "performance": performance, "bias": bias}
+        }
 
     def _offer(
         self,

@@ -271,6 +271,8 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
     for weights in sorted(stage.settings.needs):
         net = earlier[weights]
         facts[weights] = None if net is None else digest(net.state_dict())
+    if bench.beside is not None:
+        facts["beside"] = bench.beside
     if bench.data.pruning_digest is not None:
         facts["prune_by"] = bench.data.pruning_digest
     return key_of(facts)

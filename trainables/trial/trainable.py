@@ -14,6 +14,7 @@ from ray import tune
 from torch import nn
 
 from trainables.corrections.decision import Decision
+from trainables.corrections.threshold import ChosenBy
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.data.pruning_groups import PruningGroups
@@ -54,6 +55,7 @@ class Supplies:
     pruning: PruningGroups | None = None  # to prune by; None: see TrialData
     dense_decision: Decision | None = None  # see Workbench
     tolerances: tuple[float, float] | None = None  # see Workbench
+    beside: ChosenBy | None = None  # see Workbench
 
     def open(self) -> Workbench:
         """Raises UnfitWorker where this machine lacks the run's folder or the device."""
@@ -75,6 +77,7 @@ class Supplies:
             precision=self.precision,
             pruning=self.pruning,
             given_decision=self.dense_decision,
+            beside=self.beside,
         )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from trainables.corrections.argmax import Argmax, LargestScore
-from trainables.corrections.threshold import HALF, CommonThreshold, Threshold
+from trainables.corrections.threshold import HALF, ChosenBy, CommonThreshold, Threshold
 from trainables.data.batches import TrialData, scores_of
 from trainables.data.task import Precision
 from trainables.evaluation.counting import count
@@ -44,6 +44,7 @@ class Workbench:
     initial: nn.Module | None = None  # before the dense training; None: no stage may ask for it
     early: nn.Module | None = None  # after its first epochs; None: no stage may ask for it
     given_decision: Decision | None = None  # of the dense net; None: see `dense_decision`
+    beside: ChosenBy | None = None  # how a second threshold is chosen that reports show
 
     @classmethod
     def open(
@@ -61,6 +62,7 @@ class Workbench:
         precision: Precision = "float32",
         pruning: PruningGroups | None = None,
         given_decision: Decision | None = None,
+        beside: ChosenBy | None = None,
     ) -> Workbench:
         """Puts data and networks on `device`: the GPU given to this process, else the CPU.
 
@@ -80,6 +82,7 @@ class Workbench:
             None if initial is None else initial.to(place).eval(),
             None if early is None else early.to(place).eval(),
             given_decision,
+            beside,
         )
         if objective.against_dense:
             bench.data.dense_predictions["held_back"] = bench.dense_predictions("held_back")
