@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainables.data.encoder import ArrayEncoder
 from trainables.data.pruning_groups import groups_of_attributes
+from trainables.data.strata import stratified_order
 from trainables.data.task import Head, Precision, head_for
 
 if TYPE_CHECKING:
@@ -155,17 +156,24 @@ class TrialData:
         *,
         augment: bool = False,
         drop_last: bool = False,
+        stratified: bool = False,
     ) -> Iterator[Batch]:
         """Batches of `size` rows over the whole part, in an order drawn from `generator`.
 
         A single row that is left over joins the batch before it, since batch statistics need two.
         With `drop_last` every batch has `size` rows, but a part that is smaller than that is one
         batch. `augment` crops images (with a margin of 1/8 of zeros) and mirrors half of them; the
-        draws for it come from `generator` as well.
+        draws for it come from `generator` as well. `stratified` batches have the part's share of
+        each group in each label, as nearly as whole rows can.
         """
         part = self.part(name)
-        order = torch.randperm(len(part), generator=generator)
         sizes = batch_sizes(len(part), size, drop_last)
+        if stratified:
+            left_out = len(part) - sum(sizes)
+            cells = (part.groups * self.n_classes + part.labels).cpu()
+            order = stratified_order(cells, [*sizes, left_out], generator)
+        else:
+            order = torch.randperm(len(part), generator=generator)
         crop = generator if augment and part.inputs.ndim == 4 else None
         return self._batches(part, order[: sum(sizes)].split(sizes), crop)
 
