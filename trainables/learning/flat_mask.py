@@ -55,6 +55,10 @@ class FlatWeights:
         ]
         return dict(zip(self.parameters, slices, strict=True))
 
+    def cut(self, flat: Tensor) -> tuple[Tensor, ...]:
+        """`flat` (size,) in pieces that are worked on together; those of a CPU fit its cache."""
+        return flat.split(min(PIECE, self.size) if self.frozen.is_cpu else self.size)
+
     def rows(self, flat: Tensor) -> list[Tensor]:
         """Slices of `flat` (size,) as one matrix (outputs, inputs) per weight."""
         return [view.flatten(1) for view in self.views(flat).values()]
@@ -64,17 +68,18 @@ class FlatWeights:
         """theta * M into the buffer, for a flat bool `mask` (size,)."""
         torch.mul(self.frozen, mask, out=self.buffer)
 
-    def gradient(self, loss: Tensor, into: list[Tensor]) -> None:
+    def gradient(self, outputs: Tensor, into: list[Tensor], slope: Tensor | None = None) -> None:
         """dL/dM = theta * dL/dw, written into the views `into`, one per weight.
 
-        0 for weights that the loss does not depend on.
+        `outputs` is the loss () or, where its gradient `slope` there is given, what the loss is
+        of. 0 for weights that the outputs do not depend on.
         """
-        slopes = torch.autograd.grad(loss, self._leaves, allow_unused=True)
-        for slope, theta, view in zip(slopes, self._theta, into, strict=True):
-            if slope is None:
+        slopes = torch.autograd.grad(outputs, self._leaves, slope, allow_unused=True)
+        for by_weight, theta, view in zip(slopes, self._theta, into, strict=True):
+            if by_weight is None:
                 view.zero_()
             else:
-                torch.mul(slope, theta, out=view)
+                torch.mul(by_weight, theta, out=view)
 
 
 # The ideas that a mask is learned by, each by itself. They work on flat tensors in place.
@@ -151,6 +156,11 @@ class MaskLogits:
         self.logits.grad = self._gradient
         self._pieces = self._cut()
 
+    def noise_generator(self, generator: torch.Generator) -> torch.Generator:
+        """A generator for the draws of M, on the device of the weights."""
+        noise = torch.Generator(self.logits.device)
+        return noise.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+
     def sample(self, generator: torch.Generator) -> None:
         """Draws M and writes theta * M; `generator` lives on the device of the weights."""
         with torch.no_grad():
@@ -202,7 +212,6 @@ class MaskLogits:
 
     def _cut(self) -> list[_Piece]:
         weights = self.weights
-        size = min(PIECE, weights.size) if weights.frozen.is_cpu else weights.size
         flats = (
             self.logits,
             self._noisy,
@@ -212,8 +221,8 @@ class MaskLogits:
             weights.frozen,
             weights.buffer,
         )
-        slices = [flat.split(size) for flat in flats]
-        scratch = torch.empty_like(self.logits[:size])
+        slices = [weights.cut(flat) for flat in flats]
+        scratch = torch.empty_like(slices[0][0])
         scratches = [scratch[: len(piece)] for piece in slices[0]]
         return [_Piece(*piece) for piece in zip(*slices, scratches, strict=True)]
 

@@ -1,7 +1,9 @@
 """A frozen network under a mask that learns: what every stage that learns a mask works on.
 
-Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
-ECCV 2022, section 3.2.
+How a mask follows from what is learned is none of its business: from logits as in Zhang, Gao,
+Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure", ECCV 2022
+(`flat_mask.MaskLogits`), or from scores as in Ramanujan et al., "What's Hidden in a Randomly
+Weighted Neural Network?", CVPR 2020 (`mask_scores.MaskScores`).
 """
 
 from __future__ import annotations
@@ -14,24 +16,26 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data.batches import recalibrate_batch_norm
-from trainables.learning.flat_mask import FlatWeights, LogitSettings, MaskLogits
+from trainables.learning.flat_mask import FlatWeights
 from trainables.learning.training import batch_statistics
 from trainables.masks import MaskedNet, Masks, prunable
 from trainables.stage import Context, State, snapshot
 
 
 class LearnedMask:
-    """A copy of the network `start` whose prunable weights are theta * M, with a logit for each.
+    """A copy of the network `start` whose prunable weights are theta * M.
 
-    theta are the weights of `start`, which stay as they are.
+    theta are the weights of `start`, which stay as they are. M keeps all of them at first. The
+    mask that is shown is that of results; while it learns, the weights may be under another one.
     """
 
-    def __init__(self, context: Context, start: nn.Module, settings: LogitSettings) -> None:
+    def __init__(self, context: Context, start: nn.Module, learns_from: str) -> None:
+        """`learns_from` is the split that normalisation statistics are estimated on."""
         self._context = context
+        self._learns_from = learns_from
         self.net = copy.deepcopy(start)
         self.weights = FlatWeights(prunable(self.net))
-        self.logits = MaskLogits(self.weights, settings)
-        self.mask = self.logits.mask()  # flat, bool; that of results
+        self.mask = torch.ones_like(self.weights.frozen, dtype=torch.bool)  # flat, as shown
         self._masks = Masks(self.weights.views(self.mask))
 
     @contextmanager
@@ -51,20 +55,14 @@ class LearnedMask:
             for parameter, required in before:
                 parameter.requires_grad_(required)
 
-    def noise_generator(self, generator: torch.Generator) -> torch.Generator:
-        """A generator for the mask's draws, on the device of the weights."""
-        noise = torch.Generator(self._context.device)
-        return noise.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-
-    def take_noise_off(self, generator: torch.Generator) -> Tensor:
-        """Puts the network under the noise-free mask M*, a flat bool tensor, and returns that.
+    def show(self, mask: Tensor, generator: torch.Generator) -> None:
+        """Puts the network under a flat bool `mask` (weights,), ready to be evaluated.
 
         The normalisation statistics are estimated anew for it.
         """
-        mask = self.logits.mask()
         self.set_mask(mask)
-        recalibrate_batch_norm(self.net, self._context.data, generator)
-        return mask
+        data = self._context.data
+        recalibrate_batch_norm(self.net, data, generator, part=self._learns_from)
 
     def set_mask(self, mask: Tensor) -> None:
         """Puts the network under a flat bool `mask` (weights,)."""
@@ -82,13 +80,8 @@ class LearnedMask:
         return MaskedNet(self.net, self._masks)
 
     def state_dict(self) -> State:
-        return {
-            "logits": self.logits.state_dict(),
-            "buffers": self.buffers(),
-            "shown": self.mask.clone(),
-        }
+        return {"buffers": self.buffers(), "shown": self.mask.clone()}
 
     def load_state_dict(self, state: State) -> None:
-        self.logits.load_state_dict(state["logits"])
         self.set_mask(state["shown"].to(self._context.device, copy=True))
         self.net.load_state_dict(state["buffers"], strict=False)

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as settings_dataclass
 
 from trainables.learning.fair_loss import BiasFrom, FairLoss
-from trainables.learning.flat_mask import LARGEST_LOGIT, DensityPull, LogitSettings
+from trainables.learning.flat_mask import LARGEST_LOGIT, DensityPull, LogitSettings, MaskLogits
 from trainables.learning.learned_mask import LearnedMask
 from trainables.learning.phi import held_back_phi
 from trainables.masks import MaskedNet
@@ -78,6 +78,7 @@ class _Discovery(StageRun):
         self._settings = settings
         self._context = context
         self._data = context.data
+        self._masked = LearnedMask(context, context.dense, settings.learns_from)
         logits = LogitSettings(
             initial=settings.logit_init,
             lr=settings.lr,
@@ -85,7 +86,7 @@ class _Discovery(StageRun):
             noise=settings.noise,
             floor=settings.floor,
         )
-        self._masked = LearnedMask(context, context.dense, logits)
+        self._logits = MaskLogits(self._masked.weights, logits)
         self._pull = DensityPull(settings.beta, settings.keep_target)
         self._net = self._masked.net
         self._loss = FairLoss(
@@ -102,7 +103,7 @@ class _Discovery(StageRun):
         self._best_buffers = self._masked.buffers()
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        self._pass(generator, self._masked.noise_generator(generator))
+        self._pass(generator, self._logits.noise_generator(generator))
         losses = finite("mask_discovery", self._loss.means())  # before NaN scores are counted
         self._done += 1
         losses |= self._judge(generator)
@@ -113,7 +114,7 @@ class _Discovery(StageRun):
 
     def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
         """One pass over debias (algorithm 1, lines 3-7)."""
-        net, logits, size = self._net, self._masked.logits, self._settings.batch_size
+        net, logits, size = self._net, self._logits, self._settings.batch_size
         with self._masked.learning(), self._loss.watching(net):
             for batch in self._data.whole_batches("debias", size, generator):
                 logits.sample(noise)
@@ -124,7 +125,8 @@ class _Discovery(StageRun):
         """Density and Phi without noise; remembers the mask if it is the best so far."""
         settings, context = self._settings, self._context
         objective = context.objective
-        mask = self._masked.take_noise_off(generator)
+        mask = self._logits.mask()
+        self._masked.show(mask, generator)
         density = float(mask.double().mean())
         judged = _Best(
             epoch=self._done,
@@ -147,6 +149,7 @@ class _Discovery(StageRun):
     def state_dict(self) -> State:
         return {
             **self._masked.state_dict(),
+            "logits": self._logits.state_dict(),
             "loss": self._loss.state_dict(),
             "done": self._done,
             "best": asdict(self._best),
@@ -156,6 +159,7 @@ class _Discovery(StageRun):
 
     def load_state_dict(self, state: State) -> None:
         self._masked.load_state_dict(state)
+        self._logits.load_state_dict(state["logits"])
         self._loss.load_state_dict(state["loss"])
         self._done = state["done"]
         self._best = _Best(**state["best"])

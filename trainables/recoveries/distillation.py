@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch
-from trainables.learning.flat_mask import LARGEST_LOGIT, LogitSettings
+from trainables.learning.flat_mask import LARGEST_LOGIT, LogitSettings, MaskLogits
 from trainables.learning.learned_mask import LearnedMask
 from trainables.learning.training import MeanLoss
 from trainables.masks import MaskedNet
@@ -56,13 +56,15 @@ class _Distilling(StageRun):
         self._data = context.data
         self._teacher = context.latest("distillation").clone().net.eval()
         logits = LogitSettings(settings.logit_init, settings.lr, noise=settings.noise)
-        self._student = LearnedMask(context, context.dense, logits)
+        self._student = LearnedMask(context, context.dense, settings.learns_from)
+        self._logits = MaskLogits(self._student.weights, logits)
         self._before: nn.Module | None = None  # the student at the end of the last epoch
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        losses = self._pass(generator, self._student.noise_generator(generator))
+        losses = self._pass(generator, self._logits.noise_generator(generator))
         finite("distillation", losses)
-        mask = self._student.take_noise_off(generator)
+        mask = self._logits.mask()
+        self._student.show(mask, generator)
         self._remember()
         return losses | {"density": float(mask.double().mean())}
 
@@ -73,10 +75,10 @@ class _Distilling(StageRun):
         with student.learning():
             size = self._settings.batch_size
             for batch in self._data.whole_batches("debias", size, generator):
-                student.logits.sample(noise)
+                self._logits.sample(noise)
                 terms = self._terms(self._data.forward(student.net, batch.inputs), batch)
                 loss = terms["distillation"] + self._settings.gamma * terms["consistency"]
-                student.logits.step(loss)
+                self._logits.step(loss)
                 for name, term in terms.items():
                     means[name].add(term, len(batch))
         return {name: mean.value() for name, mean in means.items()}
@@ -105,9 +107,14 @@ class _Distilling(StageRun):
         return self._student.result()
 
     def state_dict(self) -> State:
-        return {**self._student.state_dict(), "begun": self._before is not None}
+        return {
+            **self._student.state_dict(),
+            "logits": self._logits.state_dict(),
+            "begun": self._before is not None,
+        }
 
     def load_state_dict(self, state: State) -> None:
         self._student.load_state_dict(state)
+        self._logits.load_state_dict(state["logits"])
         if state["begun"]:
             self._remember()

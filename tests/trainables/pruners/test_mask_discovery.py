@@ -92,7 +92,7 @@ def scripted(monkeypatch, settings, densities, phis):
     values = iter(phis)
     monkeypatch.setattr(run, "_pass", lambda *_: None)
     monkeypatch.setattr(run._loss, "means", dict)
-    monkeypatch.setattr(run._masked.logits, "mask", lambda: next(made))
+    monkeypatch.setattr(run._logits, "mask", lambda: next(made))
     monkeypatch.setattr(mask_discovery, "held_back_phi", lambda *_: next(values))
     return run, advance(run, context, len(densities))
 
@@ -133,7 +133,7 @@ def test_the_returned_network_is_exactly_the_one_that_was_judged(monkeypatch):
 
     run = settings.start(context)
     masks = [torch.arange(48) % 2 == odd for odd in (0, 1, 0)]
-    monkeypatch.setattr(run._masked.logits, "mask", lambda: masks[len(judged)])
+    monkeypatch.setattr(run._logits, "mask", lambda: masks[len(judged)])
     monkeypatch.setattr(mask_discovery, "held_back_phi", judge)
     advance(run, context, 3)
     assert same(run.result().net.state_dict(), judged[0])

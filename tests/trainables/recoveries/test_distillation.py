@@ -59,11 +59,11 @@ def test_both_terms_and_their_gradient_are_those_worked_out_by_hand():
     batch = batch_of(rows)
     gamma = 0.7
 
-    run._student.logits.sample(torch.Generator())
+    run._logits.sample(torch.Generator())
     with run._student.learning():
         terms = run._terms(run._student.net(batch.inputs), batch)
         loss = terms["distillation"] + gamma * terms["consistency"]
-        run._student.logits.step(loss)
+        run._logits.step(loss)
 
     want = {"distillation": 0.0, "consistency": 0.0}
     slopes = [0.0, 0.0]  # of the loss by the two entries of M, both 1
@@ -78,7 +78,7 @@ def test_both_terms_and_their_gradient_are_those_worked_out_by_hand():
         slopes[1] += by_logit * x2 * -0.5
     through = sigmoid(2.0) * (1 - sigmoid(2.0))  # the straight-through slope at m = 2
     assert {k: float(v.detach()) for k, v in terms.items()} == pytest.approx(want, rel=1e-5)
-    gradient = run._student.logits.optimizer.param_groups[0]["params"][0].grad
+    gradient = run._logits.optimizer.param_groups[0]["params"][0].grad
     assert gradient.tolist() == pytest.approx([s * through for s in slopes], rel=1e-4)
 
 
@@ -117,7 +117,7 @@ def test_the_epoch_before_is_the_network_as_it_was_judged_and_does_not_follow():
     judged = copy.deepcopy(run.result().net.state_dict())
 
     kept = {k: v.clone() for k, v in run._before.state_dict().items()}
-    run._pass(context.generator("more"), run._student.noise_generator(context.generator("noise")))
+    run._pass(context.generator("more"), run._logits.noise_generator(context.generator("noise")))
 
     assert all(torch.equal(kept[k], judged[k]) for k in judged)
     assert all(torch.equal(run._before.state_dict()[k], judged[k]) for k in judged)
