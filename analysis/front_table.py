@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.front_json import SPLITS, Front, FrontPoint, PointValues
 from analysis.notation import bias_words, ends_of, known
+from analysis.palette import Look, method_looks
 
 VALUES = (
     *("performance", "performance_interval", "bias", "bias_interval"),
@@ -63,6 +64,14 @@ def one_per_trial(front: Front) -> list[FrontPoint]:
     return list(best.values())
 
 
+def looks_on_front(front: Front) -> dict[str, Look]:
+    """The look of each method that has a drawable point, by name; it is the one that the method
+    has in the other figures of its search."""
+    drawn = {point["method"] for point in drawable(front)}
+    looks = method_looks([*front.get("methods", ()), *drawn])
+    return {method: look for method, look in looks.items() if method in drawn}
+
+
 def method_label(front: Front, method: str) -> str:
     """The method, and whether its points use the group."""
     uses = any(p["needs_group"] for p in front["points"] if p["method"] == method)
@@ -93,6 +102,12 @@ def is_drawable(values: PointValues | ReferenceMark) -> bool:
 def drawable(front: Front) -> list[FrontPoint]:
     """Points whose performance and bias on tune are numbers."""
     return [point for point in front["points"] if is_drawable(point["tune"])]
+
+
+def shown_sparsities(front: Front) -> tuple[float, ...]:
+    """The sparsities whose sizes of a mark a legend explains; none where no weight is removed."""
+    pruned = any(point["tune"]["sparsity"] > 0 for point in drawable(front))
+    return (0.0, 0.9, 0.99) if pruned else ()
 
 
 def tested(front: Front) -> list[tuple[FrontPoint, PointValues]]:

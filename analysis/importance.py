@@ -8,7 +8,7 @@ scale has to be known; and each setting comes with the divergence that as many t
 random would show, since with few trials every setting looks important.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.figures.front_html import base_layout
 from analysis.hypervolume import hypervolume
-from analysis.palette import method_colours
+from analysis.palette import method_looks
 from analysis.trials import box_axes, is_feasible
 
 TARGETS = ("hypervolume", "performance", "bias", "feasible")
@@ -65,15 +65,20 @@ def importance_by_method(
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
-def importance_figure(table: pd.DataFrame, target: str = "hypervolume") -> go.Figure:
-    """One bar per setting, method by method, for one target of `importance_by_method`.
+def importance_figure(
+    table: pd.DataFrame, target: str = "hypervolume", methods: Iterable[str] = ()
+) -> go.Figure:
+    """One bar per setting, method by method, for one target of `importance_by_method`; `methods`
+    are those of the search, so that colours are as in its other figures.
 
     A bar is pale where its divergence is no larger than chance's.
     """
     shown = table[table["target"] == target].iloc[::-1]  # plotly draws from below
     figure = go.Figure()
-    for method, colour in method_colours(shown["method"]).items():
+    for method, look in method_looks([*methods, *shown["method"]]).items():
         part = shown[shown["method"] == method]
+        if part.empty:
+            continue
         real = part["divergence"] > part["chance"]
         figure.add_bar(
             x=part["importance"].round(4),
@@ -81,7 +86,7 @@ def importance_figure(table: pd.DataFrame, target: str = "hypervolume") -> go.Fi
             orientation="h",
             name=escape(method),
             marker={
-                "color": colour,
+                "color": look.colour,
                 "opacity": [1.0 if is_real else PALE for is_real in real],
             },
             customdata=part[["divergence", "chance", "best", "trials"]].round(3),

@@ -11,7 +11,7 @@ from analysis.figures.front_html import base_layout
 from analysis.front_table import allows_group
 from analysis.hypervolume import hypervolume
 from analysis.notation import bias_words, performance_words
-from analysis.palette import method_colours
+from analysis.palette import INK, method_looks
 from analysis.pareto import non_dominated
 from analysis.trials import box_axes, is_candidate, is_feasible
 
@@ -94,7 +94,8 @@ def attainment_figure(reports: pd.DataFrame, objective: Mapping[str, object]) ->
     networks that could be chosen."""
     candidates = reports[is_candidate(reports, group_allowed=allows_group(objective))]
     figure = go.Figure()
-    for method, colour in method_colours(candidates["method"]).items():
+    looks = method_looks(reports["method"].dropna())
+    for method in sorted(candidates["method"].unique()):
         own = candidates[candidates["method"] == method]
         levels = np.sort(own["bias"].dropna().unique())
         figure.add_scatter(
@@ -102,9 +103,72 @@ def attainment_figure(reports: pd.DataFrame, objective: Mapping[str, object]) ->
             y=attained(own["performance"], own["bias"], levels),
             name=method,
             mode="lines",
-            line={"shape": "hv", "color": colour},
+            line={"shape": "hv", "color": looks[method].colour},
         )
     base_layout(figure, height=420)
     figure.update_xaxes(title=f"{bias_words(objective)} at most", rangemode="tozero")
     figure.update_yaxes(title=f"best {performance_words(objective)}")
     return figure
+
+
+def methods_over_compute_figure(
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    reference: Sequence[float],
+    ideal: Sequence[float],
+    *,
+    group_allowed: bool = False,
+) -> go.Figure:
+    """Per method a staircase: the hypervolume of its own candidates over the samples of its own
+    trials; in black that of all of them together.
+
+    A panel for performance and bias alone, which networks with all of their weights cover too, and
+    one with sparsity where the box has it.
+    """
+    looks = method_looks(trials["method"])
+    axes = range(2, len(reference) + 1)
+    figure = make_subplots(cols=len(axes), horizontal_spacing=0.07)
+    for column, count in enumerate(axes, start=1):
+        box = {"reference": reference[:count], "ideal": ideal[:count]}
+        own = hypervolume_by_method(trials, reports, **box, group_allowed=group_allowed)
+        together = hypervolume_by_trial(trials, reports, **box, group_allowed=group_allowed)
+        for method, curve in own.groupby("method"):
+            if curve["hypervolume"].any():
+                look = looks[str(method)]
+                trace = _staircase(str(method), curve, color=look.colour, width=1.5)
+                marker = {"symbol": look.symbol, "size": 8, "color": look.colour}
+                trace.update(mode="lines+markers", marker=marker)
+                figure.add_trace(trace, row=1, col=column)
+        figure.add_trace(
+            _staircase(ALL_METHODS, together, color=INK, width=2.5), row=1, col=column
+        )
+        title = "performance and bias" if count == 2 else "performance, bias and sparsity"
+        figure.update_yaxes(title=f"hypervolume: {title}", rangemode="tozero", col=column)
+    _once_in_legend(figure)
+    shown = sum(trace.showlegend is not False for trace in figure.data)
+    base_layout(figure, height=legend_height(shown, least=420))
+    figure.update_layout(legend=LEGEND_BESIDE)
+    figure.update_xaxes(title="samples charged, logarithmic", type="log", exponentformat="SI")
+    return figure
+
+
+def _staircase(name: str, curve: pd.DataFrame, *, color: str, width: float) -> go.Scatter:
+    reached = curve[curve["charged"] > 0]  # the axis is logarithmic
+    return go.Scatter(
+        x=reached["charged"].tolist(),
+        y=reached["hypervolume"].round(5).tolist(),
+        name=escape(name),
+        legendgroup=escape(name),
+        mode="lines",
+        line={"shape": "hv", "color": color, "width": width},
+        text=[escape(str(trial)) for trial in reached["trial"]],
+        hovertemplate="after %{x:.3s} samples: %{y:.4f}<br>%{text}<extra>%{fullData.name}</extra>",
+    )
+
+
+def _once_in_legend(figure: go.Figure) -> None:
+    """Names each method once, though it has a line in several panels."""
+    named: set[str] = set()
+    for trace in figure.data:
+        trace.showlegend = trace.name not in named
+        named.add(trace.name)

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from analysis.figures.front_html import base_layout
 from analysis.notation import bias_words, performance_words
-from analysis.palette import INK, METHOD_COLOURS, TOLERANCE, method_colours
+from analysis.palette import INK, METHOD_COLOURS, TOLERANCE, method_looks
 from analysis.trials import hypervolume_by_trial
 
 POINT_BUDGET = 40_000  # reports drawn at most, about 3 MB of report
@@ -35,10 +35,10 @@ def curves_figure(
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.05)
     thinned = thin(reports, POINT_BUDGET)
     ended = dict(zip(trials["trial"], trials["status"], strict=True))
-    for method, colour in method_colours(reports["method"].dropna()).items():
+    for method, look in method_looks(trials["method"]).items():
         part = thinned[thinned["method"] == method]
-        for column, row in ROWS:
-            for trace in _method_traces(part, column, method, colour, ended):
+        for column, row in ROWS if len(part) else ():
+            for trace in _method_traces(part, column, method, look.colour, ended):
                 trace.update(showlegend=bool(trace.showlegend) and row == 1)
                 figure.add_trace(trace, row=row, col=1)
     if chosen is not None:

@@ -15,8 +15,10 @@ from analysis.front_table import (
     chosen_point,
     drawable,
     interval_reach,
+    looks_on_front,
     method_label,
     reference_marks,
+    shown_sparsities,
     tested,
 )
 from analysis.notation import bias_words, number, performance_words
@@ -26,14 +28,18 @@ from analysis.palette import (
     INK,
     MUTED,
     PAPER,
-    SPARSITY_SCALE,
     TOLERANCE,
-    method_markers,
+    Look,
+    mark_size,
 )
 from analysis.words import chosen_label
 
+SIZES = (8.0, 16.0)  # pixels: of the smallest and the largest mark of a network
+ENTRY, AROUND = 22, 110  # pixels of an entry of a legend, of what is above and below it
 REFERENCE_MARKERS = ("x", "cross", "star", "diamond-tall")
 FONT = {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 13, "color": INK}
+# For legends that may be long: below each other, right of the figure.
+LEGEND_BESIDE = {"orientation": "v", "x": 1.01, "y": 0.98, "yanchor": "top", "tracegroupgap": 2}
 AXIS = {"gridcolor": GRID, "zeroline": False, "tickfont": {"color": MUTED}, "automargin": True}
 
 
@@ -45,21 +51,11 @@ def interactive_front(front: Front, references: Sequence[ReferenceMark] = ()) ->
     figure.add_traces([*_links(front), *_test_values(front), *_points(front)])
     figure.add_traces([*_legend(front), *_chosen_ring(front), *_reference_traces(marks, edge)])
     objective = front["objective"]
-    base_layout(figure, height=520)
+    entries = sum(trace.showlegend is not False for trace in figure.data)
+    base_layout(figure, height=legend_height(entries, least=520))
+    figure.update_layout(legend=LEGEND_BESIDE)
     figure.update_xaxes(title=f"bias: {bias_words(objective)} (lower is fairer)", range=[0, edge])
     figure.update_yaxes(title=performance_words(objective))
-    figure.update_layout(
-        coloraxis={
-            "colorscale": [list(stop) for stop in SPARSITY_SCALE],
-            "cmin": 0,
-            "cmax": 1,
-            "colorbar": {
-                "title": {"text": "sparsity", "side": "right"},
-                "thickness": 12,
-                "outlinewidth": 0,
-            },
-        }
-    )
     _allowed_region(figure, objective)
     return figure
 
@@ -79,6 +75,11 @@ def base_layout(figure: go.Figure, height: int) -> None:
     )
     figure.update_xaxes(**AXIS)
     figure.update_yaxes(**AXIS)
+
+
+def legend_height(entries: int, least: int) -> int:
+    """Height in pixels, at least `least`, of a figure with so many entries in LEGEND_BESIDE."""
+    return max(least, AROUND + ENTRY * entries)
 
 
 def _allowed_region(figure: go.Figure, objective: FrontObjective) -> None:
@@ -106,40 +107,42 @@ def _points(front: Front) -> list[go.Scatter]:
     """One trace per method and feasibility, so that the legend switches them."""
     points = sorted(drawable(front), key=lambda point: bool(point["chosen"]))  # drawn on top
     traces = []
-    for method, (_, marker) in method_markers(point["method"] for point in points).items():
+    for method, look in looks_on_front(front).items():
         for feasible in (True, False):
             alike = [p for p in points if p["method"] == method and p["feasible"] == feasible]
             if alike:
-                traces.append(_point_trace(front, alike, marker, feasible=feasible))
+                traces.append(_point_trace(front, alike, look, feasible=feasible))
     # The method of the chosen point comes last, so that no other trace hides that point.
     return sorted(traces, key=lambda trace: trace.legendgroup == escape(points[-1]["method"]))
 
 
 def _legend(front: Front) -> list[go.Scatter]:
-    """Legend entries, all in one colour: plotly would draw those of the points, whose colour is
-    their sparsity, in black."""
-    points = drawable(front)
+    """Legend entries: the methods, all in one size, then what sizes and hollow marks mean."""
     entries = [
-        (escape(method_label(front, method)), escape(method), marker)
-        for method, (_, marker) in method_markers(point["method"] for point in points).items()
+        (method_label(front, method), method, look.symbol, look.colour, 10.0)
+        for method, look in looks_on_front(front).items()
     ]
-    if not all(point["feasible"] for point in points):
-        entries.append(("not feasible (hollow)", "", "circle-open"))
+    entries += [
+        (f"sparsity {sparsity:g}", "", "circle-open", MUTED, mark_size(sparsity, *SIZES))
+        for sparsity in shown_sparsities(front)
+    ]
+    if not all(point["feasible"] for point in drawable(front)):
+        entries.append(("not feasible (hollow)", "", "circle-open", MUTED, 10.0))
     return [
         go.Scatter(
             x=[None],
             y=[None],
             mode="markers",
-            name=name,
-            legendgroup=group,
-            marker={"symbol": symbol, "size": 10, "color": MUTED},
+            name=escape(name),
+            legendgroup=escape(group),
+            marker={"symbol": symbol, "size": size, "color": colour},
         )
-        for name, group, symbol in entries
+        for name, group, symbol, colour, size in entries
     ]
 
 
 def _point_trace(
-    front: Front, points: Sequence[FrontPoint], marker: str, *, feasible: bool
+    front: Front, points: Sequence[FrontPoint], look: Look, *, feasible: bool
 ) -> go.Scatter:
     return go.Scatter(
         x=[point["tune"]["bias"] for point in points],
@@ -150,10 +153,10 @@ def _point_trace(
         hovertext=[point_details(front, point) for point in points],
         hoverinfo="text",
         marker={
-            "symbol": marker if feasible else f"{marker}-open",
-            "size": 12,
-            "color": [point["tune"]["sparsity"] for point in points],
-            "coloraxis": "coloraxis",
+            "symbol": look.symbol if feasible else f"{look.symbol}-open",
+            "size": [mark_size(point["tune"]["sparsity"], *SIZES) for point in points],
+            "color": look.colour,
+            "opacity": 1.0,  # where sizes differ, plotly's own is 0.7
             "line": {"width": 1 if feasible else 2, "color": PAPER if feasible else None},
         },
     )

@@ -5,8 +5,6 @@ from textwrap import fill
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
@@ -21,9 +19,11 @@ from analysis.front_table import (
     drawable,
     interval_reach,
     is_confirmed,
+    looks_on_front,
     method_label,
     place,
     reference_marks,
+    shown_sparsities,
     tested,
     why_not_drawn,
 )
@@ -34,25 +34,28 @@ from analysis.palette import (
     INK,
     MUTED,
     PAPER,
-    SPARSITY_SCALE,
     TOLERANCE,
-    method_markers,
+    mark_size,
 )
 
-SPARSITY_COLOURS = LinearSegmentedColormap.from_list("sparsity", list(SPARSITY_SCALE))
+SIZES = (5.5, 11.0)  # points: of the smallest and the largest mark of a network
+WIDTH, HEIGHT = 8.4, 5.2  # inches, with ROWS rows in the legend
+ROWS, ROW = 2, 0.2  # inches of a further row
+CHARACTER, MARK = 0.067, 0.55  # inches of the legend: of a letter, of a mark with its space
 Side = Literal["left", "right"]
 REFERENCE_MARKERS = ("X", "P", "*", "d")
 
 
 def front_figure(front: Front, references: Sequence[ReferenceMark] = ()) -> Figure:
-    """Bias against performance on tune, sparsity as colour, one marker per method.
+    """Bias against performance on tune; each method has its colour and its shape, and the fewer
+    weights a network has the smaller is its mark.
 
     Filled points are feasible, hollow ones are not. The chosen point is ringed. Once the front is
     confirmed, each point is linked to its test values, the chosen one with its intervals.
     `references` are drawn beside the dense net. Where nothing can be drawn, the figure says why.
     The caller saves the figure; 200 dots per inch suit a README.
     """
-    figure = Figure(figsize=(8.4, 5.2), layout="constrained", facecolor=PAPER)
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained", facecolor=PAPER)
     axes = figure.add_subplot()
     if (why := why_not_drawn(front, references)) is not None:
         _only_words(axes, f"{front['name']}: {why}")
@@ -68,7 +71,6 @@ def front_figure(front: Front, references: Sequence[ReferenceMark] = ()) -> Figu
     _room_for_labels(axes)
     _title(axes, front)
     _legend(figure, front, marks)
-    _sparsity_bar(figure, axes)
     figure.draw_without_rendering()  # settles the layout that the chosen label is placed in
     mark_chosen(axes, front, labels)
     return figure
@@ -119,16 +121,16 @@ def _line_label(axes: Axes, x: float, text: str, colour: str, *, side: Side) -> 
 
 
 def _points(axes: Axes, front: Front) -> None:
-    points = drawable(front)
-    markers = method_markers(point["method"] for point in points)
-    for point in points:
-        colour = SPARSITY_COLOURS(float(point["tune"]["sparsity"]))
+    looks = looks_on_front(front)
+    densest_first = sorted(drawable(front), key=lambda point: point["tune"]["sparsity"])
+    for point in densest_first:  # so that small marks lie on large ones
+        look = looks[point["method"]]
         axes.plot(
             *place(point["tune"]),
-            marker=markers[point["method"]][0],
-            markersize=7.5,
-            markerfacecolor=colour if point["feasible"] else PAPER,
-            markeredgecolor=PAPER if point["feasible"] else colour,
+            marker=look.marker,
+            markersize=mark_size(point["tune"]["sparsity"], *SIZES),
+            markerfacecolor=look.colour if point["feasible"] else PAPER,
+            markeredgecolor=PAPER if point["feasible"] else look.colour,
             markeredgewidth=0.7 if point["feasible"] else 1.5,
             linestyle="none",
             clip_on=False,
@@ -210,10 +212,20 @@ def _legend(figure: Figure, front: Front, marks: Sequence[ReferenceMark]) -> Non
     handles = [
         _handle(
             method_label(front, method),
-            marker=marker,
-            markerfacecolor=MUTED,
+            marker=look.marker,
+            markerfacecolor=look.colour,
+            markeredgecolor=look.colour,
         )
-        for method, (marker, _) in method_markers(point["method"] for point in points).items()
+        for method, look in looks_on_front(front).items()
+    ]
+    handles += [
+        _handle(
+            f"sparsity {sparsity:g}",
+            marker="o",
+            markerfacecolor="none",
+            markersize=mark_size(sparsity, *SIZES),
+        )
+        for sparsity in shown_sparsities(front)
     ]
     if not all(point["feasible"] for point in points):
         handles.append(_handle("not feasible", marker="o", markerfacecolor=PAPER))
@@ -228,20 +240,16 @@ def _legend(figure: Figure, front: Front, marks: Sequence[ReferenceMark]) -> Non
         _handle(mark["label"], marker=shape, markerfacecolor=INK)
         for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
     ]
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = max(1, min(5, int(WIDTH / (MARK + CHARACTER * longest))))
+    more = -(-len(handles) // columns) - ROWS
+    figure.set_figheight(HEIGHT + ROW * max(more, 0))
     legend = figure.legend(
-        handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9
+        handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
 
 
 def _handle(label: str, **style: Any) -> Line2D:
-    return Line2D([], [], linestyle="none", label=label, markeredgecolor=MUTED, **style)
-
-
-def _sparsity_bar(figure: Figure, axes: Axes) -> None:
-    scale = ScalarMappable(Normalize(0, 1), SPARSITY_COLOURS)
-    bar = figure.colorbar(scale, ax=axes, fraction=0.035, pad=0.02)
-    bar.set_label("sparsity (fraction removed)", color=INK, fontsize=9)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=MUTED, labelsize=8.5, length=0)
+    return Line2D([], [], linestyle="none", label=label, **{"markeredgecolor": MUTED, **style})

@@ -114,6 +114,7 @@ class GrowingFront:
             },
             "hypervolume": self.hypervolume,
             "opening": None,
+            "methods": sorted({s["method"] for s in self._candidates.starts().values()}),
             "dense": self._dense,
             "references": [],
             "points": sorted(marked, key=lambda point: -(point["tune"]["performance"] or 0.0)),

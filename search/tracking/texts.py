@@ -20,7 +20,8 @@ FIRST_COLUMNS = (
 # What is sent in other ways; whatever else a front holds becomes metrics under its own keys.
 SENT_OTHERWISE = (
     *("name", "objective", "hypervolume", "hypervolume_with_group", "opening", "changed"),
-    *("candidates", "left_out", "without_group", "dense", "references", "points"),
+    *("candidates", "methods", "left_out", "without_group", "dense", "references", "points"),
+    *("beside", "no_ops"),
 )
 ROWS_OF_A_NOTE = 12
 FILTERS = """Filters for the list of runs:

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.palette import GRID, INK, MARKERS, METHOD_COLOURS, MUTED
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a row is drawn, in every panel of a picture."""
-
-    colour: str
-    marker: str
+from analysis.palette import GRID, INK, MUTED, Look, look_at
 
 
 def looks(rows: Sequence[str]) -> dict[str, Look]:
-    """The look of each row, in the table's order.
-
-    Colours repeat after seven rows and markers with them, but for one: two rows of the same colour
-    have different markers.
-    """
-    return {
-        row: Look(
-            METHOD_COLOURS[place % len(METHOD_COLOURS)],
-            MARKERS[(place + place // len(METHOD_COLOURS)) % len(MARKERS)][0],
-        )
-        for place, row in enumerate(rows)
-    }
+    """The look of each row, in the table's order."""
+    return {row: look_at(place) for place, row in enumerate(rows)}
 
 
 def panels(

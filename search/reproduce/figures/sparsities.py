@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from analysis.palette import MUTED
+from analysis.palette import MUTED, Look
 from search.reproduce.figures.canvas import legend, looks, panels
 
 # Of one row: (sparsity, mean over seeds, standard deviation or None), in any order.
@@ -41,7 +41,7 @@ def draw_sparsities(
     ]
     for panel, (quantity, rows) in zip(axes, courses.items(), strict=True):
         for row, course in rows.items():
-            _draw_course(panel, sorted(course), row, styles[row].colour, styles[row].marker)
+            _draw_course(panel, sorted(course), row, styles[row])
         if quantity in dense:
             panel.axhline(dense[quantity], color=MUTED, ls=":", lw=1.0)
         _sparsity_axis(panel, kept)
@@ -51,16 +51,18 @@ def draw_sparsities(
     return figure
 
 
-def _draw_course(axes: Axes, course: Course, row: str, colour: str, marker: str) -> None:
+def _draw_course(axes: Axes, course: Course, row: str, look: Look) -> None:
     """The means as a line, with a band of one standard deviation where there is any."""
     if not course:
         return
     kept = np.array([1.0 - sparsity for sparsity, _, _ in course])
     means = np.array([mean for _, mean, _ in course])
     spread = np.array([sd or 0.0 for _, _, sd in course])
-    axes.plot(kept, means, marker=marker, ms=4, lw=1.2, color=colour, label=row)
+    axes.plot(kept, means, marker=look.marker, ms=4, lw=1.2, color=look.colour, label=row)
     if spread.any():
-        axes.fill_between(kept, means - spread, means + spread, color=colour, alpha=0.12, lw=0)
+        axes.fill_between(
+            kept, means - spread, means + spread, color=look.colour, alpha=0.12, lw=0
+        )
 
 
 def _sparsity_axis(axes: Axes, kept: Sequence[float]) -> None:

@@ -48,6 +48,50 @@ def test_infeasible_points_are_hollow_and_feasible_ones_filled():
         assert matplotlib.colors.same_color(mark.get_markerfacecolor(), PAPER) != feasible
 
 
+def test_methods_differ_in_colour_and_shape_and_sparser_networks_in_size():
+    front = made_front()
+    figure = front_figure(front)
+    looks, sizes = {}, {}
+    for point in front["points"]:
+        values = point["tune"]
+        mark = marks(figure, values["bias"], values["performance"])[0]
+        look = (mark.get_markerfacecolor(), mark.get_marker())
+        assert looks.setdefault(point["method"], look) == look
+        sizes[values["sparsity"]] = mark.get_markersize()
+    colours, shapes = zip(*looks.values(), strict=True)
+    assert len(set(colours)) == len(set(shapes)) == len(looks) == 3
+    by_sparsity = [size for _, size in sorted(sizes.items())]
+    assert by_sparsity == sorted(by_sparsity, reverse=True)
+    assert by_sparsity[0] > by_sparsity[-1]
+
+
+def test_a_method_keeps_its_look_when_others_are_on_the_front():
+    tried = {"methods": ["adv_ft", "grasp", "magnitude_retrain", "prune_advft", "snip"]}
+    front = made_front() | tried
+    alone = front | {"points": [p for p in front["points"] if p["method"] == "prune_advft"]}
+    values = alone["points"][0]["tune"]
+    (whole,) = marks(front_figure(front), values["bias"], values["performance"])
+    (single,) = marks(front_figure(alone), values["bias"], values["performance"])
+
+    assert whole.get_markerfacecolor() == single.get_markerfacecolor()
+    assert whole.get_marker() == single.get_marker()
+
+
+def test_the_legend_of_many_methods_fits_the_width_of_the_figure():
+    front = made_front(points=60)
+    for number, point in enumerate(front["points"]):
+        point["method"] = f"a_method_with_a_long_name_{number % 30}"
+        point["needs_group"] = number % 2 == 0
+    figure = front_figure(front, made_references())
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+
+    assert len(legend.get_texts()) > 30
+    box = legend.get_window_extent()
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+    assert figure.axes[0].get_window_extent().height > 300  # the legend takes nothing from it
+
+
 def test_nothing_feasible_is_said_in_the_title():
     assert "nothing feasible; the 5 closest candidates" in " ".join(
         texts(front_figure(made_front(feasible=False, points=5)))

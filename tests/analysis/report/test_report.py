@@ -102,8 +102,13 @@ def test_report_of_nothing_feasible_says_so_and_marks_every_point_infeasible(fra
     page = Page(report(frames, front=made_front(feasible=False, points=5)))
     assert "No network kept the tolerance of 0.05." in page.text
     assert "Closest candidates" in page.text
-    drawn = [trace for trace in page.figures["front"]["data"] if trace.get("hovertext")]
-    symbols = {str(trace["marker"]["symbol"]) for trace in drawn if "coloraxis" in trace["marker"]}
+    groups = {"adv_ft", "magnitude_retrain", "prune_advft"}
+    drawn = [
+        trace
+        for trace in page.figures["front"]["data"]
+        if trace.get("legendgroup") in groups and trace.get("hovertext")
+    ]
+    symbols = {str(trace["marker"]["symbol"]) for trace in drawn}
     assert symbols
     assert all(symbol.endswith("-open") for symbol in symbols)
 
@@ -161,7 +166,8 @@ def test_front_judged_by_another_measure_has_no_hypervolume_curve(frames):
 
 def test_interactive_front_carries_every_measure_and_setting_of_a_point():
     front = made_front(confirmed=True)
-    drawn = [t for t in interactive_front(front).data if t.marker.coloraxis == "coloraxis"]
+    methods = {point["method"] for point in front["points"]}
+    drawn = [t for t in interactive_front(front).data if t.legendgroup in methods and t.hovertext]
     texts = {text for trace in drawn for text in trace.hovertext}
     assert len(texts) == len(front["points"])
     assert all("abs_aod" in text and "recovery: " in text and "test: " in text for text in texts)
