@@ -1,20 +1,23 @@
 """Methods side by side: what each of them covers, reaches and adds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
+from plotly.subplots import make_subplots
 
-from analysis.figures.front_html import base_layout
+from analysis.figures.front_html import LEGEND_BESIDE, base_layout, legend_height
 from analysis.front_table import allows_group
 from analysis.hypervolume import hypervolume
 from analysis.notation import bias_words, performance_words
 from analysis.palette import INK, method_looks
 from analysis.pareto import non_dominated
-from analysis.trials import box_axes, is_candidate, is_feasible
+from analysis.trials import box_axes, hypervolume_by_trial, is_candidate, is_feasible
 
+ALL_METHODS = "all methods"
 ENDS = ("finished", "stopped", "failed")
 METHOD_COLUMNS = (
     "method",
@@ -26,6 +29,7 @@ METHOD_COLUMNS = (
     "feasible",  # how many of them are feasible
     "hypervolume",  # share of the box that its feasible candidates cover alone
     "adds",  # what the front of all methods would lose without them
+    "adds_share",  # the same as a share of what that front covers; 0 where it covers nothing
     "on_front",  # how many of them are on that front
     "best_performance",  # of its best feasible candidate, whatever that needs
     "its_bias",
@@ -58,6 +62,7 @@ def methods_compared(
     for method, tried in trials.groupby("method"):
         own, of_method = candidates["method"] == method, could_be_chosen["method"] == method
         feasible_own = feasible[feasible["method"] == method]
+        adds = together - hypervolume(points[~of_method], reference, ideal)
         best = feasible_own.sort_values("performance").iloc[-1:]
         rows.append(
             {
@@ -69,7 +74,8 @@ def methods_compared(
                 "candidates": own.sum(),
                 "feasible": len(feasible_own),
                 "hypervolume": hypervolume(points[of_method], reference, ideal),
-                "adds": together - hypervolume(points[~of_method], reference, ideal),
+                "adds": adds,
+                "adds_share": adds / together if together else 0.0,
                 "on_front": (on_front["method"] == method).sum(),
                 "best_performance": best["performance"].squeeze() if len(best) else np.nan,
                 "its_bias": best["bias"].squeeze() if len(best) else np.nan,
@@ -78,6 +84,33 @@ def methods_compared(
         )
     table = pd.DataFrame(rows, columns=list(METHOD_COLUMNS))
     return table.sort_values("hypervolume", ascending=False, ignore_index=True)
+
+
+def hypervolume_by_method(
+    trials: pd.DataFrame,
+    reports: pd.DataFrame,
+    reference: ArrayLike,
+    ideal: ArrayLike,
+    *,
+    group_allowed: bool = False,
+) -> pd.DataFrame:
+    """Hypervolume of each method's own candidates over the samples of its own trials: after each
+    ended trial a row with method, trial, charged, hypervolume.
+
+    Candidates that need the group count only where it is allowed.
+    """
+    curves = [
+        hypervolume_by_trial(
+            tried,
+            reports[reports["method"] == method],
+            reference,
+            ideal,
+            group_allowed=group_allowed,
+        )
+        for method, tried in trials.groupby("method")
+    ]
+    columns = ["method", "trial", "charged", "hypervolume"]
+    return pd.concat(curves, ignore_index=True)[columns]
 
 
 def attained(performance: ArrayLike, bias: ArrayLike, levels: ArrayLike) -> NDArray[np.float64]:

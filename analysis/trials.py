@@ -130,9 +130,10 @@ def hypervolume_by_trial(
     *,
     group_allowed: bool = False,
 ) -> pd.DataFrame:
-    """Hypervolume after each ended trial: columns trial, method, ended, hypervolume.
+    """Hypervolume after each ended trial: columns trial, method, ended, charged, hypervolume.
 
-    Counted are the feasible candidates, see `is_feasible`.
+    Counted are the feasible candidates, see `is_feasible`. `charged` are the samples of all trials
+    that had ended by then.
     """
     axes = box_axes(reference)
     ended = trials[trials["status"] != "running"].sort_values("ended", kind="stable")
@@ -145,7 +146,10 @@ def hypervolume_by_trial(
             growing.add(point)
         values.append(growing.value)
     table = ended[["trial", "method", "ended"]].reset_index(drop=True)
-    return table.assign(hypervolume=np.array(values, dtype=np.float64))
+    return table.assign(
+        charged=ended["charged"].fillna(0.0).cumsum().to_numpy(np.float64),
+        hypervolume=np.array(values, dtype=np.float64),
+    )
 
 
 def _once(events: Iterable[Event]) -> Iterator[Event]:

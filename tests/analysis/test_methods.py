@@ -4,9 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.methods import attained, attainment_figure, methods_compared
+from analysis.methods import (
+    attained,
+    attainment_figure,
+    hypervolume_by_method,
+    methods_compared,
+    methods_over_compute_figure,
+)
 from analysis.price import price_as_searched, price_figure, tolerances_around
-from analysis.trials import is_candidate
+from analysis.trials import hypervolume_by_trial, is_candidate
 from tests.analysis.made_search import BOX, OBJECTIVE, frames_of, made_events
 
 # trial, method, status, performance, bias, sparsity, feasible; box from (.5, .05, 0) to (1, 0, 1)
@@ -35,6 +41,7 @@ def test_each_method_is_shown_with_what_it_covers_and_what_it_adds():
     assert list(table.index) == ["a", "b", "c"]
     assert table["hypervolume"].tolist() == pytest.approx([0.15, 0.08, 0.0])
     assert table["adds"].tolist() == pytest.approx([0.09, 0.02, 0.0])  # .17 in all
+    assert table["adds_share"].tolist() == pytest.approx([9 / 17, 2 / 17, 0.0])
     assert table["on_front"].tolist() == [1, 1, 0]
     assert table["best_performance"].tolist()[:2] == [0.75, 0.6]
     assert np.isnan(table.loc["c", "best_performance"])
@@ -133,3 +140,36 @@ def test_the_figures_show_every_method_and_the_price():
     assert {trace.name for trace in staircases.data} == set(trials["method"])
     assert (np.diff(price["performance"].dropna()) >= 0).all()
     assert figure.data[0].x.tolist() == price["tolerance"].tolist()
+
+
+def test_hypervolume_over_compute_is_that_of_each_methods_own_trials():
+    """a: t1 (.15, after 100 samples), then t2, which adds nothing; b: t3, then t4, infeasible."""
+    trials, reports = frames()
+    trials = trials.assign(ended=range(5), charged=[100, 20, 30, None, 50])
+
+    curves = hypervolume_by_method(trials, reports, **BOX).set_index("trial")
+    together = hypervolume_by_trial(trials, reports, **BOX)
+
+    assert curves["method"].tolist() == ["a", "a", "b", "b", "c"]
+    assert curves["charged"].tolist() == [100, 120, 30, 30, 50]
+    assert curves["hypervolume"].tolist() == pytest.approx([0.15, 0.15, 0.08, 0.08, 0.0])
+    assert together["charged"].tolist() == [100, 120, 150, 150, 200]
+    assert together["hypervolume"].tolist() == pytest.approx([0.15, 0.15, 0.17, 0.17, 0.17])
+
+
+def test_the_figure_over_compute_has_a_line_for_each_method_that_covers_something_and_for_all():
+    trials, reports = frames()
+    trials = trials.assign(ended=range(5))
+
+    figure = methods_over_compute_figure(trials, reports, **BOX)
+    area = [trace for trace in figure.data if trace.xaxis == "x"]
+    volume = {trace.name: trace for trace in figure.data if trace.xaxis == "x2"}
+
+    assert [trace.name for trace in area] == ["a", "b", "all methods"]
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["a", "b", "all methods"]
+    assert volume["a"].y == pytest.approx([0.15, 0.15])
+    assert area[0].y == pytest.approx([0.3, 0.3])  # performance and bias alone: .5 * .6
+    assert area[0].line.color != area[1].line.color
+    assert area[0].marker.symbol != area[1].marker.symbol
+    alone = methods_over_compute_figure(trials, reports, [0.5, 0.05], [1.0, 0.0])
+    assert {trace.xaxis for trace in alone.data} == {"x"}
