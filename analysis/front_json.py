@@ -68,6 +68,7 @@ class FrontPoint(TypedDict):
     chosen: bool  # the one that is handed over; at most one point
     kept_promise: bool | None  # it keeps the tolerance on test too; None before confirm
     beside: NotRequired[BesideValues]  # only where the front has a second decision
+    no_ops: NotRequired[list[str]]  # what its trial was to do and did not; absent: nothing
 
 
 class Reference(TypedDict):
@@ -125,6 +126,16 @@ class BiasUndefined(TypedDict):
 
     candidates: int  # how many there are
     empty_cells: list[list[str]]  # [group, label] of each cell of tune without rows
+
+
+class NoOpRow(TypedDict):
+    """Trials whose reports show that a stage did nothing of what it is meant to do."""
+
+    method: str
+    stage: str  # name of the stage
+    what: str  # did not happen
+    trials: int  # in how many
+    of: int  # of how many that report what shows it
 
 
 class SeedRow(TypedDict):
@@ -186,6 +197,7 @@ class Front(TypedDict):
     bias_undefined: NotRequired[BiasUndefined | None]  # None: some candidate has a bias
     between_rounds: NotRequired[int]  # points that their trial went on to prune; absent: none
     without_group: NotRequired[WithoutGroup | None]
+    no_ops: NotRequired[list[NoOpRow]]  # absent: nothing is amiss
     # How the second threshold is chosen: fixed (at .5), balanced_accuracy (the best) or fair
     beside: NotRequired[str]
     dense: DenseNet

@@ -41,7 +41,7 @@ def front_frame(front: Front) -> pd.DataFrame:
     """
     rows = [dict(_flat(_trimmed(point))) for point in front["points"]]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    groups = ("tune.", "test.", "settings.")
+    groups = ("tune.", "test.", "beside.", "settings.")
     # Points of earlier versions do not say what they learn from.
     leading = [name for name in LEADING_COLUMNS if name in names or name != "learns_from"]
     rest = [name for name in names if name not in leading and not name.startswith(groups)]
@@ -214,8 +214,19 @@ def _trimmed(point: FrontPoint) -> dict[str, object]:
     for split in SPLITS:
         values: Mapping[str, object] | None = point[split]
         if values is not None:
-            trimmed[split] = {key: values[key] for key in VALUES if key in values}
+            trimmed[split] = _values(values)
+    if (second := point.get("beside")) is not None:
+        by_split = {split: second[split] for split in SPLITS}
+        trimmed["beside"] = {
+            split: _values(values) for split, values in by_split.items() if values is not None
+        }
+    if (what := point.get("no_ops")) is not None:
+        trimmed["no_ops"] = "; ".join(what)
     return trimmed
+
+
+def _values(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: values[key] for key in VALUES if key in values}
 
 
 def _flat(values: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, object]]:

@@ -26,6 +26,18 @@ BIAS_WORDS = {
 }
 
 
+SECOND_WORDS = {
+    "fixed": "at .5",
+    "balanced_accuracy": "at the best threshold",
+    "fair": "at the fair threshold",
+}
+
+
+def second_words(choice: str) -> str:
+    """How a second decision is told from the first, by how its threshold is chosen."""
+    return SECOND_WORDS.get(choice, choice)
+
+
 def performance_words(objective: Mapping[str, Any]) -> str:
     """What the performance measure of an objective is called in text."""
     name = str(objective["performance"])

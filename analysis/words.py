@@ -159,6 +159,20 @@ def unbeaten_reference(front: Front) -> str | None:
     )
 
 
+def no_op_sentences(front: Front) -> list[str]:
+    """Which methods did nothing of what they are meant to do, in how many trials; and whether the
+    chosen network is of such a trial."""
+    sentences = [
+        f"No-op: in {each['trials']} of {each['of']} trials of {each['method']} the stage "
+        f"{each['stage']} did not do what it is for: {each['what']}."
+        for each in front.get("no_ops", ())
+    ]
+    chosen = chosen_point(front)
+    if chosen is not None and (what := chosen.get("no_ops")):
+        sentences.append(f"The chosen network is of such a trial: {'; '.join(what)}.")
+    return sentences
+
+
 def values_words(objective: FrontObjective, values: PointValues) -> str:
     """Performance and bias with their intervals, each by its name."""
     performance = with_interval(values["performance"], values.get("performance_interval"))
@@ -270,6 +284,7 @@ def _further(front: Front) -> list[str]:
         for each in front.get("left_out", ())
     ]
     return [
+        *no_op_sentences(front),
         *group_sentences(front),
         *([] if unbeaten is None else [unbeaten]),
         *left_out,

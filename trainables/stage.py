@@ -97,6 +97,15 @@ class Context:
         return MaskedNet(self.dense, Masks.keep_all(self.dense))
 
 
+@dataclass(frozen=True)
+class NoOp:
+    """What the reports of a stage look like that did nothing of what it is meant to do."""
+
+    loss: str  # that the stage reports of its epochs
+    at_most: float  # where none of its epochs is above this, it did nothing
+    says: str  # what did not happen, as a clause: "its adversary found out nothing of groups"
+
+
 class Settings(ABC):
     """A stage's settings: frozen and validated; the fields are exactly what a space may search."""
 
@@ -119,6 +128,14 @@ class Settings(ABC):
     def needs(self) -> frozenset[EarlierWeights]:
         """Which weights from before the end of the dense training the stage asks `Context` for."""
         return frozenset()
+
+    @property
+    def no_ops(self) -> tuple[NoOp, ...]:
+        """By which of its losses one sees that the stage, at these settings, did nothing.
+
+        A trial in which one of them holds is flagged wherever it is shown.
+        """
+        return ()
 
     @property
     def prunes_by_groups(self) -> bool:

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from analysis.front_json import SPLITS, Front, FrontPoint
-from analysis.notation import number
+from analysis.notation import number, second_words
 from analysis.words import values_words
 
 
@@ -16,6 +16,13 @@ def point_details(front: Front, point: FrontPoint) -> str:
     for split in SPLITS:
         if (values := point[split]) is not None:
             lines.append(f"{split}: {escape(values_words(front['objective'], values))}")
+    if (second := point.get("beside")) is not None:
+        where = second_words(front.get("beside", ""))
+        for split in SPLITS:
+            if (values := second[split]) is not None:
+                told = escape(values_words(front["objective"], values))
+                lines.append(f"{split}, {escape(where)}: {told}")
+    lines += [f"no-op: {escape(what)}" for what in point.get("no_ops", ())]
     if point["needs_group"]:
         lines.append("needs the group at prediction time")
     lines.append("<br><b>measures on tune</b>")

@@ -13,10 +13,11 @@ from plotly.offline import get_plotlyjs
 
 from analysis.figures.curves import curves_figure, hypervolume_figure
 from analysis.figures.front_html import interactive_front
+from analysis.figures.losses import losses_figure
 from analysis.front_json import Front
 from analysis.front_table import ReferenceMark, allows_group, chosen_point, place, why_not_drawn
 from analysis.importance import importance_by_method, importance_figure
-from analysis.notation import known
+from analysis.notation import known, second_words
 from analysis.price import price_as_searched, price_figure, tolerances_around
 from analysis.report.seeds import seeds_table, spread_lines
 from analysis.report.tables import (
@@ -24,6 +25,7 @@ from analysis.report.tables import (
     facts_list,
     failures_table,
     methods_table,
+    no_ops_table,
     points_table,
     safe_json,
     signed_pair,
@@ -116,7 +118,8 @@ def _of_front(front: Front, references: Sequence[ReferenceMark]) -> list[str]:
     """The sections about the networks of the front."""
     return [
         _front_section(front, references),
-        _section("Points", POINTS_CAPTION + _aod_caption(front), points_table(front)),
+        _section("Points", _points_caption(front), points_table(front)),
+        _section("No-ops", NO_OPS_CAPTION, no_ops_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
         _section("Other seeds", _seeds_caption(front), seeds_table(front)),
     ]
@@ -133,6 +136,9 @@ def _of_search(
         chosen = (None, None) if point is None else (point["trial"], point["epoch"])
         figure = curves_figure(searched, trials, reports, *chosen)
         parts.append(_section("Trials", CURVES_CAPTION, _figure("curves", figure)))
+        losses = losses_figure(front, reports, trials["method"])
+        if losses is not None:
+            parts.append(_section("Losses", LOSSES_CAPTION, _figure("losses", losses)))
     # The journal's biases are those of the search: no curve for a front judged by another.
     if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
         allowed = allows_group(front["objective"])
@@ -190,10 +196,16 @@ def _section(title: str, caption: str, content: str) -> str:
     return f"<section><h2>{title}</h2>{note}{content}</section>"
 
 
-def _aod_caption(front: Front) -> str:
-    if not signed_pair(front):
-        return ""
-    return " AOD is signed and can vanish by cancellation; abs. AOD cannot."
+def _points_caption(front: Front) -> str:
+    parts = [POINTS_CAPTION]
+    if signed_pair(front):
+        parts.append("AOD is signed and can vanish by cancellation; abs. AOD cannot.")
+    if "beside" in front:
+        parts.append(
+            f"{second_words(front['beside']).capitalize()}: a second decision on the same scores, "
+            f"which nothing was chosen by."
+        )
+    return " ".join(parts)
 
 
 def _figure(name: str, figure: go.Figure) -> str:
@@ -219,6 +231,14 @@ CURVES_CAPTION = (
     "One line per trial, on tune, by the measures that the search used. Dotted: stages before the "
     "last; circle: the next stage begins; cross: stopped or failed; ring: the chosen candidate. "
     "Click a method to hide it, double-click to see it alone."
+)
+LOSSES_CAPTION = (
+    "What the stages of the trials on the front report of their epochs, one picture per name: "
+    "coloured by method as above, the chosen trial in bold."
+)
+NO_OPS_CAPTION = (
+    "Trials whose reports show that a stage did nothing of what it is meant to do. Their networks "
+    "are judged like any other; they only say nothing about the method."
 )
 PRICE_CAPTION = (
     "Best performance on tune of a candidate that could be chosen under another tolerance, the "

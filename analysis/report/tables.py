@@ -9,9 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.front_json import SPLITS, Front, FrontPoint, Interval, PointValues
+from analysis.front_json import SPLITS, Front, FrontPoint, Interval, PointValues, Split
 from analysis.front_table import chosen_point, is_confirmed
-from analysis.notation import bias_words, interval_text, known, number, performance_words
+from analysis.notation import (
+    bias_words,
+    interval_text,
+    known,
+    number,
+    performance_words,
+    second_words,
+)
 from analysis.trials import is_feasible
 
 Cell = tuple[str, str]  # (HTML, value that the column is sorted by)
@@ -74,19 +81,30 @@ def points_table(front: Front) -> str:
     signed = signed_pair(front)
     values = [performance_words(objective), bias_words(objective), *signed.values()]
     identity = ["method, candidate", "learns from", "needs group", "feasible", "sparsity"]
-    columns = [*identity, *values, *([*values, "kept"] if confirmed else []), "settings"]
+    second = _second_columns(front)
+    columns = [*identity, *values, *([*values, "kept"] if confirmed else [])]
+    columns += [*(values[:2] * len(second)), "settings"]
     groups = (
         f'<tr class="groups"><th colspan="{len(identity)}"></th>'
         f'<th colspan="{len(values)}" scope="colgroup">tune</th>'
         + (f'<th colspan="{len(values) + 1}" scope="colgroup">test</th>' if confirmed else "")
+        + "".join(f'<th colspan="2" scope="colgroup">{escape(it)}</th>' for it in second.values())
         + "<th></th></tr>"
     )
     points = sorted(
         front["points"], key=lambda p: (not p["chosen"], -(p["tune"]["performance"] or 0.0))
     )
-    rows = [_point_row(point, list(signed), confirmed=confirmed) for point in points]
+    rows = [_point_row(point, list(signed), second, confirmed=confirmed) for point in points]
     marked = 0 if points[0]["chosen"] else None
     return table(columns, rows, groups=groups, marked=marked)
+
+
+def _second_columns(front: Front) -> dict[Split, str]:
+    """Split -> what the columns of the second decision there are called; empty without one."""
+    if "beside" not in front:
+        return {}
+    splits: Sequence[Split] = SPLITS if is_confirmed(front) else ("tune",)
+    return {split: f"{second_words(front['beside'])}, {split}" for split in splits}
 
 
 def signed_pair(front: Front) -> dict[str, str]:
@@ -102,6 +120,9 @@ def comparison_table(front: Front) -> str:
     for split in SPLITS:
         columns[f"dense net, {split}"] = front["dense"][split]
         columns[f"chosen, {split}"] = None if point is None else point[split]
+    for split, called in _second_columns(front).items():
+        by_second = point.get("beside") if point is not None else None
+        columns[f"chosen, {called}"] = None if by_second is None else by_second[split]
     judged = {name: values for name, values in columns.items() if values is not None}
     if not judged:
         return ""
@@ -137,6 +158,18 @@ def methods_table(
     return table([*columns, "what it does"] if described else columns, rows)
 
 
+def no_ops_table(front: Front) -> str:
+    """What methods are meant to do and did not; empty where all did something."""
+    rows = [
+        [
+            *(text(each[key]) for key in ("method", "stage", "what")),
+            (f'<b class="bad">{each["trials"]}</b> of {each["of"]}', str(each["trials"])),
+        ]
+        for each in front.get("no_ops", ())
+    ]
+    return table(["method", "stage", "what did not happen", "trials"], rows) if rows else ""
+
+
 def failures_table(trials: pd.DataFrame) -> str:
     """Failed trials with their reasons; empty when none failed."""
     failed = trials[trials["status"] == "failed"]
@@ -167,7 +200,9 @@ def safe_json(source: str) -> str:
     return source.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _point_row(point: FrontPoint, signed: Sequence[str], *, confirmed: bool) -> list[Cell]:
+def _point_row(
+    point: FrontPoint, signed: Sequence[str], second: Iterable[Split], *, confirmed: bool
+) -> list[Cell]:
     row = [
         _identity(point),
         text(point.get("learns_from", "\N{EN DASH}")),
@@ -180,11 +215,16 @@ def _point_row(point: FrontPoint, signed: Sequence[str], *, confirmed: bool) -> 
         absent = [text("\N{EN DASH}")] * (2 + len(signed))
         row += _measured(point["test"], signed) if point["test"] else absent
         row.append(_promise(point["kept_promise"]))
+    for split in second:
+        values = point["beside"][split] if "beside" in point else None
+        row += [text("\N{EN DASH}")] * 2 if values is None else _measured(values, ())
     return [*row, _settings(point["settings"])]
 
 
 def _identity(point: FrontPoint) -> Cell:
     badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
+    if what := point.get("no_ops"):
+        badge += f' <span class="badge bad" title="{escape("; ".join(what))}">no-op</span>'
     method, candidate = escape(point["method"]), escape(point["candidate"])
     key = f"{point['method']} {point['candidate']}"
     return f'{method}{badge}<br><span class="mono muted">{candidate}</span>', key

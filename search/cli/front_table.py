@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from analysis.front_json import SPLITS, Front, FrontPoint, Reference, Split
+from analysis.front_json import SPLITS, BesideValues, Front, FrontPoint, Reference, Split
 from analysis.front_table import one_per_trial
+from analysis.notation import second_words
 
 ROWS = 30  # of a table that still fits a screen
 
@@ -28,13 +29,20 @@ def front_table(front: Front) -> Table:
         table.add_column(f"perf.\non {split}", justify="right")
         table.add_column(f"bias\non {split}", justify="right")
     table.add_column("sparsity", justify="right")
+    second = splits[-1:] if "beside" in front else ()  # of one split: more is too wide
+    for split in second:
+        where = second_words(front["beside"])
+        table.add_column(f"perf.\n{where}\non {split}", justify="right")
+        table.add_column(f"bias\n{where}\non {split}", justify="right")
     for reference in front["references"]:
         label = reference["label"].removeprefix("dense net, ")
         place = ("dense net", "") if label == reference["label"] else ("", label)
         mark = "g" if reference["needs_group"] else ""
-        table.add_row(mark, *place, *_cells(reference, splits), "0.000")
+        cells = [*_cells(reference, splits), "0.000", *_cells(reference.get("beside"), second)]
+        table.add_row(mark, *place, *cells)
     for point in shown_points(front):
         cells = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
+        cells += _cells(point.get("beside"), second)
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
         table.add_row(_mark(point), point["candidate"][:8], point["method"], *cells, style=style)
     return table
@@ -56,13 +64,17 @@ def legend(front: Front) -> str:
         f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
         "* chosen, x infeasible, g needs the group"
     )
+    if any(point.get("no_ops") for point in front["points"]):
+        meaning += ", ! no-op"
     more = len(front["points"]) - len(shown_points(front))
     return f"{meaning}; {more} further points: front.csv" if more else meaning
 
 
-def _cells(network: FrontPoint | Reference, splits: Sequence[Split]) -> list[str]:
+def _cells(
+    network: FrontPoint | Reference | BesideValues | None, splits: Sequence[Split]
+) -> list[str]:
     """Performance and bias on each split."""
-    values = [network[split] for split in splits]
+    values = [None if network is None else network[split] for split in splits]
     figures = [
         figure
         for of_split in values
@@ -75,4 +87,4 @@ def _cells(network: FrontPoint | Reference, splits: Sequence[Split]) -> list[str
 
 def _mark(point: FrontPoint) -> str:
     mark = "*" if point["chosen"] else "" if point["feasible"] else "x"
-    return mark + ("g" if point["needs_group"] else "")
+    return mark + ("g" if point["needs_group"] else "") + ("!" if point.get("no_ops") else "")

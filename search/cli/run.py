@@ -172,12 +172,14 @@ def show(front: Front) -> None:
     """The front as a table, what its marks mean, what was chosen and how it fared."""
     from rich.console import Console
 
-    from analysis.words import unbeaten_reference, verdict
+    from analysis.words import no_op_sentences, unbeaten_reference, verdict
     from search.cli.front_table import front_table, legend
 
     Console().print(front_table(front))
     typer.echo(f"{legend(front)}\n{verdict(front)}")
     if (sentence := unbeaten_reference(front)) is not None:
+        typer.echo(sentence)
+    for sentence in no_op_sentences(front):
         typer.echo(sentence)
 
 

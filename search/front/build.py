@@ -11,6 +11,7 @@ from search.front.selection import Row, select
 from search.front.view import View
 from search.journal.candidates import Candidates, needs_group
 from search.journal.events import Dense, Event, Experiment, ReportEvent, TrialStart
+from search.journal.no_ops import NoOps
 from trainables.corrections import CORRECTIONS, decision_from_dict
 from trainables.corrections.argmax import Argmax
 from trainables.corrections.decision import Correction, Decision
@@ -29,6 +30,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     """
     dense: Dense | None = None
     candidates: Candidates[ReportEvent] = Candidates(lambda report: report)
+    no_ops = NoOps()
     rounds: dict[str, int] = {}  # trial -> the last round of pruning that it has begun
     for event in events:
         if event["event"] == "report" and "round" in event:
@@ -37,6 +39,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
             dense = event
         else:
             candidates.take(event)
+            no_ops.take(event)
     if dense is None:
         raise ValueError("front: the journal has no dense net yet")
     tune = counts_from_dict(dense["counts"]["tune"]).regroup(view.crossing_to_group)
@@ -92,6 +95,11 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         "references": references,
         "points": points,
     }
+    for point in points:
+        if what := no_ops.of(point["trial"]):
+            point["no_ops"] = what
+    if rows_of_no_ops := no_ops.rows():
+        front["no_ops"] = rows_of_no_ops
     if pruned_on:
         front["between_rounds"] = pruned_on
     if view.beside is not None:
