@@ -126,6 +126,8 @@ def _column(
         about["pruning_notes"] = pruning_notes
     if column.networks_of is not None:
         about["networks_of"] = column.networks_of
+    if (beside := problem.config.correction.beside) is not None:
+        about["beside"] = beside
     if plan.table.quantities:
         about["quantities"] = quantities(plan.table.quantities, about["groups"])
     return EvaluatedColumn(about, entries)

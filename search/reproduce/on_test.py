@@ -19,10 +19,11 @@ from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
 from search.reproduce.choose import ChosenNetwork
 from search.reproduce.group_summaries import OfNetwork, summaries
-from search.reproduce.results_json import SeedEntry, ValuesOnTest
+from search.reproduce.results_json import BesideOnTest, SeedEntry, ValuesOnTest
 from search.runs.folder import RunFolder
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
+from trainables.corrections.threshold import CommonThreshold
 from trainables.data.batches import scores_of
 from trainables.evaluation.average_precision import (
     ClassScores,
@@ -30,7 +31,7 @@ from trainables.evaluation.average_precision import (
     count_class_scores,
 )
 from trainables.evaluation.by_group import as_json, values_by_group, values_of_everybody
-from trainables.evaluation.counts import ScoreCounts
+from trainables.evaluation.counts import THRESHOLDS, Counts, ScoreCounts
 from trainables.evaluation.task_sums import TaskSum
 from trainables.learning.group_importance import importance_shares
 from trainables.masks import Masks
@@ -78,6 +79,7 @@ class Measured:
     # Measure -> its value in each group, and for all groups together; empty: not asked for.
     by_group: Mapping[str, list[float | None]] = field(default_factory=dict)
     everybody: Mapping[str, float | None] = field(default_factory=dict)
+    beside: BesideOnTest | None = None  # by the second decision, where there is one
 
 
 class OnTest:
@@ -111,17 +113,23 @@ class OnTest:
             given_decision=decision_of(problem.correction, folder.dense_event()),
         )
         self._task = None if judged.task is None else _task(self._bench, judged.task)
+        self._fixed = self._task is None and problem.correction.get("choose") == "fixed"
         lines = folder.front()["references"]
         self._needs_group = {line["label"]: line["needs_group"] for line in lines}
 
     @cached_property
     def references(self) -> dict[str, Measured]:
-        """Label -> what a reference line is worth; of a summed task only those of dense nets."""
+        """Label -> what a reference line is worth; of a summed task only those of dense nets.
+
+        The dense net is at its best threshold, unless the column's experiment fixes that of all.
+        """
         decisions = (
             decisions_of_references(self._folder.dense_event(), self._folder.facts(), self._view)
             if self._task is None
             else {DENSE: usual_decision(self._task)}
         )
+        if self._fixed:
+            decisions[DENSE] = self._bench.dense_decision
         measured = {
             label: self._measured(self._bench.dense, decision, sparsity=0.0)
             for label, decision in decisions.items()
@@ -172,6 +180,8 @@ class OnTest:
             "test": None if measured is None else self._on_test(measured),
             "kept": measured is not None and self._kept(measured.values),
         }
+        if chosen.no_ops:
+            entry["no_ops"] = list(chosen.no_ops)
         if importance is not None:
             entry["importance"] = importance
         if chosen.round is not None:
@@ -183,8 +193,9 @@ class OnTest:
     def _measured(self, net: nn.Module, decision: Decision, *, sparsity: float) -> Measured:
         counts, mapping = self._bench.count(net, "test", self._task), self._view.crossing_to_group
         values = values_of(counts, decision, self._view, sparsity=sparsity)
+        beside = self._beside(net, counts) if isinstance(decision, CommonThreshold) else None
         if not self._by_group:
-            return Measured(values)
+            return Measured(values, beside=beside)
         decided = decision.decide_by_group(counts, mapping)
         scores = counts if isinstance(counts, ScoreCounts) else self._class_scores(net)
         of_groups = scores.regroup(mapping)
@@ -193,7 +204,23 @@ class OnTest:
             values,
             {**values_by_group(decided), "ap": as_json(average_precisions(of_groups))},
             {**values_of_everybody(decided), "ap": as_json(average_precisions(everybody))[0]},
+            beside,
         )
+
+    def _beside(self, net: nn.Module, on_test: Counts | ScoreCounts) -> BesideOnTest | None:
+        """A network's second decision, fitted as its first one on the held-back rows."""
+        second, view = self._view.beside, self._view
+        if second is None or self._task is not None:
+            return None
+        held_back = self._bench.count(net, "held_back").regroup(view.crossing_to_group)
+        decision = second.fit(held_back, view.objective, view.priors, self._seed)
+        values = values_of(on_test, decision, view, sparsity=0.0)
+        return {
+            "threshold": float(THRESHOLDS[decision.index]),
+            "performance": values["performance"],
+            "bias": values["bias"],
+            "measures": values["measures"],
+        }
 
     def _importance_of(self, net: nn.Module, masks: Masks | None) -> dict[str, list[float]]:
         """Layer -> each group's share, on the same rows of train for every network."""
@@ -225,6 +252,8 @@ class OnTest:
             "prediction_shares": values["prediction_shares"],
             "at_chance": not values["beats_trivial"],
         }
+        if measured.beside is not None:
+            test["beside"] = measured.beside
         if self._by_group:
             dense = self.references[DENSE]
             of_dense = None if measured is dense else dense.by_group

@@ -16,6 +16,7 @@ from search.reproduce.figures.by_group import Value, draw_by_group
 from search.reproduce.figures.canvas import as_png
 from search.reproduce.figures.ellipses import draw_ellipses
 from search.reproduce.figures.layers import LayerShares, draw_layers
+from search.reproduce.figures.sizes import Circle, draw_sizes
 from search.reproduce.figures.sparsities import Course, draw_sparsities
 from search.reproduce.pages.wording import quantity_word, value_word
 from search.reproduce.results_json import (
@@ -63,7 +64,7 @@ def _sparsities(results: TableResults) -> Iterator[tuple[str, Figure]]:
         courses: dict[str, dict[str, Course]] = {}
         dense: dict[str, float] = {}
         for name in names:
-            word = quantity_word(name, results["columns"][base]["objective"])
+            word = quantity_word(name, results["columns"][base])
             courses[word] = {}
             for row, over_seeds in _rows(results, base):
                 if row["method"] == "dense net":
@@ -164,11 +165,30 @@ def _shares(over_seeds: OverSeeds, dense: OverSeeds | None, name: str) -> list[V
     return [_mean_and_sd(of_group[~np.isnan(of_group)]) for of_group in np.array(pairs).T]
 
 
+def _sizes(results: TableResults) -> Iterator[tuple[str, Figure]]:
+    """A picture for each set of columns that share networks, of the first two quantities."""
+    for base, columns in _families(results).items():
+        facts = results["columns"][base]
+        performance, fairness = facts.get("quantities", [])[:2]
+        circles: dict[str, list[Circle]] = {}
+        for column in columns:
+            for row, over_seeds in _rows(results, column):
+                x, y = _spread(over_seeds, performance), _spread(over_seeds, fairness)
+                of_row = circles.setdefault(row["name"], [])
+                if x is not None and y is not None and over_seeds["sparsity"] is not None:
+                    circle = (x["mean"], y["mean"], 1.0 - over_seeds["sparsity"]["mean"])
+                    if circle not in of_row:  # reference lines stand in every column
+                        of_row.append(circle)
+        words = [quantity_word(name, facts) for name in (performance, fairness)]
+        yield base, draw_sizes(circles, *words, f"{results['title']}, {base}")
+
+
 _FIGURES: Mapping[Picture, Callable[[TableResults], Iterator[tuple[str, Figure]]]] = {
     "ellipses": _ellipses,
     "sparsities": _sparsities,
     "layers": _layers,
     "by group": _each_group,
+    "sizes": _sizes,
 }
 
 

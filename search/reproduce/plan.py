@@ -84,7 +84,12 @@ class Plan:
 
     @classmethod
     def of(cls, table: Table, options: Options, out: Path) -> Plan:
-        """Of the rows and columns that the options name. Raises UserError for unknown ones."""
+        """Of the rows and columns that the options name.
+
+        Raises UserError for unknown ones, and for settings of a column that no row of the table
+        has, chosen or not.
+        """
+        _check_settings(table)
         chosen = table.with_rows(options.rows).with_columns(options.columns)
         return cls(chosen, options, out)
 
@@ -222,22 +227,11 @@ class Plan:
     def check(self, *, tunes: bool) -> None:
         """Raises UserError where any of the searches does not fit together."""
         for column in self.columns:
-            self._check_settings(column)
             if column.networks_of and not self.trained(column):
                 continue
             self.fixed(column, 0, self.published(column))
             if tunes and self.tunable(column):
                 self.tuning(column)
-
-    def _check_settings(self, column: TableColumn) -> None:
-        known = [stage_fields(row.method) for row in self.rows.values() if row.method is not None]
-        for slot, part in column.settings.items():
-            for name in part:
-                if not any(name in of_method.get(slot, ()) for of_method in known):
-                    raise UserError(
-                        f"{self.table.name}: column {column.name}: no row has a setting "
-                        f"{slot}.{name}"
-                    )
 
     def _settings(self, row: TableRow, column: TableColumn, spaces: Mapping[str, Space]) -> Nested:
         """One row's, with the length of another where it is to last as long."""
@@ -259,6 +253,17 @@ class Plan:
 
     def _cut(self, settings: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         return cut_down(settings) if self.options.quick else settings
+
+
+def _check_settings(table: Table) -> None:
+    known = [stage_fields(method) for method in table.methods if method in METHODS]
+    for column in table.columns:
+        for slot, part in column.settings.items():
+            for name in part:
+                if not any(name in of_method.get(slot, ()) for of_method in known):
+                    raise UserError(
+                        f"{table.name}: column {column.name}: no row has a setting {slot}.{name}"
+                    )
 
 
 def _file_name(column: str) -> str:

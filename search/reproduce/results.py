@@ -24,7 +24,7 @@ from search.reproduce.results_json import (
     TableCell,
     ValuesOnTest,
 )
-from search.reproduce.tables import BY_GROUP, Table, TableRow
+from search.reproduce.tables import BESIDE, BY_GROUP, Table, TableRow
 
 LEVEL = 0.95
 NOTHING = "nothing to tune"
@@ -183,6 +183,8 @@ def summary(
     }
     if at_chance := sum(test.get("at_chance", False) for test in tests):
         over_seeds["at_chance"] = at_chance
+    if no_ops := sum("no_ops" in entry for entry in entries):
+        over_seeds["no_ops"] = no_ops
     if declared:
         over_seeds["quantities"] = {
             name: {
@@ -203,6 +205,11 @@ def value_of(test: ValuesOnTest, name: QuantityName, groups: Sequence[str]) -> f
             return test["bias"]
         case "sparsity":
             return test["sparsity"]
+    if name.startswith(BESIDE):
+        if (beside := test.get("beside")) is None:
+            return None
+        of_second = {"performance": beside["performance"], "bias": beside["bias"]}
+        return {**of_second, **beside["measures"]}.get(name.removeprefix(BESIDE))
     if not name.startswith(BY_GROUP):
         return {**test.get("summaries", {}), **test["measures"]}.get(name)
     measure, _, group = name.removeprefix(BY_GROUP).partition(".")

@@ -11,15 +11,18 @@ from typing import Any, Literal, NotRequired, TypedDict, get_args
 from analysis.front_json import Measures
 from search.journal.events import ObjectiveFacts
 from spaces.space import Nested
+from trainables.corrections.threshold import ChosenBy
 from trainables.evaluation.report import Diagnostics
 
 NetworkKind = Literal["best", "last", "rounds"]  # which network of its trial stands for a row
 SettingsKind = Literal["published", "tuned"]  # which settings the methods are run with
 SETTINGS_KINDS: tuple[SettingsKind, ...] = get_args(SettingsKind)
 Quantity = Literal["performance", "bias", "sparsity"]
-Picture = Literal["ellipses", "sparsities", "layers", "by group"]  # in place of those of columns
+# In place of those of columns
+Picture = Literal["ellipses", "sparsities", "layers", "by group", "sizes"]
 # Of a quantity that a table declares: performance, bias, sparsity, a measure, a summary of values
-# by group, or by_group.M.G, the value M of the group G.
+# by group, by_group.M.G, the value M of the group G, or beside.Q, the performance, bias or measure
+# Q by the column's second decision.
 QuantityName = str
 
 
@@ -29,6 +32,15 @@ class ValuesOnTune(TypedDict):
     performance: float | None  # None: not estimable
     bias: float | None
     feasible: bool
+
+
+class BesideOnTest(TypedDict):
+    """What a network is worth on test by a second decision, which nothing is chosen by."""
+
+    threshold: float  # fitted on held-back rows of debias
+    performance: float | None  # None: not estimable
+    bias: float | None
+    measures: Measures
 
 
 class ValuesOnTest(TypedDict):
@@ -43,6 +55,8 @@ class ValuesOnTest(TypedDict):
     # Measure -> its value in each group, in the order of the column's groups.
     by_group: NotRequired[dict[str, list[float | None]]]
     summaries: NotRequired[dict[str, float | None]]  # of values by group, see group_summaries
+    # Where the column's experiment asks for a second threshold, of networks with one for all
+    beside: NotRequired[BesideOnTest]
 
 
 class SeedEntry(TypedDict):
@@ -60,6 +74,7 @@ class SeedEntry(TypedDict):
     failure: NotRequired[str | None]  # why there is no network
     test: ValuesOnTest | None
     kept: bool  # whether its bias on test is below the tolerance
+    no_ops: NotRequired[list[str]]  # what its trial was to do and did not; absent: nothing
     round: NotRequired[int]  # of a network within its trial: the round of pruning that it ended
     diagnostics: NotRequired[Diagnostics]  # of its masks, where the method gives any
     # Layer -> share of each group in the importance of its weights, where the picture shows it
@@ -108,6 +123,7 @@ class OverSeeds(TypedDict):
     settings: Nested
     entries: list[SeedEntry]
     at_chance: NotRequired[int]  # seeds no better than a constant prediction; absent: none
+    no_ops: NotRequired[int]  # seeds whose trial did nothing of what it is meant to; absent: none
     # Of a table that declares its quantities, by their names
     quantities: NotRequired[dict[QuantityName, QuantityOverSeeds]]
     rounds: NotRequired[list[OverSeeds]]  # of the rounds before the end, first to last
@@ -167,6 +183,7 @@ class ColumnFacts(TypedDict):
     # have to do with the attributes. Absent: there is nothing to say.
     pruning_notes: NotRequired[list[str]]
     networks_of: NotRequired[str]  # the column whose networks it has
+    beside: NotRequired[ChosenBy]  # how the threshold of a second decision is chosen
     # What the table declares, with a name for each group; absent: it declares nothing.
     quantities: NotRequired[list[QuantityName]]
 

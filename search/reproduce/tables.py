@@ -24,6 +24,7 @@ FOLDER = Path(__file__).parent
 REFERENCES = ("dense net", "dense net, group thresholds", "dense net, another seed")
 OWN_QUANTITIES = ("performance", "bias", "sparsity")  # by the column's objective
 BY_GROUP = "by_group."  # before the name of a quantity that has a value for each group
+BESIDE = "beside."  # before the name of one by the column's second decision
 VALUES_BY_GROUP = (*GROUP_VALUES, "ap")
 # What `like` takes over from another table
 _ALIKE = ("rows", "published", "seeds", "trials", "tunes", "tuned", "compared", "quick")
@@ -40,8 +41,8 @@ def _quantity(name: str) -> str:
     if name.startswith(BY_GROUP):
         if (value := name.removeprefix(BY_GROUP)) not in VALUES_BY_GROUP:
             raise ValueError(unknown("value by group", value, VALUES_BY_GROUP))
-    elif name not in OWN_QUANTITIES and name not in SUMMARIES:
-        check_name("measure", name)
+    elif name not in (*OWN_QUANTITIES, *SUMMARIES, f"{BESIDE}performance", f"{BESIDE}bias"):
+        check_name("measure", name.removeprefix(BESIDE))
     return name
 
 
@@ -125,8 +126,9 @@ class Table(Section):
     `quantities` are what it shows, each with mean, spread and its difference to the first row:
     performance, bias, sparsity (as the column's objective has them), any measure by its name, a
     summary of values by group (see group_summaries), or `by_group.` and such a value, which takes
-    a place for each group: `by_group.accuracy`. Without any, it shows performance, bias and, where
-    the paper does, sparsity.
+    a place for each group: `by_group.accuracy`. `beside.` before performance, bias or a measure is
+    that by the second decision of the column's experiment. Without any, it shows performance, bias
+    and, where the paper does, sparsity.
     """
 
     name: str

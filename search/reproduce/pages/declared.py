@@ -111,7 +111,7 @@ def _verdict(
 def _words(results: TableResults, column: str) -> dict[QuantityName, str]:
     """Quantity -> its heading."""
     facts = results["columns"][column]
-    return {name: quantity_word(name, facts["objective"]) for name in facts.get("quantities", [])}
+    return {name: quantity_word(name, facts) for name in facts.get("quantities", [])}
 
 
 def _paper_word(name: QuantityName) -> str:
@@ -138,6 +138,8 @@ def _ours(
             remarks.append(f"{missing} of {over_seeds['of']} seeds without a network")
         if at_chance := over_seeds.get("at_chance"):
             remarks.append(f"at chance with {at_chance} of {over_seeds['of']} seeds")
+        if no_ops := over_seeds.get("no_ops"):
+            remarks.append(f"no-op with {no_ops} of {over_seeds['of']} seeds")
         whose = Text(f"ours ({'; '.join(remarks)})" if remarks else "ours")
         ours.append((kind, whose, over_seeds))
     return ours

@@ -12,9 +12,9 @@ from analysis.notation import (
     bias_words,
     number,
     performance_words,
+    second_words,
     with_interval,
 )
-from search.journal.events import ObjectiveFacts
 from search.reproduce.results import NOTHING
 from search.reproduce.results_json import (
     SETTINGS_KINDS,
@@ -28,7 +28,7 @@ from search.reproduce.results_json import (
     TableCell,
     TableResults,
 )
-from search.reproduce.tables import BY_GROUP
+from search.reproduce.tables import BESIDE, BY_GROUP
 from search.units import clock
 
 DASH = "\N{EN DASH}"
@@ -89,6 +89,8 @@ def seeds_kept(cell: TableCell, kind: SettingsKind) -> Text:
         remarks.append(f"{missing} without a network")
     if at_chance := over_seeds.get("at_chance"):
         remarks.append(f"{at_chance} at chance")
+    if no_ops := over_seeds.get("no_ops"):
+        remarks.append(f"{no_ops} no-op")
     if kind == "tuned" and cell["tuning"] in _AS_PUBLISHED:
         remarks.append(_AS_PUBLISHED[cell["tuning"]])
     in_brackets = f" ({', '.join(remarks)})" if remarks else ""
@@ -125,6 +127,8 @@ def quantity_words(results: TableResults, column: str) -> dict[Quantity, str]:
 _QUANTITY_WORDS = {
     **PERFORMANCE_WORDS,
     **BIAS_WORDS,
+    **{name: word.strip("|") for name, word in BIAS_WORDS.items() if word.startswith("|")},
+    "di": "DI",  # the measure itself, not how far it lies from 1
     "accuracy_gap": "gap of accuracies",
     "sparsity": "pruned",
     "fnr": "FNR",
@@ -139,8 +143,13 @@ _QUANTITY_WORDS = {
 }
 
 
-def quantity_word(name: QuantityName, objective: ObjectiveFacts) -> str:
-    """What a declared quantity is called. A group's own name stands for its accuracy."""
+def quantity_word(name: QuantityName, facts: ColumnFacts) -> str:
+    """What a quantity that a column declares is called. A group's own name stands for its
+    accuracy."""
+    objective = facts["objective"]
+    if name.startswith(BESIDE):
+        of_second = quantity_word(name.removeprefix(BESIDE), facts)
+        return f"{of_second} {second_words(facts['beside'])}" if "beside" in facts else of_second
     match name:
         case "performance":
             return performance_words(objective)
@@ -182,12 +191,28 @@ def footnotes(results: TableResults) -> list[Footnote]:
     published."""
     rows_of: dict[str, list[str]] = {}
     for row in results["rows"]:
-        for text in (*row["notes"], *_departing(row)):
+        for text in (*row["notes"], *_departing(row), *_no_ops(row)):
             rows_of.setdefault(text, []).append(row["name"])
     return [
         Footnote(number, tuple(rows), text)
         for number, (text, rows) in enumerate(rows_of.items(), start=1)
     ]
+
+
+def _no_ops(row: ResultRow) -> list[str]:
+    """A sentence per column and kind of settings with which a trial did nothing, as one seed's
+    reports have it."""
+    sentences = []
+    for column, cell in row["cells"].items():
+        for kind in SETTINGS_KINDS:
+            over_seeds = cell[kind]
+            if over_seeds is not None and (seeds := over_seeds.get("no_ops")):
+                what = next(it["no_ops"] for it in over_seeds["entries"] if "no_ops" in it)
+                sentences.append(
+                    f"No-op in {column}, {kind}, with {seeds} of {over_seeds['of']} seeds: "
+                    f"{'; '.join(what)}."
+                )
+    return sentences
 
 
 def marks(notes: list[Footnote], row: str) -> str:
@@ -225,6 +250,12 @@ def facts(results: TableResults) -> list[str]:
     for name, of_column in results["columns"].items():
         sentences.append(_about_column(name, of_column))
         sentences += [f"{name}: {note}." for note in of_column.get("pruning_notes", [])]
+    second = {second_words(f["beside"]) for f in results["columns"].values() if "beside" in f}
+    sentences += [
+        f"{words[0].upper()}{words[1:]}: a second decision on each network's scores, fitted on "
+        "held-back rows of debias; nothing is chosen by it."
+        for words in sorted(second)
+    ]
     return sentences
 
 

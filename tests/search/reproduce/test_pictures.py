@@ -69,7 +69,7 @@ def handed_over(monkeypatch):
 
         monkeypatch.setattr(module, name, draw)
 
-    for name in ("draw_ellipses", "draw_sparsities", "draw_layers", "draw_by_group"):
+    for name in ("draw_ellipses", "draw_sparsities", "draw_layers", "draw_by_group", "draw_sizes"):
         recording(name)
     return calls
 
@@ -180,3 +180,34 @@ def test_other_values_by_group_are_shown_as_they_are(handed_over):
 
     assert quantity == "PIE" and options == {"dense": None}
     assert values == {"a": {"SNIP": [(0.1, None), None]}}
+
+
+def test_sizes_have_a_circle_for_each_sparsity_of_a_row_and_one_for_the_dense_net(handed_over):
+    def with_di(seed, performance, di, sparsity):
+        one = entry(seed, performance, sparsity=sparsity)
+        one["test"]["measures"] = {"di": di}
+        return one
+
+    dense = [with_di(0, 0.8, 0.3, 0.0), with_di(1, 0.9, 0.5, 0.0)]
+    columns = {
+        "r 80%": {
+            "No-Pruning": dense,
+            "SNIP": [with_di(0, 0.7, 0.6, 0.8), with_di(1, 0.7, None, 0.8)],
+        },
+        "r 95%": {
+            "No-Pruning": dense,
+            "SNIP": [with_di(0, 0.6, 0.7, 0.95)],
+            "FairGRAPE": [with_di(0, 0.6, None, 0.95)],  # its DI is not estimable
+        },
+    }
+    results = results_of(
+        columns, ["performance", "di", "bias"], **{"r 95%": {"networks_of": "r 80%"}}
+    )
+    found = pictures(results, "sizes")
+    (((circles, performance, fairness, _), _),) = handed_over
+
+    assert list(found) == ["r 80%"]
+    assert (performance, fairness) == ("accuracy", "DI")
+    assert circles["No-Pruning"] == [pytest.approx((0.85, 0.4, 1.0))]
+    assert circles["SNIP"] == [pytest.approx((0.7, 0.6, 0.2)), pytest.approx((0.6, 0.7, 0.05))]
+    assert circles["FairGRAPE"] == []

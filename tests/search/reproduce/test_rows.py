@@ -138,7 +138,14 @@ def test_a_setting_of_a_column_that_no_row_has_is_refused():
     columns = [{"name": "a", "experiment": "quick", "settings": {"pruner": {"sparsty": 0.5}}}]
 
     with pytest.raises(UserError, match=r"column a: no row has a setting pruner.sparsty"):
-        plan_of(table=table_of(columns=columns)).check(tunes=False)
+        plan_of(table=table_of(columns=columns))
+
+
+def test_a_setting_of_a_column_that_no_chosen_row_has_is_none_of_theirs():
+    columns = [{"name": "a", "experiment": "quick", "settings": {"pruner": {"sparsity": 0.5}}}]
+    plan = plan_of(table=table_of(columns=columns), rows=["Adv.Ft"])
+
+    assert "pruner" not in plan.published(plan.columns[0])["Adv.Ft"]
 
 
 def test_tuning_wants_a_method_once_and_keeps_what_the_row_says():

@@ -9,6 +9,7 @@ from search.reproduce.figures.by_group import WIDTH, draw_by_group
 from search.reproduce.figures.canvas import as_png, looks
 from search.reproduce.figures.ellipses import draw_ellipses
 from search.reproduce.figures.layers import LayerShares, accuracy_words, draw_layers
+from search.reproduce.figures.sizes import draw_sizes
 from search.reproduce.figures.sparsities import draw_sparsities
 from search.reproduce.figures.t_ellipse import t_ellipse
 
@@ -174,3 +175,17 @@ def test_a_picture_is_a_png_wider_by_each_panel():
 
     (one, height), (two, same) = size(1), size(2)
     assert two == pytest.approx(2 * one, abs=2) and height == same
+
+
+def test_sizes_are_circles_whose_area_is_what_is_kept():
+    circles = {"dense net": [(0.8, 0.5, 1.0)], "Ours": [(0.7, 0.2, 0.05), (0.75, 0.3, 0.2)]}
+    figure = draw_sizes(circles, "accuracy", "DEO (sum)", "Figure 1")
+    (panel,) = figure.axes
+    drawn = np.array([(*it.get_offsets()[0], it.get_sizes()[0]) for it in panel.collections])
+    drawn[:, 2] /= drawn[:, 2].max()
+
+    assert drawn == pytest.approx(np.array([*circles["dense net"], *circles["Ours"]]))
+    named = {text.get_text(): text.xy for text in panel.texts}
+    assert named == {"dense net": (0.8, 0.5), "Ours": (0.75, 0.3)}  # at the largest circle
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("accuracy on test", "DEO (sum) on test")
+    assert names_in_legend(figure) == ["dense net", "Ours"]
