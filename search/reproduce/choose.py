@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from search.engine.study import best_report
 from search.journal.events import ReportEvent
 from search.journal.journal import read_events
+from search.journal.no_ops import NoOps
 from search.journal.record import Record, TrialRecord
 from search.reproduce.results_json import ValuesOnTune
 from search.reproduce.tables import TableRow
@@ -36,6 +37,7 @@ class ChosenNetwork:
     # Of a row that shows each round's network: which one's it is, from 1; None: that at the end.
     round: int | None = None
     diagnostics: Diagnostics | None = None  # of the masks that it has; None: unknown
+    no_ops: tuple[str, ...] = ()  # what its trial was to do and did not
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
@@ -85,6 +87,7 @@ class _Ended:
     learns_from: str
     seconds: float = 0.0
     diagnostics: list[tuple[int, Diagnostics]] | None = None  # (epoch that gave them, they)
+    no_ops: tuple[str, ...] = ()
 
     def masks_at(self, epoch: int) -> Diagnostics | None:
         """What was last said of the masks by that epoch."""
@@ -94,15 +97,18 @@ class _Ended:
 
 def _trials(folder: RunFolder) -> list[_Ended]:
     """All trials of a run, in the order of their start."""
-    record = Record()
+    record, no_ops = Record(), NoOps()
     ended: dict[str, _Ended] = {}
     for event in read_events(folder.journal):
         record.replay([event])
+        no_ops.take(event)
         if event["event"] == "trial_start" and event["trial"] not in ended:
-            trial = record.trials[event["trial"]]
-            ended[event["trial"]] = _Ended(trial, event["learns_from"])
+            of_record = record.trials[event["trial"]]
+            ended[event["trial"]] = _Ended(of_record, event["learns_from"])
         elif event["event"] == "report":
             _hear(ended[event["trial"]], event)
+    for name, trial in ended.items():
+        trial.no_ops = tuple(no_ops.of(name))
     return list(ended.values())
 
 
@@ -158,6 +164,7 @@ def _network(
         failure=failure,
         round=round,
         diagnostics=None if report is None else ended.masks_at(report["epoch"]),
+        no_ops=ended.no_ops,
     )
 
 
