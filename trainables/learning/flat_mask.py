@@ -57,7 +57,8 @@ class FlatWeights:
 
     def cut(self, flat: Tensor) -> tuple[Tensor, ...]:
         """`flat` (size,) in pieces that are worked on together; those of a CPU fit its cache."""
-        return flat.split(min(PIECE, self.size) if self.frozen.is_cpu else self.size)
+        size = min(PIECE, self.size) if self.frozen.is_cpu else self.size
+        return torch.split(flat, size)
 
     def rows(self, flat: Tensor) -> list[Tensor]:
         """Slices of `flat` (size,) as one matrix (outputs, inputs) per weight."""

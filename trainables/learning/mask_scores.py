@@ -1,0 +1,123 @@
+"""Masks of the weights with the largest scores, learned through straight-through gradients.
+
+Ramanujan, Wortsman, Kembhavi, Farhadi, Rastegari, "What's Hidden in a Randomly Weighted Neural
+Network?", CVPR 2020, arXiv:1911.13299 (edge-popup). The paper keeps the largest scores, its
+released code, which we follow, the largest absolute ones. So a score below 0 gets the gradient of
+its absolute value, with the sign turned round.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, Optimizer
+
+from trainables.learning.flat_mask import FlatWeights
+from trainables.masks import keep_largest, kept_count
+from trainables.stage import State, snapshot
+
+ScoreInit = Literal["magnitude", "kaiming"]
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How many weights stay, how their scores start, and how they learn."""
+
+    density: float  # share of the weights kept, in (0, 1]
+    lr: float
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    momentum: float = 0.9  # of SGD
+    weight_decay: float = 5e-4  # of the scores: it pulls them towards 0
+    scope: Literal["layer", "global"] = "layer"  # the share is that of each layer | of all
+    init: ScoreInit = "magnitude"  # |w| / max|w| of the layer | uniform, +-1/sqrt(inputs)
+
+
+class MaskScores:
+    """One score s per weight, and the mask M of the k weights with the largest |s|.
+
+    k is the number of weights times the density, rounded up: of each layer, or of all together.
+    Of equal scores that of the lower index is kept.
+    """
+
+    def __init__(
+        self, weights: FlatWeights, settings: ScoreSettings, generator: torch.Generator
+    ) -> None:
+        """`generator` lives on the CPU."""
+        self.weights = weights
+        self.scores = torch.cat(
+            [
+                _initial(theta, settings.init, generator).flatten()
+                for theta in weights.views(weights.frozen).values()
+            ]
+        )
+        self.optimizer = _optimizer(self.scores, settings)
+        self._gradient = torch.zeros_like(self.scores)
+        self._gradient_views = list(weights.views(self._gradient).values())
+        self.scores.grad = self._gradient
+        self._pieces = list(
+            zip(weights.cut(self._gradient), weights.cut(self.scores), strict=True)
+        )
+        compared = [self.scores]  # slices of the scores that are compared with one another
+        if settings.scope == "layer":
+            compared = [view.view(-1) for view in weights.views(self.scores).values()]
+        self._compared = [(part, kept_count(len(part), settings.density)) for part in compared]
+
+    def set_lr(self, lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
+    @torch.no_grad()
+    def mask(self) -> Tensor:
+        """M, a new flat bool tensor (size,)."""
+        return torch.cat([keep_largest(part.abs(), kept) for part, kept in self._compared])
+
+    def select(self) -> None:
+        """Writes theta * M, for the M of the scores as they are."""
+        self.weights.write(self.mask())
+
+    def step(self, outputs: Tensor, slope: Tensor | None = None) -> None:
+        """One step of the scores down a loss, of which `slope` is the gradient at `outputs`.
+
+        `outputs` is the loss () itself, or what a network said. The slope of M by |s| is taken to
+        be 1, so that dL/ds = theta * dL/dw * sign(s).
+        """
+        self.weights.gradient(outputs, self._gradient_views, slope)
+        with torch.no_grad():
+            for gradient, scores in self._pieces:
+                gradient.mul_(scores.sign())
+            self.optimizer.step()
+
+    def state_dict(self) -> State:
+        return snapshot({"scores": self.scores, "optimizer": self.optimizer.state_dict()})
+
+    def load_state_dict(self, state: State) -> None:
+        with torch.no_grad():
+            self.scores.copy_(state["scores"])
+        self.optimizer.load_state_dict(snapshot(state["optimizer"]))
+
+
+def _initial(theta: Tensor, init: ScoreInit, generator: torch.Generator) -> Tensor:
+    """The first scores of a layer with the weights `theta`."""
+    if init == "magnitude":
+        sizes = theta.abs()
+        return sizes / sizes.max().clamp_min(torch.finfo(sizes.dtype).tiny)
+    drawn = torch.empty(theta.shape, dtype=theta.dtype)
+    nn.init.kaiming_uniform_(drawn, a=math.sqrt(5), generator=generator)
+    return drawn.to(theta.device)
+
+
+def _optimizer(scores: Tensor, settings: ScoreSettings) -> Optimizer:
+    if settings.optimizer == "adam":
+        decay = settings.weight_decay
+        return Adam([scores], lr=settings.lr, weight_decay=decay, fused=True)
+    return SGD(
+        [scores],
+        lr=settings.lr,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
