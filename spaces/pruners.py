@@ -1,7 +1,9 @@
 """Ranges of the pruners' settings, by registry name; each row names the source of its numbers.
 
 ZH: Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained
-Structure", ECCV 2022. FG: Lin, Kim, Joo, "FairGRAPE", ECCV 2022.
+Structure", ECCV 2022. FG: Lin, Kim, Joo, "FairGRAPE", ECCV 2022. EP: Ramanujan et al., "What's
+Hidden in a Randomly Weighted Neural Network?", CVPR 2020 (edge-popup). FA: L. Zhang et al.,
+"Towards Fairness-aware Adversarial Network Pruning", ICCV 2023 (FAPrune).
 """
 
 from spaces.space import Choice, Float, Int, Range, Space, Value
@@ -22,7 +24,32 @@ BY_GRADIENT_PUBLISHED: dict[str, Value] = {
     "mask_on": "pretrained",
 }
 
+# Epochs, rates and starts of the scores; as in FA they are EP's in both
+EDGE_POPUP: dict[str, Range] = {
+    "sparsity": SPARSITY,
+    "epochs": Int(10, 100, log=True),
+    "lr": Float(1e-3, 0.3, log=True),
+    "optimizer": Choice(("sgd", "adam")),
+    "batch_size": Int(64, 1024, log=True),
+    "scope": Choice(("layer", "global")),
+    "score_init": Choice(("magnitude", "kaiming")),
+    "stratified": Choice((True, False)),
+    "weights": Choice(("kaiming", "constant")),  # of random networks; the other methods fix it
+}
+EDGE_POPUP_PUBLISHED: dict[str, Value] = {
+    "sparsity": 0.8,  # FA's headline
+    "epochs": 30,  # ours: FA says none, EP takes 100 to start from nothing
+    "lr": 0.1,  # this and what follows: EP's code for CIFAR-10
+    "optimizer": "sgd",
+    "batch_size": 256,
+    "scope": "layer",
+    "score_init": "kaiming",
+    "stratified": False,
+    "weights": "kaiming",
+}
+
 PRUNERS: dict[str, Space] = {
+    "edge_popup": Space(EDGE_POPUP, published=EDGE_POPUP_PUBLISHED),
     "fairgrape": Space(
         {
             "kappa": Float(0.5, 0.975),
@@ -47,6 +74,28 @@ PRUNERS: dict[str, Space] = {
             "share": 0.2,
             "score": "squares",
             "target": "current",
+        },
+    ),
+    "faprune": Space(
+        EDGE_POPUP
+        | {
+            "strength": Float(0.1, 10.0, log=True),
+            "alpha": Choice((0.0, 0.5, 1.0)),
+            "discriminator_lr": Float(1e-4, 0.03, log=True),
+            "discriminator_width": Int(4, 64, log=True),
+            "discriminator_steps": Int(1, 5),
+            "balanced": Choice((True, False)),
+        },
+        # FA section 5.1: rate and width; eq. 6 and algorithm 1: strength, steps. alpha is 0 or 1,
+        # as the measure is. It does not say how rows count.
+        published=EDGE_POPUP_PUBLISHED
+        | {
+            "strength": 1.0,
+            "alpha": 0.0,
+            "discriminator_lr": 1e-3,
+            "discriminator_width": 8,
+            "discriminator_steps": 1,
+            "balanced": True,
         },
     ),
     "grasp": Space(

@@ -68,6 +68,19 @@ STEPS = Stage(
     "recovery", "retrain", fixed={"schedule": "steps"}, published={"lr": 1e-4, "epochs": 19}
 )
 
+# Zhang et al. (ICCV 2023) prune trained networks. Scores that begin by lot would destroy these at
+# once, so that they begin with the size of the weights (ours; the paper says nothing of it).
+TRAINED = {
+    name: Stage("pruner", name, {"weights": "trained"}, published={"score_init": "magnitude"})
+    for name in ("edge_popup", "faprune")
+}
+# Where no weight was ever trained its size says nothing.
+UNTRAINED = {
+    name: Stage("pruner", name, {"score_init": "kaiming"}) for name in ("edge_popup", "faprune")
+}
+# Their fine-tuning and their debiased networks
+FINE_TUNE, DEBIASED = Stage("recovery", "retrain"), Stage("dense", "adversarial_debiasing")
+
 METHODS: dict[str, Method] = {
     "dense_threshold": Method(
         (Stage("pruner", "keep_all"), Stage("recovery", "as_is")),
@@ -114,6 +127,46 @@ METHODS: dict[str, Method] = {
         (Stage("pruner", "keep_all"), STEPS),
         "trains the whole dense net on: a control for what training alone changes",
         "control beside the methods of Lin, Kim, Joo, ECCV 2022",
+    ),
+    "edge_popup": Method(
+        (TRAINED["edge_popup"],),
+        "learns which weights of the dense net make up an accurate sub-network",
+        "Ramanujan et al., CVPR 2020; row SGDP of Zhang et al., ICCV 2023",
+    ),
+    "faprune": Method(
+        (TRAINED["faprune"],),
+        "the same against discriminators that guess the group from the outputs",
+        "Zhang et al., ICCV 2023 (FAPrune)",
+    ),
+    "faprune_retrain": Method(
+        (TRAINED["faprune"], FINE_TUNE),
+        "the same, then fine-tuning of what is left under the mask",
+        "Zhang et al., ICCV 2023, whose section 3.1 fine-tunes and whose algorithm 1 does not",
+    ),
+    "scratch": Method(
+        (Stage("pruner", "random", {"weights": "fresh"}), FINE_TUNE),
+        "trains a sparse net, drawn by lot, from fresh weights",
+        "row Train from Scratch of Zhang et al., ICCV 2023",
+    ),
+    "fair_sgdp": Method(
+        (DEBIASED, TRAINED["edge_popup"]),
+        "adversarial debiasing, then an accurate sub-network of the debiased net",
+        "row Fair-SGDP of Zhang et al., ICCV 2023",
+    ),
+    "fair_lmw": Method(
+        (DEBIASED, Stage("pruner", "magnitude"), FINE_TUNE),
+        "adversarial debiasing, then magnitude pruning and fine-tuning of the debiased net",
+        "row Fair-LMW of Zhang et al., ICCV 2023",
+    ),
+    "edge_popup_random": Method(
+        (UNTRAINED["edge_popup"],),
+        "learns which weights of a net that was never trained make up an accurate sub-network",
+        "Ramanujan et al., CVPR 2020; section 5.4 of Zhang et al., ICCV 2023",
+    ),
+    "faprune_random": Method(
+        (UNTRAINED["faprune"],),
+        "the same against discriminators that guess the group from the outputs",
+        "Zhang et al., ICCV 2023, section 5.4 (random networks)",
     ),
     "adv_ft": Method(
         (Stage("recovery", "adversarial"),),

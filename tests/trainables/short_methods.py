@@ -11,6 +11,10 @@ ROUNDS = {
     **{"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01, "final_epochs": 2},
     **{"final_lr": 0.01, "share": 0.5, "batch_size": 16},
 }
+SCORES = {"epochs": 3, "sparsity": 0.5, "batch_size": 30}
+AGAINST = {**SCORES, "alpha": 0.5, "discriminator_lr": 0.01, "discriminator_steps": 2}
+FINE_TUNING = {"epochs": 2, "lr": 1e-2, "batch_size": 16}
+DEBIASING = {"max_epochs": 3, "lr": 0.05}
 RETRAINING = {"epochs": 3, "lr": 1e-2, "batch_size": 16, "schedule": "steps"}
 
 SHORT = {
@@ -35,6 +39,14 @@ SHORT = {
     "grasp": {"pruner": {"sparsity": 0.5}, "recovery": RETRAINING},
     "random": {"pruner": {"sparsity": 0.5}, "recovery": RETRAINING},
     "dense_retrain": {"recovery": RETRAINING},
+    "edge_popup": {"pruner": SCORES},
+    "faprune": {"pruner": AGAINST},
+    "faprune_retrain": {"pruner": AGAINST, "recovery": FINE_TUNING},
+    "scratch": {"pruner": {"sparsity": 0.5}, "recovery": FINE_TUNING},
+    "fair_sgdp": {"dense": DEBIASING, "pruner": SCORES},
+    "fair_lmw": {"dense": DEBIASING, "pruner": {"sparsity": 0.5}, "recovery": FINE_TUNING},
+    "edge_popup_random": {"pruner": {**SCORES, "weights": "constant"}},
+    "faprune_random": {"pruner": {**AGAINST, "weights": "kaiming"}},
     "adv_ft": {"recovery": ADVERSARIAL},
     "prune_as_is": {"pruner": DISCOVERY},
     "prune_advft": {"pruner": DISCOVERY, "recovery": {**ADVERSARIAL, "bias_from": "soft"}},
@@ -47,7 +59,7 @@ SHORT = {
     "distil_netaug": {"pruner": DISCOVERY, "recovery": GRAFT, "distillation": DISTILLATION},
     "random_perturbation": {"recovery": {"tries": 21}},
     "layerwise": {"recovery": {"tensors": 2, "calls": 4}},
-    "adversarial_debiasing": {"dense": {"max_epochs": 3, "lr": 0.05}},
+    "adversarial_debiasing": {"dense": DEBIASING},
     "uniform_confusion": {"dense": {"max_epochs": 4, "lr": 0.05, "main_every": 2}},
     "domain_discriminative": {"dense": {"max_epochs": 3, "lr": 0.1, "batch_size": 16}},
     "domain_independent": {"dense": {"max_epochs": 3, "lr": 0.1, "batch_size": 16}},
@@ -65,6 +77,14 @@ EPOCHS = {
     "grasp": 1 + 3,
     "random": 1 + 3,
     "dense_retrain": 1 + 3,
+    "edge_popup": 3,
+    "faprune": 3,
+    "faprune_retrain": 3 + 2,
+    "scratch": 1 + 2,
+    "fair_sgdp": 3 + 3,
+    "fair_lmw": 3 + 1 + 2,
+    "edge_popup_random": 3,
+    "faprune_random": 3,
     "adv_ft": 4,
     "prune_as_is": 3 + 1,
     "prune_advft": 3 + 4,

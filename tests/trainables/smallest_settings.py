@@ -14,6 +14,10 @@ SMALLEST = {
         {"max_epochs": 4, "main_every": 2, "adversary_sees": "logits", "projection": "network"},
         # the first epoch's weights are kept: steps are far too long
         {"max_epochs": 5, "check_every": 1, "keep": "best", "patience": 2, "lr": 3.0},
+        {
+            **{"max_epochs": 3, "adversary_hidden": 4, "adversary_per_label": True},
+            **{"adversary_balance": "cells", "adversary_steps": 2, "projection": "none"},
+        },
     ],
     ("dense", "uniform_confusion"): [
         {"max_epochs": 4, "batch_size": 40, "lr": 0.01, "head_lr": 0.01},
@@ -27,6 +31,13 @@ SMALLEST = {
         {"max_epochs": 4, "check_every": 1, "lr": 0.05},
         {"max_epochs": 8, "check_every": 2, "optimizer": "sgd", "schedule": "quarters"},
     ],
+    ("pruner", "edge_popup"): [
+        {"epochs": 3, "batch_size": 40, "sparsity": 0.5},
+        {
+            **{"epochs": 3, "batch_size": 50, "weights": "constant", "score_init": "kaiming"},
+            **{"optimizer": "adam", "lr": 0.01, "scope": "global", "stratified": True},
+        },
+    ],
     ("pruner", "fairgrape"): [
         {"kappa": 0.5, "sparsity": 0.7, "round_epochs": 2, "lr": 0.01, "final_epochs": 2},
         {
@@ -35,6 +46,13 @@ SMALLEST = {
         },
         {"kappa": 0.5, "round_epochs": 1, "final_epochs": 1, "criterion": "taylor"},
         {"kappa": 0.5, "round_epochs": 1, "final_epochs": 1, "criterion": "random"},
+    ],
+    ("pruner", "faprune"): [
+        {"epochs": 3, "batch_size": 40, "sparsity": 0.5, "discriminator_lr": 0.01},
+        {
+            **{"epochs": 3, "batch_size": 50, "alpha": 0.5, "discriminator_steps": 2},
+            **{"weights": "kaiming", "score_init": "kaiming", "balanced": False},
+        },
     ],
     ("pruner", "grasp"): [
         {"samples_per_class": 2},
@@ -50,7 +68,7 @@ SMALLEST = {
         {"epochs": 3, "lr": 1.0, "keep_target": 0.5, "batch_size": 20},
         {"epochs": 3, "lr": 1.0, "keep_target": 0.3, "loss": "critic", "floor": True},
     ],
-    ("pruner", "random"): [{"sparsity": 0.6}],
+    ("pruner", "random"): [{"sparsity": 0.6}, {"sparsity": 0.3, "weights": "fresh"}],
     ("pruner", "snip"): [
         {"batch_size": 20},
         {"score_on": "random", "mask_on": "pretrained", "balanced": True, "batch_size": 9},

@@ -4,7 +4,9 @@ A new one also wants its ranges in spaces/pruners.py and a method that uses it i
 trainables/methods.py.
 """
 
+from trainables.pruners.edge_popup import EdgePopup
 from trainables.pruners.fairgrape import FairGrape
+from trainables.pruners.faprune import FaPrune
 from trainables.pruners.grasp import Grasp
 from trainables.pruners.keep_all import KeepAll
 from trainables.pruners.lottery import Lottery
@@ -15,7 +17,9 @@ from trainables.pruners.snip import Snip
 from trainables.stage import Settings
 
 PRUNERS: dict[str, type[Settings]] = {
+    "edge_popup": EdgePopup,
     "fairgrape": FairGrape,
+    "faprune": FaPrune,
     "grasp": Grasp,
     "keep_all": KeepAll,
     "lottery": Lottery,
