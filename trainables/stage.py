@@ -7,7 +7,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -110,6 +110,8 @@ class Settings(ABC):
     """A stage's settings: frozen and validated; the fields are exactly what a space may search."""
 
     inputs: ClassVar[int] = 0  # how many earlier results the stage needs in `context.incoming`
+    # Settings that earlier versions had not: at their defaults the stage's seed is what it was.
+    gained: ClassVar[frozenset[str]] = frozenset()
 
     @property
     @abstractmethod
@@ -207,6 +209,16 @@ class Unchanged(StageRun):
 def settings_dict(settings: Any) -> dict[str, Any]:
     """The searchable fields of a stage's settings as plain values."""
     return asdict(settings)
+
+
+def seeding_settings(settings: Any) -> list[tuple[str, Any]]:
+    """The settings that a stage's seed depends on, by name; see `Settings.gained`."""
+    gained = {one.name: one.default for one in fields(settings) if one.name in settings.gained}
+    return sorted(
+        (name, value)
+        for name, value in settings_dict(settings).items()
+        if name not in gained or value != gained[name]
+    )
 
 
 def finite(stage: str, losses: dict[str, float]) -> dict[str, float]:

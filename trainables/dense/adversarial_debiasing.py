@@ -18,14 +18,21 @@ import torch
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
-from torch.nn import functional as F
 
-from trainables.data.batches import logits_of
+from trainables.data.batches import Batch, TensorPart, logits_of
 from trainables.dense.early_stopping import FromScratch, Learner, Training
-from trainables.learning.group_adversary import GroupAdversary, Sees, uncertainty
+from trainables.learning.group_adversary import (
+    NO_ADVANTAGE,
+    Balance,
+    GroupAdversary,
+    Sees,
+    advantage,
+    guess_loss,
+)
 from trainables.learning.training import MeanLoss, adam
-from trainables.stage import Context, StageRun, State, snapshot
+from trainables.stage import Context, NoOp, StageRun, State, snapshot
 
+Projection = Literal["tensor", "network", "none"]
 _TINY = torch.finfo(torch.float32).tiny
 
 
@@ -33,12 +40,14 @@ _TINY = torch.finfo(torch.float32).tiny
 class AdversarialDebiasing(FromScratch):
     """Goes down the task's gradient, without the part that helps the adversary, and against it.
 
-    What the adversary sees decides what is to be hidden: the score (demographic parity), the score
-    beside the label (equalised odds), or the logits. It learns in every step, the network only in
-    every `main_every`-th epoch. With `projection` "tensor" each parameter tensor is projected by
-    itself, as in AIF360, with "network" all of them as one vector. The early-stopping loss is the
-    task's plus alpha times what the adversary finds out, in nats. All epochs are done unless
-    `keep` is "best".
+    What the adversary sees decides what is to be hidden: the score or the logits (demographic
+    parity), or the score beside the label (equalised odds, as with `adversary_per_label`). It
+    learns `adversary_steps` times from each batch, the network only in every `main_every`-th
+    epoch. With `projection` "tensor" each parameter tensor is projected by itself, as in AIF360,
+    with "network" all of them as one vector; with "none" nothing is, and the network goes down
+    task - alpha * adversary. What the adversary finds out, in nats, is reported as "advantage";
+    the early-stopping loss is the task's plus alpha times that. All epochs are done unless `keep`
+    is "best".
     """
 
     lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
@@ -50,22 +59,36 @@ class AdversarialDebiasing(FromScratch):
     adversary_sees: Sees = "score_and_label"
     adversary_lr: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1e-3
     main_every: Annotated[int, Field(ge=1)] = 1  # epochs
-    projection: Literal["tensor", "network"] = "tensor"
+    projection: Projection = "tensor"
+    adversary_hidden: Annotated[int, Field(ge=0)] = 0  # units of its hidden layer; 0: linear
+    adversary_per_label: bool = False
+    adversary_balance: Balance = "rows"
+    adversary_steps: Annotated[int, Field(ge=1)] = 1  # for each batch
 
     name: ClassVar[str] = "adversarial_debiasing"
+    gained: ClassVar[frozenset[str]] = frozenset(
+        {"adversary_hidden", "adversary_per_label", "adversary_balance", "adversary_steps"}
+    )
+
+    @property
+    def no_ops(self) -> tuple[NoOp, ...]:
+        return (NO_ADVANTAGE,)
 
     def start(self, context: Context) -> StageRun:
         return Training(self, _Projected(self, context))
 
 
 def debiased(
-    task: Sequence[Tensor], adversary: Sequence[Tensor], alpha: float, *, whole: bool
+    task: Sequence[Tensor], adversary: Sequence[Tensor], alpha: float, projection: Projection
 ) -> list[Tensor]:
     """The gradients to go down (Zhang et al. eq. 1), tensor by tensor or as one vector.
 
     g_task - proj_{g_adversary} g_task - alpha * g_adversary, where `task` and `adversary` hold the
-    gradients of both losses in the same tensors.
+    gradients of both losses in the same tensors. Without `projection` the middle part is left out.
     """
+    if projection == "none":
+        return [t - alpha * a for t, a in zip(task, adversary, strict=True)]
+    whole = projection == "network"
     norms = torch.stack([one.norm() for one in adversary]) + _TINY
     if whole:
         norms = norms.norm().expand_as(norms)
@@ -89,6 +112,8 @@ class _Projected(Learner):
             data.n_groups,
             data.head.outputs,
             context.generator("adversary"),
+            hidden=settings.adversary_hidden,
+            per_label=settings.adversary_per_label,
         ).to(context.device)
         self._adversary_optimizer = adam(
             self._adversary, settings.adversary_lr, settings.weight_decay
@@ -102,31 +127,46 @@ class _Projected(Learner):
             with torch.set_grad_enabled(learns):
                 logits = self.data.forward(self.net, batch.inputs)
                 loss = self.data.head.loss(logits, batch.labels, batch.weights)
-            guess = self._guess_loss(logits, batch.labels, batch.groups)
+            for _ in range(self._settings.adversary_steps - 1):
+                self._adversary_step(self._guess_loss(logits.detach(), batch))
+            guess = self._guess_loss(logits, batch)
             self._step(loss if learns else None, guess)
             losses.add(loss, len(batch))
             guesses.add(guess, len(batch))
-        return {"loss": losses.value(), "adversary": guesses.value()}
+        found_out = self._advantage(guesses.value(), self.data.part("train"))
+        return {"loss": losses.value(), "adversary": guesses.value(), "advantage": found_out}
 
-    def _guess_loss(self, logits: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
-        return F.cross_entropy(self._adversary(logits, labels), groups)
+    def _guess_loss(self, logits: Tensor, rows: Batch | TensorPart) -> Tensor:
+        balance = self._settings.adversary_balance
+        guesses = self._adversary(logits, rows.labels)
+        return guess_loss(guesses, rows.groups, rows.labels, balance=balance)
+
+    def _advantage(self, loss: float, rows: TensorPart) -> float:
+        """What the adversary finds out beyond chance whose loss on the rows is this, in nats."""
+        balance, knows_label = self._settings.adversary_balance, self._adversary.knows_label
+        return advantage(loss, rows.groups, rows.labels, balance=balance, knows_label=knows_label)
 
     def _step(self, loss: Tensor | None, guess: Tensor) -> None:
         """Both step from the same weights; without `loss` only the adversary does."""
-        adversary = list(self._adversary.parameters())
         if loss is None:
-            gradients = torch.autograd.grad(guess, adversary)
-        else:
-            net = [one for one in self.net.parameters() if one.requires_grad]
-            task = torch.autograd.grad(loss, net, retain_graph=True, materialize_grads=True)
-            slopes = torch.autograd.grad(guess, [*net, *adversary], materialize_grads=True)
-            of_net, gradients = slopes[: len(net)], slopes[len(net) :]
-            whole = self._settings.projection == "network"
-            follow = debiased(task, of_net, self._settings.alpha, whole=whole)
-            for parameter, gradient in zip(net, follow, strict=True):
-                parameter.grad = gradient
-            self.optimizer.follow()
-        for parameter, gradient in zip(adversary, gradients, strict=True):
+            self._adversary_step(guess)
+            return
+        net = [one for one in self.net.parameters() if one.requires_grad]
+        adversary = list(self._adversary.parameters())
+        task = torch.autograd.grad(loss, net, retain_graph=True, materialize_grads=True)
+        slopes = torch.autograd.grad(guess, [*net, *adversary], materialize_grads=True)
+        settings = self._settings
+        follow = debiased(task, slopes[: len(net)], settings.alpha, settings.projection)
+        for parameter, gradient in zip(net, follow, strict=True):
+            parameter.grad = gradient
+        self.optimizer.follow()
+        self._adversary_follow(slopes[len(net) :])
+
+    def _adversary_step(self, guess: Tensor) -> None:
+        self._adversary_follow(torch.autograd.grad(guess, list(self._adversary.parameters())))
+
+    def _adversary_follow(self, gradients: Sequence[Tensor]) -> None:
+        for parameter, gradient in zip(self._adversary.parameters(), gradients, strict=True):
             parameter.grad = gradient
         self._adversary_optimizer.step()
 
@@ -135,10 +175,8 @@ class _Projected(Learner):
         part = self.data.part("early_stop")
         logits = logits_of(self.net, self.data, "early_stop")
         task = self.data.head.loss(logits, part.labels, part.weights)
-        guess = self._guess_loss(logits, part.labels, part.groups)
-        labels = part.labels if self._settings.adversary_sees == "score_and_label" else None
-        found_out = max(0.0, uncertainty(part.groups, labels) - float(guess))
-        return float(task) + self._settings.alpha * found_out
+        found_out = self._advantage(float(self._guess_loss(logits, part)), part)
+        return float(task) + self._settings.alpha * max(0.0, found_out)
 
     def state_dict(self) -> State:
         return {

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from trainables.files import NoLocks, drop_lock, take_lock, whole_file
 from trainables.models.net_file import digest
-from trainables.stage import derived_seed, settings_dict
+from trainables.stage import derived_seed, seeding_settings, settings_dict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -241,7 +241,7 @@ def stage_seed(spec: Spec, position: int) -> int:
     the stage elsewhere: it only differs between equal stages of one trial.
     """
     stage = spec.stages[position]
-    settings = sorted(settings_dict(stage.settings).items())
+    settings = seeding_settings(stage.settings)
     if stage.slot not in spec.shared:
         return derived_seed(spec.seed, position, stage.name, settings)
     earlier = spec.stages[:position].count(stage)

@@ -1,5 +1,6 @@
 """The projected step against a case by hand and its invariants; what it changes."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -22,16 +23,22 @@ def tensors(*values):
 
 def test_a_step_in_two_dimensions_by_hand():
     # along (3, 4) / 5 the task's gradient (2, 1) is 10 / 5 = 2: its projection is (1.2, 1.6)
-    found = debiased(tensors([2.0, 1.0]), tensors([3.0, 4.0]), 0.5, whole=False)[0]
+    found = debiased(tensors([2.0, 1.0]), tensors([3.0, 4.0]), 0.5, "tensor")[0]
 
     assert found.tolist() == pytest.approx([2.0 - 1.2 - 1.5, 1.0 - 1.6 - 2.0])
+
+
+def test_a_step_without_projection_by_hand():
+    found = debiased(tensors([2.0, 1.0]), tensors([3.0, 4.0]), 0.5, "none")[0]
+
+    assert found.tolist() == pytest.approx([2.0 - 1.5, 1.0 - 2.0])
 
 
 def test_each_tensor_is_projected_by_itself_or_all_of_them_as_one():
     task, adversary = tensors([1.0], [1.0]), tensors([1.0], [-1.0])
 
-    apart = debiased(task, adversary, 0.0, whole=False)
-    together = debiased(task, adversary, 0.0, whole=True)
+    apart = debiased(task, adversary, 0.0, "tensor")
+    together = debiased(task, adversary, 0.0, "network")
 
     assert [float(one) for one in apart] == pytest.approx([0.0, 0.0])
     assert [float(one) for one in together] == pytest.approx([1.0, 1.0])  # at right angles
@@ -44,21 +51,21 @@ def random_gradients(seed, scale=1.0):
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("whole", [False, True])
-def test_without_alpha_a_step_has_no_part_along_the_adversarys_gradient(seed, whole):
+@pytest.mark.parametrize("projection", ["tensor", "network"])
+def test_without_alpha_a_step_has_no_part_along_the_adversarys_gradient(seed, projection):
     task, adversary = random_gradients(seed)
-    found = debiased(task, adversary, 0.0, whole=whole)
+    found = debiased(task, adversary, 0.0, projection)
     along = [float((a * b).sum()) for a, b in zip(found, adversary, strict=True)]
 
     assert abs(sum(along)) < 1e-5
-    assert whole or max(map(abs, along)) < 1e-5
+    assert projection == "network" or max(map(abs, along)) < 1e-5
 
 
 @pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("whole", [False, True])
-def test_a_step_never_helps_the_adversary(seed, whole):
+@pytest.mark.parametrize("projection", ["tensor", "network"])
+def test_a_step_never_helps_the_adversary(seed, projection):
     task, adversary = random_gradients(seed)
-    found = debiased(task, adversary, 0.3, whole=whole)
+    found = debiased(task, adversary, 0.3, projection)
     # going down `found` changes the adversary's loss by minus this
     slope = sum(float((a * b).sum()) for a, b in zip(found, adversary, strict=True))
     squared = sum(float((b * b).sum()) for b in adversary)
@@ -69,7 +76,7 @@ def test_a_step_never_helps_the_adversary(seed, whole):
 @pytest.mark.parametrize("scale", [0.0, 1e-30])
 def test_an_adversary_without_a_gradient_changes_nothing_that_is_not_finite(scale):
     task, adversary = random_gradients(0, scale)
-    found = debiased(task, adversary, 1.0, whole=False)
+    found = debiased(task, adversary, 1.0, "tensor")
 
     assert all(bool(one.isfinite().all()) for one in found)
     if scale == 0.0:
@@ -106,6 +113,36 @@ def test_the_network_rests_in_the_epochs_between():
 
     assert moved == [False, False, True, False]
     assert seen[1][0]["adversary"] != seen[2][0]["adversary"]
+
+
+def test_an_epoch_reports_what_the_adversary_finds_out():
+    data = skewed_data()
+    part = data.part("train")
+    of_rows = AdversarialDebiasing(max_epochs=2, adversary_sees="score")
+    balanced = {"adversary_per_label": True, "adversary_balance": "cells"}
+    of_cells = AdversarialDebiasing(max_epochs=2, **balanced)
+    for settings, chance in ((of_rows, uncertainty(part.groups)), (of_cells, math.log(2))):
+        for losses, _ in run_to_end(settings, made_context(made_net(), data)):
+            assert losses["advantage"] == pytest.approx(chance - losses["adversary"])
+
+
+def test_several_steps_of_the_adversary_are_as_many_epochs_while_the_network_rests():
+    """With one batch an epoch and steps of the network that are too short to change it."""
+    data = skewed_data()
+    net = nn.Sequential(nn.Linear(5, 1))
+    states = []
+    for epochs, steps in ((4, 1), (1, 4)):
+        settings = AdversarialDebiasing(
+            **{"max_epochs": epochs, "adversary_steps": steps, "lr": 1e-30, "batch_size": 500},
+            **{"adversary_lr": 0.1, "adversary_hidden": 3},
+        )
+        context = made_context(net, data)
+        run = start(settings, context)
+        run_to_end(settings, context, run)
+        states.append(run.learner.state_dict()["adversary"])
+
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(states[1][name], tensor, atol=1e-4, rtol=1e-3)
 
 
 def test_the_early_stopping_loss_is_the_tasks_and_what_the_adversary_finds_out():

@@ -11,9 +11,10 @@ from tests.trainables.short_methods import DISCOVERY, SHORT
 from tests.trainables.trial.test_pipeline import LOOSE, spec_of, trained_net, undisturbed
 from trainables.data.pruning_groups import PruningGroups
 from trainables.models.joint_head import rebuilt
+from trainables.stage import derived_seed
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
-from trainables.trial.shared_stage import StageStore
+from trainables.trial.shared_stage import StageStore, stage_seed
 from trainables.trial.spec import Spec
 from trainables.trial.trainable import FairPruning, Supplies
 from trainables.trial.workbench import Workbench
@@ -49,6 +50,26 @@ def test_a_spec_says_which_of_its_stages_are_shared_and_only_then(bench):
     assert "shared" not in spec_of("prune_advft", bench).to_config()
     with pytest.raises(ValueError, match="shared must name some of"):
         Spec.from_config({**shared_spec(bench).to_config(), "shared": {"dense": 0}})
+
+
+def test_settings_that_a_stage_has_gained_leave_its_seed_as_it_was(bench):
+    """Trials of earlier versions, published tables among them, are drawn again as they were."""
+    then = {
+        **{"lr": 0.001, "batch_size": 128, "max_epochs": 50, "check_every": 10, "patience": 10},
+        **{"optimizer": "adam", "weight_decay": 0.0, "schedule": "constant"},
+        **{"plateau_patience": 5, "keep": "last", "alpha": 0.5},
+        **{"adversary_sees": "score_and_label", "adversary_lr": 0.001, "main_every": 1},
+        "projection": "tensor",
+    }
+
+    def seed(**settings):
+        given = {"dense": {"alpha": 0.5, **settings}}
+        spec = spec_of("adversarial_debiasing", bench, settings=given)
+        return stage_seed(spec, 0)
+
+    assert seed() == derived_seed(1, 0, "adversarial_debiasing", sorted(then.items()))
+    assert seed(adversary_steps=1) == seed()
+    assert seed(adversary_steps=2) != seed()
 
 
 def test_a_hit_reports_what_a_miss_and_a_trial_by_itself_report(bench, stages):
