@@ -57,7 +57,7 @@ def parts_of_front(front: Front) -> pd.DataFrame:
             "sparsity": [round(point["tune"]["sparsity"], 2) for point in points],
         }
     )
-    begins = np.array(SHARES_OF_TOLERANCE) * front["objective"]["tolerance"]
+    begins = [share * front["objective"]["tolerance"] for share in SHARES_OF_TOLERANCE]
     places = {
         "bias": np.searchsorted(begins, frame["bias"].to_numpy(float), side="right") - 1,
         "sparsity": np.searchsorted(SPARSITIES, frame["sparsity"].to_numpy(float), side="right"),
@@ -68,7 +68,9 @@ def parts_of_front(front: Front) -> pd.DataFrame:
     parts = parts.sort_values(order, ascending=[True, True, False], ignore_index=True)
     words = {"bias": _intervals(begins), "sparsity": ["0", *_intervals(SPARSITIES)]}
     for name, categories in words.items():
-        parts[name] = pd.Categorical.from_codes(parts[name], categories, ordered=True)
+        parts[name] = pd.Categorical.from_codes(
+            parts[name].to_numpy(np.intp), pd.Index(categories), ordered=True
+        )
     return parts[list(PART_COLUMNS)]
 
 

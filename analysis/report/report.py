@@ -17,8 +17,11 @@ from analysis.figures.losses import losses_figure
 from analysis.front_json import Front
 from analysis.front_table import ReferenceMark, allows_group, chosen_point, place, why_not_drawn
 from analysis.importance import importance_by_method, importance_figure
-from analysis.notation import known, second_words
+from analysis.methods import methods_over_compute_figure
+from analysis.notation import bias_words, known, number, performance_words, second_words
+from analysis.parts import contributions
 from analysis.price import price_as_searched, price_figure, tolerances_around
+from analysis.report.parts import holdings_table, parts_table
 from analysis.report.seeds import seeds_table, spread_lines
 from analysis.report.tables import (
     comparison_table,
@@ -76,14 +79,20 @@ def report_html(
     journal, `references` are the marks beside the dense net.
     """
     name = escape(str(front["name"]))
+    box = _box(front, facts) if len(trials) else None
+    sections = [
+        _front_section(front, references),
+        _parts_section(front, trials, reports, box),
+        *_of_front(front),
+        *_of_search(front, trials, reports, facts, box),
+    ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{name} \N{MIDDLE DOT} fairfront</title><style>{_asset('report.css')}</style>"
         f"</head><body><main>{_header(front, facts)}"
-        f"{''.join([*_of_front(front, references), *_of_search(front, trials, reports, facts)])}"
-        f"</main>"
+        f"{''.join(sections)}</main>"
         f"<script>{get_plotlyjs()}</script><script>{_asset('report.js')}</script>"
         "</body></html>\n"
     )
@@ -114,10 +123,16 @@ def _colour(front: Front) -> str:
             return "broken"
 
 
-def _of_front(front: Front, references: Sequence[ReferenceMark]) -> list[str]:
+def _box(front: Front, facts: Facts) -> Box | None:
+    """The box of the hypervolume; None for a front judged by another measure, tolerance or group
+    than its search, whose journal has the biases of the search."""
+    searched = {**front["objective"], **facts.get("searched", {})}
+    return facts.get("box") if searched == front["objective"] else None
+
+
+def _of_front(front: Front) -> list[str]:
     """The sections about the networks of the front."""
     return [
-        _front_section(front, references),
         _section("Points", _points_caption(front), points_table(front)),
         _section("No-ops", NO_OPS_CAPTION, no_ops_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
@@ -126,7 +141,7 @@ def _of_front(front: Front, references: Sequence[ReferenceMark]) -> list[str]:
 
 
 def _of_search(
-    front: Front, trials: pd.DataFrame, reports: pd.DataFrame, facts: Facts
+    front: Front, trials: pd.DataFrame, reports: pd.DataFrame, facts: Facts, box: Box | None
 ) -> list[str]:
     """The sections about the trials that led to it, and about the data."""
     parts = []
@@ -139,11 +154,14 @@ def _of_search(
         losses = losses_figure(front, reports, trials["method"])
         if losses is not None:
             parts.append(_section("Losses", LOSSES_CAPTION, _figure("losses", losses)))
-    # The journal's biases are those of the search: no curve for a front judged by another.
-    if (box := facts.get("box")) and searched == front["objective"] and not trials.empty:
+    if box is not None:
         allowed = allows_group(front["objective"])
         figure = hypervolume_figure(trials, reports, **box, group_allowed=allowed)
         parts.append(_section("Hypervolume", HYPERVOLUME_CAPTION, _figure("hypervolume", figure)))
+        if trials["method"].nunique() > 1:
+            figure = methods_over_compute_figure(trials, reports, **box, group_allowed=allowed)
+            caption = f"{_reference_words(front, box)} {OVER_COMPUTE_CAPTION}"
+            parts.append(_section("Methods over compute", caption, _figure("compute", figure)))
         parts += _afterwards(front, trials, reports, box)
     parts += [
         _section("Methods", "", methods_table(trials, reports, facts.get("methods", {}))),
@@ -163,6 +181,37 @@ def _front_section(front: Front, references: Sequence[ReferenceMark]) -> str:
     return _section(title, FRONT_CAPTION, _figure("front", figure))
 
 
+def _parts_section(
+    front: Front, trials: pd.DataFrame, reports: pd.DataFrame, box: Box | None
+) -> str:
+    """Which method holds which part of the front; and what each gives, where `box` is known."""
+    caption, added = PARTS_CAPTION, None
+    if box is not None:
+        allowed = allows_group(front["objective"])
+        added = contributions(trials, reports, **box, group_allowed=allowed)
+        caption = f"{caption} {CONTRIBUTIONS_CAPTION} {_reference_words(front, box)}"
+    held = holdings_table(front, added)
+    return _section("Parts of the front", caption, f"{parts_table(front)}{held}") if held else ""
+
+
+def _reference_words(front: Front, box: Box) -> str:
+    """Where hypervolumes of performance and bias begin, and where they end."""
+    objective = front["objective"]
+    names = performance_words(objective), bias_words(objective)
+    start, end = (
+        " and ".join(f"{name} {number(v)}" for name, v in zip(names, corner, strict=False))
+        for corner in (box["reference"], box["ideal"])
+    )
+    words = (
+        f"Area: the share covered of what lies between the reference point, {start} (what a "
+        f"constant prediction reaches and the tolerance, unless the experiment says otherwise), "
+        f"and {end}."
+    )
+    if len(box["reference"]) == 2:
+        return words
+    return f"{words} Volume: the same with sparsity, from 0 to 1."
+
+
 def _afterwards(front: Front, trials: pd.DataFrame, reports: pd.DataFrame, box: Box) -> list[str]:
     """What the reports say beyond the front: the price of fairness, the settings that mattered."""
     objective, parts = front["objective"], []
@@ -178,7 +227,7 @@ def _afterwards(front: Front, trials: pd.DataFrame, reports: pd.DataFrame, box: 
         parts.append(_section("Price of fairness", PRICE_CAPTION, _figure("price", figure)))
     importances = importance_by_method(trials, reports, **box, targets=["hypervolume"])
     if not importances.empty:
-        figure = importance_figure(importances)
+        figure = importance_figure(importances, methods=trials["method"])
         parts.append(
             _section("Settings that mattered", IMPORTANCE_CAPTION, _figure("importance", figure))
         )
@@ -217,11 +266,28 @@ def _figure(name: str, figure: go.Figure) -> str:
 
 
 FRONT_CAPTION = (
-    "Each mark is a network: further left is fairer, higher performs better, colour is the "
-    "fraction of weights removed. Filled marks are feasible on tune, hollow ones are not; the "
-    "ring is the chosen one. Small dots, linked by a line, are values on test. Named crosses are "
+    "Each mark is a network: further left is fairer, higher performs better. Colour and "
+    "shape say the method; the fewer weights are left, the smaller the mark. Filled marks are "
+    "feasible on tune, hollow ones are not; the ring is the chosen one. Small dots, linked by a "
+    "line, are values on test. Named crosses are "
     "reference points. Hover for all measures and settings; double-click a method in the legend "
     "to see it alone."
+)
+PARTS_CAPTION = (
+    "Which methods hold the front at which bias and sparsity, on tune: in each part the best one "
+    "first, with how many networks it has there and their best performance. Below, what each "
+    "method holds in all."
+)
+CONTRIBUTIONS_CAPTION = (
+    "Only by it: the share of the area (or volume) of all methods together that would be lost "
+    "without the method; what several methods reach belongs to none of them. Networks that need "
+    "the group count only where it may be used."
+)
+OVER_COMPUTE_CAPTION = (
+    "Each line is what one method's own networks cover after each of its ended trials, over the "
+    "samples (rows that went through training) that these trials were charged; the black one is "
+    "all methods together, over the samples of all. Methods that cover nothing have no line. "
+    "Click a method to hide it, double-click to see it alone."
 )
 POINTS_CAPTION = (
     "Click a column to sort. Intervals are 95 %; those on test hold for all points at once."

@@ -86,7 +86,8 @@ def test_report_refers_to_nothing_outside_itself(frames):
 def test_every_element_is_closed_and_every_figure_is_json(frames):
     page = Page(report(frames))
     assert page.balanced
-    assert set(page.figures) == {"front", "curves", "hypervolume", "price"}
+    figures = {"front", "curves", "losses", "hypervolume", "compute", "price"}
+    assert set(page.figures) == figures
     assert {"id": "front", "class": "figure"} in [attrs for _, attrs in page.tags]
 
 
@@ -159,7 +160,7 @@ def test_front_judged_by_another_measure_has_no_hypervolume_curve(frames):
     front = made_front()
     front["objective"] = OBJECTIVE | {"bias": "spd"}
     page = Page(report(frames, front=front, facts=made_facts(searched=OBJECTIVE)))
-    assert set(page.figures) == {"front", "curves"}
+    assert set(page.figures) == {"front", "curves", "losses"}
     assert page.figures["curves"]["layout"]["yaxis"]["title"]["text"] == "|AOD|"
     assert "|SPD|" in page.figures["front"]["layout"]["xaxis"]["title"]["text"]
 
@@ -220,6 +221,18 @@ def test_large_search_stays_under_ten_megabytes_beside_plotly():
     assert len(many) > POINT_BUDGET
     source = report_html(made_front(), trials, many, [], made_facts())
     assert len(without_plotly(source).encode()) < 10_000_000
+
+
+def test_the_reference_point_is_named_and_methods_are_compared_as_they_were_searched(frames):
+    front = made_front() | {"methods": ["adv_ft", "magnitude_retrain", "prune_advft"]}
+    text = Page(report(frames, front=front)).text
+    assert "reference point, balanced accuracy 0.500 and |AOD| 0.050" in text
+    assert "samples charged" in text
+    front["objective"] = OBJECTIVE | {"tolerance": 0.1}
+    changed = Page(report(frames, front=front, facts=made_facts(searched=OBJECTIVE)))
+    assert "Parts of the front" in changed.text
+    assert "samples charged" not in changed.text
+    assert "compute" not in changed.figures
 
 
 def test_hypervolume_figure_is_a_staircase_over_ended_trials(frames):
