@@ -59,6 +59,7 @@ FLOORS = {
         ("words", "trials"),
         ("figures",),
         ("methods", "price", "importance"),
+        ("parts",),
         ("report",),
     ),
 }
