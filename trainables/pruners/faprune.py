@@ -41,8 +41,9 @@ class FaPrune(EdgePopup):
     L_D = alpha * L_DI + (1 - alpha) * L_DEO are the losses of discriminators that guess the group
     from the logits: one for all rows (disparate impact), and one for each true label (equalised
     odds). In each batch they make `discriminator_steps` steps of Adam, then the scores make one.
-    Reported are L_D ("adversary"), by how much it is better than chance ("advantage", in nats),
-    how its gradient at the logits compares with the task's ("pull"), and the share of weights that
+    Reported are L_D ("adversary"), by how much it is better than chance ("advantage", in nats), by
+    what share of their size an epoch moved the discriminators' weights ("learned"), how the
+    gradient of L_D at the logits compares with the task's ("pull"), and the share of weights that
     an epoch brought in or threw out ("changed").
     """
 
@@ -62,8 +63,13 @@ class FaPrune(EdgePopup):
     def no_ops(self) -> tuple[NoOp, ...]:
         if self.strength == 0.0:  # edge-popup, which an adversary watches
             return super().no_ops
-        no_pull = NoOp("pull", 0.0, "its adversary never pulled at the scores")
-        return (*super().no_ops, NO_ADVANTAGE, no_pull)
+        return (
+            *super().no_ops,
+            NO_ADVANTAGE,
+            # One drawn by lot may tell groups apart a little, and always in the same way.
+            NoOp("learned", 1e-4, "its adversary never learned"),
+            NoOp("pull", 0.0, "its adversary never pulled at the scores"),
+        )
 
     def start(self, context: Context) -> StageRun:
         return ScoreTraining(self, context, _Discriminators(self, context))
@@ -125,6 +131,11 @@ class _Discriminators(Opponent):
 
     def _begin(self) -> None:
         self._guess, self._task, self._against = MeanLoss(), MeanLoss(), MeanLoss()
+        self._before = self._weights()
+
+    def _weights(self) -> Tensor:
+        """(n,) those of all discriminators."""
+        return nn.utils.parameters_to_vector(self._nets.parameters()).detach().clone()
 
     def turned(self, slope: Tensor, logits: Tensor, batch: Batch) -> Tensor:
         for _ in range(self._settings.discriminator_steps):  # Algorithm 1, lines 4-7
@@ -146,8 +157,12 @@ class _Discriminators(Opponent):
     def means(self) -> dict[str, float]:
         loss = self._guess.value()
         pull = self._against.value() / max(self._task.value(), _TINY)
+        learned = float((self._weights() - self._before).norm() / self._before.norm())
         self._begin()
-        return {"adversary": loss, "advantage": self._chance - loss, "pull": pull}
+        return {
+            **{"adversary": loss, "advantage": self._chance - loss},
+            **{"learned": learned, "pull": pull},
+        }
 
     def state_dict(self) -> State:
         return snapshot(
@@ -157,3 +172,4 @@ class _Discriminators(Opponent):
     def load_state_dict(self, state: State) -> None:
         self._nets.load_state_dict(state["nets"])
         self._optimizer.load_state_dict(snapshot(state["optimizer"]))
+        self._begin()

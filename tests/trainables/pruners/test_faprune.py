@@ -116,7 +116,8 @@ def test_losses_name_all_that_shows_whether_the_game_is_played():
     _, losses = run_to_end(FaPrune(**QUICK), context)
 
     assert all(
-        one.keys() == {"loss", "adversary", "advantage", "pull", "changed"} for one in losses
+        one.keys() == {"loss", "adversary", "advantage", "learned", "pull", "changed"}
+        for one in losses
     )
 
 
