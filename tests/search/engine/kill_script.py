@@ -1,9 +1,9 @@
 """Kills one search again and again and goes on with it each time; see test_killed_search.py.
 
-By hand: `python -m tests.search.kill_script DIR [--kills 10] [--seed 0] [--workers]`. What is
-killed, by its process id: the driver (`fairfront resume` goes on), or with --workers those of the
-trials (the search goes on by itself). A driver dies alone: what Ray had started is left to itself
-while the next driver begins, and looked after at the end.
+By hand: `python -m tests.search.engine.kill_script DIR [--kills 10] [--seed 0] [--workers]
+[--method fairgrape]`. What is killed, by its process id: the driver (`fairfront resume` goes on),
+or with --workers those of the trials (the search goes on by itself). A driver dies alone: what Ray
+had started is left to itself while the next driver begins, and looked after at the end.
 """
 
 import argparse
@@ -18,7 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-EPOCHS = 1 + 8  # of a trial: magnitude pruning, then retraining
+EPOCHS = 9  # of a trial
+METHODS = {
+    "magnitude_retrain": ["recovery.epochs=8"],  # after one of pruning
+    "fairgrape": [  # four rounds of two epochs, then one of retraining
+        *["pruner.kappa=0.5", "pruner.sparsity=0.9", "pruner.round_epochs=2"],
+        *["pruner.final_epochs=1", "pruner.batch_size=256"],
+    ],
+}
 PATIENCE = 600.0  # seconds, for anything to happen
 STARTING = 0.3  # share of the kills that do not wait for anything to be reported
 LONGEST_START = 12.0  # seconds after which those come at the latest
@@ -32,24 +39,24 @@ class Kill:
     journal: bytes  # empty where there was none yet
 
 
-def settings(trials, concurrent):
+def settings(method, trials, concurrent):
     chosen = [
-        *["search.methods=['magnitude_retrain']", f"search.trials={trials}"],
+        *[f"search.methods=['{method}']", f"search.trials={trials}"],
         *[f"search.concurrent={concurrent}", "search.sampler='random'"],
         *["search.scheduler='none'", "search.time_limit='1h'", "dense.max_epochs=10"],
-        *[f"space.magnitude_retrain.recovery.epochs={EPOCHS - 1}", "objective.tolerance=0.6"],
-        "tracking.enabled=false",
+        *[f"space.{method}.{setting}" for setting in METHODS[method]],
+        *["objective.tolerance=0.6", "tracking.enabled=false"],
     ]
     return [word for one in chosen for word in ("--set", one)]
 
 
 class Process:
-    """`fairfront` in a process of its own, and whatever that has started."""
+    """`fairfront`, or a module like it, in a process of its own, and whatever that has started."""
 
-    def __init__(self, said, *arguments):
+    def __init__(self, said, *arguments, module="search"):
         with said.open("ab") as output:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "search", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 **{"cwd": ROOT, "stdout": output, "stderr": subprocess.STDOUT},
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
@@ -103,13 +110,18 @@ def end_all(recorded):
 
 
 class Victim:
-    """A search in `folder`, started and gone on with as often as it is killed."""
+    """A search in `folder`, started and gone on with as often as it is killed.
 
-    def __init__(self, folder, trials, concurrent):
+    Trials in rounds leave checkpoints between them; those of the other method begin anew.
+    """
+
+    def __init__(self, folder, method, trials, concurrent):
         self.folder = folder
         self.kills = []
         self.recorded = set()  # all that was ever started, to be looked after at the end
-        self._settings = settings(trials, concurrent)
+        self._settings = settings(method, trials, concurrent)
+        self.eager = method == "fairgrape"
+        self._module = "tests.search.engine.eager_checkpoints" if self.eager else "search"
         self._process = None
 
     @property
@@ -130,7 +142,7 @@ class Victim:
         else:
             self.clear()
             arguments = ["search", "quick", *self._settings, "--out", str(self.folder)]
-        self._process = Process(self.said, *arguments)
+        self._process = Process(self.said, *arguments, module=self._module)
         return self._process
 
     def clear(self):
@@ -203,9 +215,9 @@ def kill_workers(victim, kills, draws):
         victim.died(when)
 
 
-def torment(folder, kills, seed, *, workers):
+def torment(folder, kills, seed, *, workers, method):
     """The victim and the exit code of its last process."""
-    victim = Victim(folder, trials=kills + 2, concurrent=1 if workers else 2)
+    victim = Victim(folder, method, trials=kills + 2, concurrent=1 if workers else 2)
     try:
         (kill_workers if workers else kill_drivers)(victim, kills, random.Random(seed))
         return victim, victim.finish()
@@ -219,9 +231,11 @@ def main():
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", action="store_true", help="kill the trials' workers")
+    parser.add_argument("--method", choices=METHODS, default="magnitude_retrain")
     given = parser.parse_args()
     begin = time.monotonic()
-    _, code = torment(given.folder, given.kills, given.seed, workers=given.workers)
+    options = {"workers": given.workers, "method": given.method}
+    _, code = torment(given.folder, given.kills, given.seed, **options)
     print(f"exit code {code} after {time.monotonic() - begin:.0f} s")
     return code
 

@@ -1,4 +1,4 @@
-"""A search that is killed ten times, driver or workers, and what becomes of its trials."""
+"""A search that is killed again and again, driver or workers, and what becomes of its trials."""
 
 from collections import Counter
 
@@ -9,15 +9,21 @@ from search.runs.folder import RunFolder
 from tests.search.engine.kill_script import EPOCHS, torment
 from tests.search.engine.undisturbed import run_through, timeless
 
-pytestmark = pytest.mark.slow  # some ten starts of Ray in processes of their own
+pytestmark = pytest.mark.slow  # some fifteen starts of Ray in processes of their own
 
-KILLS, SEED = 10, 6
+WHAT = {  # what is killed: whether workers, the method, how often, the seed of the moments
+    "driver": (False, "magnitude_retrain", 10, 6),
+    "worker": (True, "magnitude_retrain", 10, 6),
+    "fairgrape": (False, "fairgrape", 2, 0),
+}
 
 
-@pytest.fixture(scope="module", params=["driver", "worker"])
+@pytest.fixture(scope="module", params=WHAT)
 def killed(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param) / "run"
-    victim, code = torment(folder, KILLS, SEED, workers=request.param == "worker")
+    workers, method, kills, seed = WHAT[request.param]
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    victim, code = torment(folder, kills, seed, workers=workers, method=method)
+    assert len(victim.kills) == kills
     assert code == 0, victim.said.read_text()[-2000:]
     return victim
 
@@ -28,14 +34,14 @@ def events(killed):
 
 
 def names(killed):
-    return [f"t{number:04d}" for number in range(1, KILLS + 3)]
+    return [f"t{number:04d}" for number in range(1, len(killed.kills) + 3)]
 
 
 def test_what_the_journal_said_at_each_kill_stays_and_is_only_added_to(killed):
     final = killed.journal()
 
-    assert len(killed.kills) == KILLS
-    assert len({len(kill.journal) for kill in killed.kills}) > KILLS / 2  # at different moments
+    moments = {len(kill.journal) for kill in killed.kills}
+    assert len(moments) > len(killed.kills) / 2
     for kill in killed.kills:
         whole = kill.journal[: kill.journal.rfind(b"\n") + 1]
         # Before its first report a search has done nothing, and is started anew.
@@ -50,6 +56,15 @@ def test_every_trial_is_started_finished_and_counted_once(killed, events):
     epochs = Counter((e["trial"], e["epoch"]) for e in events if e["event"] == "report")
     wanted = {(name, epoch): 1 for name in names(killed) for epoch in range(1, EPOCHS + 1)}
     assert epochs == wanted
+
+
+def test_trials_in_rounds_went_on_from_checkpoints_between_their_rounds(killed):
+    if not killed.eager:
+        pytest.skip("these trials may be too short to leave a checkpoint")
+    gone_on = (killed.folder / "gone_on.txt").read_text().splitlines()
+
+    epochs = [int(line.split()[1]) for line in gone_on]
+    assert any(2 <= epoch < EPOCHS for epoch in epochs)  # a round takes two
 
 
 def test_no_proposal_is_made_twice(events):
