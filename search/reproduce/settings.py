@@ -126,7 +126,8 @@ def _stage_settings(method: str, settings: Nested) -> list[dict[str, Any]]:
 
 
 def shortened(config: Config) -> dict[str, dict[str, dict[str, Any]]]:
-    """The config's [space] with every stage of its methods cut down to a few epochs."""
+    """The config's [space] with every stage of its methods cut down to a few epochs; what is
+    shorter already stays."""
     space = {
         role: {name: dict(part) for name, part in parts.items()}
         for role, parts in config.space.items()
@@ -139,7 +140,9 @@ def shortened(config: Config) -> dict[str, dict[str, dict[str, Any]]]:
     for role, name in sorted(stages):
         settings = {field.name for field in fields(STAGES[role][name])}
         for length in settings & LENGTHS.keys():
-            space.setdefault(role, {}).setdefault(name, {})[length] = LENGTHS[length]
+            part = space.setdefault(role, {}).setdefault(name, {})
+            fixed = isinstance(part.get(length), int | float)
+            part[length] = min(part[length], LENGTHS[length]) if fixed else LENGTHS[length]
     return space
 
 

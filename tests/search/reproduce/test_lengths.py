@@ -6,7 +6,7 @@ import pytest
 
 from search.errors import UserError
 from search.reproduce.plan import Options, Plan
-from search.reproduce.settings import epochs_of, lasting
+from search.reproduce.settings import LENGTHS, epochs_of, lasting
 from search.reproduce.tables import Table, TableColumn, TableRow
 
 ROUNDS = {"kappa": 0.8, "round_epochs": 2, "final_epochs": 6}
@@ -87,3 +87,27 @@ def test_a_length_is_that_of_a_row_that_is_trained_and_has_its_own():
         plan_of(AS_LONG, wrong)
     with pytest.raises(ValueError, match="to have settings, network or as_long_as"):
         TableRow(name="x", reference="dense net", as_long_as="rounds")
+
+
+def test_quick_makes_no_stage_longer_than_its_experiment_has_it():
+    table = Table(
+        name="made",
+        title="made",
+        seeds=1,
+        columns=(
+            TableColumn(
+                name="short", experiment="digits_odd", set=("space.recovery.retrain.epochs=2",)
+            ),
+            TableColumn(
+                name="long", experiment="digits_odd", set=("space.recovery.retrain.epochs=9",)
+            ),
+        ),
+        rows=(
+            TableRow(name="dense", reference="dense net"),
+            TableRow(name="WS", method="magnitude_retrain"),
+        ),
+    )
+    plan = Plan.of(table, Options.of(table, quick=True), Path("never made"))
+    epochs = [plan.published(column)["WS"]["recovery"]["epochs"] for column in plan.columns]
+
+    assert epochs == [2, LENGTHS["epochs"]]
