@@ -110,6 +110,7 @@ class Settings(ABC):
     """A stage's settings: frozen and validated; the fields are exactly what a space may search."""
 
     inputs: ClassVar[int] = 0  # how many earlier results the stage needs in `context.incoming`
+    starts_from_dense: ClassVar[bool] = False  # and nothing of earlier results, were there any
     # Settings that earlier versions had not: at their defaults the stage's seed is what it was.
     gained: ClassVar[frozenset[str]] = frozenset()
 

@@ -52,6 +52,7 @@ class MaskDiscovery(Settings):
     critic_lr: Annotated[float, Field(gt=0.0)] = 1e-3
 
     learns_from: ClassVar[str] = "debias"
+    starts_from_dense: ClassVar[bool] = True
 
     def start(self, context: Context) -> StageRun:
         return _Discovery(self, context)

@@ -251,7 +251,7 @@ def stage_seed(spec: Spec, position: int) -> int:
 def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[MaskedNet]) -> str:
     """The key of a shared stage's result: all that decides its network or its reports.
 
-    `incoming`, what earlier stages left, counts only for a stage that needs it.
+    `incoming`, what earlier stages left, counts but for a stage that starts from the dense net.
     """
     stage, prepared = spec.stages[position], bench.prepared
     facts: dict[str, object] = {
@@ -260,7 +260,9 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
         "seed": stage_seed(spec, position),
         "dense": bench.dense_digest,
         "precision": bench.data.precision,
-        "incoming": [_digest_of(left) for left in incoming] if stage.settings.inputs else [],
+        "incoming": []
+        if stage.settings.starts_from_dense
+        else [_digest_of(left) for left in incoming],
         "rows": {name: rows for name, rows in prepared.hashes.items() if name != "test"},
         "groups": [list(prepared.group_names), [int(g) for g in prepared.crossing_to_group]],
         "objective": asdict(bench.objective),

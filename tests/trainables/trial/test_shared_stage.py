@@ -10,11 +10,12 @@ from tests.trainables.made_data import PARTS, made_prepared
 from tests.trainables.short_methods import DISCOVERY, SHORT
 from tests.trainables.trial.test_pipeline import LOOSE, spec_of, trained_net, undisturbed
 from trainables.data.pruning_groups import PruningGroups
+from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import rebuilt
 from trainables.stage import derived_seed
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
-from trainables.trial.shared_stage import StageStore, stage_seed
+from trainables.trial.shared_stage import StageStore, stage_key, stage_seed
 from trainables.trial.spec import Spec
 from trainables.trial.trainable import FairPruning, Supplies
 from trainables.trial.workbench import Workbench
@@ -158,6 +159,20 @@ def test_other_methods_recoveries_and_trials_share_but_other_settings_and_seeds_
     assert spends(settings={**settings, "pruner": {**DISCOVERY, "lr": 0.1}})
     assert spends(seed=2)
     assert spends(correction={"name": "threshold", "choose": "fixed"})
+
+
+def test_a_pruner_behind_a_stage_is_shared_only_where_that_left_the_same_network(bench):
+    """Mask discovery begins with the dense net wherever it stands, others with what is there."""
+    left = [MaskedNet(trained_net(seed), Masks.keep_all(trained_net(seed))) for seed in (2, 3)]
+    keys = {
+        method: {stage_key(shared_spec(bench, method), 1, bench, [one]) for one in left}
+        for method in ("fair_lmw", "fair_sgdp", "external_graft")
+    }
+
+    assert {method: len(found) for method, found in keys.items()} == {
+        **{"fair_lmw": 2, "fair_sgdp": 2},
+        **{"external_graft": 1},
+    }
 
 
 def test_another_dense_net_objective_data_precision_or_groups_share_nothing(bench, stages):
