@@ -22,6 +22,8 @@ def made_run(path, config, settings):
         dense,
         problem.objective,
         device="cpu",
+        initial=problem.initial(),
+        early=problem.early(problem.untrained()),
         tolerances=config.objective.tolerance_range,
         given_decision=decision_of(problem.correction),
         beside=config.correction.beside,
