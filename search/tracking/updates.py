@@ -132,8 +132,8 @@ class Translator:
         names = ("performance", "bias", "sparsity", "live", "charged", "spent", "seconds")
         metrics = numbers({name: value for name, value in event.items() if name in names})
         if (second := event.get("beside")) is not None:
-            of_second = ("performance", "bias")
-            metrics |= numbers({f"beside/{name}": second[name] for name in of_second})
+            of_second = {"performance": second["performance"], "bias": second["bias"]}
+            metrics |= numbers({f"beside/{name}": value for name, value in of_second.items()})
         metrics |= numbers({f"loss/{name}": loss for name, loss in event["losses"].items()})
         return [self._update(trial, end, event, step=epoch, metrics=metrics)]
 

@@ -44,6 +44,15 @@ def test_a_report_becomes_metrics_at_its_epoch_and_time():
     }
 
 
+def test_a_second_decision_becomes_metrics_of_its_own():
+    second = {"decision": {"kind": "threshold"}, "performance": 0.7, "bias": None}
+    _, (update,) = told([report("t0", 1, beside=second)])
+
+    assert update.metrics["beside/performance"] == 0.7
+    assert update.metrics["performance"] == 0.8
+    assert "beside/bias" not in update.metrics
+
+
 def test_a_bias_that_could_not_be_estimated_is_no_metric():
     _, (update,) = told([report("t0", 1, bias=None)])
 
