@@ -179,8 +179,8 @@ def _sizes(results: TableResults) -> Iterator[tuple[str, Figure]]:
                     circle = (x["mean"], y["mean"], 1.0 - over_seeds["sparsity"]["mean"])
                     if circle not in of_row:  # reference lines stand in every column
                         of_row.append(circle)
-        words = [quantity_word(name, facts) for name in (performance, fairness)]
-        yield base, draw_sizes(circles, *words, f"{results['title']}, {base}")
+        right, up = quantity_word(performance, facts), quantity_word(fairness, facts)
+        yield base, draw_sizes(circles, right, up, f"{results['title']}, {base}")
 
 
 _FIGURES: Mapping[Picture, Callable[[TableResults], Iterator[tuple[str, Figure]]]] = {
