@@ -106,14 +106,16 @@ def contributions(
     """One row with CONTRIBUTION_COLUMNS per method, by its name as index.
 
     The corners of the box are (performance, bias) or (performance, bias, sparsity). What needs the
-    group counts only where it is allowed.
+    group counts only where it is allowed: of a method that has nothing else, NaN.
     """
     frame = pd.DataFrame(index=sorted(trials["method"].unique()), columns=CONTRIBUTION_COLUMNS)
     for count, name in zip(range(2, len(reference) + 1), ("area", "volume"), strict=False):
         box = {"reference": reference[:count], "ideal": ideal[:count]}
         compared = methods_compared(trials, reports, **box, group_allowed=group_allowed)
         by_name = compared.set_index("method")
-        frame[name], frame[f"{name}_only"] = by_name["hypervolume"], by_name["adds_share"]
+        counts = ~by_name["needs_group"] | (by_name["hypervolume"] > 0)
+        frame[name] = by_name["hypervolume"].where(counts)
+        frame[f"{name}_only"] = by_name["adds_share"].where(counts)
         frame["charged"] = by_name["charged"]
     corners = {"reference": reference[:2], "ideal": ideal[:2]}
     curves = hypervolume_by_method(trials, reports, **corners, group_allowed=group_allowed)

@@ -127,6 +127,21 @@ def test_networks_with_all_of_their_weights_have_an_area_but_no_volume():
     ).all()
 
 
+def test_a_method_that_needs_the_group_has_no_share_unless_it_may_be_chosen():
+    trials, reports = frames_of([("a", 10, 0.75, 0.025, 0.5), ("b", 10, 0.7, 0.03, 0.5)])
+    reports["needs_group"] = reports["method"] == "a"
+
+    given, allowed = (
+        contributions(trials, reports, **CORNERS, group_allowed=may) for may in (False, True)
+    )
+
+    shares = ["area", "area_only", "volume", "volume_only", "charged_until"]
+    assert given.loc["a", shares].isna().all()
+    assert given.loc["b", "area_only"] == pytest.approx(1.0)
+    assert allowed.loc["a", shares].notna().all()
+    assert allowed.loc["a", "area"] == pytest.approx(0.25)
+
+
 def test_the_samples_until_nine_tenths_are_those_of_the_methods_own_trials():
     rows = [
         ("a", 100, 0.6, 0.0, 0.5),  # .2
