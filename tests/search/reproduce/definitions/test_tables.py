@@ -142,7 +142,7 @@ def test_long_trials_start_first_and_two_with_the_same_discovery_not_together():
     assert config.search.methods[:2] == ("external_graft", "adversarial_debiasing")
 
 
-EXAMPLES = Path(__file__).parents[3] / "docs" / "examples" / "tables"
+EXAMPLES = Path(__file__).parents[4] / "docs" / "examples" / "tables"
 
 
 @pytest.mark.parametrize(
