@@ -75,7 +75,10 @@ def test_every_end_of_every_range_is_a_setting_that_its_stage_takes(name):
             )
 
 
-@each
+@pytest.mark.parametrize(
+    "name",
+    ["adult_three_papers", pytest.param("cifar10s_three_papers", marks=pytest.mark.slow)],
+)
 def test_one_trial_of_each_method_makes_one_front_with_a_table_of_who_holds_what(name, tmp_path):
     config = on_digits(name)
     methods = config.search.methods
