@@ -135,12 +135,12 @@ METHODS: dict[str, Method] = {
     ),
     "faprune": Method(
         (TRAINED["faprune"],),
-        "the same against discriminators that guess the group from the outputs",
+        "learns a sub-network against discriminators that guess the group from outputs",
         "Zhang et al., ICCV 2023 (FAPrune)",
     ),
     "faprune_retrain": Method(
         (TRAINED["faprune"], FINE_TUNE),
-        "the same, then fine-tuning of what is left under the mask",
+        "a sub-network learned against discriminators, then fine-tuned under its mask",
         "Zhang et al., ICCV 2023, whose section 3.1 fine-tunes and whose algorithm 1 does not",
     ),
     "scratch": Method(
@@ -165,7 +165,7 @@ METHODS: dict[str, Method] = {
     ),
     "faprune_random": Method(
         (UNTRAINED["faprune"],),
-        "the same against discriminators that guess the group from the outputs",
+        "learns a sub-network of a net never trained, against discriminators of the group",
         "Zhang et al., ICCV 2023, section 5.4 (random networks)",
     ),
     "adv_ft": Method(

@@ -71,12 +71,13 @@ def registry(kind: Kind) -> Mapping[str, Any]:
 
 
 def presets() -> dict[str, str]:
-    """The text of each preset by name."""
-    return {
+    """The text of each preset by name, in order of the names."""
+    texts = {
         entry.name.removesuffix(".toml"): entry.read_text("utf-8")
         for entry in files("search").joinpath("presets").iterdir()
         if entry.name.endswith(".toml")
     }
+    return dict(sorted(texts.items()))
 
 
 def check_name(kind: Kind, name: str) -> str:
