@@ -136,6 +136,8 @@ def test_presets_are_the_ones_that_are_documented():
         "cifar10s_small",
         "celeba_young",
         "fairface_race",
+        "adult_three_papers",
+        "cifar10s_three_papers",
     }
 
 
