@@ -57,7 +57,9 @@ def test_a_finished_run_is_judged_as_it_was_and_reported(run):
 
     report(run)
 
-    assert as_written_then(json.loads((run / "front.json").read_text())) == written
+    now = json.loads((run / "front.json").read_text())
+    assert now.pop("methods") == ["distil_advft", "magnitude_retrain", "prune_advft"]
+    assert as_written_then(now) == written
     assert "prune_advft" in (run / "report.html").read_text()
     frames = fairfront.load_run(run)
     assert (len(frames["trials"]), len(frames["reports"])) == (6, 42)
