@@ -156,7 +156,7 @@ def methods_over_compute_figure(
     trials; in black that of all of them together.
 
     A panel for performance and bias alone, which networks with all of their weights cover too, and
-    one with sparsity where the box has it.
+    one with sparsity where the box has it. What covers nothing, or trains nothing, has no line.
     """
     looks = method_looks(trials["method"])
     axes = range(2, len(reference) + 1)
@@ -166,7 +166,7 @@ def methods_over_compute_figure(
         own = hypervolume_by_method(trials, reports, **box, group_allowed=group_allowed)
         together = hypervolume_by_trial(trials, reports, **box, group_allowed=group_allowed)
         for method, curve in own.groupby("method"):
-            if curve["hypervolume"].any():
+            if curve["hypervolume"].any() and curve["charged"].any():
                 look = looks[str(method)]
                 trace = _staircase(str(method), curve, color=look.colour, width=1.5)
                 marker = {"symbol": look.symbol, "size": 8, "color": look.colour}

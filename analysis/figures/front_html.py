@@ -152,6 +152,7 @@ def _point_trace(
         legendgroup=escape(points[0]["method"]),
         hovertext=[point_details(front, point) for point in points],
         hoverinfo="text",
+        cliponaxis=False,  # a bias of 0 lies on the edge
         marker={
             "symbol": look.symbol if feasible else f"{look.symbol}-open",
             "size": [mark_size(point["tune"]["sparsity"], *SIZES) for point in points],

@@ -286,8 +286,8 @@ CONTRIBUTIONS_CAPTION = (
 OVER_COMPUTE_CAPTION = (
     "Each line is what one method's own networks cover after each of its ended trials, over the "
     "samples (rows that went through training) that these trials were charged; the black one is "
-    "all methods together, over the samples of all. Methods that cover nothing have no line. "
-    "Click a method to hide it, double-click to see it alone."
+    "all methods together, over the samples of all. Methods that cover or train nothing have no "
+    "line. Click a method to hide it, double-click to see it alone."
 )
 POINTS_CAPTION = (
     "Click a column to sort. Intervals are 95 %; those on test hold for all points at once."

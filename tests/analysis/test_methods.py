@@ -171,5 +171,8 @@ def test_the_figure_over_compute_has_a_line_for_each_method_that_covers_somethin
     assert area[0].y == pytest.approx([0.3, 0.3])  # performance and bias alone: .5 * .6
     assert area[0].line.color != area[1].line.color
     assert area[0].marker.symbol != area[1].marker.symbol
+    untrained = trials.assign(charged=[100, 100, 0, 0, 100])  # b: the axis is logarithmic
+    drawn = methods_over_compute_figure(untrained, reports, **BOX).data
+    assert {trace.name for trace in drawn} == {"a", "all methods"}
     alone = methods_over_compute_figure(trials, reports, [0.5, 0.05], [1.0, 0.0])
     assert {trace.xaxis for trace in alone.data} == {"x"}
