@@ -34,6 +34,7 @@ class Random(Settings):
     weights: Literal["given", "fresh"] = "given"
 
     learns_from: ClassVar[str] = "nothing"
+    gained: ClassVar[frozenset[str]] = frozenset({"weights"})
 
     def start(self, context: Context) -> StageRun:
         def chosen(net: nn.Module, generator: torch.Generator) -> Masks:
