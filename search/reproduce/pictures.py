@@ -166,13 +166,18 @@ def _shares(over_seeds: OverSeeds, dense: OverSeeds | None, name: str) -> list[V
 
 
 def _sizes(results: TableResults) -> Iterator[tuple[str, Figure]]:
-    """A picture for each set of columns that share networks, of the first two quantities."""
+    """A picture for each set of columns that share networks, of the first two quantities.
+
+    Over all seeds the dense nets of the next seeds are the dense nets, and left out.
+    """
     for base, columns in _families(results).items():
         facts = results["columns"][base]
         performance, fairness = facts.get("quantities", [])[:2]
         circles: dict[str, list[Circle]] = {}
         for column in columns:
             for row, over_seeds in _rows(results, column):
+                if row["method"] == "dense net, another seed":
+                    continue
                 x, y = _spread(over_seeds, performance), _spread(over_seeds, fairness)
                 of_row = circles.setdefault(row["name"], [])
                 if x is not None and y is not None and over_seeds["sparsity"] is not None:

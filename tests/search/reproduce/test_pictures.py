@@ -13,6 +13,7 @@ ROWS = (
     TableRow(name="No-Pruning", reference="dense net"),
     TableRow(name="FairGRAPE", method="fairgrape", network="rounds"),
     TableRow(name="SNIP", method="snip", network="last"),
+    TableRow(name="another", reference="dense net, another seed"),
 )
 
 
@@ -192,6 +193,7 @@ def test_sizes_have_a_circle_for_each_sparsity_of_a_row_and_one_for_the_dense_ne
     columns = {
         "r 80%": {
             "No-Pruning": dense,
+            "another": dense[::-1],
             "SNIP": [with_di(0, 0.7, 0.6, 0.8), with_di(1, 0.7, None, 0.8)],
         },
         "r 95%": {
@@ -211,3 +213,4 @@ def test_sizes_have_a_circle_for_each_sparsity_of_a_row_and_one_for_the_dense_ne
     assert circles["No-Pruning"] == [pytest.approx((0.85, 0.4, 1.0))]
     assert circles["SNIP"] == [pytest.approx((0.7, 0.6, 0.2)), pytest.approx((0.6, 0.7, 0.05))]
     assert circles["FairGRAPE"] == []
+    assert "another" not in circles
