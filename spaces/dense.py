@@ -15,6 +15,9 @@ DENSE: dict[str, Space] = {
         {
             "alpha": ALPHA,
             "adversary_sees": Choice(("score", "score_and_label", "logits")),
+            "adversary_hidden": Choice((0, 8, 32)),
+            "adversary_steps": Choice((1, 3, 5)),
+            "adversary_balance": Choice(("rows", "groups", "cells")),
             "lr": LR,
             "adversary_lr": LR,
             "max_epochs": Int(10, 200, log=True),
@@ -22,6 +25,9 @@ DENSE: dict[str, Space] = {
         published={  # ZLM
             "alpha": 0.1,
             "adversary_sees": "score_and_label",
+            "adversary_hidden": 0,
+            "adversary_steps": 1,
+            "adversary_balance": "rows",
             "lr": 1e-3,
             "adversary_lr": 1e-3,
             "max_epochs": 50,

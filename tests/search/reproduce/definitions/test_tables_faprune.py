@@ -102,8 +102,10 @@ def test_what_is_pruned_for_and_judged_by_goes_together(name):
                 assert pruner["alpha"] == {"di": 1.0, "deo_sum": 0.0}[config.objective.bias]
                 seen.add(pruner["alpha"])
             if "adversary_sees" in dense:
-                sees = {"di": "score", "deo_sum": "score_and_label"}[config.objective.bias]
-                assert dense["adversary_sees"] == sees
+                assert dense["adversary_sees"] == "logits"
+                knows_label = {"di": False, "deo_sum": True}[config.objective.bias]
+                assert dense["adversary_per_label"] == knows_label
+                assert dense["adversary_balance"] == ("cells" if knows_label else "groups")
     measures = {"faprune-table2": {0.0}, "faprune-figure1": {0.0}, "faprune-table3": {1.0}}
     assert seen == measures.get(name, {0.0, 1.0})
 
