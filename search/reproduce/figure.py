@@ -28,7 +28,14 @@ _OFFSET = 0.22  # between the marks of one row, in rows
 
 
 def figure_png(results: TableResults, column: str) -> bytes:
-    """The picture as PNG: a line per row, a mark per kind, bars of one standard deviation.
+    """The picture as PNG."""
+    buffer = io.BytesIO()
+    drawn(results, column).savefig(buffer, format="png", dpi=130)
+    return buffer.getvalue()
+
+
+def drawn(results: TableResults, column: str) -> Figure:
+    """A line per row, a mark per kind, bars of one standard deviation.
 
     Left out is what has no single value, such as the paper's `< 0.05`, and what would repeat the
     mark above it. A mark is hollow where some seed has no network.
@@ -55,10 +62,13 @@ def figure_png(results: TableResults, column: str) -> bytes:
     right.set_xlabel(f"{performance_words(objective)} on test")
     quick = " (a quick look: means nothing)" if results["quick"] else ""
     figure.suptitle(f"{results['title']}, {column}{quick}", color=INK, fontsize=11)
-    _legend(figure, kinds)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
-    return buffer.getvalue()
+    marked = {
+        kind: word
+        for kind, word in kinds.items()
+        if any(value_of(row["cells"][column], kind, it) for row in rows for _, it in sides)
+    }
+    _legend(figure, marked)
+    return figure
 
 
 def value_of(cell: TableCell, kind: ShownKind, quantity: Quantity) -> tuple[float, float] | None:

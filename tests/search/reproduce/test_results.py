@@ -2,7 +2,7 @@
 
 import pytest
 
-from search.reproduce.figure import figure_png, value_of
+from search.reproduce.figure import drawn, figure_png, value_of
 from search.reproduce.pages.table_page import markdown, page
 from search.reproduce.pages.wording import facts, measured
 from search.reproduce.results import Tuning, paired, summary
@@ -193,3 +193,14 @@ def test_the_picture_shows_what_has_a_place_and_leaves_out_what_has_none():
     assert value_of(cells["Prune"], "paper", "performance") == (0.77, 0.0)
     assert value_of(cells["Prune"], "tuned", "bias")[0] == pytest.approx(0.03)
     assert figure_png(made_results(), "AOD-sex").startswith(b"\x89PNG")
+
+
+def test_the_legend_names_the_paper_only_where_a_figure_of_it_is_drawn():
+    def legend(results):
+        return [text.get_text() for text in drawn(results, "AOD-sex").legends[0].get_texts()]
+
+    results = made_results()
+    assert "the paper" in legend(results)
+    for row in results["rows"]:
+        row["cells"]["AOD-sex"]["paper"] = {}
+    assert "the paper" not in legend(results) and "tolerance" in legend(results)
