@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trainables.data.batches import evaluating
 from trainables.masks import Masks
+from trainables.models.weights_file import as_named_by, read_state, shared_names
 from trainables.user_code import load_function
 
 
@@ -69,29 +67,49 @@ def check_network(who: str, net: nn.Module, input_shape: tuple[int, ...], output
 def load_weights(net: nn.Module, file: Path, *, other_classes: bool = False) -> None:
     """Loads `file` (.safetensors, or .pt that holds nothing but tensors) into `net`, in place.
 
-    A .pt may hold the state dict itself or have it under "state_dict". With `other_classes` the
+    Names need not be those of `net` to the letter, see `as_named_by`. With `other_classes` the
     file may be of a network for another task: where its last Linear layer has another number of
     outputs, that of `net` keeps the weights it has. Raises ValueError where the file is missing,
     cannot be read, or holds the weights of another net, and names the first weight that does not
     fit.
     """
-    state = _read(file)
     own = net.state_dict()
+    stored = read_state(file)
+    state = as_named_by(own, stored)
     if other_classes:
         state |= {name: own[name] for name in _head_of_other_size(net, state)}
     for name, tensor in own.items():
         if name not in state:
-            raise _another(file, f"{name} {tuple(tensor.shape)} is not in the file")
-        if state[name].shape != tensor.shape:
-            want, got = tuple(tensor.shape), tuple(state[name].shape)
-            raise _another(file, f"{name} must have shape {want}, got {got}")
+            absent = f"{name} {tuple(tensor.shape)} is not in the file"
+            raise _another(file, f"{absent}{_prefix_hint(own, stored)}")
+        _check_tensor(file, name, state[name], tensor)
     for name in state:
         if name not in own:
             raise _another(file, f"{name} {tuple(state[name].shape)} is not in the network")
-    for name, tensor in state.items():
-        if not bool(tensor.isfinite().all()):
-            raise ValueError(f"model.weights: {name} must be finite, has NaN or infinity ({file})")
+    for name, twins in shared_names(own).items():
+        for twin in twins:
+            if not torch.equal(state[name], state[twin]):
+                one = f"{name} and {twin} are one tensor of the network and two in the file"
+                raise _another(file, one)
     net.load_state_dict(state)
+
+
+def _check_tensor(file: Path, name: str, stored: Tensor, own: Tensor) -> None:
+    if stored.shape != own.shape:
+        want, got = tuple(own.shape), tuple(stored.shape)
+        raise _another(file, f"{name} must have shape {want}, got {got}")
+    if stored.is_floating_point() != own.is_floating_point():
+        raise _another(file, f"{name} must be {own.dtype}, got {stored.dtype}")
+    if not bool(stored.isfinite().all()):
+        raise ValueError(f"model.weights: {name} must be finite, has NaN or infinity ({file})")
+
+
+def _prefix_hint(own: Mapping[str, Tensor], stored: Mapping[str, Tensor]) -> str:
+    """What all names of the file begin with, and none of the network's: why none may fit."""
+    prefix = f"{next(iter(stored)).partition('.')[0]}."
+    common = all(name.startswith(prefix) for name in stored)
+    strange = common and not any(name.startswith(prefix) for name in own)
+    return f" (all names there begin with {prefix!r})" if strange else ""
 
 
 def _head_of_other_size(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
@@ -110,25 +128,6 @@ def _head_of_other_size(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
 
 def _another(file: Path, difference: str) -> ValueError:
     return ValueError(f"model.weights: {file} holds the weights of another net: {difference}")
-
-
-def _read(file: Path) -> dict[str, Tensor]:
-    if not file.is_file():
-        raise ValueError(f"model.weights: must be an existing file, got {file}")
-    if file.suffix not in (".safetensors", ".pt", ".pth"):
-        raise ValueError(f"model.weights: must end in .safetensors, .pt or .pth, got {file.name}")
-    try:
-        if file.suffix == ".safetensors":
-            return load_file(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        rule = "must hold tensors only (torch.save(net.state_dict(), ...) or safetensors)"
-        raise ValueError(f"model.weights: {file} {rule}, {_named(error)}") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise ValueError(f"model.weights: {file} must hold a state dict of tensors")
-    return content
 
 
 def _named(error: Exception) -> str:
