@@ -1,9 +1,13 @@
-"""How an unknown name is answered: with the known one that was probably meant."""
+"""How names are answered that are not known, or that must not become part of a path."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+
+
+class BadName(ValueError):
+    """A name that was read from a file and must not become part of a path."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from search.cli import cluster, data, listing, replay, reproduce, run, search, ui
 from search.cli.interrupt import INTERRUPTED
 from search.errors import UserError
+from trainables.names import BadName
 
 
 class ExitCodes(TyperGroup):
@@ -20,7 +21,7 @@ class ExitCodes(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except UserError as error:
+        except (UserError, BadName) as error:
             typer.echo(f"fairfront: {error}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:

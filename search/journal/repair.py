@@ -10,7 +10,7 @@ from pathlib import Path
 from analysis.events import Event, Line, lines_of
 from search.errors import UserError
 from search.journal.journal import Journal
-from trainables.trial.candidate_store import checkpoint_path
+from trainables.trial.candidate_store import checkpoint_path, is_trial
 
 _BEGINNING = ("experiment", "dense")  # what nothing can be resumed without
 
@@ -52,6 +52,8 @@ class Damage:
         trial = event.get("trial")
         if trial is None:
             return True
+        if not is_trial(trial):  # no search has written it, and its name would become a path
+            return False
         if event["event"] == "trial_start":
             self._latest[trial] = event
         elif trial not in self._latest:

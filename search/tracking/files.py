@@ -157,6 +157,7 @@ class FolderMirror:
             export,
         )
         from search.runs.folder import RunFolder
+        from trainables.trial.candidate_store import checked_candidate
 
         folder = RunFolder(self._folder)
         with tempfile.TemporaryDirectory() as scratch:
@@ -164,9 +165,9 @@ class FolderMirror:
                 run = self._runs.find(point["trial"])
                 if run is None:
                     continue
-                cards = Path(scratch) / point["candidate"]
+                cards = Path(scratch) / checked_candidate(point["candidate"])
                 cards.mkdir()
-                card = cards / f"{point['candidate']}.json"
+                card = cards / f"{cards.name}.json"
                 card.write_text(json.dumps(card_of_point(folder, point), indent=1))
                 self._runs.put_file(run, card, "cards")
                 if point["chosen"]:

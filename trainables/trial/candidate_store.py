@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
@@ -16,11 +17,14 @@ from trainables.evaluation.report import DecisionDict
 from trainables.files import whole_file
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import Structure, described, rebuilt
+from trainables.names import BadName
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _WEIGHT, _MASK = "weight:", "mask:"
+_CANDIDATE = re.compile(r"[0-9a-f]{16}")
+_TRIAL = re.compile(r"t[0-9]+(-seed[0-9]+)?")  # the second part where `confirm --seeds` ran it
 
 
 class CandidateFacts(TypedDict):
@@ -41,7 +45,8 @@ class CandidateStore:
     folder: Path
 
     def path(self, candidate: str) -> Path:
-        return self.folder / f"{candidate}.safetensors"
+        """Raises BadName for what is no candidate's name."""
+        return self.folder / f"{checked_candidate(candidate)}.safetensors"
 
     def __contains__(self, candidate: str) -> bool:
         return self.path(candidate).exists()
@@ -75,23 +80,11 @@ class CandidateStore:
 
         Raises FileNotFoundError where the store has no such candidate.
         """
-        with safe_open(self._existing(candidate), framework="pt") as file:
-            facts: CandidateFacts = json.loads(file.metadata()["candidate"])
-            return facts
+        return _facts(self._existing(candidate))
 
     def load(self, candidate: str, net: nn.Module) -> MaskedNet:
-        """The candidate's weights in `net`, with its masks.
-
-        `net` is of the architecture that the candidate was trained from. It is changed in place,
-        unless one of the two has another last layer than the other.
-        """
-        net = rebuilt(net, self.facts(candidate).get("structure"))
-        with safe_open(self._existing(candidate), framework="pt") as file:
-            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        weights = {k.removeprefix(_WEIGHT): v for k, v in tensors.items() if k.startswith(_WEIGHT)}
-        masks = {k.removeprefix(_MASK): v for k, v in tensors.items() if k.startswith(_MASK)}
-        net.load_state_dict(weights)
-        return MaskedNet(net, Masks({k: v.bool() for k, v in masks.items()}))
+        """The candidate's weights in `net`, with its masks; see `load_candidate`."""
+        return load_candidate(self._existing(candidate), net)
 
     def _existing(self, candidate: str) -> Path:
         if candidate not in self:
@@ -99,6 +92,47 @@ class CandidateStore:
         return self.path(candidate)
 
 
+def load_candidate(path: Path, net: nn.Module) -> MaskedNet:
+    """The weights of a candidate's file in `net`, with its masks.
+
+    `net` is of the architecture that the candidate was trained from. It is changed in place,
+    unless one of the two has another last layer than the other.
+    """
+    net = rebuilt(net, _facts(path).get("structure"))
+    with safe_open(path, framework="pt") as file:
+        tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    weights = {k.removeprefix(_WEIGHT): v for k, v in tensors.items() if k.startswith(_WEIGHT)}
+    masks = {k.removeprefix(_MASK): v for k, v in tensors.items() if k.startswith(_MASK)}
+    net.load_state_dict(weights)
+    return MaskedNet(net, Masks({k: v.bool() for k, v in masks.items()}))
+
+
+def _facts(path: Path) -> CandidateFacts:
+    with safe_open(path, framework="pt") as file:
+        facts: CandidateFacts = json.loads(file.metadata()["candidate"])
+        return facts
+
+
+def checked_candidate(name: object) -> str:
+    """`name` if it is one that `CandidateStore.put` gives; raises BadName otherwise.
+
+    Names in a run's folder may have been written by anybody, so this comes before every path.
+    """
+    if not isinstance(name, str) or not _CANDIDATE.fullmatch(name):
+        raise BadName(f"candidate: a name must be 16 hexadecimal digits, got {name!r}")
+    return name
+
+
+def is_trial(name: object) -> bool:
+    """Whether `name` is one that a search or `confirm --seeds` gives a trial."""
+    return isinstance(name, str) and _TRIAL.fullmatch(name) is not None
+
+
 def checkpoint_path(folder: Path, trial: str) -> Path:
-    """Where the run in `folder` keeps the state of a trial under way."""
+    """Where the run in `folder` keeps the state of a trial under way.
+
+    Raises BadName for what is no trial's name: the journal may have been written by anybody.
+    """
+    if not is_trial(trial):
+        raise BadName(f"trial: a name must be like t0001, got {trial!r}")
     return folder / "checkpoints" / f"{trial}.pt"

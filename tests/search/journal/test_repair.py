@@ -135,6 +135,22 @@ def test_without_its_beginning_a_journal_is_beyond_repair(folder, line):
     assert (folder / "journal.jsonl").read_bytes() == before
 
 
+def test_a_repair_removes_nothing_outside_of_the_run(folder):
+    outside = folder.parent / "mine.pt"  # checkpoints/../../mine.pt
+    outside.write_text("mine")
+    (folder / "checkpoints").mkdir()
+    with closing(Journal(folder)) as journal:
+        journal.append({"event": "trial_end", "trial": "../../mine", "status": "finished"})
+        journal.append({"event": "report", "trial": "../../mine", "epoch": 1})
+
+    repair(folder)
+
+    assert outside.read_text() == "mine"
+    assert "../../mine" not in {
+        event.get("trial") for event in read_events(folder / "journal.jsonl")
+    }
+
+
 def test_a_journal_that_is_being_written_is_not_repaired(folder):
     damage(folder, EPOCH_2)
 

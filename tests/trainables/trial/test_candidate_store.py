@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from trainables.masks import MaskedNet
+from trainables.names import BadName
 from trainables.pruners.magnitude import Magnitude
-from trainables.trial.candidate_store import CandidateStore
+from trainables.trial.candidate_store import CandidateStore, checkpoint_path
 
 
 def made_net(seed=0):
@@ -97,7 +98,23 @@ def test_a_dropped_candidate_is_gone_and_dropping_it_again_is_no_error(store):
 
 
 def test_an_unknown_candidate_is_an_error_that_names_its_file(store):
-    with pytest.raises(FileNotFoundError, match=r"0123\.safetensors does not exist"):
-        store.facts("0123")
-    with pytest.raises(FileNotFoundError, match=r"0123\.safetensors does not exist"):
-        store.load("0123", made_net())
+    with pytest.raises(FileNotFoundError, match=r"cdef\.safetensors does not exist"):
+        store.facts("0123456789abcdef")
+    with pytest.raises(FileNotFoundError, match=r"cdef\.safetensors does not exist"):
+        store.load("0123456789abcdef", made_net())
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "/etc/x", "0123456789abcde", "0123456789ABCDEF", "0123456789abcdef/..", 5]
+)
+def test_what_is_no_candidates_name_never_becomes_part_of_a_path(store, name):
+    for use in (store.path, store.drop, store.facts, store.__contains__):
+        with pytest.raises(BadName, match="must be 16 hexadecimal digits, got"):
+            use(name)
+
+
+@pytest.mark.parametrize("name", ["../../x", "t1/../../x", "t", "t1.pt", "t1-seed", "t1\n", 1])
+def test_what_is_no_trials_name_never_becomes_part_of_a_path(tmp_path, name):
+    with pytest.raises(BadName, match="must be like t0001, got"):
+        checkpoint_path(tmp_path, name)
+    assert checkpoint_path(tmp_path, "t0001-seed12").name == "t0001-seed12.pt"
