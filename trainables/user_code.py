@@ -25,9 +25,10 @@ def python_path() -> str:
 def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any]:
     """The function that `spec` ("module:function") names; `key` is the setting that holds `spec`.
 
-    The module is the file module.py in `folder`, else an installed one. It can import modules that
-    lie beside it. Raises ValueError, naming `key`, for a spec of another form, a missing module or
-    function, and a module with the name of one of our packages.
+    The module is the file module.py in `folder`, which can import modules that lie beside it;
+    never an installed one, which could be any program. Raises ValueError, naming `key`, for a spec
+    of another form, a missing module or function, and a module with the name of one of our
+    packages.
     """
     module_name, _, function_name = spec.partition(":")
     if not function_name.isidentifier() or not module_name.replace(".", "_").isidentifier():
@@ -46,11 +47,16 @@ def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any
     return function  # type: ignore[no-any-return]
 
 
+def module_file(name: str, folder: Path | None) -> Path:
+    """The file of the user's module `name` in `folder`, or in the folder where Python runs."""
+    return ((folder or Path()) / Path(*name.split("."))).with_suffix(".py").resolve()
+
+
 def _load_module(key: str, name: str, folder: Path | None) -> ModuleType:
-    file = None if folder is None else (folder / Path(*name.split("."))).with_suffix(".py")
-    if file is None or not file.is_file():
-        return _installed(key, name, file)
-    file = file.resolve()
+    file = module_file(name, folder)
+    if not file.is_file():
+        rule = "module must be a file beside the experiment's"
+        raise ValueError(f"{key}: {rule}, but {file} is missing")
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == str(file):
         return loaded
@@ -68,13 +74,3 @@ def _load_module(key: str, name: str, folder: Path | None) -> ModuleType:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(f"{key}: {file} could not be imported, {reason}") from error
     return module
-
-
-def _installed(key: str, name: str, file: Path | None) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not name.startswith(error.name):
-            raise  # the module is there, but not something that it imports
-        where = f"{file} or " if file else ""
-        raise ValueError(f"{key}: module must be {where}installed, got {name!r}") from error

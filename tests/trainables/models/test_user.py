@@ -61,9 +61,11 @@ def test_a_function_itself_is_called_and_its_network_tried():
         build(lambda shape, outputs: nn.Linear(*shape, 3), (5,), 2, seed=0)
 
 
-def test_a_function_that_is_not_beside_the_experiment_is_looked_for_among_installed_ones(folder):
-    with pytest.raises(ValueError, match=r"itertools:repeat must return a torch\.nn\.Module"):
-        build("itertools:repeat", (5,), 1, seed=0, folder=folder)
+@pytest.mark.parametrize("where", ["folder", None])
+@pytest.mark.parametrize("spec", ["itertools:repeat", "subprocess:run", "os.path:join"])
+def test_an_installed_function_is_never_called(folder, spec, where):
+    with pytest.raises(ValueError, match="module must be a file beside the experiment's"):
+        build(spec, (5,), 1, seed=0, folder=folder if where else None)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_function_that_is_not_beside_the_experiment_is_looked_for_among_instal
         ("my_nets:not_a_function", "must define 'not_a_function'"),
         ("my_nets:", "must have the form 'module:function', got 'my_nets:'"),
         (":net", "must have the form 'module:function', got ':net'"),
-        ("my_netz:net", r"module must be .*my_netz.py or installed, got 'my_netz'"),
+        ("my_netz:net", r"module must be a file .*my_netz\.py is missing"),
         ("analysis:net", "must not be named like a package of fairfront"),
         ("my_nets:flat", r"into logits \(2, 1\), got \(2,\)"),
         ("my_nets:number", "must return a torch.nn.Module, got int"),
