@@ -117,6 +117,7 @@ def resume(
     model: nn.Module | Build | None = None,
     address: str | None = None,
     repair: bool = False,
+    trust_code: bool = False,
     on_event: Listener | None = None,
 ) -> RunResult:
     """Goes on with an interrupted search: finished trials stay, unfinished ones continue.
@@ -124,10 +125,12 @@ def resume(
     `trials` is another number in all, `time_limit` counts from now on, `budget` is the time of
     all devices over all sessions. `data` and `model` are not kept in a run: hand over again what
     the search was given. `repair` first sets damaged lines of the journal aside. The rest is as
-    for `search`; a search that was complete stays as it is.
+    for `search`; a search that was complete stays as it is. A run that another user started may
+    name Python files to run, or a server to send results to: with `trust_code` it is trusted from
+    now on.
 
-    Raises UserError where the folder holds no run, the data have changed, or another process
-    writes it.
+    Raises UserError where the folder holds no run, the data have changed, another process writes
+    it, or it names code that was not trusted yet.
     """
     from search.engine.experiment import resume as go_on
 
@@ -140,6 +143,7 @@ def resume(
         model=model,
         address=address,
         repair=repair,
+        trust_code=trust_code,
         on_event=on_event,
     )
 
@@ -160,6 +164,7 @@ def confirm(
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
     address: str | None = None,
+    trust_code: bool = False,
     on_event: Listener | None = None,
 ) -> Front:
     """Opens the test split, once, for the front as it was chosen on tune, and returns the front
@@ -169,13 +174,21 @@ def confirm(
     (95 %), and "kept_promise" says whether its bias stayed below the tolerance. With `seeds` the
     chosen settings are first trained again so many times; "spread" says how they fared. A second
     call returns what the first one found. Where nothing was feasible, test stays sealed. `data`,
-    `model` and `address` are as for `search`.
+    `model` and `address` are as for `search`, `trust_code` as for `resume`.
 
     Raises UserError where the run is not complete or its data have changed.
     """
     from search.results.confirm import confirm as open_test
 
-    return open_test(run, seeds=seeds, data=data, model=model, address=address, listener=on_event)
+    return open_test(
+        run,
+        seeds=seeds,
+        data=data,
+        model=model,
+        address=address,
+        trust_code=trust_code,
+        listener=on_event,
+    )
 
 
 def report(
@@ -212,17 +225,18 @@ def export(run: Path | str, candidate: str = "chosen", to: Path | None = None) -
     return write(run, candidate, to)
 
 
-def load(model: Path | str, net: nn.Module | None = None) -> Model:
+def load(model: Path | str, net: nn.Module | None = None, *, trust_code: bool = False) -> Model:
     """An exported model: `predict(rows)` gives (n,) class indices, `scores(rows)` probabilities,
     `card` what is known of it.
 
     `rows` are raw, as the data set's loader or your frame has them. `net`, an untrained network of
-    the same architecture, is needed where the search was given a network from Python. Raises
-    UserError where the folder holds no exported model.
+    the same architecture, is needed where the network is of the user's own. Instead of it,
+    `trust_code` runs the Python file that the card names, so the card must be of somebody whom you
+    trust. Raises UserError where the folder holds no exported model, or neither was given.
     """
     from search.runs.export import load as read
 
-    return read(model, net)
+    return read(model, net, trust_code=trust_code)
 
 
 def load_run(run: Path | str) -> dict[str, pd.DataFrame]:

@@ -9,7 +9,7 @@ import typer
 
 from analysis.events import JOURNAL
 from analysis.notation import with_interval
-from search.cli.run import Folder, check_run
+from search.cli.run import Folder, Trust, check_run
 from search.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def audit(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws the sample.")] = 0,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    trust: Trust = False,
 ) -> None:
     """Runs stopped trials to their end: how many would have become feasible?"""
     check_run(folder)
@@ -38,7 +39,9 @@ def audit(
             if event["event"] == "trial_end":
                 typer.echo(f"{event['trial']} {event['status']}")
 
-        result = run_to_the_end(folder, sample=sample, seed=seed, address=address, on_event=listen)
+        result = run_to_the_end(
+            folder, sample=sample, seed=seed, address=address, trust_code=trust, on_event=listen
+        )
     _show(result)
     typer.echo(f"Audit: {folder / 'audit.json'}")
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the code that somebody else's run names.")
+]
 
 
 def confirm(
@@ -28,6 +31,7 @@ def confirm(
         typer.Option(min=0, help="First train the chosen settings again with so many seeds."),
     ] = 0,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
+    trust: Trust = False,
 ) -> None:
     """Opens the test split once, for the front as it was chosen on tune."""
     check_run(folder)
@@ -37,7 +41,7 @@ def confirm(
 
     if RunFolder(folder).confirmation() is not None:
         typer.echo("Confirmed before: this is what was found then; test is not opened again.")
-    front = open_test(folder, seeds=seeds, address=address, listener=_tell)
+    front = open_test(folder, seeds=seeds, address=address, trust_code=trust, listener=_tell)
     show(front)
     for line in spread_lines(front):
         typer.echo(line)

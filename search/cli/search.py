@@ -11,7 +11,7 @@ import typer
 
 from analysis.events import JOURNAL
 from search.cli.interrupt import INTERRUPTED
-from search.cli.run import Folder, check_run, show_end
+from search.cli.run import Folder, Trust, check_run, show_end
 from search.errors import UserError
 from search.units import seconds
 
@@ -71,6 +71,7 @@ def resume(
     budget: Annotated[str | None, typer.Option(help="GPU hours, all sessions: 40h.")] = None,
     address: Annotated[str | None, typer.Option(help="Ray's head: host:port or auto.")] = None,
     repair: Annotated[bool, typer.Option(help="Mend a damaged journal first.")] = False,
+    trust: Trust = False,
 ) -> None:
     """Goes on with an interrupted search; finished trials stay."""
     check_run(folder)
@@ -89,6 +90,7 @@ def resume(
             budget=most,
             address=address,
             repair=repair,
+            trust_code=trust,
             on_event=listen,
         ),
         recording=config.search.recording,

@@ -35,6 +35,7 @@ from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import Build, Problem, open_problem
 from search.problem.shared_pruners import with_pools
 from search.runs.folder import TUNE, RunFolder
+from search.runs.trust import check_trusted, reached, remember
 from search.samplers import Sampling
 from search.schedulers import SCHEDULERS, Policy
 from search.tracking import mirror
@@ -96,6 +97,8 @@ def run(
         folder.create(problem.config, dense, problem.prepared, problem.early(start, train))
         if problem.pruning is not None:
             folder.store_pruning_groups(problem.pruning)
+        name = uuid.uuid4().hex
+        remember(name, reached(config))
         with Driver(folder, problem, dense, address, on_event) as driver:
             # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
             driver.record.add(
@@ -103,7 +106,7 @@ def run(
                     "Experiment",
                     {
                         "event": "experiment",
-                        "run": uuid.uuid4().hex,
+                        "run": name,
                         "in_memory": data is not None,
                         "model_in_memory": model is not None,
                         **problem.facts(),
@@ -130,13 +133,15 @@ def resume(
     model: nn.Module | Build | None = None,
     address: str | None = None,
     repair: bool = False,
+    trust_code: bool = False,
     on_event: Listener | None = None,
 ) -> RunResult:
     """Goes on with an interrupted search: finished trials stay, unfinished ones continue from
     their checkpoints, the rest is run. A search that was complete stays as it is.
 
     `repair` mends a damaged journal first. Raises UserError while another process writes the run,
-    and where `trials` asks for another number than [[trials]] lists.
+    where `trials` asks for another number than [[trials]] lists, and, without `trust_code`, where
+    the run of somebody else names code.
     """
     folder = RunFolder(Path(path))
     folder.open_again(repair=repair)
@@ -152,7 +157,7 @@ def resume(
     config = config.model_copy(update={"search": search})
     address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
-    problem, dense = reopened(folder, config, data, model, "resume")
+    problem, dense = reopened(folder, config, data, model, "resume", trust_code=trust_code)
     with (
         machines(config, address, folder),
         Driver(folder, problem, dense, address, on_event) as driver,
@@ -167,12 +172,17 @@ def reopened(
     data: FairData | pd.DataFrame | None,
     model: nn.Module | Build | None,
     who: str,
+    *,
+    trust_code: bool = False,
 ) -> tuple[Problem, nn.Module]:
     """The problem and the dense net of an earlier session, for `who` goes on with them.
 
-    Raises UserError where they have changed since, or are not at hand.
+    Raises UserError where they have changed since, or are not at hand, and, unless `trust_code`,
+    where the run of somebody else names code to run for it.
     """
     facts = folder.facts()
+    found = reached(config, data_given=data is not None, model_given=model is not None)
+    check_trusted(facts["run"], folder.path, who, found, trust=trust_code)
     if facts["in_memory"] and data is None:
         raise UserError(
             f"{who}: {folder.path} was run on data handed over from Python; hand them again"

@@ -92,6 +92,7 @@ def audit(
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
     address: str | None = None,
+    trust_code: bool = False,
     on_event: Listener | None = None,
 ) -> AuditResult:
     """Runs the stopped trials of a run to their end and tells what they would have become.
@@ -100,7 +101,8 @@ def audit(
     their checkpoints in the run's folder, else from their start. All of it happens in `audit/` of
     the run's folder, where an interrupted audit is taken up again; nothing of it enters a front.
     Returns and writes audit.json.
-    Raises UserError where nothing was stopped, or data or network have changed.
+    Raises UserError where nothing was stopped, or data or network have changed, and, without
+    `trust_code`, where the run of somebody else names code.
     """
     folder = RunFolder(Path(path))
     folder.require()
@@ -112,7 +114,7 @@ def audit(
     address = cluster_address(address)
     check_cluster(folder.config().resources.gpu, address)
     unstopped = _unstopped(folder.config(), [record.trials[trial] for trial in chosen])
-    problem, dense = reopened(folder, unstopped, data, model, "audit")
+    problem, dense = reopened(folder, unstopped, data, model, "audit", trust_code=trust_code)
     _prepare(folder, home, record, chosen)
     with (
         machines(problem.config, address, folder),

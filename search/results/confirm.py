@@ -44,6 +44,7 @@ def confirm(
     model: nn.Module | Build | None = None,
     seeds: int = 0,
     address: str | None = None,
+    trust_code: bool = False,
     listener: Listener | None = None,
 ) -> Front:
     """Evaluates the front of a run on the sealed test split and stores what it finds.
@@ -55,7 +56,8 @@ def confirm(
     The front's `opening` says the how-manieth opening of these test rows it was, from 1. A second
     call returns what the first one stored; seeds that it adds have values on tune alone, since
     test is opened once. With nothing feasible nothing is opened.
-    Raises UserError where the run is not complete or its test rows have changed.
+    Raises UserError where the run is not complete or its test rows have changed, and, without
+    `trust_code`, where it is somebody else's and names code.
     """
     folder = RunFolder(Path(path))
     stored = folder.confirmation()
@@ -67,7 +69,9 @@ def confirm(
     chosen = chosen_point(front)
     if chosen is None:
         return front
-    problem, dense = reopened(folder, folder.config(), data, model, "confirm")
+    problem, dense = reopened(
+        folder, folder.config(), data, model, "confirm", trust_code=trust_code
+    )
     if seeds:
         rows = seed_rows(folder, problem, chosen, seeds, address=address, listener=listener)
         known = front.get("seeds", [])

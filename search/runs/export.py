@@ -25,8 +25,8 @@ from trainables.data.encoder import Encoder
 from trainables.data.task import Head, head_for
 from trainables.evaluation.report import DecisionDict
 from trainables.masks import Masks
-from trainables.models import build
-from trainables.trial.candidate_store import CandidateStore
+from trainables.models import MODELS, build
+from trainables.trial.candidate_store import checked_candidate, load_candidate
 
 Raw = NDArray[Any] | pd.DataFrame
 
@@ -76,7 +76,7 @@ def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     """
     folder = RunFolder(Path(path))
     point = _point(folder, candidate)
-    target = to or folder.path / "exports" / point["candidate"]
+    target = to or folder.path / "exports" / checked_candidate(point["candidate"])
     if target.exists() and any(target.iterdir()):
         raise UserError(f"export: must be a new or empty folder, got {target} (exported before?)")
     card = card_of_point(folder, point)
@@ -86,28 +86,20 @@ def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     return target
 
 
-def load(path: Path | str, net: nn.Module | None = None) -> Model:
+def load(path: Path | str, net: nn.Module | None = None, *, trust_code: bool = False) -> Model:
     """An exported model, ready to predict.
 
-    The network is built as the card says. Where the run was given its network from Python, `net`
-    must be an untrained one of the same architecture.
+    The network is built as the card says: a registered one. One of the user's own is `net`, an
+    untrained one of the same architecture, or, with `trust_code`, what the module beside the
+    experiment's file builds that the card names. Raises UserError where none of it is given:
+    a card may come from anybody, and loading it must not run what it names.
     """
     folder = Path(path)
     card = card_of(folder)
     head = head_for(len(card["classes"]))
     if net is None:
-        architecture = card["model"]
-        if architecture is None:
-            raise UserError(f"{folder}: its network came from Python: load(path, net=...)")
-        net = build(
-            architecture["name"],
-            tuple(card["input_shape"]),
-            head.outputs,
-            seed=0,
-            folder=None if architecture["folder"] is None else Path(architecture["folder"]),
-            **architecture["args"],
-        )
-    masked = CandidateStore(folder).load(WEIGHTS.removesuffix(".safetensors"), net)
+        net = _built(folder, card, head, trust_code)
+    masked = load_candidate(folder / WEIGHTS, net)
     return Model(
         masked.net.eval(),
         masked.masks,
@@ -116,6 +108,34 @@ def load(path: Path | str, net: nn.Module | None = None) -> Model:
         head,
         card,
     )
+
+
+def _built(folder: Path, card: Card, head: Head, trust_code: bool) -> nn.Module:
+    """The network that the card describes, untrained."""
+    architecture, shape = card["model"], card["input_shape"]
+    if architecture is None:
+        raise UserError(f"{folder}: its network came from Python: load(path, net=...)")
+    name, where = architecture["name"], architecture["folder"]
+    if not isinstance(name, str) or not (name in MODELS or trust_code):
+        beside = f" of the Python files in {where}" if where else ""
+        raise UserError(
+            f"load: {folder}: its network must be built by {name!r}{beside}, code that its card "
+            f"names; hand over the network, load(path, net=...), or, if you trust whoever wrote "
+            f"{CARD}, load(path, trust_code=True)"
+        )
+    if not all(isinstance(size, int) and size > 0 for size in shape):
+        raise UserError(f"load: {folder}: input_shape must be sizes of 1 or more, got {shape!r}")
+    try:
+        return build(
+            name,
+            tuple(shape),
+            head.outputs,
+            seed=0,
+            folder=None if where is None else Path(where),
+            **architecture["args"],
+        )
+    except ValueError as error:
+        raise UserError(f"load: {folder}: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
