@@ -15,7 +15,8 @@ from search.cluster.connect import connected
 from search.cluster.nodes import check_shared
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
-from search.problem.dense_net import DenseRecipe, TrainedNets, Trainer, train_dense
+from search.problem.dense_net import TrainedNets, Trainer, train_dense
+from search.problem.dense_recipe import DenseRecipe
 from search.problem.problem import Problem
 from search.runs.folder import DATA, RunFolder
 from trainables.corrections.decision import Decision

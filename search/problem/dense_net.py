@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,12 +15,12 @@ from torch import nn
 
 from search.errors import UserError
 from search.journal.events import Dense, DenseFacts
+from search.problem.dense_recipe import DenseRecipe
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
 from trainables.corrections.threshold import HALF, CommonThreshold
 from trainables.data import Prepared
 from trainables.data.batches import TrialData
-from trainables.data.task import Precision
 from trainables.dense import DENSE
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate
@@ -31,28 +31,6 @@ from trainables.stage import Context, derived_seed, limited_threads, seeded
 from trainables.trial.workbench import Workbench
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DenseRecipe:
-    """Everything that decides a dense net's weights, beside the data."""
-
-    name: str  # of DENSE
-    settings: dict[str, Any]
-    architecture: str  # str(net): tells apart networks of equal names
-    start_hash: str  # `weights_hash` of the network that training starts from
-    seed: int
-    precision: Precision = "float32"
-
-    def key(self, prepared: Prepared) -> str:
-        """sha256 over the recipe and the splits that it is trained and stopped on."""
-        hashes = {part: prepared.hashes[part] for part in ("train", "early_stop")}
-        start = [self.architecture, self.start_hash]
-        facts = [self.name, self.settings, *start, self.seed, self.precision, hashes]
-        shape: list[object] = [prepared.input_shape, prepared.classes, prepared.group_names]
-        if len(prepared.input_shape) == 3:
-            shape.append(prepared.augment)  # the same images, but trained on another way
-        return hashlib.sha256(json.dumps([facts, shape], sort_keys=True).encode()).hexdigest()
 
 
 EARLY_EPOCHS = 1  # after which the weights are those from early in the training
@@ -88,20 +66,18 @@ def dense_net(
     start: nn.Module,
     prepared: Prepared,
     objective: Objective,
-    threads: int = 1,
     train: Trainer | None = None,
 ) -> nn.Module:
     """The dense net, trained from `start` or taken from the cache.
 
-    `threads` of a CPU train it, as many as a trial has: with more threads than free cores torch
-    is many times slower, and results depend on their number. `train` (default `train_dense`) says
-    where: in this process or elsewhere.
+    As many threads of a CPU train it as a trial has: with more threads than free cores torch
+    is many times slower. `train` (default `train_dense`) says where: in this process or elsewhere.
     """
     path = _dense_path(recipe, prepared)
-    if path.exists():
+    if (cached := _cached(path, start)) is not None:
         log.info("dense net: taken from %s", path)
-        return load_net(path, start).eval()
-    nets = (train or train_dense)(recipe, start, prepared, objective, threads)
+        return cached
+    nets = (train or train_dense)(recipe, start, prepared, objective, recipe.threads)
     _keep(nets, path)
     return nets.dense
 
@@ -111,7 +87,6 @@ def early_net(
     start: nn.Module,
     prepared: Prepared,
     objective: Objective,
-    threads: int = 1,
     train: Trainer | None = None,
 ) -> nn.Module:
     """The dense net as it was early in its training; see `dense_net` for what is asked for.
@@ -119,9 +94,22 @@ def early_net(
     Where the cache has only the dense net, from an earlier version, it is trained once more.
     """
     path = _dense_path(recipe, prepared)
-    if not _early_path(path).exists():
-        _keep((train or train_dense)(recipe, start, prepared, objective, threads), path)
-    return load_net(_early_path(path), start).eval()
+    if (cached := _cached(_early_path(path), start)) is not None:
+        return cached
+    nets = (train or train_dense)(recipe, start, prepared, objective, recipe.threads)
+    _keep(nets, path)
+    return nets.early
+
+
+def _cached(path: Path, start: nn.Module) -> nn.Module | None:
+    """The network of a file of the cache; None where there is none that can be read."""
+    if not path.exists():
+        return None
+    try:
+        return load_net(path, deepcopy(start)).eval()
+    except ValueError as error:
+        log.warning("%s; the dense net is trained again", error)
+        return None
 
 
 def _dense_path(recipe: DenseRecipe, prepared: Prepared) -> Path:

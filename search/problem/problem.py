@@ -16,7 +16,8 @@ from search.config.config import Config
 from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.events import ExperimentFacts
-from search.problem.dense_net import DenseRecipe, Trainer, dense_net, early_net, weights_hash
+from search.problem.dense_net import Trainer, dense_net, early_net, weights_hash
+from search.problem.dense_recipe import DenseRecipe
 from search.problem.enough_rows import with_min_cell_of
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
 from search.problem.prune_by import notes_on as notes_on_pruning
@@ -31,6 +32,7 @@ from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
 from trainables.data.task import head_for
 from trainables.evaluation.objective import Objective
+from trainables.learning.fingerprint import network_fingerprint
 from trainables.methods import METHODS
 from trainables.models import build, load_weights
 from trainables.models.user import check_network
@@ -147,13 +149,15 @@ class Problem:
         recipe = DenseRecipe(
             name=config.dense.name,
             settings=config.dense.settings,
-            architecture=str(start),
+            network=network_fingerprint(start, self.prepared.input_shape),
             start_hash=weights_hash(start),
             seed=config.seed,
             precision=config.model.precision,
+            threads=config.resources.cpu,
+            on_device=config.resources.gpu > 0,
         )
         try:
-            return get(recipe, start, self.prepared, self.objective, config.resources.cpu, train)
+            return get(recipe, start, self.prepared, self.objective, train)
         except FloatingPointError as error:
             raise UserError(f"[dense] {error}") from error
 

@@ -1,4 +1,5 @@
-"""A network's weights as a safetensors file that also says if its last layer was replaced."""
+"""A network's weights as a safetensors file that also says if its last layer was replaced, and
+what its content was when it was written."""
 
 from __future__ import annotations
 
@@ -8,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from trainables.models.joint_head import described, rebuilt
 
-_STRUCTURE = "structure"
+_STRUCTURE, _DIGEST = "structure", "digest"
 
 
 def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
@@ -24,23 +25,44 @@ def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
 
 def save_net(net: nn.Module, path: Path) -> None:
     """Writes all of the network's state."""
-    structure = described(net)
-    metadata = None if structure is None else {_STRUCTURE: json.dumps(structure)}
-    save_file(separate_tensors(net), path, metadata)
+    structure, tensors = described(net), separate_tensors(net)
+    metadata = {} if structure is None else {_STRUCTURE: json.dumps(structure)}
+    save_file(tensors, path, {**metadata, _DIGEST: digest(tensors)})
 
 
 def load_net(path: Path, net: nn.Module) -> nn.Module:
     """The saved network. `net`, of the architecture that it was trained from, gets its weights.
 
-    It is another object where training has replaced the last layer.
+    It is another object where training has replaced the last layer. Raises ValueError, naming the
+    file, where it is damaged or holds the weights of another network, and FileNotFoundError.
     """
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    metadata, state = _content(path)
     structure = json.loads(metadata[_STRUCTURE]) if _STRUCTURE in metadata else None
     net = rebuilt(net, structure)
-    net.load_state_dict(state)
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        first = " ".join(str(error).split("\n")[:2])
+        raise ValueError(f"{path} holds the weights of another network: {first}") from error
     return net
+
+
+def digest_of_file(path: Path) -> str:
+    """`digest` of the tensors of a saved network; raises as `load_net` does."""
+    return digest(_content(path)[1])
+
+
+def _content(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and tensors. Files of earlier versions have no digest to be checked by."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if _DIGEST in metadata and metadata[_DIGEST] != digest(state):
+        raise ValueError(f"{path} is damaged: its weights are not those that were written")
+    return metadata, state
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

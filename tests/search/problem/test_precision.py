@@ -7,7 +7,8 @@ import torch
 
 from search.config.config import Config
 from search.engine.machines import supplies_of
-from search.problem.dense_net import DenseRecipe, train_dense
+from search.problem.dense_net import train_dense
+from search.problem.dense_recipe import DenseRecipe
 from search.problem.problem import open_problem
 
 
