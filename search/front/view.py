@@ -32,12 +32,13 @@ def view_by(
     of the dense net on held_back (binary tasks) and tune has to do. Raises as `view_of_run` does.
     """
     as_searched, classes = view_of(facts), tuple(facts["classes"])
-    if group == facts["group"]:
-        return as_searched
     splits = ("held_back", "tune") if len(classes) == 2 else ("tune",)
     try:
         grouping = Grouping.parse(group)
         values = {name: tuple(names) for name, names in facts["attributes"].items()}
+        group = grouping.written(values)
+        if group == facts["group"]:
+            return as_searched
         by_group = grouping.of_crossing(values)
         cells = {
             split: counts_from_dict(dense["counts"][split]).regroup(by_group).cells

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trainables.data.encoder import Encoder, FrameEncoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
+from trainables.data.scaling import InputScale, scaled
 from trainables.data.small_cells import (
     MinCellOf,
     Resolved,
@@ -100,14 +101,16 @@ def prepare(
     bias: str | None = None,
     small_cells: SmallCells = "merge",
     min_cell_of: MinCellOf = "cells",
+    inputs: InputScale = "standardised",
 ) -> Prepared:
     """Splits, groups, balances and encodes `data`. What the user should know of it is in `notes`.
 
     Groups with a cell (or, by `min_cell_of`, groups) under `min_cell` rows on held_back, tune or
     test are merged or left out, in every split. (Multi-class tasks fit no threshold on held_back,
     so cells may be small there.) `bias` is the measure that `smallest_tolerance` is about, by
-    default aod, or accuracy_std for more than two classes. Raises ValueError for an unknown group,
-    or where fewer than two groups are left.
+    default aod, or accuracy_std for more than two classes. `inputs` says how numbers are scaled.
+    Raises ValueError for an unknown group, a scale that does not fit, or where fewer than two
+    groups are left.
     """
     if min_cell < 1:
         raise ValueError(f"min_cell: must be at least 1, got {min_cell}")
@@ -117,7 +120,8 @@ def prepare(
     chosen = _choose_rows(data, grouping, drawn, split_seed, rule)
     groups, resolved, splits = chosen.groups, chosen.resolved, chosen.splits
     all_train = np.concatenate([splits["train"], splits["early_stop"]])
-    encoder = fit_encoder(_take(data.inputs, all_train), impute=data.impute)
+    seen = _take(data.inputs, all_train)
+    encoder = scaled(fit_encoder(seen, impute=data.impute), seen, inputs)
     parts = {
         name: _part(data, rows, groups, encoder, rule.rare if name in BALANCED else None)
         for name, rows in splits.items()
@@ -132,7 +136,7 @@ def prepare(
     return Prepared(
         name=data.name,
         classes=data.classes,
-        grouping=str(grouping),
+        grouping=grouping.written(data.attribute_values),
         group_names=resolved.names,
         attribute_names=tuple(data.attributes),
         crossing_names=crossing,
@@ -199,7 +203,7 @@ def _choose_rows(
     estimated = ("held_back", "tune", "test") if binary else ("tune", "test")
     tables = {name: _table(data, groups, drawn[name], len(names)) for name in estimated}
     resolved = resolve_small_cells(
-        str(grouping),
+        grouping.written(data.attribute_values),
         names,
         data.classes,
         tables,

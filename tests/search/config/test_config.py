@@ -226,7 +226,7 @@ def test_settings_can_not_be_changed_once_they_are_checked(example):
         ("data.name=adlt", "unknown data set 'adlt'; did you mean 'adult'?"),
         ("data.load=mine:people", "name and load exclude each other"),
         ("data.label=hired", "label go with load, not with name"),
-        ("data.group=sex*", "group: must read like"),
+        ("data.group= ", "group: must read like"),
         ("data.min_cell=0", "data.min_cell: must be greater than or equal to 1, got 0"),
         ("data.missing=guess", "data.missing: must be 'refuse' or 'impute', got 'guess'"),
         ("data.fractions.train=1.0", "data.fractions: must give train, debias, tune, test"),

@@ -52,7 +52,73 @@ def test_regrouping_the_finest_crossing_gives_the_groups_of_the_rows(text):
 
 
 def test_a_grouping_reads_back_as_it_is_written():
-    assert str(Grouping.parse(" sex *race = White")) == "sex*race=White"
+    assert Grouping.parse(" sex *race = White").written(VALUES) == "sex*race=White"
+
+
+# As files have them: spaces after commas, and the signs that groupings are written with.
+STRANGE = {
+    " sex": (" Female", " Male"),
+    "sex*age": ("a*b", "c=d", 'say "x"'),
+    "code": ("1", "2"),
+    "a=b": ("x", "y"),
+    "age": ("old", "young"),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        (" sex", [(" sex", None)]),
+        ("sex", [(" sex", None)]),
+        (" sex= Male", [(" sex", " Male")]),
+        ("sex=Male", [(" sex", " Male")]),
+        ("sex = Male * age", [(" sex", " Male"), ("age", None)]),
+        ("sex*age", [("sex*age", None)]),
+        ('"sex"*age', "unknown attribute 'sex'; did you mean '\" sex\"'"),
+        ('" sex"*age', [(" sex", None), ("age", None)]),
+        ("age*sex*age", [("age", None), ("sex*age", None)]),
+        ("age* sex", [("age", None), (" sex", None)]),
+        ("sex*age=a*b", [("sex*age", "a*b")]),
+        ("sex*age=c=d", [("sex*age", "c=d")]),
+        ('"sex*age" = "say ""x"""*code', [("sex*age", 'say "x"'), ("code", None)]),
+        ("code=1.0", [("code", "1")]),
+        ("a=b", [("a=b", None)]),
+        ("a=b=x*age", [("a=b", "x"), ("age", None)]),
+        ('"a=b"=z', r"unknown value 'z' of a=b; known: x, y"),
+        ("sex*", "unknown attribute|must read like"),
+        ("*".join(["age", "code"] * 20), "an attribute may appear once"),
+        ("*".join(["agee"] * 40), "unknown attribute 'agee'"),
+    ],
+)
+def test_a_name_is_taken_as_it_is_or_quoted_whatever_signs_it_has(text, terms):
+    grouping = Grouping.parse(text)
+    if isinstance(terms, str):
+        with pytest.raises(ValueError, match=terms):
+            grouping.terms(STRANGE)
+        return
+    assert [(term.attribute, term.value) for term in grouping.terms(STRANGE)] == terms
+    written = grouping.written(STRANGE)
+    assert Grouping.parse(written).terms(STRANGE) == grouping.terms(STRANGE)
+    assert Grouping.parse(written).written(STRANGE) == written
+
+
+def test_a_crossing_that_reads_like_an_attribute_is_written_in_quotes():
+    values = {"sex": ("f", "m"), "age": ("old", "young"), "sex*age": ("a", "b")}
+    crossing = Grouping.parse('"sex"*age')
+
+    assert Grouping.parse("sex*age").names(values) == ("a", "b")
+    assert crossing.written(values) == '"sex"*"age"'
+    assert Grouping.parse(crossing.written(values)).names(values)[0] == "f*old"
+
+
+def test_spaces_that_would_mean_two_names_are_not_guessed():
+    with pytest.raises(ValueError, match=r"unknown value 'a' of x; .*known: \" a\", \"a \""):
+        Grouping.parse("x=a").terms({"x": (" a", "a ")})
+
+
+def test_a_value_called_other_is_not_confused_with_all_the_others():
+    assert Grouping.parse("race=Other").names({"race": ("Other", "x")}) == ("other", "Other")
+    assert Grouping.parse("race=other").names({"race": ("other", "x")}) == ("not other", "other")
 
 
 @pytest.mark.parametrize(

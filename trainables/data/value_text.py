@@ -1,0 +1,71 @@
+"""How a value reads: one text per category, group and column name, whatever its column's type."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_WHOLE = re.compile(r"-?\d+\.0*")
+# Not before a digit: "1.5" and "15" are two values. Signs say something: "<=50K" and ">50K".
+_PUNCTUATION = re.compile(r"[.,;:!'\"`](?!\d)")
+_BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_-]+(?=\w)")
+
+
+def text_of(value: Any) -> str:
+    """1, 1.0, Decimal("1.0") and the text "1.0" all read "1"; other texts stay as they are.
+
+    Whole numbers become floats where a column has gaps, and texts where it has a stray word.
+    """
+    if isinstance(value, str):
+        return value.partition(".")[0] if _WHOLE.fullmatch(value) else value
+    if isinstance(value, bool | np.bool_):
+        return str(value)
+    if isinstance(value, float | np.floating | Decimal) and value == value // 1:
+        return str(int(value))
+    return str(value)
+
+
+def texts_of(
+    values: pd.Index[Any] | pd.Series[Any] | pd.api.extensions.ExtensionArray,
+) -> list[str]:
+    """How each value reads. A float32 of 3.3 reads "3.3": it is not widened first."""
+    return [text_of(value) for value in np.asarray(values)]
+
+
+def spelled_alike(texts: Iterable[str]) -> list[tuple[str, ...]]:
+    """The texts that differ only by case, space or punctuation, as sorted tuples of two or more.
+
+    "<=50K" and ">50K", "A+" and "A", "1.5" and "15" are different values.
+    """
+    by_fold = defaultdict(set)
+    for text in texts:
+        by_fold[_folded(text)].add(text)
+    return sorted(tuple(sorted(same)) for same in by_fold.values() if len(same) > 1)
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", text).casefold().strip()
+    return _BETWEEN_WORDS.sub(" ", _PUNCTUATION.sub("", plain)).strip() or plain
+
+
+def meant(name: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `name` means: the same, else the same number, else without spaces.
+
+    Spaces are only looked at around the name, as in a file that has some after its commas. None
+    where there is none, or where several would do.
+    """
+    names = list(known)
+    if name in names:
+        return name
+    for form in (text_of, lambda text: text_of(text.strip())):
+        same = [each for each in names if form(each) == form(name)]
+        if same:
+            return same[0] if len(same) == 1 else None
+    return None
