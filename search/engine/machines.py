@@ -23,6 +23,7 @@ from trainables.corrections.decision import Decision
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.evaluation.objective import Objective
+from trainables.learning.fingerprint import network_fingerprint
 from trainables.trial.trainable import Supplies, claimed_device
 
 RETRIES = 2  # after the loss of the task's worker or machine; each begins anew
@@ -120,4 +121,5 @@ def supplies_of(
         dense_decision=dense_decision,
         tolerances=config.objective.tolerance_range,
         beside=config.correction.beside,
+        network=network_fingerprint(dense, prepared.input_shape),
     )

@@ -21,6 +21,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from trainables.files import NoLocks, drop_lock, take_lock, whole_file
+from trainables.learning.fingerprint import training_code
 from trainables.models.net_file import digest
 from trainables.stage import derived_seed, seeding_settings, settings_dict
 
@@ -259,12 +260,16 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
         "settings": settings_dict(stage.settings),
         "seed": stage_seed(spec, position),
         "dense": bench.dense_digest,
+        "network": bench.network,
+        "code": training_code(),
         "precision": bench.data.precision,
         "incoming": []
         if stage.settings.starts_from_dense
         else [_digest_of(left) for left in incoming],
         "rows": {name: rows for name, rows in prepared.hashes.items() if name != "test"},
+        "encoder": prepared.encoder.to_dict(),
         "groups": [list(prepared.group_names), [int(g) for g in prepared.crossing_to_group]],
+        "priors": prepared.priors.tolist(),
         "objective": asdict(bench.objective),
         "correction": {"name": spec.correction_name, **settings_dict(spec.correction)},
         "correction_seed": spec.seed,

@@ -57,6 +57,7 @@ class Supplies:
     tolerances: tuple[float, float] | None = None  # see Workbench
     beside: ChosenBy | None = None  # see Workbench
 
+    network: str | None = None  # see Workbench
     def open(self) -> Workbench:
         """Raises UnfitWorker where this machine lacks the run's folder or the device."""
         if not self.folder.is_dir():
@@ -79,6 +80,7 @@ class Supplies:
             given_decision=self.dense_decision,
             beside=self.beside,
         )
+            network=self.network,
 
 
 def claimed_device(gpu: float) -> str:

@@ -16,6 +16,7 @@ from trainables.data.task import Precision
 from trainables.evaluation.counting import count
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.task_sums import TaskSum, task_sums
+from trainables.learning.fingerprint import network_fingerprint
 from trainables.models.net_file import digest
 from trainables.trial.archive import Tolerances
 
@@ -45,6 +46,7 @@ class Workbench:
     early: nn.Module | None = None  # after its first epochs; None: no stage may ask for it
     given_decision: Decision | None = None  # of the dense net; None: see `dense_decision`
     beside: ChosenBy | None = None  # how a second threshold is chosen that reports show
+    given_network: str | None = None  # see `network`
 
     @classmethod
     def open(
@@ -63,6 +65,7 @@ class Workbench:
         pruning: PruningGroups | None = None,
         given_decision: Decision | None = None,
         beside: ChosenBy | None = None,
+        network: str | None = None,
     ) -> Workbench:
         """Puts data and networks on `device`: the GPU given to this process, else the CPU.
 
@@ -83,6 +86,7 @@ class Workbench:
             None if early is None else early.to(place).eval(),
             given_decision,
             beside,
+            network,
         )
         if objective.against_dense:
             bench.data.dense_predictions["held_back"] = bench.dense_predictions("held_back")
@@ -92,6 +96,11 @@ class Workbench:
     def dense_digest(self) -> str:
         """sha256 of the dense net's weights and buffers."""
         return digest(self.dense.state_dict())
+
+    @cached_property
+    def network(self) -> str:
+        """`network_fingerprint` of the dense net; as given, since it differs between machines."""
+        return self.given_network or network_fingerprint(self.dense, self.data.input_shape)
 
     @cached_property
     def dense_decision(self) -> Decision:

@@ -1,6 +1,7 @@
 """A trial whose stage others need too: it reports the same, whoever has computed the stage."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ import torch
 from tests.trainables.made_data import PARTS, made_prepared
 from tests.trainables.short_methods import DISCOVERY, SHORT
 from tests.trainables.trial.test_pipeline import LOOSE, spec_of, trained_net, undisturbed
+from trainables.data.encoder import ArrayEncoder
 from trainables.data.pruning_groups import PruningGroups
+from trainables.learning.fingerprint import network_fingerprint
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import rebuilt
 from trainables.stage import derived_seed
+from trainables.trial import shared_stage
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore, stage_key, stage_seed
@@ -173,6 +177,49 @@ def test_a_pruner_behind_a_stage_is_shared_only_where_that_left_the_same_network
         **{"fair_lmw": 2, "fair_sgdp": 2},
         **{"external_graft": 1},
     }
+
+
+class Tanh(torch.nn.Sequential):
+    """Computes something else with the same weights, under the same text."""
+
+    def forward(self, x):
+        return super().forward(torch.tanh(x))
+
+    def _get_name(self):
+        return "Sequential"
+
+
+def test_other_code_encoding_or_frozen_layers_share_nothing(bench, monkeypatch):
+    """The weights and the rows are the same in all of them."""
+    plain, frozen, data = trained_net(2), trained_net(2), made_prepared()
+    frozen[0].weight.requires_grad_(False)
+    scaled = ArrayEncoder(data.encoder.mean + 1, data.encoder.std)
+    other_priors = np.array([[0.1, 0.2], [0.3, 0.4]])
+    benches = [
+        bench,
+        Workbench.open(data, Tanh(*plain), LOOSE, device="cpu"),
+        Workbench.open(data, frozen, LOOSE, device="cpu"),
+        Workbench.open(replace(data, encoder=scaled), trained_net(2), LOOSE, device="cpu"),
+        Workbench.open(replace(data, priors=other_priors), trained_net(2), LOOSE, device="cpu"),
+    ]
+    assert len({one.dense_digest for one in benches}) == 1
+    assert len({str(one.dense) for one in benches}) == 1
+
+    spec = shared_spec(bench)
+    keys = [stage_key(spec, 0, one, []) for one in benches]
+    monkeypatch.setattr(shared_stage, "training_code", lambda: "of another version")
+    keys.append(stage_key(spec, 0, bench, []))
+
+    assert len(set(keys)) == len(keys)
+
+
+def test_workers_on_unlike_machines_share_since_the_driver_says_which_network_it_is(bench):
+    given = Workbench.open(made_prepared(), trained_net(2), LOOSE, device="cpu", network="one")
+    elsewhere = Workbench.open(made_prepared(), trained_net(2), LOOSE, device="cpu", network="one")
+
+    assert bench.network == network_fingerprint(bench.dense, bench.data.input_shape)
+    keys = {stage_key(shared_spec(bench), 0, one, []) for one in (given, elsewhere)}
+    assert len(keys) == 1
 
 
 def test_another_dense_net_objective_data_precision_or_groups_share_nothing(bench, stages):
