@@ -56,8 +56,8 @@ class Supplies:
     dense_decision: Decision | None = None  # see Workbench
     tolerances: tuple[float, float] | None = None  # see Workbench
     beside: ChosenBy | None = None  # see Workbench
-
     network: str | None = None  # see Workbench
+
     def open(self) -> Workbench:
         """Raises UnfitWorker where this machine lacks the run's folder or the device."""
         if not self.folder.is_dir():
@@ -79,8 +79,8 @@ class Supplies:
             pruning=self.pruning,
             given_decision=self.dense_decision,
             beside=self.beside,
-        )
             network=self.network,
+        )
 
 
 def claimed_device(gpu: float) -> str:
