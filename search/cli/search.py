@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,7 @@ def search(
     given = {"search.trials": trials, "search.time_limit": time_limit, "search.budget": budget}
     extra = [f"{key}={value}" for key, value in given.items() if value is not None]
     if tracking_uri is not None:
-        extra.append(f"tracking.uri='{tracking_uri}'")
+        extra.append(f"tracking.uri={json.dumps(tracking_uri)}")
     if warm_start:
         extra.append(f"search.warm_start={[str(path) for path in warm_start]}")
     config = Config.load(experiment, [*(overrides or []), *extra])

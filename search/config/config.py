@@ -28,6 +28,7 @@ from search.config.sections import (
     TrackingConfig,
     TrialConfig,
 )
+from search.config.tracking_uri import masked
 from search.errors import UserError, unknown
 from trainables.names import nearest
 
@@ -171,7 +172,7 @@ def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not all(key.split(".")):
-        raise UserError(f"--set: must read like objective.tolerance=0.1, got {text!r}")
+        raise UserError(f"--set: must read like objective.tolerance=0.1, got {masked(text)!r}")
     try:
         parsed = tomllib.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
@@ -185,7 +186,7 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     for name in tables:
         inner = inner.setdefault(name, {})
         if not isinstance(inner, dict):
-            raise UserError(f"--set: {name} is no table, got {key}={value!r}")
+            raise UserError(f"--set: {name} is no table, got {key}={masked(repr(value))}")
     inner[last] = value
 
 
@@ -205,7 +206,7 @@ def _complaints(error: ValidationError, source: _Source) -> Iterator[str]:
             or (isinstance(value, str) and repr(value) in sentence)
             or isinstance(value, Mapping | BaseModel)  # too long to be shown
         )
-        given = "" if without_value else f", got {value!r}"
+        given = "" if without_value else f", got {masked(repr(value))}"
         named = f"{key}: " if key and not sentence.startswith(f"{key}.") else ""
         yield f"{origin}: {named}{sentence}{given}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, cast
 
@@ -25,6 +24,7 @@ from search.config.checks import (
     check_stages,
 )
 from search.config.registries import check_name
+from search.config.tracking_uri import check_uri
 from search.units import seconds
 from trainables.corrections.threshold import ChosenBy, Threshold
 from trainables.data.fair_data import SPLITS
@@ -329,22 +329,7 @@ class TrackingConfig(Section):
     """[tracking]: where MLflow keeps its copy; without `uri` a file in the run's folder."""
 
     enabled: bool = True
-    uri: str | None = None  # of a server or a database
-
-    @field_validator("uri")
-    @classmethod
-    def _a_store_that_mlflow_takes(cls, uri: str | None) -> str | None:
-        """MLflow no longer writes to plain folders; config.toml keeps the uri, so no password."""
-        if uri is None or uri == "databricks":
-            return uri
-        if not re.match(r"(https?|databricks|sqlite|(postgresql|mysql|mssql)(\+\w+)?)://", uri):
-            raise ValueError("must begin with http://, https://, sqlite:/// or another database's")
-        if re.match(r"https?://[^/]*:[^/]*@", uri):
-            raise ValueError(
-                "must not hold a password: set MLFLOW_TRACKING_USERNAME and "
-                "MLFLOW_TRACKING_PASSWORD instead"
-            )
-        return uri
+    uri: Annotated[str, AfterValidator(check_uri)] | None = None  # of a server or a database
 
 
 class ResourcesConfig(Section):

@@ -19,6 +19,7 @@ from search.cluster.connect import check_cluster, cluster_address, connected
 from search.cluster.nodes import trials_at_once
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
+from search.config.tracking_uri import resolved
 from search.engine.listed_trials import ListedSearcher
 from search.engine.machines import local_cpus, machines, supplies_of
 from search.engine.progress import Limits, Progress, spending
@@ -73,6 +74,7 @@ def run(
     folder.refuse_existing()
     address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
+    resolved(config.tracking.uri)
     problem = open_problem(config, data, model)
     start = problem.untrained()
     earlier = earlier_runs(config.search.warm_start, problem)
@@ -157,6 +159,7 @@ def resume(
     config = config.model_copy(update={"search": search})
     address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
+    resolved(config.tracking.uri)
     problem, dense = reopened(folder, config, data, model, "resume", trust_code=trust_code)
     with (
         machines(config, address, folder),

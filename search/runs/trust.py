@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from search.config.config import Config
+from search.config.sections import TrackingConfig
+from search.config.tracking_uri import VARIABLE
 from search.errors import UserError
 from search.journal.opening_ledger import ledger_path
 from trainables.files import NoLocks, take_lock
@@ -44,9 +46,17 @@ def reached(config: Config, *, data_given: bool = False, model_given: bool = Fal
         for key, spec in code.items()
         if spec is not None
     ]
-    if config.tracking.enabled and config.tracking.uri is not None:
-        found.append(f"tracking.uri sends results to {config.tracking.uri}")
-    return found
+    return found + reached_store(config.tracking)
+
+
+def reached_store(tracking: TrackingConfig) -> list[str]:
+    """The store outside of the run's folder that results are sent to; none or one.
+
+    An address that this user's environment holds is of this user's choice.
+    """
+    if not tracking.enabled or tracking.uri in (None, VARIABLE):
+        return []
+    return [f"tracking.uri sends results to {tracking.uri}"]
 
 
 def remember(run: str, found: Iterable[str]) -> None:
@@ -69,6 +79,11 @@ def remember(run: str, found: Iterable[str]) -> None:
             file.write(b"\n" * torn + json.dumps(entry).encode() + b"\n")
     except OSError as error:
         log.warning("%s: cannot be written (%s): `resume` will ask for --trust", path, error)
+
+
+def is_trusted(run: str, found: Iterable[str]) -> bool:
+    """Whether this user has agreed to all that the run reaches."""
+    return set(found) <= _agreed(run)
 
 
 def check_trusted(run: str, where: Path, who: str, found: Iterable[str], *, trust: bool) -> None:
