@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -28,6 +29,7 @@ from search.config.tracking_uri import check_uri
 from search.units import seconds
 from trainables.corrections.threshold import ChosenBy, Threshold
 from trainables.data.fair_data import SPLITS
+from trainables.data.scaling import InputScale, MeanAndStd
 from trainables.data.task import Precision
 from trainables.trial.archive import default_tolerances
 
@@ -98,6 +100,20 @@ class DataConfig(Section):
         return {name: value for name, value in options.items() if value != fields[name].default}
 
 
+Scale = Annotated[tuple[float, ...], Field(strict=False, min_length=1)] | Mapping[str, float]
+
+
+class InputsConfig(Section):
+    """[model] inputs = {mean = ..., std = ...}: what is subtracted, what is divided by then.
+
+    Each is a number, a number for each channel of an array, or those of a table's columns by name.
+    For uint8 images they are of pixels divided by 255, as torchvision has them.
+    """
+
+    mean: float | Scale
+    std: float | Scale
+
+
 class ModelConfig(Section):
     """[model]: a registered network by name, or the user's own by `build = "module:function"`."""
 
@@ -107,11 +123,22 @@ class ModelConfig(Section):
     # A .safetensors, .pt or .pth file, beside the TOML file or absolute.
     weights: str | None = None
     precision: Precision = "float32"  # that networks learn in; they are judged in float32
+    # How numbers and pixels are scaled, for a network that was trained elsewhere: by mean and std
+    # of train, not at all, to 0..1 (uint8 by 255, others by the extremes of train), or as given.
+    inputs: Literal["standardised", "raw", "0..1"] | InputsConfig = "standardised"
+    # What the dense net is known to reach in [objective] performance; less is warned of.
+    expect: OpenFloat | None = None
 
     @property
     def builder(self) -> str:
         """The user's "module:function", else the name of a registered network."""
         return cast("str", self.build or self.name)  # one of them is always given
+
+    @property
+    def scale(self) -> InputScale:
+        """How numbers are scaled, as data are prepared."""
+        given = self.inputs
+        return MeanAndStd(given.mean, given.std) if isinstance(given, InputsConfig) else given
 
     @model_validator(mode="before")
     @classmethod
@@ -119,6 +146,18 @@ class ModelConfig(Section):
         if isinstance(given, Mapping) and not {"name", "build"} & given.keys():
             return {"name": "mlp", **given}
         return given
+
+    @field_validator("inputs", mode="wrap")
+    @classmethod
+    def _known_scale(cls, given: Any, check: Callable[[Any], Any]) -> Any:
+        """One sentence, instead of one for each form that it does not have."""
+        try:
+            return check(given)
+        except ValidationError as error:
+            raise ValueError(
+                'must be "standardised", "raw", "0..1" or {mean = ..., std = ...}, with a number, '
+                f"one per channel or numbers by column, got {given!r}"
+            ) from error
 
     @field_validator("weights")
     @classmethod

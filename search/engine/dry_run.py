@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from search.config.config import Config
 from search.engine.warm_start import earlier_runs
+from search.problem.dense_doubts import seen_by_network
 from search.problem.problem import Problem, open_problem
 from search.problem.shared_pruners import pools_of
 from search.units import dotted
@@ -26,6 +27,7 @@ def describe(config: Config) -> Iterator[str]:
     yield ""
     weights = sum(parameter.numel() for parameter in net.parameters())
     yield f"network: {type(net).__name__}, {weights} parameters"
+    yield f"it sees: {seen_by_network(problem.prepared)}"
     yield from _data(problem.prepared, config)
     yield from (f"note: {note}" for note in problem.notes())
     yield from (f"note: {one.note()}" for one in earlier)

@@ -32,6 +32,7 @@ from search.journal.events import Dense, Experiment, Listener, WarmStart
 from search.journal.journal import Journal, read_events
 from search.journal.opening_ledger import record_opening
 from search.journal.record import Record
+from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import Build, Problem, open_problem
 from search.problem.shared_pruners import with_pools
@@ -93,8 +94,10 @@ def run(
         )
         report = dense_report(bench)
         problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(bench)
-        if on_event is not None and problem.pruning is not None:
-            for text in problem.pruning_notes():
+        problem = replace(problem, doubts=tuple(doubts_of(config, bench, report)))
+        if on_event is not None:
+            of_pruning = problem.pruning_notes() if problem.pruning is not None else []
+            for text in (*of_pruning, *problem.doubts):
                 on_event({"event": "note", "text": text})
         folder.create(problem.config, dense, problem.prepared, problem.early(start, train))
         if problem.pruning is not None:

@@ -190,7 +190,8 @@ def dense_report(bench: Workbench) -> DenseFacts:
         raise UserError(
             f"dense net: must be clearly better than a constant prediction, got "
             f"{bench.objective.performance} {judged['performance']:.3f} on tune; train it longer "
-            f"([dense] max_epochs, lr), or check the labels and weights it was given"
+            f"([dense] max_epochs, lr), or check the labels, the weights it was given and how its "
+            f"inputs are scaled ([model] inputs)"
         )
     return {
         "decision": bench.dense_decision.to_dict(),

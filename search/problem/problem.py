@@ -55,6 +55,7 @@ class Problem:
     correction: dict[str, Any]  # {"name": ..., settings}
     model: nn.Module | Build | None = None  # given from Python instead of [model]
     pruning: PruningGroups | None = None  # of [prune_by]; clusters need the dense net first
+    doubts: tuple[str, ...] = ()  # what speaks against the dense net, once there is one
 
     def untrained(self) -> nn.Module:
         """The network as training starts from it: built, initialised by the seed, weights loaded.
@@ -254,7 +255,7 @@ class Problem:
             "reference": list(reference),
             "correction": self.correction,
             "group_at_prediction": self.config.objective.group_at_prediction,
-            "notes": [*prepared.notes, *self.pruning_notes()],
+            "notes": [*prepared.notes, *self.pruning_notes(), *self.doubts],
             "smallest_tolerance": prepared.smallest_tolerance,
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
@@ -300,6 +301,7 @@ def open_problem(
             bias=config.objective.bias,
             small_cells=config.data.small_cells,
             min_cell_of=config.data.min_cell_of or "cells",
+            inputs=config.model.scale,
         )
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from search.runs.folder import Encoding, RunFolder, write_json
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
 from trainables.data.encoder import Encoder
+from trainables.data.scaling import sees
 from trainables.data.task import Head, head_for
 from trainables.evaluation.report import DecisionDict
 from trainables.masks import Masks
@@ -66,6 +67,7 @@ class Card(Encoding):
     kept_promise: bool | None  # whether it keeps the tolerance on test; None before confirm
     hashes: dict[str, str]  # split -> digest of its rows
     model: Architecture | None  # None: the network was handed over from Python
+    sees: NotRequired[str]  # how its inputs are made of raw rows, in words; `encoder` does it
 
 
 def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
@@ -188,7 +190,7 @@ def card_of(folder: Path) -> Card:
 
 def card_of_point(folder: RunFolder, point: FrontPoint) -> Card:
     """The card of a point of the run's front, whether it is exported or not."""
-    config, facts = folder.config(), folder.facts()
+    config, facts, encoding = folder.config(), folder.facts(), folder.encoding()
     stored = folder.candidates.facts(point["candidate"])
     architecture: Architecture = {
         "name": config.model.builder,
@@ -217,7 +219,8 @@ def card_of_point(folder: RunFolder, point: FrontPoint) -> Card:
         "kept_promise": point["kept_promise"],
         "hashes": facts["hashes"],
         "model": None if facts["model_in_memory"] else architecture,
-        **folder.encoding(),
+        "sees": sees(Encoder.from_dict(encoding["encoder"])),
+        **encoding,
     }
 
 
