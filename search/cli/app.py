@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from search.cli import cluster, data, listing, replay, reproduce, run, search, ui
 from search.cli.interrupt import INTERRUPTED
+from search.cli.say import log_plainly, say
 from search.errors import UserError
 from trainables.names import BadName
 
@@ -22,10 +23,10 @@ class ExitCodes(TyperGroup):
         try:
             return super().invoke(ctx)
         except (UserError, BadName) as error:
-            typer.echo(f"fairfront: {error}", err=True)
+            say(f"fairfront: {error}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
-            typer.echo("fairfront: interrupted", err=True)
+            say("fairfront: interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from error
 
 
@@ -55,6 +56,7 @@ app.add_typer(replay.app, name="replay")
 
 def main() -> None:
     """The `fairfront` command."""
+    log_plainly()
     try:
         app()
     except SystemExit as end:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from search.cli.say import say
 from search.errors import UserError
 
 app = typer.Typer(help="Checks of cluster files.", no_args_is_help=True)
@@ -38,4 +39,4 @@ def check(
         raise UserError(f"cluster check: {file} must hold a mapping, got {type(content).__name__}")
     if found := problems(content):
         raise UserError("\n".join(f"{file}: {one}" for one in found))
-    typer.echo(f"{file}: no faults found")
+    say(f"{file}: no faults found")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.cli.say import say
 from search.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def get(
         with _Bars() as bars:
             paths = download(name, base_url=mirror, progress=bars.advance)
     except (DownloadError, ValueError) as error:
-        typer.echo(f"fairfront: {error}", err=True)
+        say(f"fairfront: {error}", err=True)
         raise typer.Exit(1) from error
     for path in paths:
-        typer.echo(str(path))
+        say(str(path))
 
 
 @app.command("list")
@@ -51,9 +52,9 @@ def list_sets() -> None:
     from trainables.data.sets.folder import data_folder
 
     folder = data_folder()
-    typer.echo(f"folder: {folder}")
+    say(f"folder: {folder}")
     for name, data_set in DATASETS.items():
-        typer.echo(f"{name}: {_state(data_set, folder)} ({data_set.summary})")
+        say(f"{name}: {_state(data_set, folder)} ({data_set.summary})")
 
 
 def _state(data_set: DataSet, folder: Path) -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 from analysis.front_json import SPLITS, BesideValues, Front, FrontPoint, Reference, Split
 from analysis.front_table import one_per_trial
 from analysis.notation import second_words
+from search.cli.say import cells
 
 ROWS = 30  # of a table that still fits a screen
 
@@ -38,13 +39,14 @@ def front_table(front: Front) -> Table:
         label = reference["label"].removeprefix("dense net, ")
         place = ("dense net", "") if label == reference["label"] else ("", label)
         mark = "g" if reference["needs_group"] else ""
-        cells = [*_cells(reference, splits), "0.000", *_cells(reference.get("beside"), second)]
-        table.add_row(mark, *place, *cells)
+        figures = [*_cells(reference, splits), "0.000", *_cells(reference.get("beside"), second)]
+        table.add_row(*cells(mark, *place, *figures))
     for point in shown_points(front):
-        cells = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
-        cells += _cells(point.get("beside"), second)
+        figures = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
+        figures += _cells(point.get("beside"), second)
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
-        table.add_row(_mark(point), point["candidate"][:8], point["method"], *cells, style=style)
+        place = (point["candidate"][:8], point["method"])
+        table.add_row(*cells(_mark(point), *place, *figures), style=style)
     return table
 
 

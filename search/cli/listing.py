@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.cli.say import say
 from search.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def list_entries(
         from search.runs.listing import run_lines
 
         for line in run_lines(folder):
-            typer.echo(line)
+            say(line)
         return
     if what not in KINDS:
         raise UserError(unknown("list", what, [*KINDS, "runs"]))
@@ -92,4 +93,4 @@ def _print_rows(rows: Iterable[tuple[str, str]]) -> None:
     listed = list(rows)
     width = max(len(name) for name, _ in listed)
     for name, about in listed:
-        typer.echo(f"{name:{width}}  {about}".rstrip())
+        say(f"{name:{width}}  {about}".rstrip())

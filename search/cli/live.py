@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.cli.say import plain
 from search.engine.progress import spent_text
 from search.journal.candidates import Candidates, group_at_prediction, is_feasible, needs_group
 from search.journal.events import (
@@ -218,7 +219,7 @@ class LiveView:
             self.tally.take(event)
         # Notes stay above the live table; the table itself shows all the rest.
         if (self._live is None or event["event"] == "note") and (line := self._line(event)):
-            self.console.print(line, soft_wrap=True, highlight=False, markup=False)
+            self.console.print(plain(line), soft_wrap=True, highlight=False, markup=False)
 
     def table(self) -> RenderableType:
         """One row per method, and below it what holds for the whole search."""
@@ -231,7 +232,7 @@ class LiveView:
             shown.add_column(heading, justify="right")
         for method in dict.fromkeys(method for method, _ in self.tally.states):
             counts = [str(self.tally.count(state, method)) for state in TRIAL_STATUSES]
-            shown.add_row(method, *counts, *cells(self.tally.best(method)))
+            shown.add_row(plain(method), *counts, *cells(self.tally.best(method)))
         shown.add_section()
         counts = [str(self.tally.count(state)) for state in TRIAL_STATUSES]
         shown.add_row("all", *counts, *cells(self.tally.best()), style="bold")

@@ -10,6 +10,7 @@ import typer
 from analysis.events import JOURNAL
 from analysis.notation import with_interval
 from search.cli.run import Folder, Trust, check_run
+from search.cli.say import cells, say
 from search.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def audit(
         def listen(event: Told) -> None:
             interruption.check()
             if event["event"] == "trial_end":
-                typer.echo(f"{event['trial']} {event['status']}")
+                say(f"{event['trial']} {event['status']}")
 
         result = run_to_the_end(
             folder, sample=sample, seed=seed, address=address, trust_code=trust, on_event=listen
         )
     _show(result)
-    typer.echo(f"Audit: {folder / 'audit.json'}")
+    say(f"Audit: {folder / 'audit.json'}")
 
 
 def _show(result: AuditResult) -> None:
@@ -56,22 +57,17 @@ def _show(result: AuditResult) -> None:
     rows: list[tuple[str, FalseKills]] = [(row["reason"], row) for row in result["by_reason"]]
     for reason, tally in [*rows, (f"all, of {result['stopped']} stopped", result)]:
         low, high = tally["interval"]
-        table.add_row(
-            reason,
-            str(tally["audited"]),
-            str(tally["false_kills"]),
-            f"{low:.2f} - {high:.2f}",
-            str(tally["on_front"]),
-        )
+        figures = (tally["audited"], tally["false_kills"], f"{low:.2f} - {high:.2f}")
+        table.add_row(*cells(reason, *map(str, figures), str(tally["on_front"])))
     Console().print(table)
     if result["missed"] is not None:
         missed = with_interval(result["missed"], result["missed_interval"], "{:.0%}".format)
-        typer.echo(
+        say(
             f"Of all trials that would have become feasible, {result['scheduler']} stopped "
             f"{missed}"
         )
     if result["not_repeated"]:
-        typer.echo(
+        say(
             f"Not repeated to the digit, as on GPUs or other machines: "
             f"{', '.join(result['not_repeated'])}"
         )
@@ -100,7 +96,7 @@ def record(
     table.save(to)
     size = to.stat().st_size / 1e6
     trials, reports = len(table.header.trials), int(table.reports.sum())
-    typer.echo(f"{to}: {trials} trials, {reports} reports, {size:.2f} MB")
+    say(f"{to}: {trials} trials, {reports} reports, {size:.2f} MB")
 
 
 @app.command()
@@ -148,7 +144,7 @@ def compare(
         is_json = to.suffix == ".json"
         shown = as_json(comparison, results) if is_json else markdown(comparison, results, tasks)
         to.write_text(shown)
-        typer.echo(f"Written: {to}")
+        say(f"Written: {to}")
 
 
 def _names(listed: str) -> tuple[str, ...]:
@@ -168,9 +164,9 @@ def _print(results: list[ArmResult], tuned_on: tuple[str, ...]) -> None:
             is_text = name in ("scheduler", "sampler")
             shown.add_column(name, justify="left" if is_text else "right", no_wrap=is_text)
         for row in grid.rows:
-            shown.add_row(*row)
+            shown.add_row(*cells(*row))
         console.print(shown)
-    typer.echo(LEGEND)
+    say(LEGEND)
 
 
 class _Bar:

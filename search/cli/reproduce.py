@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.interrupt import INTERRUPTED
+from search.cli.say import say
 from search.errors import UserError
 from search.units import clock
 
@@ -84,8 +85,8 @@ def _composed(table: CompositionTable, folder: Path, changes: list[str]) -> None
 
 
 def _show(folder: Path) -> None:
-    typer.echo((folder / "table.md").read_text("utf-8"))
-    typer.echo(f"Table: {folder / 'table.md'}, file://{os.path.abspath(folder / 'table.html')}")
+    say((folder / "table.md").read_text("utf-8"))
+    say(f"Table: {folder / 'table.md'}, file://{os.path.abspath(folder / 'table.html')}")
 
 
 def _options(
@@ -120,7 +121,7 @@ def _watched(
     from search.reproduce.reproduction import reproduce as run_table
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    lines = ProgressLines(typer.echo)
+    lines = ProgressLines(say)
     try:
         with Interruptible() as interruption:
 
@@ -133,7 +134,7 @@ def _watched(
         again = ["fairfront", "reproduce", given, "--out", str(folder)]
         again += [] if only is None else ["--only", only]
         again += ["--tune"] if tune else []
-        typer.echo(f"\nInterrupted. Go on with: {shlex.join(again)}", err=True)
+        say(f"\nInterrupted. Go on with: {shlex.join(again)}", err=True)
         raise typer.Exit(INTERRUPTED) from error
     _show(folder)
 

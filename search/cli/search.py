@@ -13,6 +13,7 @@ import typer
 from analysis.events import JOURNAL
 from search.cli.interrupt import INTERRUPTED
 from search.cli.run import Folder, Trust, check_run, show_end
+from search.cli.say import say
 from search.errors import UserError
 from search.units import seconds
 
@@ -51,7 +52,7 @@ def search(
         from search.engine.dry_run import describe
 
         for line in describe(config):
-            typer.echo(line)
+            say(line)
         return
     folder = out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     from search.engine.experiment import run
@@ -132,9 +133,9 @@ def _watched(
             result = start(listen)
     except KeyboardInterrupt as error:
         if (folder / JOURNAL).exists():
-            typer.echo(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
+            say(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
         else:
-            typer.echo("\nInterrupted before the search began; nothing was written.", err=True)
+            say("\nInterrupted before the search began; nothing was written.", err=True)
         raise typer.Exit(INTERRUPTED) from error
     show_end(result, left, recording=recording, listed=listed)
 
