@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainables.data.encoder import Encoder, FrameEncoder, fit_encoder
+from trainables.data.encoder import Encoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
 from trainables.data.scaling import InputScale, scaled
@@ -25,6 +25,7 @@ from trainables.data.small_cells import (
     smallest_tolerance,
 )
 from trainables.data.splits import balance_weights, cap_cells, draw_splits, hold_back, stream
+from trainables.data.value_text import counted
 
 BALANCED = ("debias", "held_back")
 _AT_ONCE = 1024  # rows of arrays that are copied to be hashed
@@ -317,10 +318,8 @@ def _train_notes(
 
 
 def _unseen_notes(data: FairData, encoder: Encoder) -> list[str]:
-    if not isinstance(encoder, FrameEncoder) or not isinstance(data.inputs, pd.DataFrame):
-        return []
     return [
-        f"{column}: values that train does not have are encoded as zeros: {', '.join(values)}"
+        f"{column}: values that train does not have are encoded as zeros: {counted(values)}"
         for column, values in encoder.unseen(data.inputs).items()
     ]
 

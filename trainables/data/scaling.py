@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.encoder import ArrayEncoder, Encoder, FrameEncoder
+from trainables.data.value_text import with_text_names
 
 # One number for all, one per channel (or feature) of an array, or a table's columns by name.
 PerColumn = float | Sequence[float] | Mapping[str, float]
@@ -45,7 +46,7 @@ def scaled(encoder: Encoder, train: NDArray[Any] | pd.DataFrame, inputs: InputSc
         return encoder
     if isinstance(encoder, FrameEncoder) and isinstance(train, pd.DataFrame):
         names = tuple(number.name for number in encoder.numbers)
-        columns = train.set_axis([str(name) for name in train.columns], axis=1)
+        columns = with_text_names("model.inputs", train)
         mean, std = _of_columns(columns, names, inputs)
         numbers = [
             replace(number, mean=float(mean[i]), std=float(std[i]))
@@ -54,7 +55,7 @@ def scaled(encoder: Encoder, train: NDArray[Any] | pd.DataFrame, inputs: InputSc
         return replace(encoder, numbers=tuple(numbers))
     if isinstance(encoder, ArrayEncoder) and isinstance(train, np.ndarray):
         mean, std = _of_channels(train, inputs)
-        return ArrayEncoder(mean.astype(np.float32), std.astype(np.float32))
+        return ArrayEncoder.of(mean, std)
     raise TypeError(f"scaled: no {type(encoder).__name__} is fitted on a {type(train).__name__}")
 
 

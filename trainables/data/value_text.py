@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +39,20 @@ def texts_of(
     return [text_of(value) for value in np.asarray(values)]
 
 
+def with_text_names(who: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with columns named by texts: 0, as pandas numbers them, reads "0".
+
+    Raises ValueError for names of several levels, as a pivot or `groupby().agg()` makes them.
+    """
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise ValueError(
+            f"{who}: column names must have one level, got {frame.columns.nlevels}, such as "
+            f"{frame.columns[0]!r}; join them: frame.columns = "
+            "['_'.join(map(str, name)) for name in frame.columns]"
+        )
+    return frame.set_axis([text_of(name) for name in frame.columns], axis=1)
+
+
 def spelled_alike(texts: Iterable[str]) -> list[tuple[str, ...]]:
     """The texts that differ only by case, space or punctuation, as sorted tuples of two or more.
 
@@ -53,6 +67,14 @@ def spelled_alike(texts: Iterable[str]) -> list[tuple[str, ...]]:
 def _folded(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold().strip()
     return _BETWEEN_WORDS.sub(" ", _PUNCTUATION.sub("", plain)).strip() or plain
+
+
+def counted(rows: Mapping[str, int], most: int = 10) -> str:
+    """`'a' (3 rows), 'b' (1 row) and 2 more`, the commonest first."""
+    ordered = sorted(rows.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"{text!r} ({n} row{'s' * (n != 1)})" for text, n in ordered[:most]]
+    more = f" and {len(rows) - most} more" if len(rows) > most else ""
+    return ", ".join(named) + more
 
 
 def meant(name: str, known: Iterable[str]) -> str | None:

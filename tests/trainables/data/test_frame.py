@@ -122,7 +122,7 @@ def test_texts_that_only_occur_outside_of_train_are_encoded_as_zeros_and_said():
     frame.loc[row, "town"] = "Nowhere"
     prepared = prepare(read(frame), group="sex")
 
-    assert any("zeros: Nowhere" in note for note in prepared.notes)
+    assert any("zeros: 'Nowhere' (1 row)" in note for note in prepared.notes)
     position = int(np.flatnonzero(prepared.parts["test"].rows == row)[0])
     assert prepared.parts["test"].inputs[position, 2:5].tolist() == [0, 0, 0]
 
