@@ -26,6 +26,7 @@ from search.engine.progress import Limits, Progress, spending
 from search.engine.ray_scheduler import DEATHS, Forgiving, JournalingScheduler
 from search.engine.ray_searcher import MethodSearcher, TrialSearcher
 from search.engine.study import MethodStudy, Target
+from search.engine.unchanged import unchanged_dense
 from search.engine.warm_start import earlier_runs
 from search.errors import UserError
 from search.journal.events import Dense, Experiment, Listener, WarmStart
@@ -205,7 +206,7 @@ def reopened(
         spaces=with_pools(problem.spaces, facts),
         pruning=folder.pruning_groups(facts),
     )
-    return problem, folder.dense(problem.untrained())
+    return problem, unchanged_dense(folder, problem, who)
 
 
 class Driver:

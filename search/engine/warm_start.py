@@ -14,12 +14,14 @@ from typing import Any, cast
 
 from search.config.config import Config
 from search.engine.study import telling_report
+from search.engine.unchanged import check_decisions, check_encoding
 from search.errors import UserError
 from search.journal.events import Experiment, Remembered, WarmStartFacts
 from search.journal.journal import read_events
 from search.journal.record import Record, TrialRecord
 from search.problem.problem import Problem
-from search.runs.folder import RunFolder
+from search.runs.folder import DENSE, RunFolder
+from search.runs.intact import check_files
 from spaces.space import Space
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import Report
@@ -74,6 +76,7 @@ def _earlier(name: str, problem: Problem) -> Earlier:
     for what, then, now in _compared(facts, config, problem):
         if then != now:
             raise UserError(f"warm start: {name} must have the same {what}, got {then}, not {now}")
+    _check_unchanged(folder, problem)
     record = Record()
     record.replay(read_events(folder.journal))
     trials, left_out = [], Counter[str]()
@@ -84,6 +87,14 @@ def _earlier(name: str, problem: Problem) -> Earlier:
         else:
             left_out[why] += 1
     return Earlier(name, facts["run"], tuple(trials), left_out)
+
+
+def _check_unchanged(folder: RunFolder, problem: Problem) -> None:
+    """As far as its files are still there: a trial of another network teaches nothing."""
+    check_encoding(folder, problem.prepared, "warm start")
+    if (folder.path / DENSE).exists():
+        check_files(folder, "warm start")
+        check_decisions(folder, problem, folder.dense(problem.untrained()), "warm start")
 
 
 def _compared(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, get_args
 
 from trainables.corrections.threshold import ChosenBy
 from trainables.evaluation.counts import CountsDict
+from trainables.evaluation.packing import PackedArray
 from trainables.evaluation.report import DecisionDict, Report
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class ExperimentFacts(TypedDict):
     rows: dict[str, int]  # split -> number of rows
     pools: NotRequired[list[SharedPool]]
     prune_by: NotRequired[PruneByFacts]
+    encoding: NotRequired[str]  # digest of encoder.json
 
 
 class Experiment(ExperimentFacts):
@@ -102,6 +104,9 @@ class DenseFacts(TypedDict):
     bias: float | None  # None: not estimable
     trivial_performance: float
     weights: NotRequired[str]  # digest
+    digest: NotRequired[str]  # another, of what its file holds
+    frozen: NotRequired[list[str]]  # names of the parameters that do not learn
+    decided: NotRequired[PackedArray]  # classes, for some rows of tune, see `sampled_rows`
 
 
 class Dense(DenseFacts):

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from search.errors import UserError
@@ -23,10 +25,11 @@ from trainables.data import Prepared
 from trainables.data.batches import TrialData
 from trainables.dense import DENSE
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.packing import packed
 from trainables.evaluation.report import evaluate
 from trainables.files import cache_folder, whole_file
 from trainables.masks import unprunable
-from trainables.models.net_file import load_net, save_net
+from trainables.models.net_file import digest, load_net, save_net
 from trainables.stage import Context, derived_seed, limited_threads, seeded
 from trainables.trial.workbench import Workbench
 
@@ -202,4 +205,18 @@ def dense_report(bench: Workbench) -> DenseFacts:
         "bias": judged["bias"],
         "trivial_performance": cast("float", judged["trivial_performance"]),
         "weights": weights_hash(bench.dense),
+        "digest": digest(bench.dense.state_dict()),
+        "frozen": [name for name, one in bench.dense.named_parameters() if not one.requires_grad],
+        "decided": packed(bench.dense_predictions("tune")[sampled_rows(tune.total)]),
     }
+
+
+_SAMPLE = 4096  # rows: enough to see one in a thousand, and of few of which large nets are asked
+
+
+def sampled_rows(rows: int) -> NDArray[np.int64]:
+    """(n,) rows, spread evenly over `rows` of them, for which the dense net's decisions are kept.
+
+    Commands that go on with a run compare with these whether it still decides so.
+    """
+    return np.linspace(0, rows - 1, min(rows, _SAMPLE)).round().astype(np.int64)

@@ -15,6 +15,7 @@ from torch import nn
 from search.config.config import Config
 from search.errors import UserError
 from search.journal.candidates import group_at_prediction
+from search.journal.digest import json_digest
 from search.journal.events import ExperimentFacts
 from search.problem.dense_net import Trainer, dense_net, early_net, weights_hash
 from search.problem.dense_recipe import DenseRecipe
@@ -27,6 +28,7 @@ from spaces.compose import compose
 from spaces.space import Choice, Space
 from trainables.corrections import CORRECTIONS
 from trainables.data import FairData, Prepared, from_frame, prepare
+from trainables.data.encoding import encoding_of
 from trainables.data.frame import load_user
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
@@ -260,6 +262,7 @@ class Problem:
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
             "pools": pools_of(self.spaces),
+            "encoding": json_digest(encoding_of(prepared)),
         }
         if self.config.correction.beside is not None:
             facts["beside"] = self.config.correction.beside

@@ -18,10 +18,11 @@ from torch import nn
 from analysis.front_json import FrontPoint, PointValues
 from search.errors import UserError, unknown
 from search.journal.events import ObjectiveFacts
-from search.runs.folder import Encoding, RunFolder, write_json
+from search.runs.folder import RunFolder, write_json
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
 from trainables.data.encoder import Encoder
+from trainables.data.encoding import Encoding
 from trainables.data.scaling import sees
 from trainables.data.task import Head, head_for
 from trainables.evaluation.report import DecisionDict

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import pandas as pd
 import torch
@@ -29,7 +29,7 @@ from search.journal.record import TrialRecord
 from search.journal.repair import repair as repaired
 from search.runs.state import CONFIG, CONFIRMED, FRONT
 from trainables.data import Prepared
-from trainables.data.encoder import EncoderDict
+from trainables.data.encoding import Encoding, encoding_of
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.small_cells import min_cell_of
 from trainables.files import whole_file
@@ -44,13 +44,6 @@ DENSE = "dense.safetensors"
 EARLY = "early.safetensors"  # the dense net early in its training, where a method asks for it
 ENCODING = "encoder.json"
 PRUNING = "pruning_groups.npz"  # of [prune_by]: the group of each row of train
-
-
-class Encoding(TypedDict):
-    """How raw rows become what the networks of a run read."""
-
-    input_shape: list[int]  # of one encoded row
-    encoder: EncoderDict
 
 
 @dataclass(frozen=True)
@@ -98,15 +91,22 @@ class RunFolder:
         """
         self._refuse_run()  # again: training the dense net took its time
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / CONFIG).write_text(config.to_toml(), encoding="utf-8")
-        save_net(dense, self.path / DENSE)
+        with whole_file(self.path / CONFIG) as file:
+            file.write_text(config.to_toml(), encoding="utf-8")
+        self.store_dense(dense)
         if early is not None:
-            save_net(early, self.path / EARLY)
-        encoding: Encoding = {
-            "input_shape": list(prepared.input_shape),
-            "encoder": prepared.encoder.to_dict(),
-        }
-        write_json(self.path / ENCODING, encoding)
+            with whole_file(self.path / EARLY) as file:
+                save_net(early, file)
+        self.store_encoding(prepared)
+
+    def store_dense(self, dense: nn.Module) -> None:
+        """Keeps the dense net."""
+        with whole_file(self.path / DENSE) as file:
+            save_net(dense, file)
+
+    def store_encoding(self, prepared: Prepared) -> None:
+        """Keeps how raw rows become what networks read."""
+        write_json(self.path / ENCODING, encoding_of(prepared))
 
     def open_again(self, *, repair: bool = False) -> None:
         """Checks that a search can go on here, and mends a damaged journal if asked to.
@@ -157,19 +157,40 @@ class RunFolder:
         return dense_of(self.path)
 
     def encoding(self) -> Encoding:
-        """How raw rows become what the networks of this run read."""
+        """How raw rows become what the networks of this run read.
+
+        Raises UserError where the file is missing or damaged.
+        """
         self.require()
-        encoding: Encoding = json.loads((self.path / ENCODING).read_text(encoding="utf-8"))
+        again = f"`fairfront resume {self.path}` makes it again from the data where it is missing"
+        encoding: Encoding = _json(self.path / ENCODING, again)
         return encoding
 
     def dense(self, net: nn.Module) -> nn.Module:
-        """The dense net, loaded into `net`, an untrained one of its architecture."""
-        return load_net(self.path / DENSE, net).eval()
+        """The dense net, loaded into `net`, an untrained one of its architecture.
+
+        Raises UserError where the file is missing, damaged or of another network.
+        """
+        return self._net(DENSE, net)
 
     def early(self, net: nn.Module) -> nn.Module | None:
         """The dense net early in its training, loaded into `net`; None where it was not kept."""
-        path = self.path / EARLY
-        return load_net(path, net).eval() if path.exists() else None
+        return self._net(EARLY, net) if (self.path / EARLY).exists() else None
+
+    def _net(self, name: str, net: nn.Module) -> nn.Module:
+        try:
+            return load_net(self.path / name, net).eval()
+        except (ValueError, FileNotFoundError) as error:
+            raise UserError(f"{error}; {self.remedy_of(name)}") from error
+
+    def remedy_of(self, name: str) -> str:
+        """What to do about a network's file that cannot be used."""
+        if name != DENSE:
+            return "put back a copy of it"
+        return (
+            f"put back a copy of it and the code of its network, or remove the file: `fairfront "
+            f"resume {self.path}` then takes the dense net from the cache, or trains it again"
+        )
 
     def copy_early(self, to: RunFolder) -> None:
         """Gives another folder the dense net early in its training, where it was kept."""
@@ -203,7 +224,7 @@ class RunFolder:
                 f"{self.path} has no {FRONT}: its search was interrupted; "
                 f"`fairfront resume {self.path}` goes on with it"
             )
-        return _front(self.path / FRONT)
+        return self._front(FRONT)
 
     def write_front(self) -> Front:
         """Builds the front from the journal and writes front.json and front.csv.
@@ -242,13 +263,19 @@ class RunFolder:
 
     def confirmation(self) -> Front | None:
         """The front with its test values, as `confirm` stored it, or None before that."""
-        path = self.path / CONFIRMED
-        return _front(path) if path.exists() else None
+        return self._front(CONFIRMED) if (self.path / CONFIRMED).exists() else None
+
+    def _front(self, name: str) -> Front:
+        again = f"`fairfront report {self.path}` writes it again from the journal"
+        if name == CONFIRMED:
+            again = f"`fairfront confirm {self.path}` evaluates the same front again"
+        front: Front = _json(self.path / name, again)
+        return front
 
     def stored_fronts(self) -> list[Front]:
         """Every front that was written to the folder: the search's own, other views, confirmed."""
         paths = [*sorted(self.path.glob("front*.json")), self.path / CONFIRMED]
-        return [_front(path) for path in paths if path.exists()]
+        return [self._front(path.name) for path in paths if path.exists()]
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The front's points, the trials and the reports as frames."""
@@ -295,9 +322,14 @@ def write_json(path: Path, value: Any) -> None:
         file.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _front(path: Path) -> Front:
-    front: Front = json.loads(path.read_text(encoding="utf-8"))
-    return front
+def _json(path: Path, remedy: str) -> Any:
+    """What a JSON file holds. Raises UserError with the remedy where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} must exist, and is missing; {remedy}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: {error}; remove it: {remedy}") from error
 
 
 _COUNTED = ("counts", "decision", "measures")  # of a report: only the making of a front needs it
