@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -15,6 +16,7 @@ from trainables.names import known_names
 # All that is ours to import, and so travels to workers; `fairfront` is a single file.
 OUR_PACKAGES = ("analysis", "fairfront", "search", "spaces", "trainables")
 ROOT = Path(__file__).resolve().parents[1]  # the folder that they lie in
+INSTALLED = {"site-packages", "dist-packages"}  # folders that pip and distributions install to
 
 
 def python_path() -> str:
@@ -28,13 +30,13 @@ def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any
     The module is the file module.py in `folder`, which can import modules that lie beside it;
     never an installed one, which could be any program. Raises ValueError, naming `key`, for a spec
     of another form, a missing module or function, and a module with the name of one of our
-    packages.
+    packages, of the standard library or of a library that is installed.
     """
     module_name, _, function_name = spec.partition(":")
     if not function_name.isidentifier() or not module_name.replace(".", "_").isidentifier():
         raise ValueError(f"{key}: must have the form 'module:function', got {spec!r}")
-    if module_name.split(".")[0] in OUR_PACKAGES:
-        rule = f"module must not be named like a package of fairfront ({', '.join(OUR_PACKAGES)})"
+    if (owner := _owner(module_name.split(".")[0])) is not None:
+        rule = f"module must not be named like {owner}: it would take that one's place"
         raise ValueError(f"{key}: {rule}, got {spec!r}; rename the file")
     module = _load_module(key, module_name, folder)
     function = getattr(module, function_name, None)
@@ -45,6 +47,22 @@ def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any
             f"{key}: {module_name} must define {function_name!r}, it does not; {hint}"
         )
     return function  # type: ignore[no-any-return]
+
+
+def _owner(name: str) -> str | None:
+    """Whose module `name` is, if not the user's. Others import it by that name, in workers too."""
+    if name in OUR_PACKAGES:
+        return f"a package of fairfront ({', '.join(OUR_PACKAGES)})"
+    if name in sys.stdlib_module_names:
+        return f"Python's own {name}"
+    found = importlib.machinery.PathFinder.find_spec(name)
+    if found is None:
+        return None
+    places = [found.origin] if found.origin else []
+    if not places and name in sys.modules:  # a namespace; left-over folders are none in use
+        places = list(found.submodule_search_locations or [])
+    installed = any(INSTALLED & set(Path(place).parts) for place in places)
+    return f"the installed library {name}" if installed else None
 
 
 def module_file(name: str, folder: Path | None) -> Path:

@@ -13,9 +13,7 @@ import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from torch import nn
 
-from trainables.user_code import OUR_PACKAGES, ROOT
-
-INSTALLED = {"site-packages", "dist-packages"}  # folders that pip and distributions install to
+from trainables.user_code import INSTALLED, OUR_PACKAGES, ROOT
 
 
 def code_for_workers() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What travels to workers: our packages as they are here, and the user's own code."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -163,7 +164,7 @@ def test_what_is_installed_outside_of_the_environment_is_not_sent_along(
     (folder / "nets.py").write_text("from torch import nn\nclass Own(nn.ReLU): ...\n")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "nets", raising=False)
-    net = load_function("model.build", "nets:Own", None)()
+    net = importlib.import_module("nets").Own()
 
     assert ship_by_value(net) == []
 
