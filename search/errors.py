@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from trainables.names import nearest
 
 
 class UserError(ValueError):
     """Bad input. The command line prints its message, without a traceback, and exits with 2."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class MachineFault(UserError):
+    """A full disk, a lost share, a Ray that died: no input is to blame, but the user can mend it.
+
+    What was under way is left as it is, and the command `again` goes on with it. The command line
+    exits with 1.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, fault: str, again: str | None = None) -> None:
+        told = f"{fault}; stopped, and nothing is lost: once that is mended, `{again}` goes on"
+        super().__init__(fault if again is None else told)
+        self.fault, self.again = fault, again
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:

@@ -54,11 +54,18 @@ def drop_lock(file: IO[bytes]) -> None:
     file.close()
 
 
+def what_failed(error: OSError) -> str:
+    """An error of the operating system in words: "No space left on device: runs/a/front.json"."""
+    words = error.strerror or str(error) or type(error).__name__
+    return words if error.filename is None else f"{words}: {error.filename}"
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write a file to that is moved to `path` when the `with` block ends.
 
     So a reader sees the old file or the new one, never half of it. On an error the old one stays.
+    An OSError names `path`, which Python leaves out where a disk is full.
     A process that is killed meanwhile leaves `<name>.partial-<its number>` beside it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,5 +73,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)

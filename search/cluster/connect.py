@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +15,9 @@ from ray._private import ray_constants
 from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import RayError
 
+from search.cluster.deaths import deaths_told, own_sigterm, silence_ray
 from search.cluster.shipping import code_for_workers
-from search.errors import UserError
+from search.errors import MachineFault, UserError
 from trainables.user_code import python_path
 
 CONNECT_SECONDS = 10.0  # that a cluster's head may take to answer
@@ -39,20 +38,23 @@ def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
     """Ray for the length of a `with` block; within another such block, the same Ray.
 
     Without `address` a local Ray with `cpus` is started, its dashboard off; with `gpus` it offers
-    all of the machine's devices, else none. Raises UserError where a cluster cannot be joined.
+    all of the machine's devices, else none. Raises UserError where a cluster cannot be joined, and
+    MachineFault where Ray cannot be started, or dies within the block.
     """
     if ray.is_initialized():
         yield
         return
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    with _own_sigterm():
-        if address is None:
-            _start(cpus, gpus)
-        else:
-            _join(address)
+    silence_ray()
     try:
-        yield
+        with own_sigterm():
+            if address is None:
+                _start(cpus, gpus)
+            else:
+                _join(address)
+        with deaths_told():
+            yield
     finally:
         ray.shutdown()
 
@@ -116,17 +118,29 @@ def close_token_file() -> None:
 
 
 def _start(cpus: int, gpus: bool) -> None:
-    """A Ray of our own that only this machine can reach, whatever else runs here."""
-    with _loopback_only():
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            num_gpus=None if gpus else 0,  # None: Ray counts them
-            include_dashboard=False,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            runtime_env={"env_vars": {"PYTHONPATH": python_path()}},
-        )
+    """A Ray of our own that only this machine can reach, whatever else runs here.
+
+    It gives its servers 30 s, which a busy machine may not keep, so it is started twice if need
+    be. Raises MachineFault where it fails again.
+    """
+    for attempt in (1, 2):
+        try:
+            with _loopback_only():
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    num_gpus=None if gpus else 0,  # None: Ray counts them
+                    include_dashboard=False,
+                    logging_level=logging.CRITICAL,
+                    log_to_driver=False,
+                    runtime_env={"env_vars": {"PYTHONPATH": python_path()}},
+                )
+            break
+        except Exception as error:  # Ray raises plain ones
+            ray.shutdown()
+            if attempt == 2:
+                why = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise MachineFault(f"Ray cannot be started on this machine: {why}") from error
     close_token_file()
 
 
@@ -168,15 +182,3 @@ def _loopback_only() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = variable
-
-
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Keeps the handler of SIGTERM, which ends a search in good order.
-
-    Ray puts its own in place when it starts: that leaves at once, or aborts.
-    """
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread() and handler is not None:
-        signal.signal(signal.SIGTERM, handler)

@@ -20,6 +20,7 @@ from search.cluster.nodes import trials_at_once
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
 from search.config.tracking_uri import resolved
+from search.engine.faults import stopped_by_faults
 from search.engine.listed_trials import ListedSearcher
 from search.engine.machines import local_cpus, machines, supplies_of
 from search.engine.progress import Limits, Progress, spending
@@ -105,7 +106,11 @@ def run(
             folder.store_pruning_groups(problem.pruning)
         name = uuid.uuid4().hex
         remember(name, reached(config))
-        with Driver(folder, problem, dense, address, on_event) as driver:
+        again = f"fairfront resume {folder.path}"
+        with (
+            stopped_by_faults(again),
+            Driver(folder, problem, dense, address, on_event) as driver,
+        ):
             # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
             driver.record.add(
                 cast(
@@ -166,6 +171,7 @@ def resume(
     resolved(config.tracking.uri)
     problem, dense = reopened(folder, config, data, model, "resume", trust_code=trust_code)
     with (
+        stopped_by_faults(f"fairfront resume {folder.path}"),
         machines(config, address, folder),
         Driver(folder, problem, dense, address, on_event) as driver,
     ):
@@ -340,10 +346,4 @@ class Driver:
                     verbose=0,
                 ),
             )
-            try:
-                tuner.fit()
-            except tune.TuneError as error:  # so Ray wraps whatever a scheduler raises
-                if scheduler.unfit is None:
-                    raise
-                again = f"fairfront resume {self._folder.path}"
-                raise UserError(f"{scheduler.unfit}; `{again}` goes on then") from error
+            tuner.fit()

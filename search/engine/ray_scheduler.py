@@ -9,10 +9,11 @@ import json
 from typing import Any
 
 import ray
+from ray.exceptions import RayActorError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.engine.progress import Limits
-from search.errors import UserError
+from search.errors import MachineFault
 from search.journal.events import EndStatus
 from search.journal.record import Record, TrialRecord
 from search.schedulers.policy import Policy
@@ -80,7 +81,6 @@ class JournalingScheduler(FIFOScheduler):
         self._policy = policy
         self._limits = limits
         self._forgiving = forgiving
-        self.unfit: str | None = None  # why the search had to be given up
         for trial in record.trials.values():
             self._show(trial)
 
@@ -92,8 +92,7 @@ class JournalingScheduler(FIFOScheduler):
         report = json.loads(result["report"])
         known = self._record.trials[report["trial"]]
         if "unfit" in report:  # a machine's fault: on record the trial stays unfinished
-            self.unfit = report["unfit"]
-            raise UserError(self.unfit)
+            raise MachineFault(report["unfit"])
         if "failure" in report:
             return self._end(known, "failed", report["failure"])
         if "waiting" in report:
@@ -114,7 +113,14 @@ class JournalingScheduler(FIFOScheduler):
         return STOP if self._limits is not None and self._limits.reached else CONTINUE
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Its worker died. The trial may go on: MethodSearcher hears where it does not."""
+        """Its worker died. The trial may go on: MethodSearcher hears where it does not.
+
+        Raises MachineFault where the worker could not even be set up, which no trial decides.
+        """
+        error = trial.get_pickled_error()
+        if isinstance(error, RayActorError) and error.actor_init_failed:
+            *_, why = str(error).strip().splitlines()
+            raise MachineFault(f"a worker cannot be set up: {why}")
         if self._forgiving is not None:
             self._forgiving.died(trial)
 

@@ -110,8 +110,10 @@ class Journal:
             written = self._file.write(line)
             while written < len(line):
                 written += self._file.write(line[written:])
-        except BaseException:
+        except BaseException as error:
             self._file.truncate(end)
+            if isinstance(error, OSError):
+                error.filename = str(self.path)  # Python leaves it out where a disk is full
             raise
 
     def close(self) -> None:

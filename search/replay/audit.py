@@ -19,6 +19,7 @@ from torch import nn
 from search.cluster.connect import check_cluster, cluster_address
 from search.config.config import Config
 from search.engine.experiment import Driver, reopened
+from search.engine.faults import stopped_by_faults
 from search.engine.machines import machines
 from search.errors import UserError
 from search.journal.candidates import is_feasible
@@ -117,6 +118,7 @@ def audit(
     problem, dense = reopened(folder, unstopped, data, model, "audit", trust_code=trust_code)
     _prepare(folder, home, record, chosen)
     with (
+        stopped_by_faults(f"fairfront audit {folder.path}"),
         machines(problem.config, address, folder),
         Driver(home, problem, dense, address, on_event) as driver,
     ):

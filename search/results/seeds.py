@@ -13,9 +13,10 @@ from analysis.front_json import FrontPoint, SeedRow
 from search.cluster.connect import cluster_address, connected
 from search.cluster.shipping import ship_by_value
 from search.config.config import Config
+from search.engine.faults import fault_behind
 from search.engine.machines import local_cpus, supplies_of
 from search.engine.ray_scheduler import DEATHS
-from search.errors import UserError
+from search.errors import MachineFault
 from search.front.build import build_front
 from search.front.view import view_of
 from search.journal.events import Event, Listener
@@ -123,11 +124,15 @@ def _write_down(record: Record, spec: dict[str, Any], reports: Callable[[], list
             record.report(report)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, UnfitWorker):
-            raise UserError(f"confirm: {error.cause}") from error
+            raise MachineFault(f"confirm: {error.cause}") from error
+        if (fault := fault_behind(error)) is not None:  # on record the seed stays unfinished
+            raise MachineFault(f"confirm: {fault}") from error
         # Whatever went wrong belongs to this seed alone: that it fails is part of the spread.
         record.end(trial, "failed", f"{type(error.cause).__name__}: {error.cause}")
-    except ray.exceptions.RayError:
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
         record.end(trial, "failed", "the worker process died repeatedly")
+    except ray.exceptions.RayError as error:  # a lost machine, a Ray that died
+        raise MachineFault(f"confirm: {str(error).strip().splitlines()[0]}") from error
     else:
         record.end(trial, "finished")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from trainables.data.pruning_groups import PruningGroups
 from trainables.data.task import Precision
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import NoReport, Report
-from trainables.files import whole_file
+from trainables.files import what_failed, whole_file
 from trainables.trial.candidate_store import CandidateStore, checkpoint_path
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
@@ -105,6 +106,8 @@ class FairPruning(tune.Trainable):
     """Runs one `Pipeline`.
 
     An error of the trial becomes a report with `failure`, so that the worker and its data live on.
+    One of the operating system, as where a disk is full, is never the trial's: no settings lead to
+    it, and all other trials would meet it too. It becomes a report that the machine is `unfit`.
     Only the death of the process itself is left to Ray's retries. A checkpoint is written before
     an epoch starts, thus after the driver took the report of the epoch before: a trial that goes
     on from it repeats nothing and leaves nothing out.
@@ -152,6 +155,9 @@ class FairPruning(tune.Trainable):
                 report = {"trial": trial, "waiting": True}
         except UnfitWorker as error:
             report = {"trial": trial, "unfit": str(error)}
+        except OSError as error:
+            report = {"trial": trial, "unfit": f"{socket.gethostname()}: {what_failed(error)}"}
+            self._leave()
         except Exception as error:
             # Whatever went wrong belongs to this trial alone; its reason is shown to the user.
             report = {"trial": trial, "failure": f"{type(error).__name__}: {error}"}
@@ -166,14 +172,20 @@ class FairPruning(tune.Trainable):
         self.pipeline = Pipeline(Spec.from_config(self.trial_config), self.bench, store, stages)
         path = checkpoint_path(folder, self.trial_config["trial"])
         if path.exists():
-            state = torch.load(path, weights_only=True, map_location=self.bench.device)
-            self.pipeline.load_state_dict(state)
+            state = io.BytesIO(path.read_bytes())
+            device = self.bench.device
+            self.pipeline.load_state_dict(
+                torch.load(state, weights_only=True, map_location=device)
+            )
         return self.pipeline
 
     def _checkpoint(self, pipeline: Pipeline) -> None:
         path = checkpoint_path(self.supplies.folder, self.trial_config["trial"])
+        # Written by Python: of a full disk torch says no more than "file write failed".
+        state = io.BytesIO()
+        torch.save(pipeline.state_dict(), state)
         with whole_file(path) as file:
-            torch.save(pipeline.state_dict(), file)
+            file.write_bytes(state.getbuffer())
         self._since_checkpoint = 0.0
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

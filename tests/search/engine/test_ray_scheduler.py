@@ -6,9 +6,11 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+from ray.exceptions import RayActorError
 
 from search.engine.progress import Limits
 from search.engine.ray_scheduler import CONTINUE, STOP, JournalingScheduler
+from search.errors import MachineFault
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.schedulers import Stopping
@@ -107,8 +109,28 @@ def test_past_the_deadline_a_last_report_still_finishes_its_trial(record):
 
 def test_a_worker_s_death_alone_ends_no_trial(record):
     """Ray tells the scheduler of every death, also of those that it makes up for by a retry."""
-    trial = SimpleNamespace(config={"trial": "t0001"})
+    JournalingScheduler(record, policy()).on_trial_error(None, died(RayActorError()))
 
-    JournalingScheduler(record, policy()).on_trial_error(None, trial)
+    assert record.trials["t0001"].status == "running"
 
+
+def died(error):
+    """Ray's trial after the death of its worker."""
+    return SimpleNamespace(config={"trial": "t0001"}, get_pickled_error=lambda: error)
+
+
+def test_a_worker_that_cannot_be_set_up_ends_the_search_not_the_trial(record):
+    text = "its creation task failed\nTraceback ...\nOSError: [Errno 28] No space left on device"
+    error = RayActorError(error_msg=text, actor_init_failed=True)
+
+    with pytest.raises(MachineFault, match=r"cannot be set up: OSError: \[Errno 28\] No space"):
+        JournalingScheduler(record, policy()).on_trial_error(None, died(error))
+    assert record.trials["t0001"].status == "running"
+
+
+def test_what_a_machine_is_unfit_for_ends_the_search_not_the_trial(record):
+    unfit = {"report": json.dumps({"trial": "t0001", "unfit": "host: No space left on device"})}
+
+    with pytest.raises(MachineFault, match="host: No space left on device"):
+        decide(JournalingScheduler(record, policy()), unfit)
     assert record.trials["t0001"].status == "running"

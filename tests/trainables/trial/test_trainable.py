@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import resource
+from contextlib import contextmanager
 
 import pytest
 
@@ -95,6 +97,44 @@ def test_an_error_of_a_trial_becomes_its_last_report_and_the_worker_takes_the_ne
     made.reset_config({**CONFIG, "trial": "t0008"})
     assert steps(made, 1)[0]["trial"] == "t0008"
     assert made.bench is bench  # the data were opened once
+
+
+@contextmanager
+def files_of_at_most(size):
+    """A disk without space, as the system tells of it: longer files cannot be written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("what", ["a candidate", "a checkpoint"])
+def test_a_full_disk_is_the_machine_s_fault_and_the_trial_goes_on_once_there_is_space(
+    supplies, what
+):
+    expected = steps(worker(supplies, checkpoint_seconds=60.0), EPOCHS)
+    made = worker(supplies, checkpoint_seconds=0.0 if what == "a checkpoint" else 60.0)
+    steps(made, 1)  # of the pruner: it leaves no candidate
+
+    with files_of_at_most(100):
+        (report,) = steps(made, 1)
+
+    assert report.keys() == {"trial", "unfit"}
+    assert "File too large: " in report["unfit"]
+    assert not list(supplies.folder.rglob("*.partial*"))
+    again = steps(worker(supplies), EPOCHS)
+    assert without_seconds(again) == without_seconds(expected)
+
+
+def test_a_checkpoint_that_the_disk_cannot_read_is_no_failure_of_the_trial(supplies):
+    made, path = worker(supplies), checkpoint_path(supplies.folder, "t0007")
+    path.mkdir(parents=True)  # reading it is an error of the system, as of a broken disk
+
+    (report,) = steps(made, 1)
+
+    assert "Is a directory" in report["unfit"]
 
 
 def test_a_machine_without_the_runs_folder_is_told_apart_from_a_trial_that_fails(supplies):
