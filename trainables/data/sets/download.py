@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import tarfile
 import urllib.error
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from trainables.data.sets import cifar10s
@@ -112,7 +114,7 @@ def _fetch(
     if urlsplit(url).scheme not in ("http", "https"):
         raise ValueError(f"data get: address must start with http:// or https://, got {url}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
+    part = _part_of(target)
     _download(url, part, lambda done, total: progress(target.name, done, total))
     if sha256(part) != remote.sha256:
         checksum = sha256(part)
@@ -126,6 +128,24 @@ def _fetch(
         part.unlink()
     else:
         part.replace(target)
+
+
+def _part_of(target: Path) -> Path:
+    """Where a file is written until it is whole.
+
+    Others may write to the data folder, too: what lies there in its place and is no file, such as
+    a link to one of the user's own, is removed.
+    """
+    part = target.with_name(target.name + ".part")
+    if part.is_symlink():
+        part.unlink()
+    return part
+
+
+def _opened(part: Path) -> BinaryIO:
+    """The file to read and write, made where it is not there; never what a link leads to."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    return open(part, "r+b", opener=lambda path, _: os.open(path, flags, 0o666))
 
 
 def _download(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
@@ -157,7 +177,8 @@ def _write(
     response: http.client.HTTPResponse, part: Path, start: int, progress: Callable[[int], None]
 ) -> int:
     done = start
-    with part.open("r+b" if start else "wb") as file:
+    with _opened(part) as file:
+        file.truncate(start)
         file.seek(start)
         while block := response.read(BLOCK):
             file.write(block)
@@ -177,8 +198,9 @@ def _extract(name: str, archive: Path, members: Mapping[str, str], folder: Path)
                 continue
             target = folder / entry.name  # one of our own names, so inside the folder
             target.parent.mkdir(parents=True, exist_ok=True)
-            unpacked = target.with_name(target.name + ".part")
-            with content, unpacked.open("wb") as file:
+            unpacked = _part_of(target)
+            with content, _opened(unpacked) as file:
+                file.truncate()
                 shutil.copyfileobj(content, file)
             check_sha256(name, unpacked, digest)
             unpacked.replace(target)

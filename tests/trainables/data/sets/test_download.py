@@ -208,3 +208,35 @@ def test_an_unknown_name_is_refused_with_the_nearest(tmp_path):
         get("adutl", tmp_path)
     with pytest.raises(ValueError, match="nothing to download for 'digits'"):
         get("digits", tmp_path)
+
+
+@pytest.mark.parametrize("limit", [None, 300_000])
+def test_a_planted_link_is_not_followed(table, tmp_path, limit):
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    part = tmp_path / "table/rows.csv.part"
+    part.parent.mkdir()
+    part.symlink_to(mine)
+
+    table.limit = limit
+    if limit is None:
+        get("table", tmp_path, base_url=table.url)
+    else:
+        with pytest.raises(DownloadError):
+            get("table", tmp_path, base_url=table.url)
+
+    assert mine.read_bytes() == b"mine"
+    assert not part.is_symlink()
+
+
+def test_a_link_that_is_planted_at_the_last_moment_is_refused(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    (tmp_path / "rows.csv.part").symlink_to(mine)
+
+    with (
+        pytest.raises(OSError, match="symbolic links"),
+        download._opened(tmp_path / "rows.csv.part"),
+    ):
+        pass
+    assert mine.read_bytes() == b"mine"
