@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from analysis.front_json import PointValues
+from search.engine.unchanged import unchanged_dense
 from search.errors import UserError
 from search.front.build import decisions_of_references, values_of
 from search.front.view import View, view_of
@@ -98,13 +99,14 @@ class OnTest:
         """`problem` is that of the search; with `by_group` single groups are measured too.
 
         `other` is the search with another seed, whose dense net is compared with this one's.
-        Raises UserError as `Judged.view` does, and where the data have no such task.
+        Raises UserError as `Judged.view` does, where the data have no such task, and where the
+        network is not what the search began with.
         """
         self._seed, self._folder, self._by_group = seed, folder, by_group
         self._importance = judged.importance
         self._other = None if other is None else other.dense(problem.untrained()).eval()
         self._view = judged.view(folder, problem)
-        dense = folder.dense(problem.untrained())
+        dense = unchanged_dense(folder, problem, "reproduce")
         self._bench = Workbench.open(
             problem.prepared,
             dense,

@@ -24,6 +24,7 @@ from search.journal.journal import Journal, read_events
 from search.journal.opening_ledger import record_opening
 from search.problem.dense_net import decision_of
 from search.runs.folder import RunFolder, write_json
+from search.runs.intact import check_candidates
 from search.units import flat
 from trainables.corrections import decision_from_dict
 from trainables.trial.workbench import Workbench
@@ -233,6 +234,7 @@ def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[
             f"compare: {folder.path} lacks the weights of {len(gone)} points that were on its "
             f"front once ({gone[0][:8]}, ...); were they collected as garbage?"
         )
+    check_candidates(folder, sorted(names), "compare")
     journal = Journal(folder.path)
     journal.append({"event": "compare_start", "candidates": sorted(names)})
     journal.close()

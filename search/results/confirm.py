@@ -24,6 +24,7 @@ from search.problem.dense_net import decision_of
 from search.problem.problem import Build, Problem
 from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
+from search.runs.intact import check_candidates
 from search.tracking import mirror
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
@@ -72,6 +73,7 @@ def confirm(
     problem, dense = reopened(
         folder, folder.config(), data, model, "confirm", trust_code=trust_code
     )
+    check_candidates(folder, named_in(front), "confirm")
     if seeds:
         rows = seed_rows(folder, problem, chosen, seeds, address=address, listener=listener)
         known = front.get("seeds", [])

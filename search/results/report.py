@@ -24,6 +24,7 @@ from search.journal.events import Event, Experiment
 from search.journal.journal import read_events
 from search.results.judged_anew import judged_anew
 from search.runs.folder import RunFolder, view_of_run
+from search.runs.intact import check_files
 from search.runs.state import note_on_later_trials
 from search.tracking import mirror
 from search.units import compute
@@ -94,6 +95,7 @@ def report(
     UserError for a grouping that the data do not have, or are too few for.
     """
     folder = RunFolder(Path(path))
+    check_files(folder, "report")
     facts = folder.facts()
     changes = {"tolerance": tolerance, "bias": bias, "group": group}
     given = {key: value for key, value in changes.items() if value is not None}

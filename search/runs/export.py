@@ -19,6 +19,7 @@ from analysis.front_json import FrontPoint, PointValues
 from search.errors import UserError, unknown
 from search.journal.events import ObjectiveFacts
 from search.runs.folder import RunFolder, write_json
+from search.runs.intact import check_candidates, check_files
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
 from trainables.data.encoder import Encoder
@@ -79,6 +80,8 @@ def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     """
     folder = RunFolder(Path(path))
     point = _point(folder, candidate)
+    check_files(folder, "export")
+    check_candidates(folder, [point["candidate"]], "export")
     target = to or folder.path / "exports" / checked_candidate(point["candidate"])
     if target.exists() and any(target.iterdir()):
         raise UserError(f"export: must be a new or empty folder, got {target} (exported before?)")

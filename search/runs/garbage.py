@@ -16,6 +16,7 @@ from search.front.view import view_of
 from search.journal.journal import WriteLock, read_events
 from search.journal.record import Record, TrialRecord
 from search.runs.folder import DATA, TUNE, RunFolder
+from search.runs.intact import check_files
 from search.runs.state import is_complete
 from trainables.evaluation.objective import Objective
 from trainables.trial.shared_stage import StageStore
@@ -57,7 +58,8 @@ def garbage(
 
     The checkpoints of trials that `resume` goes on with stay too, and with `keep_stopped` those of
     stopped trials. Results that trials shared stay until the search is complete.
-    Raises UserError where a search is writing the run.
+    Raises UserError where a search is writing the run, or its encoder or dense net are others
+    than it began with.
     """
     folder = RunFolder(Path(path))
     folder.require()
@@ -65,6 +67,7 @@ def garbage(
         for written in (folder.path, folder.seeds.path):
             if written.exists():
                 locks.callback(WriteLock(written).release)
+        check_files(folder, "gc")
         yield _collected(folder, keep, keep_stopped)
 
 

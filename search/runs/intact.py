@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from search.errors import UserError
 from search.journal.digest import json_digest
 from search.runs.folder import DENSE, ENCODING, RunFolder
+from search.runs.state import CONFIG
 from trainables.models.net_file import digest_of_file
 
 _CLOSE = 1e-5  # relative: sums of another machine's numpy differ in their last bits
@@ -31,6 +32,18 @@ def check_files(folder: RunFolder, who: str) -> None:
             raise UserError(f"{who}: {error}; {folder.remedy_of(DENSE)}") from error
         if found != dense["digest"]:
             raise _another(who, folder, DENSE)
+
+
+def check_candidates(folder: RunFolder, names: Iterable[str], who: str) -> None:
+    """Raises UserError where a candidate's file is missing, or not what was written."""
+    for name in names:
+        try:
+            folder.candidates.intact(name)
+        except (ValueError, FileNotFoundError) as error:
+            raise UserError(
+                f"{who}: {error}; put back a copy of it, or start a new search that learns from "
+                f"this one: fairfront search {folder.path / CONFIG} --warm-start {folder.path}"
+            ) from error
 
 
 def _another(who: str, folder: RunFolder, name: str) -> UserError:

@@ -63,7 +63,7 @@ class CandidateStore:
             facts = {**facts, "structure": structure}
         # One metadata entry only: the order of several is not fixed, and would change the hash.
         data = save(content, metadata={"candidate": json.dumps(facts, sort_keys=True)})
-        name = hashlib.sha256(data).hexdigest()[:16]
+        name = _name_of(data)
         with whole_file(self.path(name)) as file:
             file.write_bytes(data)
         return name
@@ -83,13 +83,28 @@ class CandidateStore:
         return _facts(self._existing(candidate))
 
     def load(self, candidate: str, net: nn.Module) -> MaskedNet:
-        """The candidate's weights in `net`, with its masks; see `load_candidate`."""
-        return load_candidate(self._existing(candidate), net)
+        """The candidate's weights in `net`, with its masks; see `intact` and `load_candidate`."""
+        return load_candidate(self.intact(candidate), net)
+
+    def intact(self, candidate: str) -> Path:
+        """The file of a candidate.
+
+        Raises ValueError where its content is not the one that it is named after, and
+        FileNotFoundError where there is none.
+        """
+        path = self._existing(candidate)
+        if _name_of(path.read_bytes()) != candidate:
+            raise ValueError(f"candidates: {path} is damaged: its content is not what was written")
+        return path
 
     def _existing(self, candidate: str) -> Path:
         if candidate not in self:
             raise FileNotFoundError(f"candidates: {self.path(candidate)} does not exist")
         return self.path(candidate)
+
+
+def _name_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def load_candidate(path: Path, net: nn.Module) -> MaskedNet:

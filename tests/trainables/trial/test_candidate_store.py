@@ -118,3 +118,16 @@ def test_what_is_no_trials_name_never_becomes_part_of_a_path(tmp_path, name):
     with pytest.raises(BadName, match="must be like t0001, got"):
         checkpoint_path(tmp_path, name)
     assert checkpoint_path(tmp_path, "t0001-seed12").name == "t0001-seed12.pt"
+
+
+def test_a_candidate_whose_content_is_not_the_one_of_its_name_is_refused(store):
+    name = store.put(pruned(), {"epoch": 1})
+    assert store.intact(name) == store.path(name)
+    content = bytearray(store.path(name).read_bytes())
+    content[-1] ^= 1
+    store.path(name).write_bytes(bytes(content))
+
+    with pytest.raises(ValueError, match=rf"{name}.safetensors is damaged"):
+        store.load(name, made_net())
+    with pytest.raises(FileNotFoundError):
+        store.intact("0123456789abcdef")
