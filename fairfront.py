@@ -298,11 +298,12 @@ def mlflow_uri(run: Path | str) -> str:
     """Where MLflow keeps its copy of a run, for `mlflow.set_tracking_uri`: the server that the
     search was told of, else the database in the run's folder. Raises UserError where the folder
     holds no run."""
+    from search.config.tracking_uri import resolved
     from search.runs.folder import RunFolder
-    from search.tracking.mirror import default_uri
+    from search.tracking.stores import default_uri
 
     folder = RunFolder(Path(run))
-    return folder.config().tracking.uri or default_uri(folder.path)
+    return resolved(folder.config().tracking.uri) or default_uri(folder.path)
 
 
 def load_data(source: Config | str, args: Mapping[str, Any] | None = None) -> FairData:

@@ -9,6 +9,7 @@ import typer
 
 from analysis.events import JOURNAL
 from analysis.notation import with_interval
+from search.cli.say import cells, say
 from search.errors import UserError
 from trainables.names import nearest
 
@@ -40,14 +41,14 @@ def confirm(
     from search.runs.folder import RunFolder
 
     if RunFolder(folder).confirmation() is not None:
-        typer.echo("Confirmed before: this is what was found then; test is not opened again.")
+        say("Confirmed before: this is what was found then; test is not opened again.")
     front = open_test(folder, seeds=seeds, address=address, trust_code=trust, listener=_tell)
     show(front)
     for line in spread_lines(front):
-        typer.echo(line)
+        say(line)
     show_later_trials(folder)
     if front.get("opening") is not None:
-        typer.echo(f"Openings of these test rows so far, by all runs: {front['opening']}")
+        say(f"Openings of these test rows so far, by all runs: {front['opening']}")
 
 
 def report(
@@ -63,7 +64,7 @@ def report(
 
     if (tolerance, bias, group) == (None, None, None):  # another view is built from all trials
         show_later_trials(folder)
-    typer.echo(f"Report: {write(folder, tolerance, bias, group, say=typer.echo)}")
+    say(f"Report: {write(folder, tolerance, bias, group, say=say)}")
 
 
 def export(
@@ -82,7 +83,7 @@ def export(
         True: "it kept the tolerance on test",
         False: "it did NOT keep the tolerance on test",
     }
-    typer.echo(f"Exported ({words[card_of(target)['kept_promise']]}): {target}")
+    say(f"Exported ({words[card_of(target)['kept_promise']]}): {target}")
 
 
 def compare(
@@ -106,17 +107,17 @@ def compare(
         table.add_column(column, overflow="fold")
     for run in result["runs"]:
         last = (f"{run['compute'][-1]:.3g}", f"{run['tune'][-1]:.3f}", f"{run['test'][-1]:.3f}")
-        table.add_row(run["label"], str(run["seed"]), *last)
+        table.add_row(*cells(run["label"], str(run["seed"]), *last))
     Console().print(table)
     if not result["differences"]:
-        typer.echo("No differences: they need kinds of runs that share two seeds or more.")
+        say("No differences: they need kinds of runs that share two seeds or more.")
     for row in result["differences"]:
         mean = with_interval(row["mean"], (row["low"], row["high"]), "{:+.4f}".format)
-        typer.echo(
+        say(
             f"{row['label']} - {row['against']} at {row['share']:.0%} of the common compute, "
             f"on test: {mean}, {row['seeds']} seeds"
         )
-    typer.echo(f"Figure: {to.with_suffix('.png')}")
+    say(f"Figure: {to.with_suffix('.png')}")
 
 
 def gc(
@@ -143,13 +144,13 @@ def gc(
             "leftovers": rubbish.leftovers,
         }
         for what, paths in kinds.items():
-            typer.echo(f"{what:11}  {len(paths):6}  {readable_bytes(size_of(paths)):>9}")
+            say(f"{what:11}  {len(paths):6}  {readable_bytes(size_of(paths)):>9}")
         freed = size_of(rubbish.paths)
         if not dry_run:
             remove(rubbish)
-    typer.echo(f"{'Would free' if dry_run else 'Freed'}: {readable_bytes(freed)}")
+    say(f"{'Would free' if dry_run else 'Freed'}: {readable_bytes(freed)}")
     if rubbish.judged:
-        typer.echo(
+        say(
             f"{rubbish.judged} of these candidates are off the front now but could be on that of "
             f"another tolerance, measure or grouping, or were on earlier fronts (`compare`): "
             f"their counts stay, their weights {'would be' if dry_run else 'are'} gone."
@@ -180,11 +181,11 @@ def show(front: Front) -> None:
     from search.cli.front_table import front_table, legend
 
     Console().print(front_table(front))
-    typer.echo(f"{legend(front)}\n{verdict(front)}")
+    say(f"{legend(front)}\n{verdict(front)}")
     if (sentence := unbeaten_reference(front)) is not None:
-        typer.echo(sentence)
+        say(sentence)
     for sentence in no_op_sentences(front):
-        typer.echo(sentence)
+        say(sentence)
 
 
 def show_later_trials(folder: Path) -> None:
@@ -192,7 +193,7 @@ def show_later_trials(folder: Path) -> None:
     from search.runs.state import note_on_later_trials
 
     if (sentence := note_on_later_trials(folder)) is not None:
-        typer.echo(sentence)
+        say(sentence)
 
 
 def show_end(result: RunResult, left: int, *, recording: bool, listed: bool = False) -> None:
@@ -202,27 +203,31 @@ def show_end(result: RunResult, left: int, *, recording: bool, listed: bool = Fa
     """
     show(result.front)
     show_later_trials(result.folder)
-    typer.echo(f"Run: {result.folder}")
+    say(f"Run: {result.folder}")
+    from search.tracking.copy_state import copy_sentence
+
+    if (sentence := copy_sentence(result.folder)) is not None:
+        say(sentence)
     from analysis.front_table import chosen_point
 
     chosen = chosen_point(result.front)
     if left:
-        typer.echo(
+        say(
             f"{left} trials were not run: its time limit or budget was reached. "
             f"fairfront resume {result.folder} runs them (with --budget for a larger one)"
         )
     if recording:
-        typer.echo(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
+        say(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
     elif chosen is not None and chosen["test"] is None:
-        typer.echo(f"Next: fairfront confirm {result.folder}")
+        say(f"Next: fairfront confirm {result.folder}")
     elif chosen is None and not listed:
-        typer.echo(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
+        say(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
 
 
 def _tell(event: Told) -> None:
     if event["event"] == "trial_end":
         reason = f" ({event['reason']})" if event["reason"] else ""
-        typer.echo(f"{event['trial']} {event['status']}{reason}")
+        say(f"{event['trial']} {event['status']}{reason}")
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:

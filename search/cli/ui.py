@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from search.cli.run import Folder, check_run
+from search.cli.say import say
+from search.errors import UserError
+
+if TYPE_CHECKING:
+    from search.config.sections import TrackingConfig
 
 
 def ui(
@@ -21,15 +26,19 @@ def ui(
 ) -> None:
     """Shows a run in MLflow's pages on 127.0.0.1, until Ctrl-C."""
     check_run(folder)
-    from search.tracking.mirror import default_uri
+    from search.config.tracking_uri import masked, resolved
+    from search.runs.trust import check_trusted, reached_store
+    from search.tracking.stores import default_uri
 
-    uri = _uri(folder)
+    tracking = _tracking(folder)
+    uri = resolved(tracking.uri)
     if uri is not None and not _is_database(uri):
-        typer.echo(f"{folder} is mirrored to the server {uri}")
-        typer.echo(f"Filter its runs by: tags.`fairfront.run_id` = '{_run_id(folder)}'")
+        say(f"{folder} is mirrored to the server {masked(uri)}")
+        say(f"Filter its runs by: tags.`fairfront.run_id` = '{_run_id(folder)}'")
         if show and uri.startswith("http"):
             typer.launch(uri)
         return
+    check_trusted(_run_id(folder), folder, "ui", reached_store(tracking), trust=False)
     _serve(folder, uri or default_uri(folder), port, show)
 
 
@@ -41,19 +50,19 @@ def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
     try:
         with Interruptible() as interruption:
             _bring_up_to_date(folder, store)
-            typer.echo("Starting MLflow ...", err=True)
+            say("Starting MLflow ...", err=True)
             with serving(store, chosen, (folder / "ui.log").resolve()) as address:
                 page = search_page(address, _run_id(folder))
-                typer.echo(f"The search:  {page}")
-                typer.echo(f"Its front:   {front_page(page)}")
-                typer.echo("Ctrl-C ends it.")
+                say(f"The search:  {page}")
+                say(f"Its front:   {front_page(page)}")
+                say("Ctrl-C ends it.")
                 if show:
                     typer.launch(page)
                 while True:
                     time.sleep(0.5)
                     interruption.check()
     except KeyboardInterrupt:
-        typer.echo("\nEnded.", err=True)
+        say("\nEnded.", err=True)
 
 
 def _bring_up_to_date(folder: Path, store: str) -> None:
@@ -64,13 +73,21 @@ def _bring_up_to_date(folder: Path, store: str) -> None:
         sync(folder, store)
 
 
-def _uri(folder: Path) -> str | None:
-    """Where the run is mirrored to, if not to its own folder; the rest of its config is not
-    needed, nor the user's files that it names."""
+def _tracking(folder: Path) -> TrackingConfig:
+    """Where the run is mirrored to; the rest of its config is not needed, nor the user's files
+    that it names."""
+    from pydantic import ValidationError
+
+    from search.config.checks import rule
     from search.config.sections import TrackingConfig
 
-    config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-    return TrackingConfig.model_validate(config.get("tracking", {})).uri
+    path = folder / "config.toml"
+    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return TrackingConfig.model_validate(config.get("tracking", {}))
+    except ValidationError as error:
+        said = rule(error.errors(include_url=False, include_input=False)[0]["msg"])
+        raise UserError(f"{path}: tracking.uri: {said}") from None
 
 
 def _is_database(uri: str) -> bool:

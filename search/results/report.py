@@ -26,6 +26,7 @@ from search.results.judged_anew import judged_anew
 from search.runs.folder import RunFolder, view_of_run
 from search.runs.intact import check_files
 from search.runs.state import note_on_later_trials
+from search.runs.trust import is_trusted, reached_store
 from search.tracking import mirror
 from search.units import compute
 from trainables.data.small_cells import smallest_tolerance
@@ -100,7 +101,11 @@ def report(
     changes = {"tolerance": tolerance, "bias": bias, "group": group}
     given = {key: value for key, value in changes.items() if value is not None}
     if given:
-        suffix = "".join(f"-{key}-{value}" for key, value in given.items()).replace("*", "x")
+        suffix = (
+            "".join(f"-{key}-{value}" for key, value in given.items())
+            .replace("*", "x")
+            .replace("/", "-")
+        )
         view, front = judged_anew(folder, tolerance=tolerance, bias=bias, group=group)
         folder.save_front(front, suffix)
         facts = {**facts, "smallest_tolerance": _certifiable(folder, view)}
@@ -113,7 +118,13 @@ def report(
     target = _write(folder, front, facts, suffix)
     config = folder.config()
     if not given and config.tracking.enabled:
-        mirror.sync(folder.path, config.tracking.uri)
+        if is_trusted(facts["run"], reached_store(config.tracking)):
+            mirror.sync(folder.path, config.tracking.uri)
+        elif say is not None:
+            say(
+                f"MLflow at {config.tracking.uri} is told nothing: the run was not started by "
+                f"this user; `fairfront resume {folder.path} --trust` agrees to that"
+            )
     return target
 
 

@@ -10,6 +10,8 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+import tomli_w
+
 from analysis.front_json import Front, FrontPoint
 from search.runs.state import CONFIG, FRONT
 from search.tracking.mlflow_runs import MlflowRun, SearchRuns
@@ -54,8 +56,9 @@ class FolderMirror:
         for name in (CONFIG, "report.html"):
             if (content := self._changed(parent, name)) is not None:
                 if name == CONFIG:
-                    self._runs.log(parent, [], _params(content))
-                self._runs.put_file(parent, self._folder / name)
+                    self._send_config(parent, content)
+                else:
+                    self._runs.put_file(parent, self._folder / name)
                 self._mark_sent(parent, name, _digest(content))
         if not self._has_front():
             self._send_growing(parent, at_once)
@@ -66,6 +69,16 @@ class FolderMirror:
             if front["opening"] is not None:
                 self._send_models(parent, front)
             self._mark_sent(parent, FRONT, _digest(content))
+
+    def _send_config(self, parent: MlflowRun, content: bytes) -> None:
+        """The settings as params and as a file, but for where this copy lies: that is no setting
+        of the search, and is nobody else's business."""
+        settings = tomllib.loads(content.decode())
+        settings.pop("tracking", None)
+        self._runs.log(parent, [], flat(settings))
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / CONFIG).write_text(tomli_w.dumps(settings), encoding="utf-8")
+            self._runs.put_file(parent, Path(folder) / CONFIG)
 
     def _has_front(self) -> bool:
         """Whether front.json knows all that the journal does: it was written after its last event.
@@ -194,14 +207,6 @@ class FolderMirror:
     def _mark_sent(self, parent: MlflowRun, name: str, digest: str) -> None:
         sent = {**self._sent(parent), name: digest}
         self._runs.set_tag(parent, SENT, json.dumps(sent, sort_keys=True))
-
-
-def _params(config: bytes) -> dict[str, str]:
-    """The settings by dotted names."""
-    settings = tomllib.loads(config.decode())
-    # Where this copy lies is no setting of the search, and is nobody else's business.
-    settings.pop("tracking", None)
-    return flat(settings)
 
 
 def _kept_promise(point: FrontPoint) -> dict[str, str]:

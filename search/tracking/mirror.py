@@ -15,14 +15,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
 
 from analysis.events import JOURNAL
+from search.config.tracking_uri import masked, resolved
+from search.errors import UserError
 from search.journal.journal import experiment_of
+from search.tracking.copy_state import CopyState, copy_sentence, reason_of
 from search.tracking.files import FolderMirror
-from search.tracking.mlflow_runs import SearchRuns
+from search.tracking.mlflow_runs import SearchRuns, is_gone
+from search.tracking.stores import default_uri, without_proxy_for_loopback
 from search.tracking.updates import SEARCH, Follower, Translator, Update
 from trainables.files import take_lock
 from trainables.user_code import python_path
@@ -35,31 +39,32 @@ REST = 3.0  # seconds between two passes while the search runs: fewer and larger
 SHARE = 2  # ... and at least so many times what the last pass took
 LONGEST_WAIT = 30.0  # seconds between two attempts at a tracking server that is away
 PATIENCE = 20.0  # seconds that a mirror goes on trying once its search has ended
-
-
-def default_uri(folder: Path) -> str:
-    """A store in the run folder that needs no server."""
-    return f"sqlite:///{folder.resolve()}/mlflow.db"
+URI = "FAIRFRONT_MIRROR_URI"  # variable of the mirror's own: what commands are given, all can read
 
 
 def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subprocess.Popen[bytes]:
     """Starts the process that mirrors `folder` into MLflow; its messages go to mirror.log.
 
     With `nice` 19 it takes what processor time a search leaves. Ctrl-C in the terminal does not
-    reach it: it ends with its standard input.
+    reach it: it ends with its standard input. Raises UserError where `uri` is to stand in a
+    variable that is not set.
     """
+    store = resolved(uri) or default_uri(folder)
     # -P: a folder of the user's that is called `search` must not be imported in our place.
     command = [sys.executable, "-P", "-m", "search.tracking.mirror", str(folder.resolve())]
     command += ["--nice", str(nice)]
-    if uri is not None:
-        command += ["--uri", uri]
     with (folder / "mirror.log").open("ab") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            env={**os.environ, "PYTHONPATH": python_path()},
+            env={
+                **os.environ,
+                **without_proxy_for_loopback(),
+                "PYTHONPATH": python_path(),
+                URI: store,
+            },
             start_new_session=True,
         )
 
@@ -84,9 +89,13 @@ def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
 
     Where it could not, a warning says so; nothing is lost, since the run folder holds everything.
     """
-    if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
-        return True
-    log.warning("tracking: MLflow does not know all of %s yet; mirror.log says why", folder)
+    try:
+        if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
+            return True
+    except UserError as error:  # its address stands in a variable that is not set here
+        log.warning("%s: MLflow is told nothing", error)
+        return False
+    log.warning("tracking: %s", copy_sentence(folder) or f"MLflow knows nothing of {folder} yet")
     return False
 
 
@@ -110,6 +119,8 @@ class Mirror:
         self._pending: list[Update] = []
         self._runs: SearchRuns | None = None
         self._files: FolderMirror | None = None
+        self._state: CopyState | None = None  # as written last
+        self._known = 0  # bytes of the journal that MLflow knows
 
     def catch_up(self, *, ending: bool = False) -> bool:
         """One pass; False where there was nothing new in the journal.
@@ -135,8 +146,18 @@ class Mirror:
             status = "FINISHED" if self._translator.over else "RUNNING"
             runs.set_status(parent, status, self._translator.last_time[SEARCH])
         self._pending.clear()
+        self._known = self._follower.offset
         files.send(at_once=ending and not new)
+        self.tell()
         return new
+
+    def tell(self, problem: str | None = None, *, whole: bool = False) -> None:
+        """Writes down how far the copy is, unless that was written before."""
+        note = None if self._runs is None else self._runs.note
+        state = CopyState(masked(self.uri), self._known, whole, problem, note)
+        if state != self._state:
+            state.write(self.folder)
+            self._state = state
 
     def settle(self) -> None:
         """Marks as KILLED what the journal does not end: the search is not going on."""
@@ -170,14 +191,20 @@ def follow(folder: Path, uri: str, ended: threading.Event) -> int:
             new = mirror.catch_up(ending=ending)
             if ending and not new:
                 mirror.settle()
+                mirror.tell(whole=True)
                 return 0
             took = time.monotonic() - begun
             wait, last_error = min(LONGEST_WAIT, max(REST, SHARE * took)) if new else POLL, ""
         except Exception as error:
             # A server that is away, a database that is locked: there is always a next time.
-            if str(error) != last_error:
-                last_error = str(error)
-                log.warning("tracking: %s: trying again", last_error)
+            reason = reason_of(error, uri)
+            if reason != last_error:
+                last_error = reason
+                log.warning("tracking: %s: trying again", reason)
+                with suppress(OSError):  # a full disk is the search's matter
+                    mirror.tell(reason)
+            if is_gone(error):  # somebody deleted runs: what they knew is sent once more
+                mirror = Mirror(folder, uri)
             if deadline is not None and time.monotonic() > deadline:
                 log.error("tracking: giving up after %g s", PATIENCE)
                 return 1
@@ -192,7 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m search.tracking.mirror DIR [--uri URI] [--nice N]`, until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m search.tracking.mirror", description=__doc__)
     parser.add_argument("folder", type=Path, help=f"a run folder with {JOURNAL}")
-    parser.add_argument("--uri", help="a tracking server or database; default: DIR/mlflow.db")
+    parser.add_argument(
+        "--uri", help=f"a tracking server or database; default: ${URI}, else DIR/mlflow.db"
+    )
     parser.add_argument("--nice", type=int, default=0, help="by how much it steps back")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
@@ -206,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     threading.Thread(target=wait_for_end, daemon=True).start()
     try:
         with _alone(given.folder, ended):
-            return follow(given.folder, given.uri or default_uri(given.folder), ended)
+            uri = given.uri or os.environ.get(URI) or default_uri(given.folder)
+            return follow(given.folder, uri, ended)
     except TimeoutError as error:
         log.error("tracking: %s", error)
         return 1

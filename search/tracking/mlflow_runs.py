@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from search.tracking.stores import database_of
 from search.tracking.updates import SEARCH, Update
 
 # Read by MLflow when it is imported; what the user has set stays.
@@ -79,6 +80,7 @@ class SearchRuns:
         self._client = _client(uri)
         self._search = search
         self._name = name
+        self.note: str | None = None  # what the user should know of the store
         self._experiment = self._open_experiment(uri)
         self._runs: dict[str, MlflowRun] | None = None
 
@@ -218,8 +220,7 @@ class SearchRuns:
         from mlflow.exceptions import MlflowException
 
         place = None  # a server decides itself where artifacts lie
-        if uri.startswith("sqlite:///"):
-            database = Path(uri.removeprefix("sqlite:///")).resolve()
+        if (database := database_of(uri)) is not None:
             place = (database.parent / "mlartifacts").as_uri()
         experiment = self._client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
@@ -229,12 +230,25 @@ class SearchRuns:
                 experiment = self._client.get_experiment_by_name(EXPERIMENT)
                 if experiment is None:
                     raise
+        if experiment.lifecycle_stage == "deleted":
+            self._restore(experiment.experiment_id)
         for name, value in ABOUT.items():  # made by an older version, or by hand
             if name not in experiment.tags:
                 self._client.set_experiment_tag(experiment.experiment_id, name, value)
-        if place is not None and experiment.artifact_location != place:
-            _move_artifacts(uri, experiment.artifact_location, place)
+        if database is not None and place and experiment.artifact_location != place:
+            _move_artifacts(database, experiment.artifact_location, place)
         return str(experiment.experiment_id)
+
+    def _restore(self, experiment: str) -> None:
+        """MLflow keeps a deleted experiment, and with it the name: no other can be made."""
+        try:
+            self._client.restore_experiment(experiment)
+        except Exception as error:
+            raise RuntimeError(
+                f"its experiment {EXPERIMENT!r} was deleted and cannot be restored from here "
+                f"({error}); `mlflow experiments restore --experiment-id {experiment}` does it"
+            ) from error
+        self.note = f"its experiment {EXPERIMENT!r} was deleted, and has been restored"
 
 
 def _client(uri: str) -> Any:
@@ -247,16 +261,22 @@ def _client(uri: str) -> Any:
     return MlflowClient(tracking_uri=uri)
 
 
-def _move_artifacts(uri: str, old: str, new: str) -> None:
+def is_gone(error: Exception) -> bool:
+    """Whether a store says that what it was asked to change is not there, or was deleted."""
+    code = getattr(error, "error_code", None)  # of an MlflowException
+    return code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")
+
+
+def _move_artifacts(database: Path, old: str, new: str) -> None:
     """Corrects a database whose run folder was copied or moved: it still names the old place.
 
     The tracking interface has no call for it.
     """
-    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as database, database:
-        database.execute(
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute(
             "UPDATE experiments SET artifact_location = ? WHERE artifact_location = ?", (new, old)
         )
-        database.execute(
+        opened.execute(
             "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?)"
             " WHERE substr(artifact_uri, 1, ?) = ?",
             (new, len(old) + 1, len(old) + 1, f"{old}/"),

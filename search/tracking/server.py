@@ -28,6 +28,8 @@ QUIET = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that evaluate language models
     "PYTHONWARNINGS": "ignore",
 }
+# A server on this machine is asked directly, whatever proxy the others are asked through.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def serving(store: str, port: int, log: Path) -> Iterator[str]:
     where it cannot start; what it says goes to the file `log`.
     """
     command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST]
-    command += ["--port", str(port), "--workers", "1", "--backend-store-uri", store]
+    command += ["--port", str(port), "--workers", "1"]
     with log.open("wb") as output:
         # A session of its own: Ctrl-C reaches this process alone, which ends the whole group.
         process = subprocess.Popen(
@@ -46,7 +48,12 @@ def serving(store: str, port: int, log: Path) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**QUIET, **os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            env={
+                **QUIET,
+                **os.environ,
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "MLFLOW_BACKEND_STORE_URI": store,  # commands can be read by everybody
+            },
             cwd=log.parent,
             start_new_session=True,
         )
@@ -104,7 +111,7 @@ def _find_run(address: str, search: str) -> dict[str, Any] | None:
 def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with _DIRECTLY.open(request, timeout=60) as answer:
         return dict(json.loads(answer.read()))
 
 
@@ -114,7 +121,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Pat
         if process.poll() is not None:
             raise UserError(f"ui: MLflow's server ended at once; {log} says why")
         try:
-            with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5) as answer:
+            with _DIRECTLY.open(f"http://{HOST}:{port}/health", timeout=5) as answer:
                 if answer.status == 200:
                     return
         except OSError:

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from search.tracking.mirror import default_uri, finish_mirror, follow, start_mirror, sync
+from search.tracking.mirror import finish_mirror, follow, start_mirror, sync
+from search.tracking.stores import default_uri
 from tests.search.made_journal import (
     STATUSES,
     TRIALS,
@@ -137,7 +138,9 @@ def test_a_server_that_never_answers_costs_the_search_the_agreed_time_only(tmp_p
     assert process.poll() is not None
 
     assert not sync(tmp_path, nobody, timeout=1.0)
-    assert "MLflow does not know all of" in caplog.text
+    said = f"the copy in {nobody} is at 0% of the journal: {nobody} does not answer"
+    assert said in caplog.text
+    assert f"`fairfront report {tmp_path}` sends the rest" in caplog.text
 
 
 def test_two_mirrors_of_one_folder_do_not_work_at_once(tmp_path):

@@ -8,7 +8,8 @@ import pytest
 from search.config.config import Config
 from search.results.confirm import confirm
 from search.runs.export import card_of, load
-from search.tracking.mirror import default_uri, sync
+from search.tracking.mirror import sync
+from search.tracking.stores import default_uri
 from tests.search.made_journal import look
 from tests.search.made_run import made_run
 
