@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import sys
 from typing import Any
 
@@ -10,24 +12,50 @@ import typer
 from typer.core import TyperGroup
 
 from search.cli import cluster, data, listing, replay, reproduce, run, search, ui
-from search.cli.interrupt import INTERRUPTED
+from search.cli.interrupt import CODES, Interrupted, Interruptible
 from search.cli.say import log_plainly, say
-from search.errors import UserError
+from search.errors import MachineFault, UserError
+from trainables.files import what_failed
 from trainables.names import BadName
 
 
 class ExitCodes(TyperGroup):
-    """Bad input ends with one message and exit code 2, Ctrl-C with 130; all else is a failure."""
+    """What a command ends with, where it does not succeed, and the one line that it says then.
+
+    Bad input ends with exit code 2; a fault of the machine, as where a disk is full, with 1;
+    Ctrl-C and SIGTERM with 130 and 143. All else is a failure of ours and keeps its traceback.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[_TYPED] = shlex.join(["fairfront", *args])
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except (UserError, BadName) as error:
-            say(f"fairfront: {error}", err=True)
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as error:
-            say("fairfront: interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from error
+        typed = ctx.meta[_TYPED]
+        with Interruptible() as interruption:
+            try:
+                return super().invoke(ctx)
+            except MachineFault as error:
+                told = error if error.again is not None else MachineFault(error.fault, typed)
+                raise _end(f"fairfront: {told}", told.exit_code) from error
+            except (UserError, BadName) as error:
+                raise _end(f"fairfront: {error}", UserError.exit_code) from error
+            except OSError as error:
+                if error.errno in (None, errno.EPIPE):  # a pipe that nobody reads any more
+                    raise
+                told = MachineFault(what_failed(error), typed)
+                raise _end(f"fairfront: {told}", told.exit_code) from error
+            except KeyboardInterrupt as error:
+                how = error.how if isinstance(error, Interrupted) else f"Go on with: {typed}"
+                raise _end(f"\nInterrupted. {how}", interruption.code) from error
+
+
+_TYPED = "search.cli.app.typed"  # where a context keeps the command as it was typed
+
+
+def _end(line: str, code: int) -> typer.Exit:
+    say(line, err=True)
+    return typer.Exit(code)
 
 
 app = typer.Typer(
@@ -60,10 +88,10 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if end.code == INTERRUPTED:
+        if end.code in CODES:
             # Interrupted in the middle of their work, native threads of Ray and torch can crash
             # the teardown of the interpreter; all that matters is on the disk by now.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            os._exit(end.code)
         raise

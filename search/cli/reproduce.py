@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from search.cli.interrupt import INTERRUPTED
+from search.cli.interrupt import Interrupted
 from search.cli.say import say
 from search.errors import UserError
 from search.units import clock
@@ -134,8 +134,7 @@ def _watched(
         again = ["fairfront", "reproduce", given, "--out", str(folder)]
         again += [] if only is None else ["--only", only]
         again += ["--tune"] if tune else []
-        say(f"\nInterrupted. Go on with: {shlex.join(again)}", err=True)
-        raise typer.Exit(INTERRUPTED) from error
+        raise Interrupted(f"Go on with: {shlex.join(again)}") from error
     _show(folder)
 
 

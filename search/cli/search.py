@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analysis.events import JOURNAL
-from search.cli.interrupt import INTERRUPTED
+from search.cli.interrupt import Interrupted
 from search.cli.run import Folder, Trust, check_run, show_end
 from search.cli.say import say
 from search.errors import UserError
@@ -54,8 +53,10 @@ def search(
         for line in describe(config):
             say(line)
         return
-    folder = out or Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     from search.engine.experiment import run
+    from search.runs.folder import new_path
+
+    folder = out or new_path(config.name)
 
     _watched(
         folder,
@@ -132,11 +133,9 @@ def _watched(
 
             result = start(listen)
     except KeyboardInterrupt as error:
-        if (folder / JOURNAL).exists():
-            say(f"\nInterrupted. Go on with: fairfront resume {folder}", err=True)
-        else:
-            say("\nInterrupted before the search began; nothing was written.", err=True)
-        raise typer.Exit(INTERRUPTED) from error
+        if not (folder / JOURNAL).exists():
+            raise  # nothing was written: the same command begins anew
+        raise Interrupted(f"Go on with: fairfront resume {folder}") from error
     show_end(result, left, recording=recording, listed=listed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -38,7 +37,8 @@ from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import Build, Problem, open_problem
 from search.problem.shared_pruners import with_pools
-from search.runs.folder import TUNE, RunFolder
+from search.runs.folder import TUNE, RunFolder, new_path
+from search.runs.places import check_places
 from search.runs.trust import check_trusted, reached, remember
 from search.samplers import Sampling
 from search.schedulers import SCHEDULERS, Policy
@@ -66,14 +66,13 @@ def run(
     address: str | None = None,
     on_event: Listener | None = None,
 ) -> RunResult:
-    """Searches and writes the run folder `out` (default `runs/<name>-<time>`).
+    """Searches and writes the run folder `out` (default: see `new_path`).
 
     `data` and `model` stand for [data] and [model] when they are at hand as Python objects.
     Raises UserError before anything is written where the input does not fit together.
     """
-    folder = RunFolder(
-        Path(out) if out else Path("runs") / f"{config.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    )
+    folder = RunFolder(Path(out) if out else new_path(config.name))
+    check_places(folder.path)
     folder.refuse_existing()
     address = cluster_address(address)
     check_cluster(config.resources.gpu, address)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from analysis.front_json import Front
 from analysis.front_table import front_frame
 from analysis.trials import reports_frame, trials_frame
 from search.config.config import Config
+from search.config.fixed import change, change_of_told
 from search.errors import UserError
 from search.front.build import build_front
 from search.front.view import View, view_by, view_of
@@ -44,6 +47,14 @@ DENSE = "dense.safetensors"
 EARLY = "early.safetensors"  # the dense net early in its training, where a method asks for it
 ENCODING = "encoder.json"
 PRUNING = "pruning_groups.npz"  # of [prune_by]: the group of each row of train
+
+
+def new_path(name: str) -> Path:
+    """Where a run of an experiment goes that is given no other place: `runs/<name>-<time>-<hex>`.
+
+    The hexadecimal digits are drawn: searches of a job array begin in the same second.
+    """
+    return Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 @dataclass(frozen=True)
@@ -138,13 +149,24 @@ class RunFolder:
             raise UserError(f"{self.path} must be the folder of a run, but has no {JOURNAL}")
 
     def config(self) -> Config:
-        self.require()
+        """The experiment of the run. Raises UserError where it is not the one that it began with,
+        but for what may change: how much is run, on what, and where it is told of."""
+        facts = self.facts()
         config = Config.load(self.path / CONFIG)
-        if config.data.min_cell_of is not None:
-            return config
-        # Written by a version that asked for cells, whatever the measure.
-        data = config.data.model_copy(update={"min_cell_of": "cells"})
-        return config.model_copy(update={"data": data})
+        if config.data.min_cell_of is None:
+            # Written by a version that asked for cells, whatever the measure.
+            data = config.data.model_copy(update={"min_cell_of": "cells"})
+            config = config.model_copy(update={"data": data})
+        told = facts.get("config")
+        changed = change_of_told(facts, config) if told is None else change(told, config)
+        if changed is not None:
+            key, then, now = changed
+            raise UserError(
+                f"{self.path / CONFIG}: {key} must stay as the search began with it, {then!r}, "
+                f"got {now!r}; only search.trials, time_limit, budget and concurrent, [resources] "
+                f"and [tracking] may change. Another value is another search"
+            )
+        return config
 
     def facts(self) -> Experiment:
         """The `experiment` event: what the journal says of the data and the objective."""
