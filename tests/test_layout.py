@@ -32,7 +32,7 @@ LIGHT = {
 FLOORS = {
     "search": (
         ("errors", "units"),
-        ("journal", "cluster"),
+        ("journal", "cluster", "toml_file"),
         ("samplers", "schedulers", "front"),
         ("config",),
         ("problem", "runs"),

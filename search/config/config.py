@@ -30,6 +30,7 @@ from search.config.sections import (
 )
 from search.config.tracking_uri import masked
 from search.errors import UserError, unknown
+from search.toml_file import read_toml
 from trainables.names import nearest
 
 
@@ -137,11 +138,7 @@ class _Source:
 
 def _read(path_or_preset: str | Path, overrides: Sequence[str]) -> _Source:
     """Raises UserError where there is no such file or preset, or it is not TOML."""
-    where, folder, text = _find(path_or_preset)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{where}: is not valid TOML: {error}") from error
+    where, folder, values = _find(path_or_preset)
     keys = []
     for override in overrides:
         key, value = _parse_override(override)
@@ -150,18 +147,15 @@ def _read(path_or_preset: str | Path, overrides: Sequence[str]) -> _Source:
     return _Source(where, folder, values, tuple(keys))
 
 
-def _find(path_or_preset: str | Path) -> tuple[str, Path, str]:
-    """What to call the file in messages, the folder of the user's own files, the text."""
+def _find(path_or_preset: str | Path) -> tuple[str, Path, dict[str, Any]]:
+    """What to call the file in messages, the folder of the user's own files, what it says."""
     path = Path(path_or_preset)
     if path.is_file():
-        try:
-            return str(path), path.resolve().parent, path.read_text("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: is not valid TOML: {error}") from error
+        return str(path), path.resolve().parent, read_toml(path)
     known = presets()
     name = str(path_or_preset)
     if name in known:
-        return f"preset {name}", Path.cwd(), known[name]
+        return f"preset {name}", Path.cwd(), tomllib.loads(known[name])
     if path.suffix == ".toml" or len(path.parts) > 1:
         raise UserError(f"{path}: there is no such file")
     raise UserError(f"{unknown('preset', name, known)} (a file would end in .toml)")

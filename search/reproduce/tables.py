@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +15,7 @@ from search.errors import UserError, unknown
 from search.reproduce.group_summaries import SUMMARIES
 from search.reproduce.paper import known_paper_table
 from search.reproduce.results_json import NetworkKind, Picture
+from search.toml_file import read_toml
 from trainables.evaluation.by_group import BY_GROUP as GROUP_VALUES
 
 FOLDER = Path(__file__).parent
@@ -325,8 +325,6 @@ def load_table(name: str) -> Table:
         values = _values(path)
         given = {"file": name} if path is own else {}
         return Table.model_validate({"name": path.stem, "folder": str(folder), **values, **given})
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: is not valid TOML: {error}") from error
     except ValidationError as error:
         raise UserError(f"{path}: {in_one_line(error)}") from error
 
@@ -334,7 +332,7 @@ def load_table(name: str) -> Table:
 def _values(path: Path) -> dict[str, Any]:
     """What a file says. `like = "other"` takes rows and budget from other.toml beside it, where
     the file has none of its own."""
-    values = tomllib.loads(path.read_text("utf-8"))
+    values = read_toml(path)
     other = values.pop("like", None)
     if other is None:
         return values
