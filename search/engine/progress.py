@@ -26,7 +26,7 @@ class Limits:
 
     record: Record
     devices: float = 1.0  # of one trial; see `charged`
-    deadline: float | None = None  # a time.time()
+    deadline: float | None = None  # of time.monotonic(), which nobody sets
     budget: float | None = None  # seconds of devices, all sessions of the search together
 
     @classmethod
@@ -36,7 +36,7 @@ class Limits:
         return cls(
             record,
             devices=charged(config)[0],
-            deadline=None if limit is None else time.time() + limit,
+            deadline=None if limit is None else time.monotonic() + limit,
             budget=config.search.budget,
         )
 
@@ -48,7 +48,7 @@ class Limits:
     @property
     def reached(self) -> bool:
         """Whether nothing new is to be started, and what runs is to be left for `resume`."""
-        late = self.deadline is not None and time.time() > self.deadline
+        late = self.deadline is not None and time.monotonic() > self.deadline
         return late or (self.budget is not None and self.spent >= self.budget)
 
 

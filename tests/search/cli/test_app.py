@@ -138,6 +138,18 @@ def test_without_out_a_new_folder_under_runs_is_named_after_the_experiment_and_t
     assert fake.options["out"].name.startswith("quick-20")
 
 
+def test_searches_that_begin_in_the_same_second_get_folders_of_their_own(fake_run, monkeypatch):
+    monkeypatch.setattr("time.strftime", lambda *_: "20300101-000000")
+    fakes = []
+    for _ in range(2):
+        fakes.append(fake_run())
+        invoke("search", "quick")
+
+    first, second = (fake.options["out"].name for fake in fakes)
+    assert first != second
+    assert first.startswith("quick-20300101-000000") and second.startswith("quick-20300101-000000")
+
+
 def test_an_interrupted_search_says_how_to_go_on_and_ends_with_130(fake_run):
     def interrupted(out: Path) -> None:
         out.mkdir(parents=True)

@@ -71,9 +71,19 @@ def test_a_repeated_epoch_is_not_charged_and_a_resumed_search_knows_what_was_spe
 def test_without_limits_none_is_reached_and_a_time_limit_begins_now(record):
     assert not Limits.of(config(), record).reached
     assert Limits.of(config(time_limit=60.0), record).deadline == pytest.approx(
-        time.time() + 60, abs=5
+        time.monotonic() + 60, abs=5
     )
-    assert Limits(record, deadline=time.time() - 1).reached
+    assert Limits(record, deadline=time.monotonic() - 1).reached
+
+
+def test_a_time_limit_does_not_go_by_the_clock_on_the_wall(record, monkeypatch):
+    limits = Limits.of(config(time_limit=60.0), record)
+
+    for shift in (-86_400.0, 86_400.0):  # set by hand, or by a time server
+        monkeypatch.setattr(time, "time", lambda shift=shift: 1.8e9 + shift)
+        assert not limits.reached
+    monkeypatch.setattr(time, "monotonic", lambda: limits.deadline + 1)
+    assert limits.reached
 
 
 @pytest.mark.parametrize(

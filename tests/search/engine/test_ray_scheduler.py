@@ -50,7 +50,7 @@ def test_a_report_is_written_down_and_the_trial_goes_on(record, tmp_path):
 
 def test_a_trial_that_waits_for_another_goes_on_and_nothing_is_written(record, tmp_path):
     waiting = {"report": json.dumps({"trial": "t0001", "waiting": True})}
-    late = Limits(record, deadline=time.time() - 1)
+    late = Limits(record, deadline=time.monotonic() - 1)
 
     assert decide(JournalingScheduler(record, policy()), waiting) == [CONTINUE]
     assert decide(JournalingScheduler(record, policy(), late), waiting) == [STOP]
@@ -93,7 +93,7 @@ def test_a_repeated_epoch_is_not_written_again(record, tmp_path):
 
 
 def test_past_the_deadline_a_trial_is_left_unfinished_not_ended(record):
-    late = JournalingScheduler(record, policy(), Limits(record, deadline=time.time() - 1))
+    late = JournalingScheduler(record, policy(), Limits(record, deadline=time.monotonic() - 1))
 
     assert decide(late, result(1)) == [STOP]
     assert record.trials["t0001"].status == "running"
@@ -101,7 +101,7 @@ def test_past_the_deadline_a_trial_is_left_unfinished_not_ended(record):
 
 
 def test_past_the_deadline_a_last_report_still_finishes_its_trial(record):
-    late = JournalingScheduler(record, policy(), Limits(record, deadline=time.time() - 1))
+    late = JournalingScheduler(record, policy(), Limits(record, deadline=time.monotonic() - 1))
 
     assert decide(late, result(1, last=True)) == [STOP]
     assert record.trials["t0001"].status == "finished"

@@ -152,11 +152,11 @@ def test_a_complete_search_has_nothing_left(record):
 
 
 def test_past_the_deadline_nothing_is_proposed_and_nothing_is_written(record, tmp_path):
-    late = searcher(record, FREE, 4, Limits(record, deadline=time.time() - 1))
+    late = searcher(record, FREE, 4, Limits(record, deadline=time.monotonic() - 1))
 
     assert late.suggest("ray0") == Searcher.FINISHED
     assert not list(read_events(tmp_path / "journal.jsonl"))
-    soon = Limits(record, deadline=time.time() + 60)
+    soon = Limits(record, deadline=time.monotonic() + 60)
     assert searcher(record, FREE, 4, soon).suggest("ray0") != "FINISHED"
 
 
