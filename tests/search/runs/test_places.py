@@ -1,0 +1,57 @@
+import errno
+import os
+
+import pytest
+
+from search.errors import UserError
+from search.runs.places import check_places
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "some" / "cache"
+    monkeypatch.setenv("FAIRFRONT_CACHE", str(folder))
+    return folder
+
+
+def test_places_that_can_be_made_are_left_as_they_were(tmp_path, cache):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for out in (tmp_path / "deep" / "er" / "run", empty):
+        check_places(out)
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty"]
+
+
+@pytest.mark.parametrize("name", ["file/run", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, cache, name):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UserError, match=r"out: .* must be a folder.*--out names another") as error:
+        check_places(tmp_path / "new" / ".." / name)
+    assert name in str(error.value)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file"]
+
+
+def test_a_cache_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FAIRFRONT_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(UserError, match=r"FAIRFRONT_CACHE: .*file/cache must be a folder"):
+        check_places(None)
+
+    monkeypatch.delenv("FAIRFRONT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(
+        UserError, match=r"cache: .*Not a directory; FAIRFRONT_CACHE names another"
+    ):
+        check_places(None)
+
+
+def test_a_place_on_a_full_or_read_only_disk_is_named(tmp_path, cache, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("search.runs.places.tempfile.TemporaryFile", full)
+    with pytest.raises(UserError, match="got: Read-only file system; --out names another"):
+        check_places(tmp_path / "run")
+    assert list(tmp_path.rglob("*")) == []
