@@ -24,6 +24,7 @@ SENT_OTHERWISE = (
     *("beside", "no_ops"),
 )
 ROWS_OF_A_NOTE = 12
+_MARKUP = "&<>|[]`*"  # what of markdown and HTML could become a link, a script or another column
 FILTERS = """Filters for the list of runs:
 - the front: `tags."fairfront.front" = 'true'`
 - the chosen trial: `tags."fairfront.chosen" = 'true'`
@@ -97,11 +98,21 @@ def other_metrics(front: Front) -> list[tuple[str, float, int]]:
     return [entry for key, value in others.items() for entry in series(value, key)]
 
 
+def as_it_is(text: str) -> str:
+    """A text, which may hold names out of data or a run's folder, so that MLflow's pages show it
+    as it is: nothing in it is markup."""
+    return "".join(
+        f"&#{ord(char)};" if char in _MARKUP else char if char.isprintable() else " "
+        for char in text
+    )
+
+
 def note_of_search(front: Front, ended: int) -> str:
     """What the page of a search's run says, as markdown; `ended` is its number of ended trials."""
     objective = front["objective"]
     aim = (
-        f"Searched: {objective['performance']} up, {objective['bias']} by {objective['group']} "
+        f"Searched: {objective['performance']} up, {objective['bias']} by "
+        f"{as_it_is(objective['group'])} "
         f"below {objective['tolerance']:g}" + (", sparsity up" if objective["sparsity"] else "")
     )
     rows = one_per_trial(front)
@@ -110,8 +121,8 @@ def note_of_search(front: Front, ended: int) -> str:
     more = f"\n\n{len(rows) - ROWS_OF_A_NOTE} more: `front_table.json`."
     parts = [
         f"{aim}. {ended} trials ended; hypervolume {front['hypervolume']:.4f}.",
-        f"**{verdict(front)}**" if rows else "Nothing feasible so far.",
-        *([sentence] if (sentence := unbeaten_reference(front)) is not None else []),
+        f"**{as_it_is(verdict(front))}**" if rows else "Nothing feasible so far.",
+        *([as_it_is(said)] if (said := unbeaten_reference(front)) is not None else []),
         *([table + (more if len(rows) > ROWS_OF_A_NOTE else "")] if rows else []),
         FILTERS,
     ]
@@ -121,7 +132,8 @@ def note_of_search(front: Front, ended: int) -> str:
 def note_of_trial(points: Sequence[FrontPoint]) -> str:
     """What the page of a trial on the front says; `points` are its own, best first."""
     lines = [
-        f"- candidate `{point['candidate']}`, epoch {point['epoch']}: {'; '.join(_words(point))}"
+        f"- candidate `{as_it_is(point['candidate'])}`, epoch {point['epoch']}: "
+        f"{'; '.join(_words(point))}"
         for point in points
     ]
     return "\n".join(["On the front with:", *lines])
@@ -146,10 +158,11 @@ def _table(front: Front, points: Sequence[FrontPoint]) -> str:
     heads = [f"{name} ({split})" for split in splits for name in ("performance", "bias")]
     lines = ["| trial | method | sparsity | " + " | ".join(heads) + " |"]
     lines.append("|" + "---|" * (3 + len(heads)))
-    lines += [_row([line["label"], ""], line, splits) for line in front["references"]]
+    lines += [_row([as_it_is(line["label"]), ""], line, splits) for line in front["references"]]
     for point in points:
-        name = f"**{point['trial']}** (chosen)" if point["chosen"] else point["trial"]
-        lines.append(_row([name, point["method"]], point, splits))
+        trial = as_it_is(point["trial"])
+        name = f"**{trial}** (chosen)" if point["chosen"] else trial
+        lines.append(_row([name, as_it_is(point["method"])], point, splits))
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from search.tracking.texts import (
+    as_it_is,
     front_table,
     metrics_of,
     note_of_search,
@@ -104,3 +105,25 @@ def test_the_description_of_a_trial_warns_of_a_promise_that_was_not_kept():
 
     assert "did NOT keep" in said and "needs the group" in said
     assert "test: performance 0.700, bias 0.090 [0.080, 0.100]" in said
+
+
+EVIL = "<script>x</script>|[a](javascript:x)`\n# b*"
+
+
+def test_names_out_of_data_are_no_markup_on_the_pages():
+    made = front([point(EVIL, None, method=EVIL, candidate=EVIL)])
+    made["objective"]["group"] = EVIL
+    made["references"][0]["label"] = EVIL
+    plain = front([point("t1", None)])
+
+    for note in (note_of_search(made, 3), note_of_trial(made["points"])):
+        assert not set("<>") & set(note)
+        assert "](" not in note
+        assert "\n# b" not in note
+    rows = note_of_search(made, 3).splitlines()
+    columns = [line.count("|") for line in rows if line.startswith("|")]
+    assert columns == [
+        line.count("|") for line in note_of_search(plain, 3).splitlines() if line.startswith("|")
+    ]
+    assert note_of_trial(made["points"]).count("`") == 2
+    assert as_it_is("race=White, 50 %: naïve") == "race=White, 50 %: naïve"
