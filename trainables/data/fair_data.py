@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainables.data.numbers_as_text import numbers_as_text
+from trainables.data.value_text import with_text_names
 from trainables.names import known_names
 
 SPLITS = ("train", "debias", "tune", "test")
+MAX_CATEGORIES = 1000  # more distinct texts or categories are taken for an identifier
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +174,7 @@ def check_inputs(who: str, inputs: NDArray[Any] | pd.DataFrame, *, missing_allow
 
 
 def _check_frame(who: str, frame: pd.DataFrame, missing_allowed: bool) -> None:
+    frame = with_text_names(who, frame)
     if frame.columns.has_duplicates:
         twice = list(frame.columns[frame.columns.duplicated()])
         raise ValueError(f"{who}: column names must differ, got {twice} twice")
@@ -194,6 +198,21 @@ def _check_frame(who: str, frame: pd.DataFrame, missing_allowed: bool) -> None:
                 f"{who}: column {column!r} must be numbers, categories or strings, "
                 f"got {values.dtype}"
             )
+        else:
+            _refuse_identifier(who, column, values)
+
+
+def _refuse_identifier(who: str, name: str, column: pd.Series[Any]) -> None:
+    """Each text, and each declared category, would become an input of its own."""
+    declared = isinstance(column.dtype, pd.CategoricalDtype)
+    distinct = len(column.cat.categories) if declared else column.nunique()
+    if distinct > MAX_CATEGORIES:
+        numbers = next(numbers_as_text(column.to_frame(name)), None)
+        raise ValueError(
+            f"{who}: column {name!r} must have at most {MAX_CATEGORIES} different "
+            f"{'categories' if declared else 'texts'}, got {distinct}; "
+            f"{numbers or 'put it into drop or make it numeric'}"
+        )
 
 
 def _check_indices(who: str, what: str, indices: NDArray[np.int64], n: int) -> None:

@@ -15,13 +15,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute, FairData
+from trainables.data.value_text import (
+    counted,
+    meant,
+    spelled_alike,
+    text_of,
+    texts_of,
+    with_text_names,
+)
 from trainables.names import known_names
 from trainables.user_code import load_function
 
 Missing = Literal["refuse", "impute"]
 MAX_CLASSES = 100  # more distinct labels are taken for a number to be regressed
 MAX_GROUPS = 50  # more distinct values of an attribute are taken for an unbinned number
-MAX_CATEGORIES = 1000  # more distinct texts in a column are taken for an identifier
+NUMBER_KINDS = ("integer", "floating", "mixed-integer-float", "decimal")
 TEXT_KINDS = ("string", "boolean", "mixed-integer", "empty")
 
 
@@ -40,7 +48,8 @@ def from_frame(
     With `positive` the task is binary: that value against all others. Without it, labels 0/1 or
     False/True are binary, and more than two values are the classes in sorted order. Attributes are
     inputs too unless they are dropped. The categories of a Categorical keep their order (the first
-    one is unprivileged), other values are sorted.
+    one is unprivileged), other values are sorted. Values and column names go by how they read, so
+    that 1, 1.0 and "1" are one; a name is also found without the spaces at its ends.
 
     How numbers are scaled, which values of a text are one-hot encoded and, with
     `missing="impute"`, what missing values are filled in with (median, commonest value) is learned
@@ -52,9 +61,18 @@ def from_frame(
         raise ValueError(f"{name}: missing must be 'refuse' or 'impute', got {missing!r}")
     if not len(frame):
         raise ValueError(f"{name}: data must have rows, got none")
-    frame = frame.rename(columns=str)  # numbered columns are named in a config as text
-    _check_columns(name, frame, label, attributes, drop)
-    classes, labels = _labels(name, frame[label], positive)
+    frame = _without_dictionaries(with_text_names(name, frame))
+    if frame.columns.has_duplicates:
+        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
+        raise ValueError(f"{name}: column names must differ, got {', '.join(twice)} twice")
+    [label] = _columns(name, frame, "label", [label])
+    attributes = _columns(name, frame, "attributes", attributes)
+    drop = _columns(name, frame, "drop", drop)
+    if label in attributes:
+        raise ValueError(f"{name}: attributes must not hold the label, got {label!r}")
+    classes, labels, notes = _labels(name, frame[label], positive)
+    if missing == "impute":
+        notes = (*notes, *_imputation_notes(frame, label, drop))
     return FairData(
         name=name,
         inputs=_inputs(name, frame.drop(columns=list({label, *drop}))),
@@ -62,58 +80,51 @@ def from_frame(
         classes=classes,
         attributes={column: _attribute(name, frame[column]) for column in attributes},
         impute=missing == "impute",
-        notes=_imputation_notes(frame, label, drop) if missing == "impute" else (),
+        notes=notes,
     )
 
 
-def _check_columns(
-    name: str, frame: pd.DataFrame, label: str, attributes: Sequence[str], drop: Sequence[str]
-) -> None:
-    if isinstance(attributes, str) or isinstance(drop, str):
-        given = attributes if isinstance(attributes, str) else drop
+def _without_dictionaries(frame: pd.DataFrame) -> pd.DataFrame:
+    """Arrow's dictionaries, which say how values are stored, as categories in sorted order."""
+    kinds = {name: frame.dtypes.iloc[i] for i, name in enumerate(frame.columns)}
+    stored = [
+        name
+        for name, kind in kinds.items()
+        if isinstance(kind, pd.ArrowDtype) and str(kind.pyarrow_dtype).startswith("dictionary")
+    ]
+    return frame.assign(**{name: frame[name].astype(object).astype("category") for name in stored})
+
+
+def _columns(name: str, frame: pd.DataFrame, key: str, given: Sequence[Any]) -> list[str]:
+    """The columns that are meant. Raises ValueError for one that is not there."""
+    if isinstance(given, str):
         raise ValueError(f"{name}: attributes and drop must be lists of columns, got {given!r}")
-    if frame.columns.has_duplicates:
-        twice = sorted(set(frame.columns[frame.columns.duplicated()]))
-        raise ValueError(f"{name}: column names must differ, got {', '.join(twice)} twice")
-    known = list(frame.columns)
-    for key, columns in (("label", [label]), ("attributes", attributes), ("drop", drop)):
-        for column in columns:
-            if column not in known:
-                raise ValueError(
-                    f"{name}: {key}: no column {column!r}; {known_names(column, known)}"
-                )
-    if label in attributes:
-        raise ValueError(f"{name}: attributes must not hold the label, got {label!r}")
-
-
-def _refuse_missing(name: str, key: str, column: pd.Series[Any]) -> None:
-    """Labels and groups are never filled in."""
-    absent = int(column.isna().sum())
-    if absent:
-        raise ValueError(
-            f"{name}: {key} {column.name!r} must not have missing values, got {absent} rows"
-        )
+    found = []
+    for typed in given:
+        column = meant(text_of(typed), frame.columns)
+        if column is None:
+            known = known_names(text_of(typed), frame.columns)
+            raise ValueError(f"{name}: {key}: no column {typed!r}; {known}")
+        found.append(column)
+    return found
 
 
 def _labels(
     name: str, column: pd.Series[Any], positive: Any
-) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    _refuse_missing(name, "label", column)
-    values = column.unique().tolist()
+) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[str, ...]]:
+    """Classes, labels (n,), and what to say of them."""
+    values, codes = _codes(name, "label", column)
     if len(values) < 2:
         raise ValueError(
             f"{name}: label {column.name!r} must have at least two values, got only {values[0]!r}"
         )
-    if positive is None and set(values) == {0, 1}:
-        positive = 1
+    if positive is None and set(values) in ({"0", "1"}, {"False", "True"}):
+        positive = max(values)
     if positive is not None:
-        positive = _matching(name, column.name, values, positive)
-        others = [value for value in values if value != positive]
-        negative = _text(others[0]) if len(others) == 1 else f"not {_text(positive)}"
-        return (negative, _text(positive)), (column == positive).to_numpy().astype(np.int64)
+        return _one_against_all(name, column.name, values, codes, positive)
     if len(values) == 2:
         raise ValueError(
-            f"{name}: positive must say which of {_text(values[0])!r} and {_text(values[1])!r} "
+            f"{name}: positive must say which of {values[0]!r} and {values[1]!r} "
             f"in {column.name!r} is the positive label, got nothing"
         )
     if len(values) > MAX_CLASSES:
@@ -121,47 +132,75 @@ def _labels(
             f"{name}: label {column.name!r} must have at most {MAX_CLASSES} classes, "
             f"got {len(values)} values (fairfront classifies; set positive, or bin the column)"
         )
-    return _codes(column)
+    return values, codes, ()
 
 
-def _matching(name: str, column: Any, values: list[Any], positive: Any) -> Any:
-    """Which value is meant: one equal to `positive` (True for 1), else one that reads alike."""
-    same = [value for value in values if value == positive]
-    same = same or [value for value in values if _text(value) == str(positive)]
-    if not same:
-        shown = known_names(str(positive), map(_text, values[:MAX_CLASSES]))
-        raise ValueError(f"{name}: positive: {column!r} is never {positive!r}; {shown}")
-    return same[0]
+def _one_against_all(
+    name: str, column: Hashable, values: tuple[str, ...], codes: NDArray[np.int64], positive: Any
+) -> tuple[tuple[str, ...], NDArray[np.int64], tuple[str, ...]]:
+    chosen = _matching(name, column, values, positive)
+    labels = (codes == values.index(chosen)).astype(np.int64)
+    others = [value for value in values if value != chosen]
+    if len(others) == 1:
+        return (others[0], chosen), labels, ()
+    rows = np.bincount(codes, minlength=len(values)).tolist()
+    counts = {value: n for value, n in zip(values, rows, strict=True) if value != chosen}
+    note = (
+        f"{column}: {chosen!r} is the positive label, all others are negative: {counted(counts)}"
+    )
+    return (f"not {chosen}", chosen), labels, (note,)
+
+
+def _matching(name: str, column: Any, values: tuple[str, ...], positive: Any) -> str:
+    """Which value is meant: one that reads like `positive`; True may stand for 1, and 1 for it."""
+    ways = [text_of(positive)]
+    if not isinstance(positive, str) and positive in (0, 1):
+        ways += [str(int(positive)), str(bool(positive))]
+    for way in ways:
+        if (found := meant(way, values)) is not None:
+            return found
+    shown = known_names(str(positive), values[:MAX_CLASSES])
+    raise ValueError(f"{name}: positive: {column!r} is never {positive!r}; {shown}")
 
 
 def _attribute(name: str, column: pd.Series[Any]) -> Attribute:
-    _refuse_missing(name, "attribute", column)
     distinct = column.nunique()
     if distinct > MAX_GROUPS:
         raise ValueError(
             f"{name}: attribute {column.name!r} must have at most {MAX_GROUPS} values, "
             f"got {distinct}; bin it first"
         )
-    names, values = _codes(column)
+    names, values = _codes(name, "attribute", column)
     return Attribute(values, names)
 
 
-def _codes(column: pd.Series[Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Names of the values that occur, and the index of each row's value."""
+def _codes(
+    name: str, key: str, column: pd.Series[Any]
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """How the values that occur read, and the index of each row's value.
+
+    Raises ValueError where some are missing, which are never filled in, or one value is spelled in
+    several ways: the rows of one spelling would silently count as something else.
+    """
+    absent = int(column.isna().sum())
+    if absent:
+        raise ValueError(
+            f"{name}: {key} {column.name!r} must not have missing values, got {absent} rows"
+        )
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.cat.remove_unused_categories()
-        return tuple(map(_text, column.cat.categories)), column.cat.codes.to_numpy().astype(
-            np.int64
+        codes, found = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        codes, found = pd.factorize(column, sort=True)
+    texts = texts_of(found)
+    place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+    for same in spelled_alike(place) if not pd.api.types.is_numeric_dtype(column) else ():
+        raise ValueError(
+            f"{name}: {key} {column.name!r} must spell each value in one way, got "
+            f"{', '.join(map(repr, same))}; make them one value, or let their names differ by "
+            "more than case, spaces and punctuation"
         )
-    codes, values = pd.factorize(column, sort=True)
-    return tuple(map(_text, values)), codes.astype(np.int64)
-
-
-def _text(value: Any) -> str:
-    """How a value reads. 0.0 reads as "0", since whole numbers with gaps in them are floats."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+    return tuple(place), np.array([place[text] for text in texts])[codes].astype(np.int64)
 
 
 def _inputs(name: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -177,16 +216,15 @@ def _input(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     if (numeric and column.dtype.kind != "c") or isinstance(column.dtype, pd.CategoricalDtype):
         return column
     kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind in NUMBER_KINDS:  # as databases and JSON give them, one object each
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(numbers, column.index, name=column.name)
+    if kind == "mixed" and all(isinstance(v, str | int | float) for v in column.dropna()):
+        kind = "mixed-integer"
     if kind not in TEXT_KINDS:
         raise ValueError(
             f"{name}: column {column.name!r} must hold numbers, texts or categories, got {kind}; "
             "convert it or put it into drop"
-        )
-    distinct = column.nunique()
-    if distinct > MAX_CATEGORIES:
-        raise ValueError(
-            f"{name}: column {column.name!r} must have at most {MAX_CATEGORIES} different texts, "
-            f"got {distinct}; put it into drop or make it numeric"
         )
     return column.astype("string")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trainables.data.encoder import Encoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
+from trainables.data.numbers_as_text import numbers_as_text
 from trainables.data.scaling import InputScale, scaled
 from trainables.data.small_cells import (
     MinCellOf,
@@ -69,6 +70,7 @@ class Prepared:
     notes: tuple[str, ...]
     smallest_tolerance: float
     hashes: Mapping[str, str]  # sha256 of each split's rows as drawn, before any was left out
+    refusals: tuple[str, ...] = ()  # why no new search should start; runs of such data may go on
 
     @property
     def binary(self) -> bool:
@@ -133,6 +135,7 @@ def prepare(
     tune = _table(data, groups, splits["tune"], len(resolved.names))
     crossing = tuple(itertools.product(*data.attribute_values.values()))
     natural = splits["tune"] if data.skewed_train else all_train
+    texts = list(numbers_as_text(data.inputs))
     measure = bias or ("aod" if len(data.classes) == 2 else "accuracy_std")
     return Prepared(
         name=data.name,
@@ -156,7 +159,9 @@ def prepare(
             *_balance_notes(data, chosen),
             *_train_notes(data, chosen, train, min_cell),
             *_unseen_notes(data, encoder),
+            *(f"{column.column}: {column}" for column in texts),
         ),
+        refusals=tuple(f"column {c.column!r}: {c}" for c in texts if c.too_many),
         smallest_tolerance=smallest_tolerance(measure, tune),
         hashes={name: _row_hash(data, rows) for name, rows in chosen.drawn.items()},
     )

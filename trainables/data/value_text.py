@@ -15,7 +15,8 @@ import pandas as pd
 _WHOLE = re.compile(r"-?\d+\.0*")
 # Not before a digit: "1.5" and "15" are two values. Signs say something: "<=50K" and ">50K".
 _PUNCTUATION = re.compile(r"[.,;:!'\"`](?!\d)")
-_BETWEEN_WORDS = re.compile(r"(?<=\w)[\s_-]+(?=\w)")
+_BESIDE_SIGNS = re.compile(r"(?<=[^\w\s])\s+|\s+(?=[^\w\s])")
+_BETWEEN_WORDS = re.compile(r"(?<=[^\W\d])[\s_-]+(?=\w)|(?<=\w)[\s_-]+(?=[^\W\d])")
 
 
 def text_of(value: Any) -> str:
@@ -66,7 +67,8 @@ def spelled_alike(texts: Iterable[str]) -> list[tuple[str, ...]]:
 
 def _folded(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold().strip()
-    return _BETWEEN_WORDS.sub(" ", _PUNCTUATION.sub("", plain)).strip() or plain
+    folded = _BESIDE_SIGNS.sub("", _PUNCTUATION.sub("", plain))
+    return _BETWEEN_WORDS.sub("", folded).strip() or plain
 
 
 def counted(rows: Mapping[str, int], most: int = 10) -> str:
