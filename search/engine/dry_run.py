@@ -9,6 +9,7 @@ from search.engine.warm_start import earlier_runs
 from search.problem.dense_doubts import seen_by_network
 from search.problem.problem import Problem, open_problem
 from search.problem.shared_pruners import pools_of
+from search.problem.unread_numbers import refuse_unread_numbers
 from search.units import dotted
 from spaces.space import Value
 from trainables.data import Prepared
@@ -21,6 +22,7 @@ def describe(config: Config) -> Iterator[str]:
     Raises UserError as the search itself would.
     """
     problem = open_problem(config)
+    refuse_unread_numbers(problem.prepared)
     net = problem.untrained()
     earlier = earlier_runs(config.search.warm_start, problem)
     yield config.to_toml().rstrip()

@@ -37,6 +37,7 @@ from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import Build, Problem, open_problem
 from search.problem.shared_pruners import with_pools
+from search.problem.unread_numbers import refuse_unread_numbers
 from search.runs.folder import TUNE, RunFolder, new_path
 from search.runs.places import check_places
 from search.runs.trust import check_trusted, reached, remember
@@ -78,6 +79,7 @@ def run(
     check_cluster(config.resources.gpu, address)
     resolved(config.tracking.uri)
     problem = open_problem(config, data, model)
+    refuse_unread_numbers(problem.prepared)
     start = problem.untrained()
     earlier = earlier_runs(config.search.warm_start, problem)
     if on_event is not None:
