@@ -128,9 +128,6 @@ def run(
             for run_before in earlier:
                 driver.record.add(cast("WarmStart", {"event": "warm_start", **run_before.facts()}))
             driver.record.add(cast("Dense", {"event": "dense", **report}))
-            if config.search.recording:
-                facts = folder.facts()
-                record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
             driver.search()
             return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
@@ -257,6 +254,9 @@ class Driver:
     def search(self) -> None:
         """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
         config = self._problem.config
+        if config.search.recording:
+            facts = self._folder.facts()
+            record_opening(facts["hashes"]["test"], facts["run"], facts["name"], "recording")
         limits = Limits.of(config, self.record)
         searcher = self._searcher(limits)
         if config.tracking.enabled:

@@ -39,6 +39,7 @@ def unchanged_dense(folder: RunFolder, problem: Problem, who: str) -> nn.Module:
     A file that is missing is made again, as the journal says it was. Raises UserError, naming
     what has changed, where the encoding, the network or its decisions are others than then.
     """
+    _check_groups(folder, problem.prepared, who)
     check_encoding(folder, problem.prepared, who)
     if not (folder.path / ENCODING).exists():
         folder.store_encoding(problem.prepared)
@@ -49,6 +50,18 @@ def unchanged_dense(folder: RunFolder, problem: Problem, who: str) -> nn.Module:
     check_files(folder, who)
     check_decisions(folder, problem, dense, who)
     return dense
+
+
+def _check_groups(folder: RunFolder, prepared: Prepared, who: str) -> None:
+    """Raises UserError where rows are grouped otherwise, by which splits and judges go."""
+    facts = folder.facts()
+    of_crossing = [int(group) for group in prepared.crossing_to_group]
+    then = [facts["group_names"], facts["crossing_to_group"]]
+    if then != [list(prepared.group_names), of_crossing]:
+        raise UserError(
+            f"{who}: the groups of {folder.path} must be those that its search began with, "
+            f"{', '.join(facts['group_names'])}, got {', '.join(prepared.group_names)}"
+        )
 
 
 def check_encoding(folder: RunFolder, prepared: Prepared, who: str) -> None:

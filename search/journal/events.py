@@ -81,6 +81,7 @@ class ExperimentFacts(TypedDict):
     pools: NotRequired[list[SharedPool]]
     prune_by: NotRequired[PruneByFacts]
     encoding: NotRequired[str]  # digest of encoder.json
+    config: NotRequired[dict[str, Any]]  # what of config.toml stays, see `fixed_part`
 
 
 class Experiment(ExperimentFacts):

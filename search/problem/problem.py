@@ -13,6 +13,7 @@ import pandas as pd
 from torch import nn
 
 from search.config.config import Config
+from search.config.fixed import fixed_part
 from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.digest import json_digest
@@ -263,6 +264,7 @@ class Problem:
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
             "pools": pools_of(self.spaces),
             "encoding": json_digest(encoding_of(prepared)),
+            "config": fixed_part(self.config),
         }
         if self.config.correction.beside is not None:
             facts["beside"] = self.config.correction.beside

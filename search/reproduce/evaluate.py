@@ -16,6 +16,7 @@ from search.reproduce.results_json import (
     SETTINGS_KINDS,
     ColumnFacts,
     Entries,
+    Opening,
     SettingsKind,
 )
 from search.reproduce.runner import is_complete
@@ -90,8 +91,10 @@ def _column(
     facts = first.facts()
     problem = open_problem(plan.experiment(column) if column.networks_of else first.config())
     openings = [
-        record_opening(facts["hashes"]["test"], opening, plan.table.name)
-        for opening in _openings(state, column)
+        record_opening(
+            facts["hashes"]["test"], name, plan.table.name, state.named(opening, column)
+        )
+        for name, opening in _openings(state, column)
     ]
     judged = Judged(problem, column.task, importance=plan.table.picture == "layers")
     entries: Entries = {}
@@ -146,10 +149,10 @@ def quantities(declared: Sequence[str], groups: Sequence[str]) -> list[str]:
     ]
 
 
-def _openings(state: TableState, column: TableColumn) -> list[str]:
-    """A name in the ledger for each time that networks of the column were first looked at."""
+def _openings(state: TableState, column: TableColumn) -> list[tuple[str, Opening]]:
+    """Each time that networks of the column were first looked at, and its name in the ledger."""
     return [
-        state.id if number == 1 else f"{state.id}-{number}"
+        (state.id if number == 1 else f"{state.id}-{number}", opening)
         for number, opening in enumerate(state.openings, start=1)
         if column.name in opening["looked_at"]
     ]

@@ -17,7 +17,7 @@ from search.errors import UserError
 from search.journal.journal import LOCK
 from search.reproduce.plan import Options, Plan
 from search.reproduce.results_json import Opening, SettingsKind
-from search.reproduce.tables import Table
+from search.reproduce.tables import Table, TableColumn
 from search.runs.folder import write_json
 from search.units import dotted
 
@@ -122,6 +122,10 @@ class TableState:
         write_json(out / file, chosen)
         openings.append({"time": time.time(), "file": file, "looked_at": new})
         self.save(self.seconds)
+
+    def named(self, opening: Opening, column: TableColumn) -> object:
+        """What was written down of a column before an opening: the networks, as JSON."""
+        return _read(self._path.parent / opening["file"]).get(column.name)
 
 
 def definition(plan: Plan) -> dict[str, Any]:

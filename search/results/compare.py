@@ -238,7 +238,7 @@ def _test_points(folder: RunFolder, facts: Experiment, names: set[str]) -> dict[
     journal = Journal(folder.path)
     journal.append({"event": "compare_start", "candidates": sorted(names)})
     journal.close()
-    record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
+    record_opening(facts["hashes"]["test"], facts["run"], facts["name"], sorted(names))
     view = view_of(facts)
     of_dense = decision_of(problem.correction, folder.dense_event())
     bench = Workbench.open(problem.prepared, dense, problem.objective, given_decision=of_dense)

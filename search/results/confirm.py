@@ -17,7 +17,7 @@ from search.errors import UserError
 from search.front.build import decisions_of_references, values_of
 from search.front.notes import Hidden, hidden, named_in
 from search.front.view import View, view_of
-from search.journal.events import Event, Experiment, Listener
+from search.journal.events import ConfirmStart, Event, Experiment, Listener
 from search.journal.journal import Journal
 from search.journal.opening_ledger import record_opening
 from search.problem.dense_net import decision_of
@@ -92,16 +92,16 @@ def confirm(
 
 def _announce(folder: RunFolder, front: Front, chosen: FrontPoint, facts: Experiment) -> int:
     """Writes down what will be looked at, then the opening itself, before anything is opened."""
-    _append(
-        folder,
-        {
-            "event": "confirm_start",
-            "front": named_in(front),
-            "chosen": chosen["candidate"],
-            "seeds": [row["candidate"] for row in front.get("seeds", [])],
-        },
-    )
-    return record_opening(facts["hashes"]["test"], facts["run"], facts["name"])
+    named: ConfirmStart = {
+        "event": "confirm_start",
+        "front": named_in(front),
+        "chosen": chosen["candidate"],
+        "seeds": [row["candidate"] for row in front.get("seeds", [])],
+    }
+    _append(folder, named)
+    seconds = [point.get("beside") for point in front["points"]]
+    looked_at = [named, [second and second["decision"] for second in seconds]]
+    return record_opening(facts["hashes"]["test"], facts["run"], facts["name"], looked_at)
 
 
 def _append(folder: RunFolder, event: Event) -> None:

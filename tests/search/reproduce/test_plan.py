@@ -69,4 +69,4 @@ def test_the_ledger_counts_each_opening_in_which_a_column_had_something_new(tmp_
     new = {"looked_at": {column.name: {"published": [0]}}}
     state = SimpleNamespace(id="a1", openings=[new, {"looked_at": {"other": {}}}, new])
 
-    assert _openings(state, column) == ["a1", "a1-3"]
+    assert _openings(state, column) == [("a1", new), ("a1-3", new)]
