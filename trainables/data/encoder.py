@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import check_inputs
-from trainables.data.value_text import text_of, texts_of, with_text_names
+from trainables.data.values.text import text_of, texts_of, with_text_names
 
 _ROUNDING = 1e-14  # a deviation of this share of the largest value is one of rounding: constant
 _SMALLEST, _LARGEST = (float(end) for end in (np.finfo("f4").tiny, np.finfo("f4").max))

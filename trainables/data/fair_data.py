@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from trainables.data.numbers_as_text import numbers_as_text
-from trainables.data.value_text import with_text_names
+from trainables.data.values.numbers_as_text import numbers_as_text
+from trainables.data.values.text import with_text_names
 from trainables.names import known_names
 
 SPLITS = ("train", "debias", "tune", "test")

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute, FairData
-from trainables.data.value_text import (
+from trainables.data.values.text import (
     counted,
     meant,
     spelled_alike,

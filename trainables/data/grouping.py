@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute
-from trainables.data.value_text import meant
+from trainables.data.values.text import meant
 from trainables.names import known_names
 
 OTHER = "other"

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from trainables.data.encoder import Encoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
-from trainables.data.numbers_as_text import numbers_as_text
 from trainables.data.scaling import InputScale, scaled
 from trainables.data.small_cells import (
     MinCellOf,
@@ -26,7 +25,8 @@ from trainables.data.small_cells import (
     smallest_tolerance,
 )
 from trainables.data.splits import balance_weights, cap_cells, draw_splits, hold_back, stream
-from trainables.data.value_text import counted
+from trainables.data.values.numbers_as_text import numbers_as_text
+from trainables.data.values.text import counted
 
 BALANCED = ("debias", "held_back")
 _AT_ONCE = 1024  # rows of arrays that are copied to be hashed

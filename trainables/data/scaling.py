@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.encoder import ArrayEncoder, Encoder, FrameEncoder
-from trainables.data.value_text import with_text_names
+from trainables.data.values.text import with_text_names
 
 # One number for all, one per channel (or feature) of an array, or a table's columns by name.
 PerColumn = float | Sequence[float] | Mapping[str, float]

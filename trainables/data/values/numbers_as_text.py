@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from trainables.data.value_text import counted
+from trainables.data.values.text import counted
 
 MANY = 50  # different numbers that a column of texts may have
 _NUMBER = re.compile(

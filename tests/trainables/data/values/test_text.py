@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data.value_text import meant, spelled_alike, text_of, texts_of
+from trainables.data.values.text import meant, spelled_alike, text_of, texts_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from trainables.data import from_frame, prepare
-from trainables.data.numbers_as_text import numbers_as_text
+from trainables.data.values.numbers_as_text import numbers_as_text
 
 MANY = [str(i) for i in range(18, 90)]  # 72 ages
 FEW = [str(i) for i in range(8)]

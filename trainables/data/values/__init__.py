@@ -1,0 +1,1 @@
+"""How the values of a table read, whatever type its columns have."""
