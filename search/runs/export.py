@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,9 @@ from trainables.data.encoder import Encoder
 from trainables.data.encoding import Encoding
 from trainables.data.scaling import sees
 from trainables.data.task import Head, head_for
+from trainables.data.values.text import counted, meant, texts_of
 from trainables.evaluation.report import DecisionDict
+from trainables.files import whole_folder
 from trainables.masks import Masks
 from trainables.models import MODELS, build
 from trainables.trial.candidate_store import checked_candidate, load_candidate
@@ -86,9 +89,9 @@ def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     if target.exists() and any(target.iterdir()):
         raise UserError(f"export: must be a new or empty folder, got {target} (exported before?)")
     card = card_of_point(folder, point)
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(folder.candidates.path(point["candidate"]), target / WEIGHTS)
-    write_json(target / CARD, card)
+    with whole_folder(target) as partial:
+        shutil.copyfile(folder.candidates.path(point["candidate"]), partial / WEIGHTS)
+        write_json(partial / CARD, card)
     return target
 
 
@@ -158,6 +161,12 @@ class Model:
     @torch.no_grad()
     def scores(self, x: Raw, batch: int = 4096) -> NDArray[np.float64]:
         """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise; `x` is raw."""
+        for column, values in self.encoder.unseen(x).items():
+            warnings.warn(
+                f"predict: {column}: {values.total()} of {len(x)} rows have values that training "
+                f"did not have, taken for none of them: {counted(values)}",
+                stacklevel=3,
+            )
         inputs = torch.from_numpy(self.encoder.transform(x))
         logits = torch.cat([self.net(rows) for rows in inputs.split(batch)])
         values: NDArray[np.float64] = self.head.scores(logits.double()).numpy()
@@ -166,8 +175,9 @@ class Model:
     def predict(self, x: Raw, group: ArrayLike | None = None) -> NDArray[np.int64]:
         """(n,) class indices, whose names are `card["classes"]`.
 
-        `group` holds each row's group, by name or index; it is read only where the card says
-        `needs_group`, and then it must be given.
+        `group` holds each row's group, by name or, where no name is a number, by index; it is
+        read only where the card says `needs_group`, and then it must be given. Warns where a
+        column holds values that training did not have.
         """
         return self.decision.predict(self.scores(x), self._groups(group))
 
@@ -175,13 +185,29 @@ class Model:
         """(n,) group indices."""
         if group is None or not self.decision.needs_group:
             return None
-        values = np.asarray(group)
-        if values.dtype.kind in "iu":
-            return values.astype(np.int64)
-        index = {name: i for i, name in enumerate(self.card["groups"])}
-        for name in set(values.tolist()) - index.keys():
-            raise ValueError(f"predict: {unknown('group', name, index)}")
-        return np.array([index[name] for name in values.tolist()], dtype=np.int64)
+        codes, found = pd.factorize(pd.Series(group))
+        if (codes < 0).any():
+            raise ValueError(
+                f"predict: group must be given for each row, got {(codes < 0).sum()} missing"
+            )
+        index = _group_indices(tuple(self.card["groups"]), texts_of(found))
+        return np.array(index, dtype=np.int64)[codes]
+
+
+def _group_indices(names: tuple[str, ...], given: list[str]) -> list[int]:
+    """The index of each group that is given, by its name, or by its index.
+
+    Whole numbers are names where a name is one: of the groups "1" and "2", 1 is the first.
+    """
+    places = {str(place): place for place in range(len(names))}
+    by_place = not any(name.strip().lstrip("-").isdigit() for name in names)
+    indices = []
+    for text in given:
+        name = meant(text, names)
+        if name is None and not (by_place and text in places):
+            raise ValueError(f"predict: {unknown('group', text, names)}")
+        indices.append(places[text] if name is None else names.index(name))
+    return indices
 
 
 def card_of(folder: Path) -> Card:
