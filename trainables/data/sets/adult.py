@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from trainables.data.fair_data import Attribute, FairData
-from trainables.data.sets.folder import check_counts, find_file
+from trainables.data.sets.folder import check_counts, check_numbers, find_file, reading
 
 SOURCE = "https://archive.ics.uci.edu/dataset/2/adult"
 FILES = ("adult/adult.data", "adult/adult.test")
@@ -24,6 +24,7 @@ COLUMNS = (
     *("native-country", "income"),
 )
 NUMBERS = ["age", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
+UNKNOWN = "?"
 CATEGORIES = {  # column: values that occur; 91 in all
     "workclass": 7,
     "education": 16,
@@ -46,7 +47,7 @@ def load(*, folder: Path | None = None) -> FairData:
     """
     files = [_read(find_file("adult", name, SOURCE, folder)) for name in FILES]
     joined = pd.concat(files, ignore_index=True)
-    complete = joined[(joined != "?").all(axis=1)].reset_index(drop=True)
+    complete = joined[(joined != UNKNOWN).all(axis=1)].reset_index(drop=True)
     check_counts("adult", "labels of the complete rows", COMPLETE, _counts(complete["income"]))
     inputs = complete[NUMBERS].astype(np.float64)
     inputs["sex"] = (complete["sex"] == "Male").astype(np.float64)
@@ -74,9 +75,11 @@ def load(*, folder: Path | None = None) -> FairData:
 
 def _read(path: Path) -> pd.DataFrame:
     """One official file: comma and space between values, no header, labels of test end in "."."""
+    with reading("adult", path):
+        lines = path.read_text("utf-8-sig").splitlines()
     rows = [
         [value.strip() for value in line.split(",")]
-        for line in path.read_text("ascii").splitlines()
+        for line in lines
         if line.strip() and not line.startswith("|")
     ]
     check_counts("adult", "rows", {path.name: ROWS[path.name]}, {path.name: len(rows)})
@@ -87,6 +90,7 @@ def _read(path: Path) -> pd.DataFrame:
             f"got {len(rows[uneven - 1])} in row {uneven}"
         )
     frame = pd.DataFrame(rows, columns=COLUMNS, dtype="object")
+    check_numbers("adult", path, frame, NUMBERS, UNKNOWN)
     frame["income"] = frame["income"].str.rstrip(".")
     return frame
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from trainables.data.fair_data import Attribute, FairData
-from trainables.data.sets.folder import check_counts, find_file
+from trainables.data.sets.folder import check_counts, check_numbers, find_file, reading
 
 SOURCE = "https://github.com/propublica/compas-analysis"
 FILES = ("compas/compas-scores-two-years.csv",)
@@ -36,11 +36,13 @@ def load(*, folder: Path | None = None) -> FairData:
     Raises ValueError where rows, columns or classes are not those of the official file.
     """
     path = find_file("compas", FILES[0], SOURCE, folder)
-    raw = pd.read_csv(path, dtype={"score_text": object}, keep_default_na=True)
+    with reading("compas", path):
+        raw = pd.read_csv(path, dtype={"score_text": object}, keep_default_na=True)
     used = ["sex", "race", LABEL, *NUMBERS, *CATEGORIES]
     absent = [column for column in (*used, *CHOSEN_BY) if column not in raw.columns]
     if absent:
         raise ValueError(f"compas: {path.name} must have the columns {absent}, got none of them")
+    check_numbers("compas", path, raw, (*NUMBERS, LABEL, *CHOSEN_BY[:2]))
     chosen = raw[
         (raw["days_b_screening_arrest"].abs() <= 30)
         & (raw["is_recid"] != -1)

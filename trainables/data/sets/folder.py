@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 VARIABLE = "FAIRFRONT_DATA"
 
@@ -56,6 +60,35 @@ def find_either(
             f"{source} (the folder is set by {VARIABLE})"
         )
     return present[0]
+
+
+@contextmanager
+def reading(who: str, path: Path) -> Iterator[None]:
+    """Names the file in errors of what reads it: bytes that are no text, rows that are uneven."""
+    try:
+        yield
+    except (UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        said = str(error).strip().splitlines()[0]
+        raise ValueError(f"{who}: {path} must be the official file, got {said}") from error
+
+
+def check_numbers(
+    who: str, path: Path, table: pd.DataFrame, columns: Iterable[str], missing: str | None = None
+) -> None:
+    """Raises ValueError, naming file, column and row, where a value is no number.
+
+    Missing values are NaN, or the text `missing`. Rows of the table count from 1.
+    """
+    for column in columns:
+        values = table[column]
+        absent = values.isna() if missing is None else values == missing
+        wrong = pd.to_numeric(values, errors="coerce").isna() & ~absent
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise ValueError(
+                f"{who}: column {column!r} of {path} must hold numbers, "
+                f"got {values.iloc[row]!r} in row {row + 1}"
+            )
 
 
 def sha256(path: Path) -> str:

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute, FairData
 from trainables.data.sets.faces.images import FaceImages
-from trainables.data.sets.folder import check_counts, data_folder, find_either, find_file
+from trainables.data.sets.folder import (
+    check_counts,
+    data_folder,
+    find_either,
+    find_file,
+    reading,
+)
 from trainables.data.splits import stream
 from trainables.names import known_names
 
@@ -104,21 +110,23 @@ class _Table:
 
 def _read(folder: Path | None, *, official: bool) -> _Table:
     path = find_file("celeba", ATTRIBUTES, SOURCE, folder, download=False)
-    with path.open(encoding="utf-8") as file:
+    with reading("celeba", path), path.open(encoding="utf-8") as file:
         announced, names = file.readline().strip(), file.readline().split()
     if not announced.isdigit() or not names:
         raise ValueError(
             f"celeba: {path} must begin with the number of images and a line of names, "
             f"got {announced[:40]!r}"
         )
-    attributes = pd.read_csv(path, sep=r"\s+", skiprows=1)
+    with reading("celeba", path):
+        attributes = pd.read_csv(path, sep=r"\s+", skiprows=1)
     if len(attributes) != int(announced) or not attributes.isin([-1, 1]).all(axis=None):
         raise ValueError(
             f"celeba: {path} must hold 1 or -1 for each attribute of {announced} images, "
             f"got {len(attributes)} rows"
         )
     path = find_file("celeba", PARTITION, SOURCE, folder, download=False)
-    partition = pd.read_csv(path, sep=r"\s+", header=None, index_col=0)
+    with reading("celeba", path):
+        partition = pd.read_csv(path, sep=r"\s+", header=None, index_col=0)
     if list(partition.index) != list(attributes.index) or partition.shape[1] != 1:
         raise ValueError(f"celeba: {path} must list the same images as {ATTRIBUTES}, got others")
     values = partition[1].to_numpy().astype(np.int64)
