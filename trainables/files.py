@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO, Literal, cast
 
 CACHE = "FAIRFRONT_CACHE"  # the variable that names the cache folder
 _MISSING = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that has none
@@ -60,16 +61,27 @@ def what_failed(error: OSError) -> str:
     return words if error.filename is None else f"{words}: {error.filename}"
 
 
+def opened_here(path: Path, mode: Literal["ab", "a+b", "r+b", "wb"], **options: Any) -> BinaryIO:
+    """The file opened for writing, where it is no link: a run's folder may come from somebody who
+    put one there, to a file of this user's. Raises OSError where it is one."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+
+    return cast("BinaryIO", open(path, mode, opener=opener, **options))
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write a file to that is moved to `path` when the `with` block ends.
 
     So a reader sees the old file or the new one, never half of it. On an error the old one stays.
     An OSError names `path`, which Python leaves out where a disk is full.
-    A process that is killed meanwhile leaves `<name>.partial-<its number>` beside it.
+    A process that is killed meanwhile leaves `<name>.partial-<hex>` beside it: digits that nobody
+    can foresee, or a link put in its place would be followed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    partial = path.with_name(f"{path.name}.partial-{secrets.token_hex(8)}")
     try:
         yield partial
         partial.replace(path)

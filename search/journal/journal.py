@@ -17,7 +17,7 @@ from analysis import events
 from analysis.events import JOURNAL, DamagedJournal, line_of
 from search.errors import UserError
 from search.journal.events import Dense, Event, Experiment
-from trainables.files import NoLocks, take_lock
+from trainables.files import NoLocks, opened_here, take_lock
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class WriteLock:
 
     def __init__(self, folder: Path) -> None:
         """Raises UserError naming the holder where another process writes this run."""
-        self._file: BinaryIO = (folder / LOCK).open("a+b", buffering=0)
+        self._file: BinaryIO = opened_here(folder / LOCK, "a+b", buffering=0)
         try:
             taken = take_lock(self._file)
         except NoLocks:
@@ -92,9 +92,9 @@ class Journal:
         self._lock = WriteLock(folder)
         if self.path.exists():
             whole = whole_lines_end(self.path)
-            with self.path.open("r+b") as file:
+            with opened_here(self.path, "r+b") as file:
                 file.truncate(whole)
-        self._file = self.path.open("ab", buffering=0)
+        self._file = opened_here(self.path, "ab", buffering=0)
 
     def append(self, event: Event) -> Event:
         """Writes an event with its time and returns that. Raises ValueError on NaN: JSON has no

@@ -10,6 +10,7 @@ from pathlib import Path
 from analysis.events import Event, Line, lines_of
 from search.errors import UserError
 from search.journal.journal import Journal
+from trainables.files import opened_here
 from trainables.trial.candidate_store import checkpoint_path, is_trial
 
 _BEGINNING = ("experiment", "dense")  # what nothing can be resumed without
@@ -106,7 +107,7 @@ def repair(folder: Path) -> Damage:
 
 def _set_aside(path: Path, lines: list[Line], aside: Path) -> None:
     with path.open("r+b") as file:
-        with aside.open("ab") as copy:
+        with opened_here(aside, "ab") as copy:
             for line in lines:
                 file.seek(line.begin)
                 copy.write(file.read(line.end - line.begin))

@@ -28,6 +28,7 @@ from search.journal.journal import Journal, read_events
 from search.journal.record import Record, TrialRecord
 from search.problem.problem import Build
 from search.runs.folder import RunFolder, write_json
+from search.runs.trust import refuse_links
 from search.schedulers.watch import Points, beaten, point_of, undominated
 from trainables.data import FairData
 from trainables.evaluation.report import Report
@@ -112,6 +113,7 @@ def audit(
     if not chosen:
         raise UserError(f"audit: no trial of {path} was stopped, so there is nothing to find out")
     home = RunFolder(folder.path / "audit")
+    refuse_links(folder.path, "audit")
     address = cluster_address(address)
     check_cluster(folder.config().resources.gpu, address)
     unstopped = _unstopped(folder.config(), [record.trials[trial] for trial in chosen])

@@ -31,6 +31,7 @@ from search.tracking import mirror
 from search.units import compute
 from trainables.data.small_cells import smallest_tolerance
 from trainables.evaluation.counts import counts_from_dict
+from trainables.files import whole_file
 from trainables.methods import METHODS
 
 
@@ -139,14 +140,16 @@ def _write(folder: RunFolder, front: Front, facts: Experiment, suffix: str) -> P
     matplotlib.use("Agg")
     references = marks_of_references(front)
     figure = front_figure(front, references)
-    figure.savefig(folder.path / f"front{suffix}.png", dpi=160)
+    with whole_file(folder.path / f"front{suffix}.png") as file:
+        figure.savefig(file, format="png", dpi=160)
     trials, reports = folder.journal_frames()
     shown: Facts = {**_facts(front, facts), "compute": _compute(trials)}
     if not suffix and (said := note_on_later_trials(folder.path)) is not None:
         shown["notes"] = [*shown["notes"], said]
     text = report_html(front, trials, reports, references, shown)
     target = folder.path / f"report{suffix}.html"
-    target.write_text(text, encoding="utf-8")
+    with whole_file(target) as file:
+        file.write_text(text, encoding="utf-8")
     return target
 
 

@@ -263,7 +263,8 @@ class RunFolder:
         if confirmed:
             write_json(self.path / CONFIRMED, front)
         write_json(self.path / f"front{suffix}.json", front)
-        front_frame(front).to_csv(self.path / f"front{suffix}.csv", index=False)
+        with whole_file(self.path / f"front{suffix}.csv") as file:
+            front_frame(front).to_csv(file, index=False)
         return front
 
     def tidy(self, trials: Iterable[TrialRecord] = ()) -> None:

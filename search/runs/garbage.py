@@ -18,6 +18,7 @@ from search.journal.record import Record, TrialRecord
 from search.runs.folder import DATA, TUNE, RunFolder
 from search.runs.intact import check_files
 from search.runs.state import is_complete
+from search.runs.trust import refuse_links
 from trainables.evaluation.objective import Objective
 from trainables.trial.shared_stage import StageStore
 
@@ -58,11 +59,12 @@ def garbage(
 
     The checkpoints of trials that `resume` goes on with stay too, and with `keep_stopped` those of
     stopped trials. Results that trials shared stay until the search is complete.
-    Raises UserError where a search is writing the run, or its encoder or dense net are others
-    than it began with.
+    Raises UserError where a search is writing the run, its encoder or dense net are others than
+    it began with, or one of its folders is a link.
     """
     folder = RunFolder(Path(path))
     folder.require()
+    refuse_links(folder.path, "gc")
     with ExitStack() as locks:
         for written in (folder.path, folder.seeds.path):
             if written.exists():
@@ -84,7 +86,7 @@ def size_of(paths: Iterable[Path]) -> int:
 def remove(collected: Garbage) -> None:
     """Removes all of it."""
     for path in collected.paths:
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()

@@ -100,6 +100,17 @@ def check_trusted(run: str, where: Path, who: str, found: Iterable[str], *, trus
         )
 
 
+def refuse_links(folder: Path, who: str) -> None:
+    """Raises UserError where a folder inside a run's is a link: what is removed there could be
+    anybody's."""
+    for path in (*folder.glob("*"), *folder.glob("*/*")):
+        if path.is_symlink() and path.is_dir():
+            raise UserError(
+                f"{who}: {path} must be a folder of the run, is a link to {path.resolve()}; it is "
+                f"left alone, and nothing was removed"
+            )
+
+
 def _agreed(run: str) -> set[str]:
     """All that this user has agreed to for a run; lines that cannot be read agree to nothing."""
     try:

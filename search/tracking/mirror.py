@@ -28,7 +28,7 @@ from search.tracking.files import FolderMirror
 from search.tracking.mlflow_runs import SearchRuns, is_gone
 from search.tracking.stores import default_uri, without_proxy_for_loopback
 from search.tracking.updates import SEARCH, Follower, Translator, Update
-from trainables.files import take_lock
+from trainables.files import opened_here, take_lock
 from trainables.user_code import python_path
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subpro
     # -P: a folder of the user's that is called `search` must not be imported in our place.
     command = [sys.executable, "-P", "-m", "search.tracking.mirror", str(folder.resolve())]
     command += ["--nice", str(nice)]
-    with (folder / "mirror.log").open("ab") as output:
+    with opened_here(folder / "mirror.log", "ab") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -101,7 +101,7 @@ def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
 
 def is_mirrored(folder: Path) -> bool:
     """Whether a mirror is following this folder now."""
-    with (folder / "mirror.lock").open("ab") as lock:
+    with opened_here(folder / "mirror.lock", "ab") as lock:
         return not take_lock(lock)
 
 
@@ -248,7 +248,7 @@ def _alone(folder: Path, ended: threading.Event) -> Iterator[None]:
 
     Raises TimeoutError where it is not free long after the search has ended.
     """
-    with (folder / "mirror.lock").open("ab") as lock:
+    with opened_here(folder / "mirror.lock", "ab") as lock:
         deadline = None
         while not take_lock(lock):
             if ended.is_set() and deadline is None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from search.errors import UserError
 from search.tracking.mlflow_runs import EXPERIMENT, FRONT_VIEW
+from trainables.files import opened_here
 
 HOST = "127.0.0.1"
 PORT = 5000  # MLflow's own; the next free one where it is taken
@@ -41,7 +42,7 @@ def serving(store: str, port: int, log: Path) -> Iterator[str]:
     """
     command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST]
     command += ["--port", str(port), "--workers", "1"]
-    with log.open("wb") as output:
+    with opened_here(log, "wb") as output:
         # A session of its own: Ctrl-C reaches this process alone, which ends the whole group.
         process = subprocess.Popen(
             command,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from trainables.models.joint_head import described, rebuilt
@@ -27,7 +27,8 @@ def save_net(net: nn.Module, path: Path) -> None:
     """Writes all of the network's state."""
     structure, tensors = described(net), separate_tensors(net)
     metadata = {} if structure is None else {_STRUCTURE: json.dumps(structure)}
-    save_file(tensors, path, {**metadata, _DIGEST: digest(tensors)})
+    # `save_file` would make a file that only its owner can read, unlike all others of a run.
+    path.write_bytes(save(tensors, {**metadata, _DIGEST: digest(tensors)}))
 
 
 def load_net(path: Path, net: nn.Module) -> nn.Module:

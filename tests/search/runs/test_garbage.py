@@ -1,6 +1,7 @@
 """What `fairfront gc` removes from a made-up run, and what it leaves."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -199,12 +200,38 @@ def test_a_dry_run_says_what_would_be_freed_and_removes_nothing(tmp_path):
 
 def test_the_end_of_a_search_drops_what_stopped_and_failed_trials_left(tmp_path):
     """Stopped trials keep their checkpoints: an audit goes on from there."""
-    folder = RunFolder(make(tmp_path / "run"))
+    reports = [[dict(event) for event in one] for one in TRIALS]
+    for event in (event for one in reports for event in one if event.get("candidate")):
+        event["candidate"] = f"{event['trial'][1]:0>16}"  # names as a search gives them
+    folder = RunFolder(make(tmp_path / "run", reports))
+    for start, *_ in TRIALS:
+        weights = folder.path / "candidates" / f"{start['trial']}c.safetensors"
+        weights.rename(weights.with_stem(f"{start['trial'][1]:0>16}"))
     record = Record()
     record.replay(read_events(folder.journal))
 
     folder.tidy(record.trials.values())
 
-    assert left(folder.path, "candidates") == ["strange", "t1c", "t2c", "t5c", "t6c", "t9c"]
+    stay = [f"{number:0>16}" for number in (1, 2, 5, 6)]
+    assert left(folder.path, "candidates") == [*stay, "strange", "t9c"]
     assert left(folder.path, "checkpoints") == ["t3", "t5"]
     assert not (folder.path / "ray").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "candidates", "stages", "seeds/candidates"])
+def test_nothing_is_removed_through_a_link(tmp_path, tmp_path_factory, name):
+    folder = make(tmp_path / "run")
+    mine = tmp_path_factory.mktemp("mine")
+    for file in ("net.pt", "net.safetensors", "a.lock"):
+        (mine / file).write_text("mine")
+    path = folder / name
+    shutil.rmtree(path, ignore_errors=True)
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(mine)
+
+    with (
+        pytest.raises(UserError, match="must be a folder of the run, is a link to"),
+        garbage(folder) as rubbish,
+    ):
+        remove(rubbish)
+    assert len(list(mine.iterdir())) == 3

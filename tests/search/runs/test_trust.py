@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from search.cli.app import app
 from search.config.config import Config
 from search.engine.experiment import resume
 from search.errors import UserError
@@ -54,6 +57,21 @@ def test_code_of_somebody_elses_run_does_not_run(theirs):
     for text in named:
         assert text in str(refused.value)
     assert not list(theirs.glob("*.ran"))
+
+
+@pytest.mark.parametrize("command", ["resume", "confirm"])
+def test_a_command_runs_such_code_with_trust_alone(theirs, command, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    refused = CliRunner().invoke(app, [command, str(theirs)])
+    assert refused.exit_code == 2
+    assert "--trust" in refused.output
+    assert not list(theirs.glob("*.ran"))
+
+    agreed = CliRunner().invoke(app, [command, str(theirs), "--trust"])
+
+    sys.modules.pop("rows_of_theirs", None)
+    assert [path.name for path in theirs.glob("*.ran")] == ["rows_of_theirs.ran"]
+    assert "rows_of_theirs must define 'load'" in agreed.output  # and so nothing else ran
 
 
 def test_trust_is_given_once_and_for_what_was_named_then(theirs):
