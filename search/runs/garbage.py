@@ -122,7 +122,7 @@ def _collected(folder: RunFolder, keep: Keep, keep_stopped: bool) -> Garbage:
 def _leftovers(folder: RunFolder) -> list[Path]:
     """What was half written when its writer was killed, and what only a running search needs."""
     leftovers = [folder.path / name for name in (TUNE, DATA) if (folder.path / name).exists()]
-    for name in ("", "candidates", "checkpoints", "stages"):
+    for name in ("", "candidates", "checkpoints", "stages", "exports"):
         leftovers += sorted((folder.path / name).glob("*.partial*"))
     return leftovers
 
