@@ -23,6 +23,7 @@ from search.reproduce.runner import is_complete
 from search.reproduce.table_state import ChosenRun, TableState
 from search.reproduce.tables import BY_GROUP, TableColumn
 from search.runs.folder import RunFolder
+from search.runs.trust import trusted_config
 
 
 def evaluated(
@@ -89,7 +90,8 @@ def _column(
 ) -> EvaluatedColumn:
     first = searches[0].folder
     facts = first.facts()
-    problem = open_problem(plan.experiment(column) if column.networks_of else first.config())
+    other = plan.experiment(column) if column.networks_of else None
+    problem = open_problem(other or trusted_config(first, "reproduce"))
     openings = [
         record_opening(
             facts["hashes"]["test"], name, plan.table.name, state.named(opening, column)
@@ -160,7 +162,8 @@ def _openings(state: TableState, column: TableColumn) -> list[tuple[str, Opening
 
 def _problem_of(search: _EndedSearch) -> Problem:
     """With the groups that it pruned by. Raises UserError where the data have changed since."""
-    problem, facts = open_problem(search.folder.config()), search.folder.facts()
+    problem = open_problem(trusted_config(search.folder, "reproduce"))
+    facts = search.folder.facts()
     if facts["hashes"] != problem.prepared.hashes:
         raise UserError(f"reproduce: the data of {search.folder.path} have changed since it ran")
     return replace(problem, pruning=search.folder.pruning_groups(facts))

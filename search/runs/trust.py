@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.config.config import Config
 from search.config.sections import TrackingConfig
@@ -21,6 +22,9 @@ from search.errors import UserError
 from search.journal.opening_ledger import ledger_path
 from trainables.files import NoLocks, take_lock
 from trainables.user_code import module_file
+
+if TYPE_CHECKING:
+    from search.runs.folder import RunFolder  # which loads torch
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +102,17 @@ def check_trusted(run: str, where: Path, who: str, found: Iterable[str], *, trus
             f"{'; '.join(fresh)}. If you trust that, say so once with --trust, as in "
             f"`fairfront resume {where} --trust` (trust_code=True in Python)"
         )
+
+
+def trusted_config(folder: RunFolder, who: str) -> Config:
+    """The experiment of a run whose data and network are opened, and of which nothing is sent.
+
+    Raises UserError where it names code that this user has not agreed to.
+    """
+    config = folder.config()
+    code = set(reached(config)) - set(reached_store(config.tracking))
+    check_trusted(folder.facts()["run"], folder.path, who, code, trust=False)
+    return config
 
 
 def refuse_links(folder: Path, who: str) -> None:

@@ -14,7 +14,13 @@ from search.engine.experiment import resume
 from search.errors import UserError
 from search.runs import trust
 from search.runs.folder import RunFolder
-from search.runs.trust import check_trusted, own_runs_path, reached, remember
+from search.runs.trust import (
+    check_trusted,
+    own_runs_path,
+    reached,
+    remember,
+    trusted_config,
+)
 
 FINISHED = Path(__file__).parent / "older_version" / "finished"
 MINE = """name = "mine"
@@ -72,6 +78,13 @@ def test_a_command_runs_such_code_with_trust_alone(theirs, command, monkeypatch)
     sys.modules.pop("rows_of_theirs", None)
     assert [path.name for path in theirs.glob("*.ran")] == ["rows_of_theirs.ran"]
     assert "rows_of_theirs must define 'load'" in agreed.output  # and so nothing else ran
+
+
+def test_the_experiment_of_such_a_run_is_opened_by_nobody(theirs):
+    with pytest.raises(UserError, match=r"reproduce: .*rows_of_theirs"):
+        trusted_config(RunFolder(theirs), "reproduce")
+    own = Path(shutil.copytree(FINISHED, theirs.with_name("registered")))
+    assert trusted_config(RunFolder(own), "reproduce").data.name == "digits"
 
 
 def test_trust_is_given_once_and_for_what_was_named_then(theirs):
