@@ -214,6 +214,7 @@ class Repair(TypedDict):
     lines: list[int]  # from 1
     again: list[str]  # trials that go on from before the damage
     lost: list[str]  # trials whose start is gone
+    gaps: NotRequired[list[int]]  # lines before which others are missing
 
 
 class ConfirmStart(TypedDict):

@@ -13,16 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from analysis import events
-from analysis.events import JOURNAL, DamagedJournal, line_of
+from analysis.events import JOURNAL, DamagedJournal, line_of, next_number, whole_lines
 from search.errors import UserError
 from search.journal.events import Dense, Event, Experiment
+from search.journal.order import Order
 from trainables.files import NoLocks, opened_here, take_lock
 
 log = logging.getLogger(__name__)
 
 LOCK = "journal.lock"
-NOT_BEGUN = "{}: its search ended before it had begun; start it again"
+NOT_BEGUN = (
+    "{0}: its search ended before it had begun; `fairfront search {0}/config.toml --out {0}` "
+    "starts it again there, or the experiment's own file with that --out"
+)
 
 
 class WriteLock:
@@ -79,8 +82,8 @@ def _holder(file: BinaryIO) -> str:
 
 
 class Journal:
-    """Appends events to `journal.jsonl`, one JSON object a line, the last key its checksum (see
-    analysis/events.py). While it is open no other process can open it.
+    """Appends events to `journal.jsonl`, one JSON object a line, the last keys its number and its
+    checksum (see analysis/events.py). While it is open no other process can open it.
 
     A line is handed to the operating system before `append` returns, so the death of this process
     loses nothing. A torn last line (the machine went down) is cut off when the file is opened.
@@ -95,12 +98,15 @@ class Journal:
             with opened_here(self.path, "r+b") as file:
                 file.truncate(whole)
         self._file = opened_here(self.path, "ab", buffering=0)
+        self._number: int | None = None  # of the line that is written next
 
     def append(self, event: Event) -> Event:
         """Writes an event with its time and returns that. Raises ValueError on NaN: JSON has no
         such number."""
         timed = {"event": event["event"], "time": round(time.time(), 3), **event}  # kind first
-        self._write(line_of(timed))
+        number = self._number or next_number(self.path)
+        self._write(line_of(timed, number))
+        self._number = number + 1
         return cast("Event", timed)
 
     def _write(self, line: bytes) -> None:
@@ -140,16 +146,37 @@ def whole_lines_end(path: Path) -> int:
 def read_events(path: Path) -> Iterator[Event]:
     """The events of a journal's complete lines, oldest first; a torn last line is left out.
 
-    Raises UserError where something other than its writer changed it.
+    Raises UserError where something other than its writer changed it: where a line is not what was
+    written, or where lines are missing, there twice or out of their order.
     """
+    order = Order()
     try:
-        for event in events.read_events(path):
-            yield cast("Event", event)
+        for line in whole_lines(path):
+            if line.event is None:
+                continue
+            if (why := order.take(line.event)) is not None:
+                raise DamagedJournal(f"{path}: line {line.number} {why}")
+            yield cast("Event", line.event)
     except DamagedJournal as error:
-        raise UserError(
-            f"{error}; `fairfront resume {path.parent} --repair` sets aside what is damaged and "
-            f"runs the trials it was about again"
-        ) from error
+        raise UserError(f"{error}; {_remedy(path.parent)}") from error
+
+
+def _remedy(folder: Path) -> str:
+    """What to do about the journal of a run, or of what a command keeps in a run's folder."""
+    run = folder.parent
+    again = {"seeds": f"confirm {run} --seeds K", "audit": f"audit {run}"}.get(folder.name)
+    if again is not None and (run / JOURNAL).exists():
+        return f"remove {folder}: `fairfront {again}` then begins it anew"
+    return (
+        f"`fairfront resume {folder} --repair` sets aside what is damaged and runs the trials it "
+        f"was about again"
+    )
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether there is a search to go on with, which had a dense net; raises as `read_events`."""
+    path = folder / JOURNAL
+    return path.exists() and any(event["event"] == "dense" for event in read_events(path))
 
 
 def experiment_of(folder: Path) -> Experiment:

@@ -6,7 +6,16 @@ import random
 
 import pytest
 
-from analysis.events import DamagedJournal, event_of, line_of, lines_of, read_events
+from analysis.events import (
+    DamagedJournal,
+    event_of,
+    jumping,
+    line_of,
+    lines_of,
+    next_number,
+    number_of,
+    read_events,
+)
 
 EVENTS = [
     {"event": "experiment", "time": 1.5, "name": 'quotes ", umlauts ü, \n'},
@@ -137,3 +146,100 @@ def test_lines_say_where_they_begin_and_end(path):
     ]
     assert [one.event for one in found] == [EVENTS[0], None, EVENTS[1]]
     assert not any(one.why for one in found)
+
+
+NUMBERED = [line_of(event, number) for number, event in enumerate(EVENTS * 2, start=1)]
+
+
+def test_a_number_stands_inside_of_the_checksum_and_is_no_part_of_the_event():
+    line = NUMBERED[2]
+
+    assert list(json.loads(line)) == [*EVENTS[2], "line", "crc"]
+    assert (number_of(line), number_of(line_of(EVENTS[2]))) == ((3, False), None)
+    assert event_of(line) == EVENTS[2]
+    with pytest.raises(DamagedJournal, match="checksum"):
+        event_of(line.replace(b'"line":3', b'"line":4'))
+
+
+def test_a_line_may_say_that_others_are_missing_before_it_at_the_same_length(path):
+    marked = jumping(NUMBERED[5])
+
+    assert marked == line_of(EVENTS[1], 6, jump=True)
+    assert (len(marked), number_of(marked)) == (len(NUMBERED[5]), (6, True))
+    write(path, *NUMBERED[:3], marked, NUMBERED[6])
+    assert list(read_events(path)) == [*EVENTS[:3], EVENTS[1], EVENTS[2]]
+
+
+def test_every_loss_repetition_and_exchange_of_whole_lines_is_noticed(path):
+    """But for the loss of the last ones, which is a shorter journal."""
+    count = len(NUMBERED)
+    for first in range(count - 1):
+        lost = [*NUMBERED[:first], *NUMBERED[first + 1 :]]
+        with pytest.raises(DamagedJournal, match=rf"line {first + 1} says .* 1 are missing"):
+            list(read_events(write(path, *lost)))
+        for second in range(count):
+            twice = [*NUMBERED[: second + 1], NUMBERED[first], *NUMBERED[second + 1 :]]
+            with pytest.raises(DamagedJournal, match=r"line \d says"):
+                list(read_events(write(path, *twice)))
+            moved = list(NUMBERED)
+            moved[first], moved[second] = moved[second], moved[first]
+            if first != second:
+                with pytest.raises(DamagedJournal, match=r"line \d says"):
+                    list(read_events(write(path, *moved)))
+
+
+def test_one_line_after_a_loss_is_noticed_and_the_others_are_in_their_places(path):
+    write(path, *NUMBERED[:2], *NUMBERED[5:])
+
+    found = list(lines_of(path))
+
+    assert [line.why is not None for line in found] == [False, False, True, False, False]
+    assert found[2].why == "says that it is line 6: 3 are missing before it"
+    assert [line.event for line in found] == [*EVENTS[:2], *EVENTS[1:]]
+
+
+def test_blank_and_damaged_lines_stand_for_one_line_each_or_for_none(path):
+    """A repair blanks what was damaged, and what was there twice."""
+    blank = b"   \n"
+    write(path, NUMBERED[0], blank, NUMBERED[2], blank, *NUMBERED[3:])
+    assert len(list(read_events(path))) == len(NUMBERED) - 1
+
+    write(path, NUMBERED[0], blank, NUMBERED[3], *NUMBERED[4:])
+    with pytest.raises(DamagedJournal, match="line 3 says that it is line 4: 1 are missing"):
+        list(read_events(path))
+
+    damaged = bytearray(NUMBERED[1])
+    damaged[12] ^= 1
+    write(path, NUMBERED[0], bytes(damaged), *NUMBERED[2:])
+    assert [line.number for line in lines_of(path) if line.why] == [2]
+
+
+def test_lines_from_before_there_were_numbers_are_read_up_to_the_first_that_has_one(path):
+    before = [line_of(event) for event in EVENTS]
+
+    assert list(read_events(write(path, *before[:2], *NUMBERED[2:4]))) == EVENTS
+    with pytest.raises(DamagedJournal, match="line 3 says that it is line 4: 1 are missing"):
+        list(read_events(write(path, *before[:2], *NUMBERED[3:])))
+    with pytest.raises(DamagedJournal, match="line 4 has no line number"):
+        list(read_events(write(path, *before[:2], NUMBERED[2], before[3])))
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        ([], 1),
+        ([line_of(EVENTS[0]), b"  \n", line_of(EVENTS[1])], 4),
+        (NUMBERED, 9),
+        ([*NUMBERED, b"     \n", b"\n"], 9),
+        ([NUMBERED[0], jumping(NUMBERED[7])], 9),
+        ([line_of({"event": "x", "long": "y" * 200_000}, 7)], 8),
+        ([NUMBERED[0], b" " * 200_000 + b"\n"], 2),
+    ],
+)
+def test_what_is_appended_is_numbered_behind_the_last_line(path, lines, number):
+    write(path, *lines)
+
+    assert next_number(path) == number
+    if len(lines) != 1:
+        write(path, *lines, line_of(EVENTS[0], number))
+        assert not any(line.why for line in lines_of(path))

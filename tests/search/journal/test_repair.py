@@ -176,3 +176,70 @@ def checkpoint(folder, trial, epoch):
     path = checkpoint_path(folder, trial)
     path.parent.mkdir(exist_ok=True)
     torch.save({"epoch": epoch}, path)
+
+
+NUMBERED = [line_of(event, number) for number, event in enumerate(EVENTS, start=1)]
+ALL = {"t0001": 3, "t0002": 3, "t0003": 2, "t0004": 2}  # epochs
+
+
+def repaired(folder, lines):
+    """Epochs by trial after a repair; each later line must be where it was."""
+    path = folder / "journal.jsonl"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(UserError, match=r"--repair"):
+        list(read_events(path))
+    size = path.stat().st_size
+
+    repair(folder)
+
+    before = list(lines_of(path))
+    assert [line for line in before if line.end == size]
+    assert not any(line.why for line in before)
+    with closing(Journal(folder)) as journal:
+        journal.append({"event": "search_end", "left": 1})
+    record = told(folder)
+    return {name: trial.epoch for name, trial in record.trials.items()}, record
+
+
+@pytest.mark.parametrize("line", range(2, len(EVENTS) - 1))
+def test_a_trial_of_which_a_line_is_missing_goes_on_from_before_it(folder, line):
+    epochs, record = repaired(folder, [*NUMBERED[:line], *NUMBERED[line + 1 :]])
+
+    event = EVENTS[line]
+    trial, expected = event["trial"], dict(ALL)
+    if event["event"] == "trial_start":
+        del expected[trial]
+    elif event["event"] == "report":
+        expected[trial] = event["epoch"] - 1
+    assert epochs == expected
+    # A trial that was stopped has ended all the same, and leaves nothing.
+    stopped = event == report("t0003", 2)
+    if trial in record.trials:
+        assert record.trials[trial].status == ("stopped" if stopped else "running")
+
+
+@pytest.mark.parametrize("line", range(2, len(EVENTS)))
+@pytest.mark.parametrize("at", [0, 6, len(EVENTS)])
+def test_a_line_that_is_there_twice_counts_once(folder, line, at):
+    """Be it numbered, or from before there were numbers."""
+    where = max(line + 1, at)
+    plain = [line_of(event) for event in EVENTS]
+    for lines in (NUMBERED, plain):
+        epochs, record = repaired(folder, [*lines[:where], lines[line], *lines[where:]])
+
+        assert epochs == ALL
+        statuses = {name: trial.status for name, trial in record.trials.items()}
+        assert statuses == {
+            **{"t0001": "finished", "t0002": "finished"},
+            **{"t0003": "stopped", "t0004": "running"},
+        }
+
+
+def test_several_lines_may_be_missing_and_others_damaged(folder):
+    lines = [*NUMBERED[:EPOCH_2], *NUMBERED[END + 1 :]]
+    lines[3] = lines[3][:12] + b"x" + lines[3][13:]
+
+    epochs, record = repaired(folder, lines)
+
+    assert epochs == {"t0001": 0, "t0002": 1, "t0003": 2, "t0004": 2}
+    assert [trial.status for trial in record.trials.values()][:2] == ["running", "running"]
