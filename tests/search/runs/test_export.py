@@ -10,7 +10,6 @@ import pytest
 
 from search.errors import UserError
 from search.runs.export import export, load
-from trainables.names import BadName
 
 FINISHED = Path(__file__).parent / "older_version" / "finished"
 BUILDER = """
@@ -93,6 +92,6 @@ def test_an_export_writes_nothing_outside_of_its_folder(run, tmp_path, candidate
     (run / "front.json").write_text(json.dumps(front))
     before = sorted(tmp_path.rglob("*"))
 
-    with pytest.raises(BadName, match="must be 16 hexadecimal digits"):
+    with pytest.raises(ValueError, match="must be 16 hexadecimal digits"):
         export(run, "chosen")
     assert sorted(tmp_path.rglob("*")) == before
