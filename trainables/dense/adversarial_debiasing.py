@@ -22,7 +22,6 @@ from torch import Tensor
 from trainables.data.batches import Batch, TensorPart, logits_of
 from trainables.dense.early_stopping import FromScratch, Learner, Training
 from trainables.learning.group_adversary import (
-    NO_ADVANTAGE,
     Balance,
     GroupAdversary,
     Sees,
@@ -72,7 +71,9 @@ class AdversarialDebiasing(FromScratch):
 
     @property
     def no_ops(self) -> tuple[NoOp, ...]:
-        return (NO_ADVANTAGE,)
+        # .002 nats are 53 of 100 guesses right
+        none = "its adversary found out nothing of groups beyond chance"
+        return (NoOp("advantage", 0.002, none),)
 
     def start(self, context: Context) -> StageRun:
         return Training(self, _Projected(self, context))

@@ -15,13 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.models.last_layer import fresh_linear
-from trainables.stage import NoOp
 
 Sees = Literal["score", "score_and_label", "logits"]
 Balance = Literal["rows", "groups", "cells"]
 LARGEST_GUESS = 20.0  # of a group's logit: a wrong guess costs at most some 40 nats
-# Of a stage with an adversary that reports its `advantage`: .002 nats are 53 of 100 guesses right.
-NO_ADVANTAGE = NoOp("advantage", 0.002, "its adversary found out nothing of groups beyond chance")
 
 
 class GroupAdversary(nn.Module):

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TensorPart
 from trainables.learning.group_adversary import (
-    NO_ADVANTAGE,
     Balance,
     GroupAdversary,
     advantage,
@@ -65,7 +64,8 @@ class FaPrune(EdgePopup):
             return super().no_ops
         return (
             *super().no_ops,
-            NO_ADVANTAGE,
+            # Of an epoch in which both learn: an adversary that is beaten at once is barely above.
+            NoOp("advantage", 0.0, "its adversary never did better than chance"),
             # One drawn by lot may tell groups apart a little, and always in the same way.
             NoOp("learned", 1e-4, "its adversary never learned"),
             NoOp("pull", 0.0, "its adversary never pulled at the scores"),
