@@ -86,7 +86,7 @@ def _chosen(front):
 def test_the_terminal_s_table_has_both(plain, shown):
     front = flagged(shown)
     table = front_table(front)
-    columns = {str(column.header): list(column.cells) for column in table.columns}
+    columns = {str(it.header): [str(cell) for cell in it.cells] for it in table.columns}
 
     assert set(columns["perf.\nat .5\non test"]) == {"0.620"}
     assert [mark for mark in columns[""] if "!" in mark] == ["*!"]
