@@ -12,7 +12,7 @@ from analysis.front_json import Front
 from search.errors import UserError
 from search.journal.events import END_STATUSES, EndStatus, SearchEnd
 from search.journal.journal import is_written
-from search.runs.state import CONFIRMED, FRONT, completion_of
+from search.runs.state import CONFIRMED, FRONT, Completion, completion_of
 from search.units import readable_bytes, samples
 
 HEADINGS = (
@@ -27,8 +27,8 @@ class RunLine:
     """What one line of `list runs` says; sizes in bytes."""
 
     name: str
-    state: str  # running, interrupted, complete, confirmed
-    trials: Counter[EndStatus]  # how many ended how
+    state: str  # running, interrupted, complete, confirmed, damaged
+    trials: Counter[EndStatus] | None  # how many ended how; None: not known
     compute: tuple[float, float] | None  # samples charged and processed, when its search ended
     # performance and bias of what was chosen: on test once confirmed, else tune; None: not known
     chosen: tuple[float | None, float | None]
@@ -37,6 +37,7 @@ class RunLine:
     checkpoints: int
     shared: int  # results of stages that trials share
     mlflow: int
+    trouble: str | None = None  # what of its files cannot be read, and what to do about it
 
     def cells(self) -> tuple[str, ...]:
         """One text for each of HEADINGS."""
@@ -47,7 +48,7 @@ class RunLine:
             *(
                 self.name,
                 self.state,
-                *(str(self.trials[end]) for end in END_STATUSES),
+                *("-" if self.trials is None else str(self.trials[end]) for end in END_STATUSES),
                 charged,
                 spent,
             ),
@@ -57,9 +58,10 @@ class RunLine:
 
 
 def run_lines(folder: Path) -> list[str]:
-    """A heading and one aligned line for each run in `folder`, or for `folder` if it is one.
+    """A heading and one aligned line for each run in `folder`, or for `folder` if it is one; then
+    one for each run of which something cannot be read.
 
-    Raises UserError where there is none.
+    Raises UserError where there is no run.
     """
     inside = sorted(folder.glob(f"*/{JOURNAL}")) if folder.is_dir() else []
     runs = [folder / JOURNAL] if (folder / JOURNAL).is_file() else inside
@@ -67,33 +69,49 @@ def run_lines(folder: Path) -> list[str]:
         raise UserError(f"list runs: {folder} must be a folder, there is none")
     if not runs:
         raise UserError(f"list runs: {folder} holds no runs")
-    rows = [HEADINGS, *(run_line(journal.parent).cells() for journal in runs)]
+    lines = [run_line(journal.parent) for journal in runs]
+    rows = [HEADINGS, *(line.cells() for line in lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
+    table = [
         "  ".join(
             cell.ljust(width) if column < _LEFT_ALIGNED else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
+    return table + [line.trouble for line in lines if line.trouble is not None]
 
 
 def run_line(folder: Path) -> RunLine:
-    """What is to be said of the run in `folder`."""
-    completion = completion_of(folder / JOURNAL)
-    confirmed = folder / CONFIRMED
+    """What is to be said of the run in `folder`; one that is damaged hides no other."""
+    completion, trouble = Completion(Counter(), None), None
+    try:
+        completion = completion_of(folder / JOURNAL)
+        state, trials = _state(folder, complete=completion.complete), completion.trials
+    except (UserError, OSError) as error:
+        state, trials, trouble = "damaged", None, str(error)
+    chosen: tuple[float | None, float | None] = (None, None)
+    front = folder / (CONFIRMED if (folder / CONFIRMED).exists() else FRONT)
+    try:
+        chosen = _chosen(front)
+    except (ValueError, LookupError, TypeError, OSError) as error:
+        again = "confirm" if front.name == CONFIRMED else "report"
+        trouble = trouble or (
+            f"{front} is damaged: {error}; remove it: `fairfront {again} {folder}` writes it again"
+        )
     candidates = [path.stat().st_size for path in folder.glob("candidates/*.safetensors")]
     return RunLine(
         name=folder.resolve().name,
-        state=_state(folder, complete=completion.complete),
-        trials=completion.trials,
+        state=state,
+        trials=trials,
         compute=_compute(completion.search_end),
-        chosen=_chosen(confirmed if confirmed.exists() else folder / FRONT),
+        chosen=chosen,
         journal=_file_size(folder / JOURNAL),
         candidates=(len(candidates), sum(candidates)),
         checkpoints=_folder_size(folder / "checkpoints"),
         shared=_folder_size(folder / "stages"),
         mlflow=_folder_size(folder / "mlartifacts") + _file_size(folder / "mlflow.db"),
+        trouble=trouble,
     )
 
 

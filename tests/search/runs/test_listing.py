@@ -127,14 +127,6 @@ def test_a_folder_without_runs_is_refused(tmp_path):
         run_lines(tmp_path)
 
 
-def test_a_damaged_end_of_a_trial_is_an_error_that_says_how_to_mend_it(interrupted):
-    journal = interrupted / "journal.jsonl"
-    journal.write_bytes(journal.read_bytes().replace(b'"stopped"', b'"stOpped"'))
-
-    with pytest.raises(UserError, match=r"journal.jsonl: .*checksum; .*--repair"):
-        run_lines(interrupted)
-
-
 def test_a_journal_of_200_megabytes_takes_less_than_a_second(tmp_path):
     journal = begin(tmp_path / "big")
     write_trial(journal, "t1", epochs=1)
@@ -154,3 +146,31 @@ def test_a_journal_of_200_megabytes_takes_less_than_a_second(tmp_path):
     assert line.trials == {"finished": 1}
     assert line.journal > 200_000_000
     assert spent < 1.0
+
+
+@pytest.mark.parametrize("damage", ["journal.jsonl", "front.json", "confirmed.json"])
+def test_a_damaged_run_hides_no_other_and_what_to_do_is_said(interrupted, damage):
+    for name in ("a", "z"):
+        journal = begin(interrupted.parent / name)
+        write_trial(journal, "t1", "finished", epochs=1)
+        journal.close()
+    file = interrupted / damage
+    if damage == "journal.jsonl":
+        file.write_bytes(file.read_bytes().replace(b'"status":"stopped"', b'"status":"stoppeD"'))
+    else:
+        file.write_text(json.dumps(front(point("aa", "adv_ft", chosen=True)))[:200])
+
+    heading, *rows, said = run_lines(interrupted.parent)
+
+    assert [row.split()[0] for row in rows] == ["a", "adult", "z"]
+    state = "confirmed" if damage == "confirmed.json" else "interrupted"
+    cells = dict(zip(heading.split(), rows[1].split(), strict=False))
+    assert cells["state"] == ("damaged" if damage == "journal.jsonl" else state)
+    assert cells["finished"] == ("-" if damage == "journal.jsonl" else "2")
+    remedy = {
+        "journal.jsonl": f"`fairfront resume {interrupted} --repair`",
+        "front.json": f"remove it: `fairfront report {interrupted}`",
+        "confirmed.json": f"remove it: `fairfront confirm {interrupted}`",
+    }
+    assert f"{file}" in said
+    assert remedy[damage] in said
