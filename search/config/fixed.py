@@ -44,19 +44,18 @@ def change_of_told(told: Experiment, config: Config) -> tuple[str, Any, Any] | N
     """The same by what the journals of earlier versions tell of the experiment."""
     objective, correction = config.objective, config.correction
     now: dict[str, Any] = {
-        "name": config.name,
         "seed": config.seed,
         "data.group": config.data.group,
         **{f"objective.{name}": getattr(objective, name) for name in told["objective"]},
         "objective.sparsity": objective.sparsity,
-        "objective.reference": list(objective.reference or ()),
+        "objective.reference": list(objective.reference or told.get("reference", ())),
         "objective.tolerances": list(objective.tolerance_range),
         "objective.group_at_prediction": objective.group_at_prediction,
         "correction": {"name": correction.name, **correction.settings},
         "correction.beside": correction.beside,
     }
     then: dict[str, Any] = {
-        **{name: told.get(name) for name in ("name", "seed")},
+        "seed": told.get("seed"),
         "data.group": told.get("group"),
         **{f"objective.{name}": value for name, value in told["objective"].items()},
         **{

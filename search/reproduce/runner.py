@@ -14,7 +14,7 @@ from search.config.config import Config
 from search.engine.experiment import resume, run
 from search.engine.machines import local_cpus
 from search.errors import UserError
-from search.journal.journal import read_events
+from search.journal.journal import has_begun
 from search.problem.problem import open_problem
 from search.reproduce.choose import best_by_method
 from search.reproduce.events import TableListener
@@ -146,17 +146,11 @@ def _take(step: TableSearch, tell: TableListener) -> None:
 
 
 def _run_or_resume(step: TableSearch, tell: TableListener) -> None:
-    if _has_begun(step.folder):
+    if has_begun(step.folder):
         resume(step.folder, on_event=tell)
         return
     _set_aside(step.folder)  # if there: cut off before its first trial
     run(step.config, out=step.folder, on_event=tell)
-
-
-def _has_begun(folder: Path) -> bool:
-    """Whether there is anything to go on with. Raises UserError where the journal is damaged."""
-    journal = RunFolder(folder).journal
-    return journal.exists() and any(event["event"] == "dense" for event in read_events(journal))
 
 
 def _set_aside(folder: Path) -> None:
@@ -182,10 +176,10 @@ def _train_dense(
     configs = [
         plan.fixed(column, seed, plan.published(column))
         for seed in plan.seeds
-        if not _has_begun(plan.folder(kinds[0], column, seed))
+        if not has_begun(plan.folder(kinds[0], column, seed))
     ]
     tuning = "tuned" in kinds and bool(plan.tunable(column))
-    if tuning and not _has_begun(plan.folder("tuning", column)):
+    if tuning and not has_begun(plan.folder("tuning", column)):
         configs.append(plan.tuning(column))
     if not configs:
         return

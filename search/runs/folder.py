@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import pandas as pd
 import torch
@@ -27,10 +28,18 @@ from search.front.build import build_front
 from search.front.view import View, view_by, view_of
 from search.journal.candidates import Candidates, needs_group
 from search.journal.events import Dense, Event, Experiment
-from search.journal.journal import dense_of, experiment_of, read_events, refuse_if_written
+from search.journal.journal import (
+    LOCK,
+    dense_of,
+    experiment_of,
+    has_begun,
+    read_events,
+    refuse_if_written,
+)
 from search.journal.record import TrialRecord
 from search.journal.repair import repair as repaired
 from search.runs.state import CONFIG, CONFIRMED, FRONT
+from search.runs.take_over import clear, refuse_run, refuse_strange
 from trainables.data import Prepared
 from trainables.data.encoding import Encoding, encoding_of
 from trainables.data.pruning_groups import PruningGroups
@@ -47,6 +56,7 @@ DENSE = "dense.safetensors"
 EARLY = "early.safetensors"  # the dense net early in its training, where a method asks for it
 ENCODING = "encoder.json"
 PRUNING = "pruning_groups.npz"  # of [prune_by]: the group of each row of train
+_BEFORE_IT_BEGINS = frozenset({JOURNAL, LOCK, CONFIG, DENSE, EARLY, ENCODING, PRUNING, DATA})
 
 
 def new_path(name: str) -> Path:
@@ -77,17 +87,12 @@ class RunFolder:
         return RunFolder(self.path / "seeds")
 
     def refuse_existing(self) -> None:
-        """Raises UserError where the folder holds a run or anything else."""
-        self._refuse_run()
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise UserError(f"out: must be a new or empty folder, got {self.path}")
+        """Raises UserError where the folder holds a run or anything else.
 
-    def _refuse_run(self) -> None:
-        if self.journal.exists():
-            raise UserError(
-                f"out: {self.path} holds a run already; `fairfront resume {self.path}` goes on "
-                f"with it, another --out starts a new one"
-            )
+        What a search left that ended before it had begun is taken over.
+        """
+        refuse_run(self.path)
+        refuse_strange(self.path, _BEFORE_IT_BEGINS)
 
     def create(
         self,
@@ -100,8 +105,9 @@ class RunFolder:
 
         `early` is the dense net early in its training, where a method asks for it.
         """
-        self._refuse_run()  # again: training the dense net took its time
+        refuse_run(self.path)  # again: training the dense net took its time
         self.path.mkdir(parents=True, exist_ok=True)
+        clear(self.path, (JOURNAL, EARLY, PRUNING))  # of a search that never began
         with whole_file(self.path / CONFIG) as file:
             file.write_text(config.to_toml(), encoding="utf-8")
         self.store_dense(dense)
@@ -151,14 +157,17 @@ class RunFolder:
     def config(self) -> Config:
         """The experiment of the run. Raises UserError where it is not the one that it began with,
         but for what may change: how much is run, on what, and where it is told of."""
-        facts = self.facts()
+        self.require()
         config = Config.load(self.path / CONFIG)
         if config.data.min_cell_of is None:
             # Written by a version that asked for cells, whatever the measure.
             data = config.data.model_copy(update={"min_cell_of": "cells"})
             config = config.model_copy(update={"data": data})
-        told = facts.get("config")
-        changed = change_of_told(facts, config) if told is None else change(told, config)
+        changed = None
+        if has_begun(self.path):
+            facts = self.facts()
+            told = facts.get("config")
+            changed = change_of_told(facts, config) if told is None else change(told, config)
         if changed is not None:
             key, then, now = changed
             raise UserError(
@@ -233,7 +242,10 @@ class RunFolder:
         path = self.path / PRUNING
         if not path.exists():
             raise UserError(f"{path} must hold the groups to prune by, and is missing")
-        groups = PruningGroups.load(path)
+        try:
+            groups = PruningGroups.load(path)
+        except (ValueError, LookupError, OSError, BadZipFile) as error:
+            raise UserError(f"{path} is damaged: {error}; put back a copy of it") from error
         if groups.digest != expected["digest"]:
             raise UserError(f"{path} must hold the groups that the search began with, got others")
         return groups
@@ -242,6 +254,7 @@ class RunFolder:
         """front.json as written last. Raises UserError where the search has not got so far."""
         self.require()
         if not (self.path / FRONT).exists():
+            self.dense_event()  # or there is nothing to go on with
             raise UserError(
                 f"{self.path} has no {FRONT}: its search was interrupted; "
                 f"`fairfront resume {self.path}` goes on with it"

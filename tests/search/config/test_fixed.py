@@ -88,6 +88,7 @@ def run(tmp_path, request):
     told = {"config": fixed_part(config)} if request.param == "now" else {}
     with closing(Journal(tmp_path)) as journal:
         journal.append({"event": "experiment", **facts(config), **told})
+        journal.append({"event": "dense"})
     return RunFolder(tmp_path), request.param
 
 
