@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
@@ -76,7 +76,8 @@ def opened_here(path: Path, mode: Literal["ab", "a+b", "r+b", "wb"], **options: 
 def whole_file(path: Path) -> Iterator[Path]:
     """A path to write a file to that is moved to `path` when the `with` block ends.
 
-    So a reader sees the old file or the new one, never half of it. On an error the old one stays.
+    So a reader sees the old file or the new one, never half of it, also after a power cut: what
+    is moved is on the disk by then. On an error the old one stays.
     An OSError names `path`, which Python leaves out where a disk is full.
     A process that is killed meanwhile leaves `<name>.partial-<hex>` beside it: digits that nobody
     can foresee, or a link put in its place would be followed.
@@ -85,7 +86,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}.partial-{secrets.token_hex(8)}")
     try:
         yield partial
+        _sync(partial)
         partial.replace(path)
+        with suppress(OSError):  # not all file systems can
+            _sync(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)
         raise
@@ -109,3 +113,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
         partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file's content, or a folder's names, are on the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
