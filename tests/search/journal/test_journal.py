@@ -28,11 +28,11 @@ def journal(tmp_path):
 
 def test_an_event_is_on_file_as_soon_as_append_returns(journal):
     event = journal.append(
-        {"event": "report", "trial": "t0001", "bias": None, "counts": {"tune": [1, 2]}}
+        {"event": "dense", "sparsity": 0.0, "bias": None, "counts": {"tune": [1, 2]}}
     )
 
     assert list(read_events(journal.path)) == [event]
-    assert list(event) == ["event", "time", "trial", "bias", "counts"]
+    assert list(event) == ["event", "time", "sparsity", "bias", "counts"]
 
 
 def test_a_journal_that_is_opened_again_is_appended_to(tmp_path):
