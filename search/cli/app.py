@@ -88,7 +88,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if end.code in CODES:
+        if isinstance(end.code, int) and end.code in CODES:
             # Interrupted in the middle of their work, native threads of Ray and torch can crash
             # the teardown of the interpreter; all that matters is on the disk by now.
             sys.stdout.flush()

@@ -140,6 +140,7 @@ def _start(cpus: int, gpus: bool) -> None:
             ray.shutdown()
             if attempt == 2:
                 why = (str(error).strip() or type(error).__name__).splitlines()[0]
+                why = why.split(". ")[0].rstrip(".")  # what Ray guesses beyond that is no help
                 raise MachineFault(f"Ray cannot be started on this machine: {why}") from error
     close_token_file()
 

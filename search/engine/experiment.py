@@ -265,6 +265,7 @@ class Driver:
         if searcher.left and not limits.reached:
             self._progress.expect(searcher.left)
             self._tune(searcher, limits)
+            searcher.end_dead()
             self._folder.tidy(self.record.trials.values())
         charged, spent = self.record.compute
         costs = spending(config, self.record.seconds)

@@ -11,11 +11,14 @@ from ray.tune.search import Searcher
 
 from search.engine.progress import Limits
 from search.engine.study import MethodStudy
+from search.errors import MachineFault
 from search.journal.events import TrialStart
 from search.journal.record import Record, TrialRecord
 from search.problem.shared_pruners import shared_of
 from spaces.space import Nested
 from trainables.trial.spec import Spec, correction_of
+
+SILENT = 3  # trials in a row whose workers die before a report: the machine is to blame
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class TrialSearcher(Searcher):
         self._seed, self._correction = seed, dict(correction)
         self._limits = limits
         self._names: dict[str, str] = {}  # Ray's trial id -> ours
+        self._dead: list[TrialRecord] = []  # since the last report, see `_bury`
         self._again = [t.trial for t in record.trials.values() if t.status == "running"]
 
     @abstractmethod
@@ -98,15 +102,38 @@ class TrialSearcher(Searcher):
         return spec
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing: only how a trial ends is learned from."""
+        """Others get on, so the machine is not to blame for those that died."""
+        self.end_dead()
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         trial = self._record.trials[self._names.pop(trial_id)]
         if error:  # only here: schedulers hear of every death of a worker, retried or not
+            self._bury(trial)
+        elif trial.status != "running":  # cut off by a limit: `resume` goes on with it
+            self._learn(trial)
+
+    def _bury(self, trial: TrialRecord) -> None:
+        """Takes in that a trial's worker has died again and again.
+
+        Raises MachineFault where that has happened to SILENT trials in a row before a report: on
+        record they stay unfinished, and do not take the remaining ones with them.
+        """
+        self._dead.append(trial)
+        if trial.reports:
+            self.end_dead()
+        elif len(self._dead) == SILENT:
+            raise MachineFault(
+                f"the workers of {SILENT} trials in a row died before they had reported anything, "
+                f"as where memory or the folder for temporary files is full"
+            )
+
+    def end_dead(self) -> None:
+        """Fails the trials whose workers have died repeatedly, as it was their own fault."""
+        dead, self._dead = self._dead, []
+        for trial in dead:
             self._record.end(trial.trial, "failed", "the worker process died repeatedly")
-        if trial.status != "running":  # cut off by a limit: `resume` goes on with it
             self._learn(trial)
 
     def __getstate__(self) -> dict[str, Any]:

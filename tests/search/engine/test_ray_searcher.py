@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 from search.engine.progress import Limits
 from search.engine.ray_searcher import MethodSearcher
 from search.engine.study import MethodStudy, Target
+from search.errors import MachineFault
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.samplers import Sampling
@@ -176,7 +177,36 @@ def test_a_worker_that_died_too_often_fails_its_trial(record):
     searching.suggest("ray0")
 
     searching.on_trial_complete("ray0", error=True)
+    searching.end_dead()
 
     assert record.trials["t0001"].status == "failed"
     assert "died" in record.trials["t0001"].reason
     assert not searching._studies["adv_ft"]._pending
+
+
+def test_workers_that_die_before_any_report_of_three_trials_in_a_row_blame_the_machine(record):
+    searching = searcher(record, FREE, 8)
+    names = [searching.suggest(f"ray{number}")["trial"] for number in range(6)]
+
+    for number in range(2):
+        searching.on_trial_complete(f"ray{number}", error=True)
+    assert record.count("running") == 6  # it is not known yet who is to blame
+    record.report({"trial": names[2], **REPORT})
+    searching.on_trial_result("ray2", {})
+    assert [record.trials[name].status for name in names[:2]] == ["failed"] * 2
+
+    for number in (3, 4):
+        searching.on_trial_complete(f"ray{number}", error=True)
+    with pytest.raises(MachineFault, match="3 trials in a row"):
+        searching.on_trial_complete("ray5", error=True)
+    assert record.count("running") == 4
+
+
+def test_a_worker_that_dies_repeatedly_after_reports_fails_its_trial_at_once(record):
+    searching = searcher(record, FREE, 4)
+    name = searching.suggest("ray0")["trial"]
+    record.report({"trial": name, **REPORT})
+
+    searching.on_trial_complete("ray0", error=True)
+
+    assert record.trials[name].status == "failed"
