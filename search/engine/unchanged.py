@@ -24,6 +24,7 @@ from search.runs.intact import check_files, difference
 from trainables.corrections import decision_from_dict
 from trainables.data import Prepared
 from trainables.data.batches import TrialData, scores_of
+from trainables.data.encoder import Encoder
 from trainables.data.encoding import encoding_of
 from trainables.evaluation.counts import counts_from_dict
 from trainables.evaluation.packing import unpacked
@@ -68,7 +69,9 @@ def check_encoding(folder: RunFolder, prepared: Prepared, who: str) -> None:
     """Raises UserError where the data are encoded otherwise than the run's were."""
     now = encoding_of(prepared)
     if (folder.path / ENCODING).exists():
-        found = difference(folder.encoding(), now)
+        then = folder.encoding()
+        encoder = Encoder.from_dict(then["encoder"]).to_dict()  # as this version writes it
+        found = difference({**then, "encoder": encoder}, now)
     elif json_digest(now) != folder.facts().get("encoding", json_digest(now)):
         found = "its digest is another"
     else:

@@ -161,10 +161,10 @@ class Model:
     @torch.no_grad()
     def scores(self, x: Raw, batch: int = 4096) -> NDArray[np.float64]:
         """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise; `x` is raw."""
-        for column, values in self.encoder.unseen(x).items():
+        for column, strange in self.encoder.unseen(x).items():
             warnings.warn(
-                f"predict: {column}: {values.total()} of {len(x)} rows have values that training "
-                f"did not have, taken for none of them: {counted(values)}",
+                f"predict: {column}: {strange.total()} of {len(x)} rows have values that training "
+                f"did not have, taken for none of them: {counted(strange)}",
                 stacklevel=3,
             )
         inputs = torch.from_numpy(self.encoder.transform(x))

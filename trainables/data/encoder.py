@@ -320,12 +320,17 @@ class FrameEncoder(Encoder):
     def restore(cls, values: FrameEncoderDict) -> FrameEncoder:
         return cls(
             tuple(Numbers(**number) for number in values["numbers"]),
-            tuple(
-                Categories(c["name"], tuple(c["values"]), c["commonest"])
-                for c in values["categories"]
-            ),
+            tuple(_categories(category) for category in values["categories"]),
             bool(values["impute"]),
         )
+
+
+def _categories(stored: CategoriesDict) -> Categories:
+    """As `fit` makes them; earlier versions wrote "1.0" where a code was a float."""
+    values = tuple(text_of(value) for value in stored["values"])
+    if len(set(values)) < len(values):  # "1.0" beside "1": two inputs, as they were trained
+        return Categories(stored["name"], tuple(stored["values"]), stored["commonest"])
+    return Categories(stored["name"], values, text_of(stored["commonest"]))
 
 
 def _as_numbers(column: pd.Series[Any]) -> NDArray[np.float64]:

@@ -106,6 +106,18 @@ def test_encoders_of_earlier_versions_read_numbers_as_they_did():
     assert old.transform(floats.astype(int)).tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [(["1.0", "2.0"], ["1", "2"]), (["1.0", "1"], ["1.0", "1"]), (["a", "b"], ["a", "b"])],
+)
+def test_an_encoder_of_an_earlier_version_is_read_as_this_one_writes_it(stored, read):
+    categories = [{"name": "code", "values": stored, "commonest": stored[0]}]
+    old = {"kind": "frame", "impute": False, "numbers": [], "categories": categories}
+
+    [now] = Encoder.from_dict(old).to_dict()["categories"]
+    assert now == {"name": "code", "values": read, "commonest": read[0]}
+
+
 def test_values_that_train_lacks_are_counted_by_how_they_read():
     encoder = fit_encoder(pd.DataFrame({"code": pd.Categorical([1.0, 2.0]), "x": [0, 1]}))
     later = pd.DataFrame({"code": [7, 7, 1, 8], "x": 0})
