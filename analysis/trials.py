@@ -1,5 +1,8 @@
 """The journal as tables: one row per trial, one row per report."""
 
+import math
+import sys
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -48,10 +51,12 @@ REPORT_COLUMNS = (
     "seconds",  # that this epoch took
     "time",  # seconds since the Unix epoch
 )  # and "loss.<name>" for every loss that a stage reported
-FLOATS = [  # None in the journal is NaN in a frame
-    *("reports", "charged", "spent", "seconds", "started", "ended", "time"),
-    *("performance", "performance_se", "bias", "bias_upper", "sparsity", "live"),
-]
+FLOATS = frozenset(  # None in the journal is NaN in a frame
+    {
+        *("reports", "charged", "spent", "seconds", "started", "ended", "time"),
+        *("performance", "performance_se", "bias", "bias_upper", "sparsity", "live"),
+    }
+)
 
 
 def trials_frame(events: Iterable[Event]) -> pd.DataFrame:
@@ -84,24 +89,65 @@ def reports_frame(events: Iterable[Event], standing: AbstractSet[tuple[str, str]
     """One row per report with REPORT_COLUMNS and the losses, in order of the journal.
 
     `standing` names the candidates that count, as (trial, candidate). One that several reports of
-    a trial have left stands in the last of their rows.
+    a trial have left stands in the last of their rows. The events are looked at one after the
+    other: a million reports take some 200 MB.
     """
     methods: dict[str, str] = {}
-    rows: list[dict[str, Any]] = []
-    row_of: dict[tuple[str, str], dict[str, Any]] = {}
+    table = _Table()
+    row_of: dict[tuple[str, str], int] = {}
     for event in _once(events):
         if event["event"] == "trial_start":
             methods[event["trial"]] = event.get("method", "")
         elif event["event"] == "report":
             losses = {f"loss.{name}": value for name, value in event.get("losses", {}).items()}
             row = {"method": methods.get(event["trial"]), **_picked(event, REPORT_COLUMNS)}
-            rows.append({**row, **losses, "candidate": None})
-            if event.get("candidate"):
-                row_of[event["trial"], event["candidate"]] = rows[-1]
-    for (trial, candidate), row in row_of.items():
-        if (trial, candidate) in standing:
-            row["candidate"] = candidate
-    return _frame(rows, REPORT_COLUMNS)
+            name: tuple[str, str] = (event["trial"], event.get("candidate") or "")
+            if name in standing:
+                row_of[name] = table.rows
+            table.add({**row, **losses, "candidate": None})
+    for (_, candidate), row_number in row_of.items():
+        table.columns["candidate"][row_number] = candidate
+    return table.frame(REPORT_COLUMNS)
+
+
+class _Table:
+    """Rows kept by column, so that a number takes 8 bytes and not those of a dict's entry."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.columns: dict[str, Any] = {}  # name -> a list, or an array of floats
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """A column that the row lacks holds NaN there, as does one of numbers for a None."""
+        for name, value in row.items():
+            if name not in self.columns:
+                missing = [math.nan] * self.rows
+                self.columns[name] = array("d", missing) if _is_number(name) else missing
+            if isinstance(value, str):
+                value = sys.intern(value)
+            elif value is None and _is_number(name):
+                value = math.nan
+            self.columns[name].append(value)
+        self.rows += 1
+        for column in self.columns.values():
+            if len(column) < self.rows:
+                column.append(math.nan)
+
+    def frame(self, columns: tuple[str, ...]) -> pd.DataFrame:
+        """The columns in this order, then all others. It takes the values away."""
+        names = [*columns, *(name for name in self.columns if name not in columns)]
+        series = {}
+        for name in names:
+            values = self.columns.pop(name, [math.nan] * self.rows)
+            if not self.rows and not _is_number(name):
+                series[name] = pd.Series([], dtype=object)
+            else:
+                series[name] = pd.Series(values, dtype="float64" if _is_number(name) else None)
+        return pd.DataFrame(series, copy=False)
+
+
+def _is_number(name: str) -> bool:
+    return name in FLOATS or name.startswith("loss.")
 
 
 def is_candidate(reports: pd.DataFrame, *, group_allowed: bool = True) -> pd.Series:
@@ -155,13 +201,13 @@ def hypervolume_by_trial(
 def _once(events: Iterable[Event]) -> Iterator[Event]:
     """The events without repeated reports of an epoch: a trial that was interrupted between report
     and checkpoint runs that epoch again, and reports the same numbers."""
-    seen: set[tuple[str, int]] = set()
+    seen: dict[str, int] = {}  # trial -> a bit for each epoch
     for event in events:
         if event["event"] == "report":
-            key = (event["trial"], event["epoch"])
-            if key in seen:
+            trial, epoch = event["trial"], 1 << event["epoch"]
+            if seen.get(trial, 0) & epoch:
                 continue
-            seen.add(key)
+            seen[trial] = seen.get(trial, 0) | epoch
         yield event
 
 
@@ -170,8 +216,7 @@ def _picked(event: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows))
-    extra = [name for name in frame.columns if name not in columns]
-    frame = frame.reindex(columns=[*columns, *extra])
-    numbers = [name for name in frame.columns if name in FLOATS or name.startswith("loss.")]
-    return frame.astype(dict.fromkeys(numbers, "float64"))
+    table = _Table()
+    for row in rows:
+        table.add(row)
+    return table.frame(columns)

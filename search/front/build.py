@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from analysis.front_json import BesideValues, Front, FrontPoint, PointValues, Reference
@@ -29,7 +32,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     Raises NotDefined where not even the dense net can be judged so.
     """
     dense: Dense | None = None
-    candidates: Candidates[ReportEvent] = Candidates(lambda report: report)
+    candidates: Candidates[_Packed] = Candidates(_Packed.of)
     no_ops = NoOps()
     rounds: dict[str, int] = {}  # trial -> the last round of pruning that it has begun
     for event in events:
@@ -52,21 +55,21 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     # A report says what its counts say as the search saw them: no need to count thousands again.
     as_searched = not view.changed and view.objective == Objective(**facts["objective"])
     starts = candidates.starts()
-    reports, rows, undefined = [], [], []
+    packed, rows, undefined = list[_Packed](), list[Row](), []
     for report in candidates:
-        start = starts[report["trial"]]
+        start = starts[report.trial]
         try:
-            rows.append(_row(start, report, None if as_searched else view))
-            reports.append(report)
+            rows.append(report.row if as_searched else _row(start, report.whole(), view))
+            packed.append(report)
         except NotDefined as error:
             undefined.append((start["method"], str(error)))
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
     selection = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+    on_front = [packed[i].whole() for i in selection.on_front]
     points = [
-        _point(starts[reports[i]["trial"]], reports[i], view, chosen=i == selection.chosen)
-        for i in selection.on_front
+        _point(starts[report["trial"]], report, view, chosen=i == selection.chosen)
+        for i, report in zip(selection.on_front, on_front, strict=True)
     ]
-    on_front = [reports[i] for i in selection.on_front]
     pruned_on = sum("round" in r and r["round"] < rounds[r["trial"]] for r in on_front)
     front: Front = {
         "name": facts["name"],
@@ -85,12 +88,12 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         "hypervolume_with_group": selection.hypervolume_with_group,
         "opening": None,
         "changed": view.changed,
-        "candidates": len(reports),
+        "candidates": len(packed),
         "methods": sorted({start["method"] for start in starts.values()}),
         "group_notes": list(view.notes),
         "left_out": left_out(undefined),
         "bias_undefined": bias_undefined(rows, tune, view.group_names, facts["classes"]),
-        "without_group": without_group(rows, reports, starts),
+        "without_group": without_group(rows, [each.name for each in packed], starts),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,
         "points": points,
@@ -198,12 +201,47 @@ def _judged(start: TrialStart, report: ReportEvent, view: View) -> tuple[Decisio
     return decision, _tune_values(report, decision, view)
 
 
-def _row(start: TrialStart, report: ReportEvent, view: View | None) -> Row:
-    """What a candidate is selected by: as `view` sees it, or as its own report said."""
-    if view is None:
-        return cast("Row", {**report, "needs_group": needs_group(report)})
+def _row(start: TrialStart, report: ReportEvent, view: View) -> Row:
+    """What a candidate is selected by, as `view` sees it."""
     decision, values = _judged(start, report, view)
-    return cast("Row", {**values, "needs_group": decision.needs_group})
+    return _row_of(values, needs_group=bool(decision.needs_group))
+
+
+def _row_of(values: PointValues | ReportEvent, *, needs_group: bool) -> Row:
+    return {
+        "performance": values["performance"],
+        "performance_se": values["performance_se"],
+        "bias": values["bias"],
+        "sparsity": values["sparsity"],
+        "feasible": values["feasible"],
+        "beats_trivial": values["beats_trivial"],
+        "needs_group": needs_group,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A report that may be on the front, in 1.5 kB: as Python objects its counts take 30 kB, and
+    a search of thousands of trials leaves some hundred thousand such reports."""
+
+    trial: str
+    candidate: str
+    row: Row  # as its own report said
+    text: bytes  # all of it as JSON, compressed
+
+    @classmethod
+    def of(cls, report: ReportEvent) -> _Packed:
+        text = zlib.compress(json.dumps(report).encode(), level=1)
+        row = _row_of(report, needs_group=needs_group(report))
+        return cls(report["trial"], cast("str", report["candidate"]), row, text)
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.trial, self.candidate
+
+    def whole(self) -> ReportEvent:
+        report: ReportEvent = json.loads(zlib.decompress(self.text))
+        return report
 
 
 def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) -> FrontPoint:

@@ -10,19 +10,19 @@ import numpy as np
 
 from analysis.front_json import BiasUndefined, Front, LeftOut, PointValues, WithoutGroup
 from search.front.selection import Row
-from search.journal.events import ReportEvent, TrialStart
+from search.journal.events import TrialStart
 from trainables.corrections import CORRECTIONS
 from trainables.evaluation.counts import Counts, ScoreCounts
 
 
 def without_group(
-    rows: Sequence[Row], reports: Sequence[ReportEvent], starts: Mapping[str, TrialStart]
+    rows: Sequence[Row], names: Sequence[tuple[str, str]], starts: Mapping[str, TrialStart]
 ) -> WithoutGroup:
     """The feasible candidate of best performance on tune that works without the group, be it on
     the front or hidden by one that needs it; `candidate` is None where there is none.
 
-    `rows` are what `reports` are worth, `starts` the starts of all trials by name; `tried` says
-    whether any of these could have left such a candidate.
+    `rows` are what candidates are worth, `names` (trial, candidate) of each, `starts` those of all
+    trials by name; `tried` says whether any of these could have left such a candidate.
     """
     could = [
         place
@@ -35,8 +35,8 @@ def without_group(
         return {"tried": tried, "candidate": None, "method": None, "tune": None, "test": None}
     return {
         "tried": tried,
-        "candidate": reports[best]["candidate"],
-        "method": starts[reports[best]["trial"]]["method"],
+        "candidate": names[best][1],
+        "method": starts[names[best][0]]["method"],
         "tune": {
             "performance": rows[best]["performance"],
             "bias": rows[best]["bias"],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -319,12 +320,20 @@ class RunFolder:
         return {"front": front_frame(self.front()), "trials": trials, "reports": reports}
 
     def journal_frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The trials and the reports as frames; a report has a candidate where it stands."""
-        events, candidates = [], Candidates(lambda _: None)
-        for event in read_events(self.journal):
-            candidates.take(event)
-            events.append(_outlined(event))
-        return trials_frame(events), reports_frame(events, candidates.names())
+        """The trials and the reports as frames; a report has a candidate where it stands.
+
+        The journal is read twice: its events together take several times its own size.
+        """
+        candidates = Candidates(lambda _: None)
+
+        def followed() -> Iterator[Event]:
+            for event in read_events(self.journal):
+                candidates.take(event)
+                yield event
+
+        trials = trials_frame(map(_outlined, followed()))
+        again = map(_outlined, read_events(self.journal))
+        return trials, reports_frame(again, candidates.names())
 
 
 def view_of_run(folder: RunFolder, group: str | None = None, bias: str | None = None) -> View:
@@ -381,9 +390,10 @@ def _outlined(event: Event) -> dict[str, Any]:
 
 
 def _epoch_of(checkpoint: Path) -> float:
-    """The epoch that a trial's checkpoint has reached; infinity where it cannot be read."""
+    """The epoch that a trial's checkpoint has reached; infinity where it is damaged."""
+    content = io.BytesIO(checkpoint.read_bytes())  # what the disk cannot read may be whole
     try:
-        state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        state = torch.load(content, weights_only=True, map_location="cpu")
     except Exception as error:  # of many kinds: half of it is missing after a power cut
         log.warning("%s cannot be read: %s", checkpoint, error)
         return float("inf")
