@@ -95,7 +95,8 @@ def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
     except UserError as error:  # its address stands in a variable that is not set here
         log.warning("%s: MLflow is told nothing", error)
         return False
-    log.warning("tracking: %s", copy_sentence(folder) or f"MLflow knows nothing of {folder} yet")
+    nothing = f"MLflow knows nothing of it yet: `fairfront report {folder}` tries again"
+    log.warning("tracking: %s", copy_sentence(folder) or nothing)
     return False
 
 

@@ -4,10 +4,13 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from search.tracking import server
 from search.tracking.copy_state import CopyState, copy_sentence, reason_of
 from search.tracking.mirror import Mirror, follow, start_mirror, sync
 from search.tracking.server import search_page
@@ -115,15 +118,44 @@ def test_a_folder_with_odd_letters_is_mirrored_into_itself(tmp_path):
     assert place is None or "?" not in place
 
 
-def test_servers_on_this_machine_are_asked_directly(monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "intern.example")
-    with pytest.raises(OSError) as directly:  # nobody listens there: refused by the port itself
-        search_page("http://127.0.0.1:1", "0123")
-    assert "127.0.0.1" in str(directly.value) or directly.value.reason.errno == 111
+class Answers(BaseHTTPRequestHandler):
+    """What MLflow's server says of its health, its experiment and one run."""
 
+    def do_GET(self):
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n")
+        self.wfile.write(b'{"experiment": {"experiment_id": "7"}}')
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n")
+        self.wfile.write(b'{"runs": [{"info": {"experiment_id": "7", "run_id": "abc"}}]}')
+
+    def log_message(self, *words):
+        pass
+
+
+def test_the_server_on_this_machine_is_asked_past_a_proxy(monkeypatch, tmp_path):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody listens there
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(server, "PATIENCE", 20.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        port = running.server_port
+        server._wait_until_it_answers(SimpleNamespace(poll=lambda: None), port, tmp_path)
+        page = search_page(f"http://127.0.0.1:{port}", "0123abcd")
+        running.shutdown()
+
+    assert page.startswith(f"http://127.0.0.1:{port}/#/experiments/7/runs/abc")
+
+
+def test_the_mirror_asks_servers_on_this_machine_past_a_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "intern.example")
     given = without_proxy_for_loopback()
     assert given["no_proxy"] == "intern.example,127.0.0.1,localhost,::1" == given["NO_PROXY"]
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert without_proxy_for_loopback()["no_proxy"] == "127.0.0.1,localhost,::1"
 
 
 def test_neither_commands_nor_uploads_hold_the_address(tmp_path, monkeypatch):
