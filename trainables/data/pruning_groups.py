@@ -70,7 +70,7 @@ class PruningGroups:
     @classmethod
     def load(cls, path: Path) -> PruningGroups:
         """Raises FileNotFoundError where the run has none."""
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return cls(
                 str(stored["source"]),
                 tuple(str(name) for name in stored["names"]),
