@@ -90,8 +90,8 @@ def _column(
 ) -> EvaluatedColumn:
     first = searches[0].folder
     facts = first.facts()
-    other = plan.experiment(column) if column.networks_of else None
-    problem = open_problem(other or trusted_config(first, "reproduce"))
+    own = plan.experiment(column) if column.networks_of else None
+    problem = open_problem(own or trusted_config(first, "reproduce"))
     openings = [
         record_opening(
             facts["hashes"]["test"], name, plan.table.name, state.named(opening, column)
