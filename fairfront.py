@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from search.config.config import Config
     from search.engine.experiment import RunResult
     from search.journal.events import Listener
-    from search.problem.problem import Build
+    from search.problem.start_network import Build
     from search.runs.export import Model
     from trainables.data import Attribute, FairData
 

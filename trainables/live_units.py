@@ -62,7 +62,9 @@ def live_unit_share(
         factors = torch.arange(1.0, output[0].numel() + 1, dtype=torch.float64)
         (output.flatten(1) * factors).sum().backward()
     units = sum(len(mask) for mask in masks.values())
-    return sum(int(live.sum()) for live in trace.live_units().values()) / units
+    # of attention that is spared signals are traced too, but its units are not asked for
+    live = [int(one.sum()) for (name, _), one in trace.live_units().items() if name in masks]
+    return sum(live) / units
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,9 @@ from trainables.live_units import live_unit_share
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 # out_proj is a Linear of its own and is found as such
 _ATTENTION = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+# Of a module: which of its weights are spared. `requires_grad` would not do: it is switched off
+# and on while masks learn. Being a plain attribute, it goes along with copies.
+_SPARED = "_spared_weights"
 
 
 def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
@@ -24,17 +27,44 @@ def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
 
     Weights of Conv1d-3d, Linear (first convolution and last classifier included) and the
     projections of MultiheadAttention; never biases or normalisation. A weight that several
-    layers share is listed once, one that is computed (weight norm) not at all.
+    layers share is listed once, one that is computed or spared (`prune_only`) not at all.
     """
-    weights: dict[str, nn.Parameter] = {}
+    return {
+        full: weight for full, module, name, weight in _weights(net) if name not in _spared(module)
+    }
+
+
+def prune_only(net: nn.Module, names: Collection[str]) -> list[str]:
+    """From now on, also in copies of `net`, only the weights of these names are pruned.
+
+    Returns the names of those that are spared.
+    """
+    spared = []
+    for full, module, name, _ in _weights(net):
+        others = _spared(module) - {name}
+        setattr(module, _SPARED, others if full in names else others | {name})
+        spared += [] if full in names else [full]
+    return spared
+
+
+def spare_frozen(net: nn.Module) -> list[str]:
+    """Spares the weights that do not learn, and returns their names."""
+    return prune_only(net, [full for full, _, _, weight in _weights(net) if weight.requires_grad])
+
+
+def _spared(module: nn.Module) -> frozenset[str]:
+    return getattr(module, _SPARED, frozenset())
+
+
+def _weights(net: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Parameter]]:
+    """Name in `net`, module, name in that, and weight, of all that can be pruned."""
     seen: set[int] = set()
     for prefix, module in net.named_modules():
         for name in _weight_names(module):
             weight = module._parameters.get(name)
             if weight is not None and id(weight) not in seen:
                 seen.add(id(weight))
-                weights[f"{prefix}.{name}" if prefix else name] = weight
-    return weights
+                yield f"{prefix}.{name}" if prefix else name, module, name, weight
 
 
 def unprunable(net: nn.Module) -> list[str]:

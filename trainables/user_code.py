@@ -35,7 +35,8 @@ def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any
     module_name, _, function_name = spec.partition(":")
     if not function_name.isidentifier() or not module_name.replace(".", "_").isidentifier():
         raise ValueError(f"{key}: must have the form 'module:function', got {spec!r}")
-    if (owner := _owner(module_name.split(".")[0])) is not None:
+    there = module_file(module_name, folder).is_file()
+    if there and (owner := _owner(module_name.split(".")[0])) is not None:
         rule = f"module must not be named like {owner}: it would take that one's place"
         raise ValueError(f"{key}: {rule}, got {spec!r}; rename the file")
     module = _load_module(key, module_name, folder)

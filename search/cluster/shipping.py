@@ -13,6 +13,7 @@ import ray
 from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from torch import nn
 
+from search.errors import UserError
 from trainables.user_code import INSTALLED, OUR_PACKAGES, ROOT
 
 
@@ -50,6 +51,18 @@ def ship_by_value(net: nn.Module) -> list[str]:
     for module in shipped:
         ray.cloudpickle.register_pickle_by_value(module)
     return sorted(module.__name__ for module in shipped)
+
+
+def check_sendable(net: nn.Module) -> None:
+    """Raises UserError where Ray could not send the network to workers."""
+    ship_by_value(net)
+    try:
+        ray.cloudpickle.dumps(net)
+    except Exception as error:  # of many kinds: whatever a part of it raises
+        first = (str(error).strip() or "no message").splitlines()[0]
+        kind = type(error).__name__
+        rule = "[model] the network must be one that can be pickled, to be sent to workers"
+        raise UserError(f"{rule}, failed with {kind}: {first}") from error
 
 
 def _module_of(part: nn.Module) -> ModuleType | None:

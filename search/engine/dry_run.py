@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from search.cluster.shipping import check_sendable
 from search.config.config import Config
 from search.engine.warm_start import earlier_runs
 from search.problem.dense_doubts import seen_by_network
 from search.problem.problem import Problem, open_problem
+from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import pools_of
 from search.problem.unread_numbers import refuse_unread_numbers
 from search.units import dotted
@@ -23,7 +25,9 @@ def describe(config: Config) -> Iterator[str]:
     """
     problem = open_problem(config)
     refuse_unread_numbers(problem.prepared)
-    net = problem.untrained()
+    net, of_network = problem.start()
+    check_sendable(net)
+    rehearse(problem, net)
     earlier = earlier_runs(config.search.warm_start, problem)
     yield config.to_toml().rstrip()
     yield ""
@@ -31,7 +35,7 @@ def describe(config: Config) -> Iterator[str]:
     yield f"network: {type(net).__name__}, {weights} parameters"
     yield f"it sees: {seen_by_network(problem.prepared)}"
     yield from _data(problem.prepared, config)
-    yield from (f"note: {note}" for note in problem.notes())
+    yield from (f"note: {note}" for note in (*of_network, *problem.notes()))
     yield from (f"note: {one.note()}" for one in earlier)
     yield from _pools(problem)
     for trial in config.trials:

@@ -16,7 +16,7 @@ from torch import nn
 from analysis.front_json import Front
 from search.cluster.connect import check_cluster, cluster_address, connected
 from search.cluster.nodes import trials_at_once
-from search.cluster.shipping import ship_by_value
+from search.cluster.shipping import check_sendable, ship_by_value
 from search.config.config import Config
 from search.config.tracking_uri import resolved
 from search.engine.faults import stopped_by_faults
@@ -35,8 +35,10 @@ from search.journal.opening_ledger import record_opening
 from search.journal.record import Record
 from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of, dense_report
-from search.problem.problem import Build, Problem, open_problem
+from search.problem.problem import Problem, open_problem
+from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import with_pools
+from search.problem.start_network import Build
 from search.problem.unread_numbers import refuse_unread_numbers
 from search.runs.folder import TUNE, RunFolder, new_path
 from search.runs.places import check_places
@@ -80,11 +82,14 @@ def run(
     resolved(config.tracking.uri)
     problem = open_problem(config, data, model)
     refuse_unread_numbers(problem.prepared)
-    start = problem.untrained()
+    start, of_network = problem.start()
+    check_sendable(start)
+    rehearse(problem, start)
     earlier = earlier_runs(config.search.warm_start, problem)
     if on_event is not None:
         told = (one.note() for one in earlier)
-        for text in (*problem.notes(), *told, "dense net: trained now, or taken from the cache"):
+        texts = (*of_network, *problem.notes(), *told)
+        for text in (*texts, "dense net: trained now, or taken from the cache"):
             on_event({"event": "note", "text": text})
     with machines(config, address, folder) as train:
         dense = problem.dense(start, train)
@@ -97,10 +102,11 @@ def run(
         )
         report = dense_report(bench)
         problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(bench)
-        problem = replace(problem, doubts=tuple(doubts_of(config, bench, report)))
+        doubts = doubts_of(config, bench, report)
+        problem = replace(problem, network_notes=(*of_network, *doubts))
         if on_event is not None:
             of_pruning = problem.pruning_notes() if problem.pruning is not None else []
-            for text in (*of_pruning, *problem.doubts):
+            for text in (*of_pruning, *doubts):
                 on_event({"event": "note", "text": text})
         folder.create(problem.config, dense, problem.prepared, problem.early(start, train))
         if problem.pruning is not None:

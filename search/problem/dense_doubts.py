@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search.config.config import Config
 from search.journal.events import DenseFacts
-from search.problem.problem import GIVEN
+from search.problem.start_network import GIVEN
 from trainables.data import Prepared
 from trainables.data.scaling import seen_range, sees
 from trainables.evaluation.intervals import performance_se

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from search.problem.enough_rows import with_min_cell_of
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
 from search.problem.prune_by import notes_on as notes_on_pruning
 from search.problem.shared_pruners import notes_on, pooled, pools_of
+from search.problem.start_network import GIVEN, Build, start_network
 from search.schedulers.policy import Stopping
 from spaces.compose import compose
 from spaces.space import Choice, Space
@@ -33,18 +33,11 @@ from trainables.data.encoding import encoding_of
 from trainables.data.frame import load_user
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
-from trainables.data.task import head_for
 from trainables.evaluation.objective import Objective
 from trainables.learning.fingerprint import network_fingerprint
 from trainables.methods import METHODS
-from trainables.models import build, load_weights
-from trainables.models.user import check_network
-from trainables.stage import derived_seed
 from trainables.trial.spec import Spec, StageSpec, correction_of
 from trainables.trial.workbench import Workbench
-
-GIVEN = "given"  # the dense stage that takes a network as trained
-Build = Callable[[tuple[int, ...], int], nn.Module]  # (input shape, outputs) -> untrained network
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,30 +51,18 @@ class Problem:
     correction: dict[str, Any]  # {"name": ..., settings}
     model: nn.Module | Build | None = None  # given from Python instead of [model]
     pruning: PruningGroups | None = None  # of [prune_by]; clusters need the dense net first
-    doubts: tuple[str, ...] = ()  # what speaks against the dense net, once there is one
+    network_notes: tuple[str, ...] = ()  # what the user should know of the network
 
     def untrained(self) -> nn.Module:
         """The network as training starts from it: built, initialised by the seed, weights loaded.
 
         Raises UserError where the builder or the weights file do not fit.
         """
-        outputs = head_for(len(self.prepared.classes)).outputs
-        shape = tuple(self.prepared.input_shape)
-        config = self.config.model
-        folder = _folder(self.config)
-        try:
-            if isinstance(self.model, nn.Module):
-                check_network("model: the network handed over", self.model, shape, outputs)
-                return deepcopy(self.model)  # training must not change the caller's own
-            name = self.model or config.builder
-            seed = derived_seed(self.config.seed, "model")
-            net = build(name, shape, outputs, seed=seed, folder=folder, **config.args)
-            if config.weights is not None:
-                file = (folder or Path()) / config.weights
-                load_weights(net, file, other_classes=self.config.dense.name != GIVEN)
-        except (ValueError, FileNotFoundError) as error:
-            raise UserError(f"[model] {error}") from error
-        return net
+        return self.start()[0]
+
+    def start(self) -> tuple[nn.Module, list[str]]:
+        """`untrained`, and what the user should know of that network."""
+        return start_network(self.config, self.prepared, self.model)
 
     def initial(self) -> nn.Module | None:
         """The network before any training; None where it was given as trained."""
@@ -128,6 +109,11 @@ class Problem:
                 "correction": correction_of(method, self.correction),
             }
         )
+
+    def published(self) -> Iterator[Spec]:
+        """A trial of each method at its published settings."""
+        for method, space in self.spaces.items():
+            yield self._spec(method, space.published_nested())
 
     def check(self) -> None:
         """Raises UserError where a method would fail in every trial, at its published settings."""
@@ -258,7 +244,7 @@ class Problem:
             "reference": list(reference),
             "correction": self.correction,
             "group_at_prediction": self.config.objective.group_at_prediction,
-            "notes": [*prepared.notes, *self.pruning_notes(), *self.doubts],
+            "notes": [*prepared.notes, *self.pruning_notes(), *self.network_notes],
             "smallest_tolerance": prepared.smallest_tolerance,
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},

@@ -26,7 +26,7 @@ from search.journal.candidates import is_feasible
 from search.journal.events import Event, Listener, TrialStatus
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record, TrialRecord
-from search.problem.problem import Build
+from search.problem.start_network import Build
 from search.runs.folder import RunFolder, write_json
 from search.runs.trust import refuse_links
 from search.schedulers.watch import Points, beaten, point_of, undominated

@@ -21,7 +21,8 @@ from search.journal.events import ConfirmStart, Event, Experiment, Listener
 from search.journal.journal import Journal
 from search.journal.opening_ledger import record_opening
 from search.problem.dense_net import decision_of
-from search.problem.problem import Build, Problem
+from search.problem.problem import Problem
+from search.problem.start_network import Build
 from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
 from search.runs.intact import check_candidates

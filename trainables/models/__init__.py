@@ -20,7 +20,7 @@ from trainables.models.shufflenet_v2 import shufflenet_v2
 from trainables.models.user import build_user, load_weights
 from trainables.names import known_names
 
-__all__ = ["MODELS", "build", "build_user", "initialised_by", "load_weights"]
+__all__ = ["MODELS", "build", "build_noted", "build_user", "initialised_by", "load_weights"]
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "mlp": mlp,
@@ -48,6 +48,19 @@ def build(
     same initial weights. Raises ValueError for an unknown model or argument, naming the nearest
     known one.
     """
+    return build_noted(model, input_shape, outputs, seed=seed, folder=folder, **args)[0]
+
+
+def build_noted(
+    model: str | Callable[..., nn.Module],
+    input_shape: tuple[int, ...],
+    outputs: int,
+    *,
+    seed: int,
+    folder: Path | None = None,
+    **args: Any,
+) -> tuple[nn.Module, list[str]]:
+    """As `build`, with what the user should know of a network of their own."""
     with initialised_by(seed):
         if not isinstance(model, str) or ":" in model:
             return build_user(model, input_shape, outputs, folder=folder, **args)
@@ -60,7 +73,7 @@ def build(
                 raise ValueError(
                     f"{model}: no argument is called {name!r}; {known_names(name, known)}"
                 )
-        return builder(input_shape, outputs, **args)
+        return builder(input_shape, outputs, **args), []
 
 
 @contextmanager

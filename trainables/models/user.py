@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data.batches import evaluating
-from trainables.masks import Masks
+from trainables.masks import prunable
+from trainables.models.plain_network import plain
 from trainables.models.weights_file import as_named_by, read_state, shared_names
 from trainables.user_code import load_function
 
@@ -22,10 +23,11 @@ def build_user(
     *,
     folder: Path | None = None,
     **args: Any,
-) -> nn.Module:
+) -> tuple[nn.Module, list[str]]:
     """Calls the user's function (or "module:function") and tries what it returns.
 
-    The call is function(input_shape, outputs, **args), with the shape of one input.
+    The call is function(input_shape, outputs, **args), with the shape of one input. Returned are
+    the network and notes, as `plain` has them.
 
     Raises ValueError where the function fails, does not return an nn.Module with prunable
     weights, or the module does not turn a batch (2, *input_shape) into (2, outputs).
@@ -43,25 +45,43 @@ def build_user(
     if not isinstance(net, nn.Module):
         kind = type(net).__name__
         raise ValueError(f"model.build: {spec} must return a torch.nn.Module, got {kind}")
-    check_network(f"model.build: {spec}", net, input_shape, outputs)
-    return net
+    return checked(f"model.build: {spec}", net, input_shape, outputs)
 
 
 @torch.no_grad()
-def check_network(who: str, net: nn.Module, input_shape: tuple[int, ...], outputs: int) -> None:
-    """Raises ValueError unless `net` has prunable weights and fits the data and the task."""
-    Masks.keep_all(net)
-    device = next(net.parameters()).device
+def checked(
+    who: str, given: nn.Module, input_shape: tuple[int, ...], outputs: int
+) -> tuple[nn.Module, list[str]]:
+    """A copy of `given` as methods can take it, and notes to the user; see `plain`.
+
+    Lazy layers have found out how many inputs they have. Raises ValueError, naming `who`, unless
+    it has prunable weights and fits the data and the task.
+    """
+    net, notes = plain(who, given)
+    if not prunable(net):
+        told = "; ".join(["at least one weight must be prunable, got none", *notes])
+        raise ValueError(f"{who}: {told}")
     try:
         with evaluating(net):
-            logits = net(torch.zeros(2, *input_shape, device=device))
+            logits = net(torch.zeros(2, *input_shape))
     except Exception as error:
         batch = (2, *input_shape)
-        raise ValueError(f"{who} must accept a batch {batch}, failed: {_named(error)}") from error
+        reason = f"{_named(error)}{_other_precision(net)}"
+        raise ValueError(f"{who} must accept a batch {batch}, failed: {reason}") from error
     got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if got != (2, outputs):
         rule = f"must turn a batch {(2, *input_shape)} into logits {(2, outputs)}"
         raise ValueError(f"{who} {rule}, got {got}")
+    return net, notes
+
+
+def _other_precision(net: nn.Module) -> str:
+    """Why a network may not accept its inputs: it computes in another precision."""
+    for name, parameter in net.named_parameters():
+        if parameter.is_floating_point() and parameter.dtype != torch.float32:
+            kind = str(parameter.dtype).removeprefix("torch.")
+            return f"; inputs are float32, and {name} is {kind}: net.float() makes it alike"
+    return ""
 
 
 def load_weights(net: nn.Module, file: Path, *, other_classes: bool = False) -> None:

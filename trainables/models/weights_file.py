@@ -19,7 +19,12 @@ State = dict[str, Tensor]
 WRAPPERS = ("module.", "_orig_mod.", "model.")
 _STATES = ("state_dict", "model_state_dict")  # keys of a checkpoint that hold the network's state
 _COUNTER = "num_batches_tracked"  # of batch norms; files from before it was introduced lack it
-_ORIGINAL, _MASK = "_orig", "_mask"  # what torch.nn.utils.prune makes of a weight
+# What torch.nn.utils makes of a weight: an original and its mask, or a length and a direction.
+_MASKED = ("{0}_orig", "{0}_mask")
+_NORMED = (
+    ("{0}_g", "{0}_v"),
+    ("{1}parametrizations.{2}.original0", "{1}parametrizations.{2}.original1"),
+)
 
 
 def read_state(file: Path) -> State:
@@ -52,8 +57,8 @@ def as_named_by(own: Mapping[str, Tensor], stored: State) -> State:
     What a network was wrapped in when it was saved, or is wrapped in now, makes no difference.
     Filled in are the counters of batch norms that older versions of torch did not have, and
     tensors that the network has under several names and the file under one. Masks of
-    torch.nn.utils.prune are multiplied into their weights where the network has none. All else
-    keeps its name.
+    torch.nn.utils.prune and weight norm are folded into their weights, as they are in networks.
+    All else keeps its name.
     """
     names = dict(zip(_bare(own), own, strict=True))
     state = {
@@ -61,15 +66,31 @@ def as_named_by(own: Mapping[str, Tensor], stored: State) -> State:
         for name, bare in zip(stored, _bare(stored), strict=True)
     }
     for name in own.keys() - state.keys():
-        original, mask = f"{name}{_ORIGINAL}", f"{name}{_MASK}"
-        if {original, mask} <= state.keys() - own.keys():
-            state[name] = state.pop(original) * state.pop(mask)
+        _fold(state, name, own)
     for name, twins in shared_names(own).items():
         if name not in state:
             held = next((twin for twin in twins if twin in state), None)
             state |= {} if held is None else {name: state[held]}
     counters = {name: own[name] for name in own if name.rpartition(".")[2] == _COUNTER}
     return counters | state
+
+
+def _fold(state: State, name: str, own: Mapping[str, Tensor]) -> None:
+    """Puts the weight `name` into `state` in place of what it was computed from."""
+    layer, dot, key = name.rpartition(".")
+    for form in (_MASKED, *_NORMED):
+        first, second = (part.format(name, layer + dot, key) for part in form)
+        if {first, second} <= state.keys() - own.keys():
+            one, other = state.pop(first), state.pop(second)
+            state[name] = one * other if form is _MASKED else _with_length(one, other)
+
+
+def _with_length(length: Tensor, direction: Tensor) -> Tensor:
+    """Salimans, Kingma, "Weight Normalization", NIPS 2016: g v / |v|, the norm over all axes but
+    those that g has."""
+    axes = [axis for axis in range(direction.ndim) if not length.ndim or length.shape[axis] == 1]
+    weight: Tensor = direction * (length / direction.norm(dim=axes, keepdim=True))
+    return weight
 
 
 def shared_names(own: Mapping[str, Tensor]) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 from trainables.evaluation.report import DecisionDict
 from trainables.files import whole_file
-from trainables.masks import MaskedNet, Masks
+from trainables.masks import MaskedNet, Masks, prune_only
 from trainables.models.joint_head import Structure, described, rebuilt
 from trainables.names import BadName
 
@@ -119,6 +119,7 @@ def load_candidate(path: Path, net: nn.Module) -> MaskedNet:
     weights = {k.removeprefix(_WEIGHT): v for k, v in tensors.items() if k.startswith(_WEIGHT)}
     masks = {k.removeprefix(_MASK): v for k, v in tensors.items() if k.startswith(_MASK)}
     net.load_state_dict(weights)
+    prune_only(net, masks)  # a network handed over need not know which of its weights were frozen
     return MaskedNet(net, Masks({k: v.bool() for k, v in masks.items()}))
 
 

@@ -104,7 +104,7 @@ def test_a_network_given_that_is_near_chance_is_warned_of_without_a_figure(monke
 def test_the_journal_keeps_the_warning():
     problem = open_problem(experiment(), images(), Extremes()).with_reference(0.5)
 
-    assert replace(problem, doubts=("fed something else",)).facts()["notes"][-1] == (
+    assert replace(problem, network_notes=("fed something else",)).facts()["notes"][-1] == (
         "fed something else"
     )
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from safetensors.torch import save_file, save_model
 from torch import nn
-from torch.nn.utils import prune
+from torch.nn.utils import parametrizations, prune
 
 from trainables.models import load_weights
 
@@ -129,6 +129,25 @@ def test_masks_of_torchs_pruning_are_multiplied_into_the_weights(tmp_path):
     assert torch.equal(target[0].weight, source[0].weight)
     assert int((target[0].weight == 0).sum()) == 64
     assert torch.equal(target[2].weight, source[2].weight)
+
+
+@pytest.mark.parametrize("kind", ["hook", "parametrization"])
+def test_weight_norm_is_multiplied_out(tmp_path, kind):
+    source, target, file = made_net(), made_net(), tmp_path / "normed.pt"
+    if kind == "hook":
+        source[0].weight_g = nn.Parameter(torch.rand(16, 1))
+        source[0].weight_v = source[0].weight
+        length, direction = source[0].weight_g, source[0].weight_v
+        del source[0].weight
+    else:
+        parametrizations.weight_norm(source[0])
+        weight = source[0].parametrizations.weight
+        length, direction = weight.original0, weight.original1
+    torch.save(source.state_dict(), file)
+    load_weights(target, file)
+
+    by_hand = [length[i] * direction[i] / direction[i].square().sum().sqrt() for i in range(16)]
+    assert torch.allclose(target[0].weight, torch.stack(by_hand), atol=1e-6)
 
 
 def test_numbers_of_another_kind_are_refused(tmp_path):
