@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import ray
@@ -16,6 +16,7 @@ from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import RayError
 
 from search.cluster.deaths import deaths_told, own_sigterm, silence_ray
+from search.cluster.ray_folder import ray_folder, temporary_place
 from search.cluster.shipping import code_for_workers
 from search.errors import MachineFault, UserError
 from trainables.user_code import python_path
@@ -47,16 +48,17 @@ def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     silence_ray()
-    try:
-        with own_sigterm():
-            if address is None:
-                _start(cpus, gpus)
-            else:
-                _join(address)
-        with deaths_told():
-            yield
-    finally:
-        ray.shutdown()
+    with ray_folder() if address is None else nullcontext() as folder:
+        try:
+            with own_sigterm():
+                if folder is not None:
+                    _start(cpus, gpus, folder)
+                else:
+                    _join(str(address))
+            with deaths_told():
+                yield
+        finally:
+            ray.shutdown()
 
 
 def cluster_address(address: str | None) -> str | None:
@@ -80,7 +82,7 @@ def cluster_address(address: str | None) -> str | None:
 
 
 def check_cluster(gpu: float, address: str | None) -> None:
-    """Raises UserError where trials would wait for ever.
+    """Raises UserError where trials would wait for ever, or Ray cannot be started here.
 
     They would wait for devices that this machine lacks, or for a cluster that does not answer.
     `address` is what `cluster_address` returned.
@@ -92,6 +94,7 @@ def check_cluster(gpu: float, address: str | None) -> None:
             f"--address joins a cluster that has more"
         )
     if address is None:
+        temporary_place()
         return
     known = canonicalize_bootstrap_address("auto") if address == "auto" else address
     if known is None:
@@ -117,8 +120,8 @@ def close_token_file() -> None:
         token.chmod(0o600)
 
 
-def _start(cpus: int, gpus: bool) -> None:
-    """A Ray of our own that only this machine can reach, whatever else runs here.
+def _start(cpus: int, gpus: bool, folder: Path) -> None:
+    """A Ray of our own in `folder`, that only this machine can reach, whatever else runs here.
 
     It gives its servers 30 s, which a busy machine may not keep, so it is started twice if need
     be. Raises MachineFault where it fails again.
@@ -134,6 +137,7 @@ def _start(cpus: int, gpus: bool) -> None:
                     logging_level=logging.CRITICAL,
                     log_to_driver=False,
                     runtime_env={"env_vars": {"PYTHONPATH": python_path()}},
+                    _temp_dir=str(folder),
                 )
             break
         except Exception as error:  # Ray raises plain ones
