@@ -68,7 +68,7 @@ OWN_DATA = {
     ),
     "infinity in a column": Bad(("skill",), people=LOAD.format("table.loc[3, 'skill'] = np.inf")),
     "one label": Bad(
-        ("label 'hired'", "at least two values, got only 1"),
+        ("label 'hired'", "at least two values, got only '1'"),
         people=LOAD.format("table['hired'] = 1"),
     ),
     "one group": Bad(
@@ -99,7 +99,9 @@ OWN_DATA = {
     ),
     "no rows": Bad(("data must have rows, got none",), people=LOAD.format("table = table[:0]")),
     "groups too small": Bad(("min_cell",), overrides=("data.min_cell=1000",)),
-    "module not found": Bad(("data.load", "'peple'"), overrides=("data.load=peple:load",)),
+    "module not found": Bad(
+        ("data.load", "peple.py is missing"), overrides=("data.load=peple:load",)
+    ),
     "function not found": Bad(
         ("data.load", "'lod'", "did you mean 'load'?"), overrides=("data.load=people:lod",)
     ),
