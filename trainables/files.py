@@ -91,7 +91,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         with suppress(OSError):  # not all file systems can
             _sync(path.parent)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.errno is not None:  # else Python would tell the name and not what went wrong
+            error.filename = error.filename or str(path)
         raise
     finally:
         partial.unlink(missing_ok=True)
