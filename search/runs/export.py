@@ -32,6 +32,7 @@ from trainables.evaluation.report import DecisionDict
 from trainables.files import whole_folder
 from trainables.masks import Masks
 from trainables.models import MODELS, build
+from trainables.models.user import checked
 from trainables.trial.candidate_store import checked_candidate, load_candidate
 
 Raw = NDArray[Any] | pd.DataFrame
@@ -108,7 +109,14 @@ def load(path: Path | str, net: nn.Module | None = None, *, trust_code: bool = F
     head = head_for(len(card["classes"]))
     if net is None:
         net = _built(folder, card, head, trust_code)
-    masked = load_candidate(folder / WEIGHTS, net)
+    else:
+        net = _handed_over(folder, card, head, net)
+    try:
+        masked = load_candidate(folder / WEIGHTS, net)
+    except RuntimeError as error:  # torch's first line says only that something does not fit
+        first = (str(error).strip().splitlines() or ["no message"])[:2][-1].strip()
+        rule = "its network must be of the architecture that was searched"
+        raise UserError(f"load: {folder}: {rule}, got another: {first}") from error
     return Model(
         masked.net.eval(),
         masked.masks,
@@ -117,6 +125,14 @@ def load(path: Path | str, net: nn.Module | None = None, *, trust_code: bool = F
         head,
         card,
     )
+
+
+def _handed_over(folder: Path, card: Card, head: Head, net: nn.Module) -> nn.Module:
+    """A copy of the caller's network as the search made one: without wrappers, lazy layers."""
+    try:
+        return checked("net", net, tuple(card["input_shape"]), head.outputs)[0]
+    except ValueError as error:
+        raise UserError(f"load: {folder}: {error}") from error
 
 
 def _built(folder: Path, card: Card, head: Head, trust_code: bool) -> nn.Module:

@@ -6,10 +6,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from search.errors import UserError
 from search.runs.export import export, load
+from trainables.models import build
 
 FINISHED = Path(__file__).parent / "older_version" / "finished"
 BUILDER = """
@@ -46,6 +50,22 @@ def test_a_card_runs_no_program(model, tmp_path):
         with pytest.raises(UserError, match="load: "):
             load(model, trust_code=trust)
     assert not mark.exists()
+
+
+def test_the_network_handed_over_may_be_wrapped_and_stays_as_it_is(model):
+    registered = load(model)
+    shape, args = tuple(registered.card["input_shape"]), registered.card["model"]["args"]
+    untrained = build("convnet", shape, registered.head.outputs, seed=9, **args)
+    before = {name: value.clone() for name, value in untrained.state_dict().items()}
+    again = load(model, net=nn.DataParallel(untrained))
+
+    rows = np.zeros((2, *shape), np.uint8)
+    assert np.array_equal(again.scores(rows), registered.scores(rows))
+    assert all(torch.equal(untrained.state_dict()[name], before[name]) for name in before)
+    with pytest.raises(UserError, match=r"load: .*net must accept a batch"):
+        load(model, net=nn.Linear(3, 1))
+    with pytest.raises(UserError, match=r"of the architecture.*size mismatch for 0\.weight"):
+        load(model, net=build("convnet", shape, registered.head.outputs, seed=9))
 
 
 def test_a_network_of_the_users_own_is_built_by_its_code_only_on_trust(model, tmp_path):
