@@ -29,8 +29,8 @@ def fresh_copy(
     Prunable weights have the standard deviation sqrt(2 / (inputs * density)), so that a network
     that keeps the share `density` of them hands on signals of their usual size: they are normal
     (He et al., ICCV 2015), or all of that size with a random sign. Other parameters start as
-    torch's layers start them, biases at 0. Raises ValueError, naming `who`, for parameters that
-    no layer of torch's says how to start.
+    torch's layers start them, biases at 0. What does not learn in `net` stays as it is there.
+    Raises ValueError, naming `who`, for parameters that no layer of torch's says how to start.
     """
     place = next(net.parameters()).device
     fresh = copy.deepcopy(net).cpu()
@@ -39,6 +39,10 @@ def fresh_copy(
         for weight in prunable(fresh).values():
             _draw(weight, weights, density, generator)
             started.add(id(weight))
+        for own, given in zip(fresh.parameters(), net.parameters(), strict=True):
+            if not given.requires_grad:
+                own.copy_(given)
+                started.add(id(own))
     for name, parameter in fresh.named_parameters():
         if id(parameter) not in started:
             raise ValueError(

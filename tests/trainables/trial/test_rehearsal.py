@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,8 @@ from trainables.data.batches import TrialData
 from trainables.evaluation.objective import Objective
 from trainables.methods import METHODS
 from trainables.models import build
+from trainables.models.plain_network import plain
+from trainables.stage import Context
 from trainables.trial.rehearsal import ROWS, Rehearsal, excerpt
 from trainables.trial.spec import Spec, correction_of
 
@@ -42,6 +46,7 @@ def test_an_excerpt_has_a_few_rows_of_each_label_in_each_group():
     TrialData(few, torch.device("cpu"))
 
 
+CPU = torch.device("cpu")
 LONG = ("layerwise", "fairgrape", "distil_netaug", "random_perturbation", "distil_extgraft")
 
 
@@ -54,6 +59,26 @@ def test_an_ordinary_network_goes_through_every_method(method):
     rehearsal = Rehearsal(excerpt(made_prepared()), Objective())
 
     assert rehearsal.trouble(net, stages_of(method)) is None
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in LONG])
+def test_what_does_not_learn_stays_as_it_is_in_every_method(method):
+    net = build("mlp", (5,), 1, seed=0)
+    net[1].requires_grad_(False)
+    net, _ = plain("net", net)
+    data, left = TrialData(excerpt(made_prepared()), CPU), []
+    for name, settings in stages_of(method):
+        start, dense = (copy.deepcopy(net) for _ in range(2))
+        context = Context(
+            start, start, dense.eval(), tuple(left), data, Objective(), CPU, len(left)
+        )
+        run = settings.start(context)
+        run.epoch(context.generator("epoch", 0))
+        left.append(run.result().clone())
+        after = dict(left[-1].net.named_parameters())
+        for key in ("1.weight", "1.bias"):
+            assert torch.equal(after[key], net.get_parameter(key)), name
+        assert "1.weight" not in left[-1].masks
 
 
 class Stubborn(nn.Module):
