@@ -47,6 +47,15 @@ def last_line(result):
     return result.output.rstrip("\n").splitlines()[-1]
 
 
+@pytest.fixture
+def heard():
+    """SIGINT as a command in the foreground hears it; what runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("place", COMMANDS)
 def test_an_interrupted_command_ends_with_the_signal_s_code_and_says_what_goes_on(
