@@ -245,7 +245,7 @@ class RunFolder:
             raise UserError(f"{path} must hold the groups to prune by, and is missing")
         try:
             groups = PruningGroups.load(path)
-        except (ValueError, LookupError, OSError, BadZipFile) as error:
+        except (ValueError, LookupError, EOFError, OSError, BadZipFile) as error:
             raise UserError(f"{path} is damaged: {error}; put back a copy of it") from error
         if groups.digest != expected["digest"]:
             raise UserError(f"{path} must hold the groups that the search began with, got others")
