@@ -35,8 +35,9 @@ def load_function(key: str, spec: str, folder: Path | None) -> Callable[..., Any
     module_name, _, function_name = spec.partition(":")
     if not function_name.isidentifier() or not module_name.replace(".", "_").isidentifier():
         raise ValueError(f"{key}: must have the form 'module:function', got {spec!r}")
-    there = module_file(module_name, folder).is_file()
-    if there and (owner := _owner(module_name.split(".")[0])) is not None:
+    first = module_name.split(".")[0]
+    there = module_file(module_name, folder).is_file() or first in OUR_PACKAGES
+    if there and (owner := _owner(first)) is not None:
         rule = f"module must not be named like {owner}: it would take that one's place"
         raise ValueError(f"{key}: {rule}, got {spec!r}; rename the file")
     module = _load_module(key, module_name, folder)

@@ -119,8 +119,8 @@ OWN_DATA = {
         ("data.load", "people", "no_such_module"), people="\nimport no_such_module\n"
     ),
     "module is no Python": Bad(("data.load", "people", "SyntaxError"), people="\ndef load(:\n"),
-    "module that only we have": Bad(
-        ("data.load", "analysis.py is missing"), overrides=("data.load=analysis:load",)
+    "module named like a package of ours": Bad(
+        ("data.load", "'analysis:load'", "rename"), overrides=("data.load=analysis:load",)
     ),
     "label kept among the attributes": Bad(
         ("attributes", "'hired'"), overrides=('data.attributes=["hired"]',)
