@@ -33,12 +33,13 @@ def start_network(
     try:
         if isinstance(model, nn.Module):
             with initialised_by(seed):  # lazy layers draw their weights now
-                return checked("the network handed over", model, shape, outputs)
-        name = model or section.builder
-        net, notes = build_noted(name, shape, outputs, seed=seed, folder=folder, **section.args)
-        if section.weights is not None:
-            file = (folder or Path()) / section.weights
-            load_weights(net, file, other_classes=config.dense.name != GIVEN)
+                net, notes = checked("the network handed over", model, shape, outputs)
+        else:
+            name, args = model or section.builder, section.args
+            net, notes = build_noted(name, shape, outputs, seed=seed, folder=folder, **args)
+            if section.weights is not None:
+                file = (folder or Path()) / section.weights
+                load_weights(net, file, other_classes=config.dense.name != GIVEN)
     except (ValueError, FileNotFoundError) as error:
         raise UserError(f"[model] {error}") from error
-    return net, [f"[model] {note}" for note in notes]
+    return net, [f"model: {note}" for note in notes]

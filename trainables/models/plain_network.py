@@ -109,8 +109,9 @@ def _fold(who: str, place: str, module: nn.Module) -> Iterator[str]:
             remedy = "torch.nn.utils.parametrize.remove_parametrizations"
             names = " and ".join(kind.__name__.strip("_") for kind in kinds)
             raise _computed(who, place, key, names, remedy)
-        learns = bool(lists[key].original1.requires_grad)
+        learns, value = bool(lists[key].original1.requires_grad), getattr(module, key).detach()
         parametrize.remove_parametrizations(module, key, leave_parametrized=True)
+        setattr(module, key, nn.Parameter(value.clone()))  # torch may have made a buffer of it
         _drop_hook_for_old_names(module)
         yield _without_norm(place, key, module, learns)
 

@@ -63,6 +63,7 @@ def test_what_is_undone_leaves_a_network_that_computes_the_same_and_can_be_prune
     plainly = made_net() if "compiled" in kind else given  # nothing is compiled in a test
     assert torch.allclose(logits(net), logits(plainly), atol=1e-6)
     assert list(prunable(net)) == ["0.weight", "2.weight"]
+    assert list(prunable(checked("net", given, (4,), 2)[0])) == ["0.weight", "2.weight"]
     assert len(notes) == 1
     assert notes[0].startswith(note)
     pickle.loads(pickle.dumps(net))
@@ -113,11 +114,14 @@ def test_spared_attention_has_no_live_units_of_its_own():
     assert masks.live_unit_share(net, (3, 8)) == 1.0
 
 
-def test_frozen_norms_stay_frozen():
-    given = made("old weight norm")
-    given[0].weight_v.requires_grad_(False)
+@pytest.mark.parametrize("kind", ["old weight norm", "weight norm"])
+def test_frozen_norms_stay_frozen(kind):
+    given = made(kind)
+    given[0].requires_grad_(False)
+    net, _ = checked("net", given, (4,), 2)
 
-    assert list(prunable(plain("net", given)[0])) == ["2.weight"]
+    assert list(prunable(net)) == ["2.weight"]
+    assert dict(net.named_parameters())["0.weight"].requires_grad is False
 
 
 class Halved(nn.Module):
