@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from search.errors import UserError
@@ -18,7 +19,7 @@ _SOCKET_BYTES = 107  # the longest path of a Unix socket
 # /sockets/plasma_store
 _APPENDED = 1 + len(_PREFIX) + 8 + 1 + 43 + 22
 _SHORT = ("/tmp", "/var/tmp", "/dev/shm")
-_REMOVALS, _PAUSE = 20, 0.1  # Ray's processes still write their logs while they end
+_PATIENCE, _PAUSE = 10.0, 0.1  # seconds
 
 
 def temporary_place() -> Path:
@@ -49,8 +50,26 @@ def ray_folder() -> Iterator[Path]:
     try:
         yield path
     finally:
-        for _ in range(_REMOVALS):
-            shutil.rmtree(path, ignore_errors=True)
-            if not path.exists():
-                break
-            time.sleep(_PAUSE)
+        _wait_for_the_last(path)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _wait_for_the_last(path: Path) -> None:
+    """Until none of Ray's processes works in the folder: one that is still starting when Ray is
+    told to end, as on a busy machine, would make the folder again. It is ended in the end."""
+    last = time.monotonic() + _PATIENCE
+    while _processes_in(path) and time.monotonic() < last:
+        time.sleep(_PAUSE)
+    for process in _processes_in(path):
+        with suppress(OSError):  # it has ended meanwhile
+            os.kill(process, signal.SIGKILL)
+
+
+def _processes_in(path: Path) -> list[int]:
+    """Those whose command names the folder; none where the system does not list them in /proc."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            if os.fsencode(path) in command.read_bytes():
+                found.append(int(command.parent.name))
+    return found

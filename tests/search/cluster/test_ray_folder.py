@@ -1,5 +1,7 @@
 import os
+import signal
 import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -59,6 +61,16 @@ def test_the_folder_is_private_and_gone_afterwards():
         (folder / "session" / "logs").mkdir(parents=True)
         (folder / "session" / "logs" / "raylet.out").write_text("started")
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+    assert not folder.exists()
+
+
+def test_no_process_is_left_that_would_make_the_folder_again(monkeypatch):
+    monkeypatch.setattr("search.cluster.ray_folder._PATIENCE", 0.2)
+    with ray_folder() as folder:
+        command = f"sleep 60; mkdir -p {folder}/session"
+        straggler = subprocess.Popen(["sh", "-c", command])
+
+    assert straggler.wait(timeout=10) == -signal.SIGKILL
     assert not folder.exists()
 
 
