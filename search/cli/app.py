@@ -6,6 +6,7 @@ import errno
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -34,6 +35,7 @@ class ExitCodes(TyperGroup):
         typed = ctx.meta[_TYPED]
         with Interruptible() as interruption:
             try:
+                _check_started_somewhere()
                 return super().invoke(ctx)
             except MachineFault as error:
                 told = error if error.again is not None else MachineFault(error.fault, typed)
@@ -51,6 +53,16 @@ class ExitCodes(TyperGroup):
 
 
 _TYPED = "search.cli.app.typed"  # where a context keeps the command as it was typed
+
+
+def _check_started_somewhere() -> None:
+    """Where the current folder is gone, numeric libraries abort as soon as they are loaded."""
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UserError(
+            "the folder that this was started in is gone; change to another"
+        ) from error
 
 
 def _end(line: str, code: int) -> typer.Exit:

@@ -220,3 +220,15 @@ def test_an_interruption_that_a_library_dropped_is_raised_at_the_next_check():
             interruption.check()
 
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_current_folder_that_is_gone_is_told_in_one_line(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = invoke("search", "quick")
+
+    assert result.exit_code == 2
+    assert "the folder that this was started in is gone" in result.output
+    assert len(result.output.splitlines()) == 1
