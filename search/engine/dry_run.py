@@ -12,6 +12,7 @@ from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import pools_of
 from search.problem.unread_numbers import refuse_unread_numbers
+from search.runs.places import check_places
 from search.units import dotted
 from spaces.space import Value
 from trainables.data import Prepared
@@ -23,6 +24,7 @@ def describe(config: Config) -> Iterator[str]:
     Opens the data and builds the network, so that all that can be wrong with them is found.
     Raises UserError as the search itself would.
     """
+    check_places(None)
     problem = open_problem(config)
     refuse_unread_numbers(problem.prepared)
     net, of_network = problem.start()

@@ -3,6 +3,8 @@ import os
 
 import pytest
 
+from search.config.config import Config
+from search.engine.experiment import run
 from search.errors import UserError
 from search.runs.places import check_places
 
@@ -55,3 +57,11 @@ def test_a_place_on_a_full_or_read_only_disk_is_named(tmp_path, cache, monkeypat
     with pytest.raises(UserError, match="got: Read-only file system; --out names another"):
         check_places(tmp_path / "run")
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_search_looks_at_its_places_first(tmp_path, cache):
+    (tmp_path / "file").touch()
+    config = Config.model_validate({"name": "placed", "data": {"group": "sex", "load": "no:rows"}})
+
+    with pytest.raises(UserError, match="out: "):  # and not for the rows that are not there
+        run(config, out=tmp_path / "file" / "run")
