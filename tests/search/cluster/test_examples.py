@@ -101,6 +101,8 @@ STUBS = {
     "ray": 'echo "ray $*" >> "$SAID"; sleep 1',
     "python": 'case "$2" in *ray.nodes*) echo 2;; *) echo token;; esac',
     "fairfront": 'trap "echo ended >> $SAID; exit 130" TERM; echo "fairfront $*" >> "$SAID"; '
+    # workers start beside it
+    'for i in {1..100}; do grep -q "ray start --address" "$SAID" && break; sleep 0.1; done; '
     'while [ -e "$SAID.wait" ]; do sleep 0.1; done',
 }
 

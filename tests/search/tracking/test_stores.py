@@ -165,11 +165,13 @@ def test_neither_commands_nor_uploads_hold_the_address(tmp_path, monkeypatch):
     uri = sqlite_uri(tmp_path / "hunter2.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     process = start_mirror(run, "MLFLOW_TRACKING_URI", nice=0)
-    command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    command = b""
+    while b"search.tracking.mirror" not in command:  # empty until the process is what it will be
+        command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert process.poll() is None
     process.stdin.close()
     assert process.wait(300) == 0
 
-    assert b"search.tracking.mirror" in command
     assert b"hunter2" not in command
     now = look(uri)
     sent = now.client.download_artifacts(now.parent.info.run_id, "config.toml", str(tmp_path))
