@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import typer
 from search.cli.run import Folder, check_run
 from search.cli.say import say
 from search.errors import UserError
+from search.toml_file import read_toml
 
 if TYPE_CHECKING:
     from search.config.sections import TrackingConfig
@@ -82,7 +82,7 @@ def _tracking(folder: Path) -> TrackingConfig:
     from search.config.sections import TrackingConfig
 
     path = folder / "config.toml"
-    config = tomllib.loads(path.read_text(encoding="utf-8"))
+    config = read_toml(path)
     try:
         return TrackingConfig.model_validate(config.get("tracking", {}))
     except ValidationError as error:

@@ -7,7 +7,6 @@ and sets the counts beside the printed ones.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -23,6 +22,7 @@ from search.reproduce.pages.html_document import document
 from search.reproduce.paper import known_paper_table, paper_table
 from search.reproduce.tables import FOLDER, in_one_line, table_files
 from search.runs.folder import write_json
+from search.toml_file import read_toml
 from trainables.data.composition import Composition, composition
 
 DASH = "\N{EN DASH}"
@@ -83,7 +83,7 @@ def load_composition(name: str) -> CompositionTable | None:
     path = table_files().get(name)
     if path is None:
         return None
-    values = tomllib.loads(path.read_text("utf-8"))
+    values = read_toml(path)
     if "data_sets" not in values:
         return None
     try:

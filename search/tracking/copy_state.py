@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from analysis.events import JOURNAL
 from search.config.tracking_uri import masked
 from search.runs.state import CONFIG
+from search.toml_file import read_toml
 from search.tracking.stores import database_of, default_uri
 from trainables.files import whole_file
 
@@ -35,7 +35,7 @@ class CopyState:
 def copy_sentence(folder: Path) -> str | None:
     """How far the copy of the run in `folder` is; None where it is to have none."""
     try:
-        config = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_toml(folder / CONFIG)
         state = CopyState(**json.loads((folder / STATE).read_text(encoding="utf-8")))
         size = (folder / JOURNAL).stat().st_size
     except (OSError, ValueError, TypeError):  # no mirror has come so far

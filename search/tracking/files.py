@@ -73,7 +73,7 @@ class FolderMirror:
     def _send_config(self, parent: MlflowRun, content: bytes) -> None:
         """The settings as params and as a file, but for where this copy lies: that is no setting
         of the search, and is nobody else's business."""
-        settings = tomllib.loads(content.decode())
+        settings = tomllib.loads(content.decode("utf-8-sig"))
         settings.pop("tracking", None)
         self._runs.log(parent, [], flat(settings))
         with tempfile.TemporaryDirectory() as folder:
