@@ -1,9 +1,9 @@
-"""How names are answered that are not known, or that must not become part of a path."""
+"""How names and errors are told: such as are not known, or must not become part of a path."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class BadName(ValueError):
@@ -23,3 +23,15 @@ def known_names(name: str, known: Iterable[str]) -> str:
     close = nearest(name, names)
     guess = f"did you mean {close!r}? " if close else ""
     return f"{guess}known: {', '.join(names) or 'none'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """`a, b and 3 more`: the first of them, up to `most`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def first_line(error: BaseException) -> str:
+    """What kind of error it is, and the first line of what it says."""
+    said = (str(error).strip() or "no message").splitlines()[0]
+    return f"{type(error).__name__}: {said}"

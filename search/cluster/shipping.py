@@ -14,6 +14,7 @@ from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
 from torch import nn
 
 from search.errors import UserError
+from trainables.names import first_line
 from trainables.user_code import INSTALLED, OUR_PACKAGES, ROOT
 
 
@@ -59,10 +60,8 @@ def check_sendable(net: nn.Module) -> None:
     try:
         ray.cloudpickle.dumps(net)
     except Exception as error:  # of many kinds: whatever a part of it raises
-        first = (str(error).strip() or "no message").splitlines()[0]
-        kind = type(error).__name__
         rule = "[model] the network must be one that can be pickled, to be sent to workers"
-        raise UserError(f"{rule}, failed with {kind}: {first}") from error
+        raise UserError(f"{rule}, failed with {first_line(error)}") from error
 
 
 def _module_of(part: nn.Module) -> ModuleType | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainables.data.encoder import ArrayEncoder, Encoder, FrameEncoder
 from trainables.data.values.text import with_text_names
+from trainables.names import listed
 
 # One number for all, one per channel (or feature) of an array, or a table's columns by name.
 PerColumn = float | Sequence[float] | Mapping[str, float]
@@ -70,10 +71,10 @@ def sees(encoder: Encoder) -> str:
     if numbers:
         means, stds = [n.mean for n in numbers], [n.std for n in numbers]
         done = _arithmetic(means, stds, "column")
-        parts.append(f"{_listed([n.name for n in numbers])}: {done}")
+        parts.append(f"{listed([n.name for n in numbers], _SHOWN)}: {done}")
     if encoder.categories:
         shown = [f"{c.name} ({len(c.values)} values)" for c in encoder.categories]
-        parts.append(f"one-hot: {_listed(shown)}")
+        parts.append(f"one-hot: {listed(shown, _SHOWN)}")
     return "; ".join(parts)
 
 
@@ -191,8 +192,3 @@ def _numbers(values: Sequence[float], one: str) -> str:
     if len(values) <= _SHOWN:
         return f"({', '.join(f'{value:.4g}' for value in values)})"
     return f"{min(values):.4g} to {max(values):.4g} by {one}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

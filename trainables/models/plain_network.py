@@ -17,6 +17,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
 from trainables.masks import spare_frozen
+from trainables.names import first_line, listed
 
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 _COMPILED = "_orig_mod"  # where torch.compile keeps the network
@@ -51,7 +52,7 @@ def plain(who: str, given: nn.Module) -> tuple[nn.Module, list[str]]:
     if frozen := spare_frozen(net):
         notes.append(
             f"{len(frozen)} weights do not learn (requires_grad is False) and are not pruned: "
-            f"{_listed(frozen)}"
+            f"{listed(frozen, _SHOWN)}"
         )
     return net, notes
 
@@ -74,9 +75,8 @@ def _copied(who: str, net: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(net, computed)
     except Exception as error:
-        first = (str(error).strip() or "no message").splitlines()[0]
-        kind = type(error).__name__
-        raise ValueError(f"{who} must be a network that can be copied, {kind}: {first}") from error
+        rule = "must be a network that can be copied"
+        raise ValueError(f"{who} {rule}, {first_line(error)}") from error
 
 
 def _fold(who: str, place: str, module: nn.Module) -> Iterator[str]:
@@ -137,8 +137,3 @@ def _computed(who: str, place: str, key: str, kind: str, remedy: str) -> ValueEr
 
 def _place(module: str, key: str) -> str:
     return f"{module}.{key}" if module else key
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -13,6 +13,7 @@ from trainables.data.batches import evaluating
 from trainables.masks import prunable
 from trainables.models.plain_network import plain
 from trainables.models.weights_file import as_named_by, read_state, shared_names
+from trainables.names import first_line
 from trainables.user_code import load_function
 
 
@@ -41,7 +42,7 @@ def build_user(
     except Exception as error:
         more = "".join(f", {name}={value!r}" for name, value in args.items())
         call = f"{spec}({tuple(input_shape)}, {outputs}{more})"
-        raise ValueError(f"model.build: {call} failed, {_named(error)}") from error
+        raise ValueError(f"model.build: {call} failed, {first_line(error)}") from error
     if not isinstance(net, nn.Module):
         kind = type(net).__name__
         raise ValueError(f"model.build: {spec} must return a torch.nn.Module, got {kind}")
@@ -66,7 +67,7 @@ def checked(
             logits = net(torch.zeros(2, *input_shape))
     except Exception as error:
         batch = (2, *input_shape)
-        reason = f"{_named(error)}{_other_precision(net)}"
+        reason = f"{first_line(error)}{_other_precision(net)}"
         raise ValueError(f"{who} must accept a batch {batch}, failed: {reason}") from error
     got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if got != (2, outputs):
@@ -148,8 +149,3 @@ def _head_of_other_size(net: nn.Module, state: dict[str, Tensor]) -> list[str]:
 
 def _another(file: Path, difference: str) -> ValueError:
     return ValueError(f"model.weights: {file} holds the weights of another net: {difference}")
-
-
-def _named(error: Exception) -> str:
-    first = (str(error).strip() or "no message").splitlines()[0]
-    return f"{type(error).__name__}: {first}"

@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from trainables.names import first_line
+
 State = dict[str, Tensor]
 
 # What stands before every name where a network was saved inside another module: DataParallel and
@@ -44,10 +46,7 @@ def read_state(file: Path) -> State:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         rule = "must hold tensors only (torch.save(net.state_dict(), ...) or safetensors)"
-        first = (str(error).strip() or "no message").splitlines()[0]
-        raise ValueError(
-            f"model.weights: {file} {rule}, {type(error).__name__}: {first}"
-        ) from error
+        raise ValueError(f"model.weights: {file} {rule}, {first_line(error)}") from error
     return _state_in(file, content)
 
 

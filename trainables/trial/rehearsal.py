@@ -16,6 +16,7 @@ from trainables.data.batches import TrialData
 from trainables.data.prepare import Part
 from trainables.evaluation.objective import Objective
 from trainables.masks import MaskedNet
+from trainables.names import first_line
 from trainables.stage import Context, Settings, derived_seed, seeded
 
 ROWS = 4  # of each label in each group
@@ -56,8 +57,7 @@ class Rehearsal:
             except FloatingPointError:
                 return None
             except Exception as error:  # whatever a network's own code raises
-                first = (str(error).strip() or "no message").splitlines()[0]
-                return f"{name}: {type(error).__name__}: {first}"
+                return f"{name}: {first_line(error)}"
         return None
 
 

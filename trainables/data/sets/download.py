@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 import tarfile
 import urllib.error
@@ -11,11 +10,11 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from trainables.data.sets import cifar10s
 from trainables.data.sets.folder import check_sha256, data_folder, sha256
+from trainables.files import opened_here
 from trainables.names import known_names
 
 Progress = Callable[[str, int, int | None], None]  # file name, bytes so far, bytes in all
@@ -142,12 +141,6 @@ def _part_of(target: Path) -> Path:
     return part
 
 
-def _opened(part: Path) -> BinaryIO:
-    """The file to read and write, made where it is not there; never what a link leads to."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    return open(part, "r+b", opener=lambda path, _: os.open(path, flags, 0o666))
-
-
 def _download(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
     """Fetches `url` into `part`, going on where an earlier attempt stopped."""
     start = part.stat().st_size if part.exists() else 0
@@ -177,9 +170,8 @@ def _write(
     response: http.client.HTTPResponse, part: Path, start: int, progress: Callable[[int], None]
 ) -> int:
     done = start
-    with _opened(part) as file:
+    with opened_here(part, "ab") as file:
         file.truncate(start)
-        file.seek(start)
         while block := response.read(BLOCK):
             file.write(block)
             done += len(block)
@@ -199,8 +191,7 @@ def _extract(name: str, archive: Path, members: Mapping[str, str], folder: Path)
             target = folder / entry.name  # one of our own names, so inside the folder
             target.parent.mkdir(parents=True, exist_ok=True)
             unpacked = _part_of(target)
-            with content, _opened(unpacked) as file:
-                file.truncate()
+            with content, opened_here(unpacked, "wb") as file:
                 shutil.copyfileobj(content, file)
             check_sha256(name, unpacked, digest)
             unpacked.replace(target)
