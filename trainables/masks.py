@@ -221,27 +221,42 @@ def _without_smallest(scores: Tensor, sparsity: float) -> Tensor:
     return keep_largest(scores, kept_count(scores.numel(), 1.0 - sparsity))
 
 
-def keep_largest(scores: Tensor, kept: int) -> Tensor:
-    """Bool mask of `scores`' shape that keeps exactly `kept` of the largest scores.
+def keep_largest(scores: Tensor, kept: int, out: Tensor | None = None) -> Tensor:
+    """Mask of `scores`' shape that keeps exactly `kept` of the largest scores.
 
     Of equal scores the one with the lower flat index is kept, so that the choice depends on
     neither the device nor the routine that selects. Nothing is sorted: what a mask costs that is
     chosen anew in every step of a training is a few passes over the scores. NaN is kept like the
     smallest score that is.
+
+    The mask is a new bool tensor, or `out`, contiguous and of the scores' shape and device. Zeros
+    and ones of the scores' own type are the fastest, for whoever multiplies by them.
     """
     total = scores.numel()
     if not 0 <= kept <= total:
         raise ValueError(f"keep_largest: kept must lie in [0, {total}], got {kept}")
+    if out is None:
+        out = torch.empty_like(scores, dtype=torch.bool, memory_format=torch.contiguous_format)
     if kept in (0, total):
-        return torch.full_like(scores, kept > 0, dtype=torch.bool)
-    flat = scores.detach().flatten()
+        return out.fill_(kept > 0)
+    flat, mask = scores.detach().flatten(), out.view(-1)
     smallest = _kth_largest(flat, kept)
-    mask = torch.lt(flat, smallest).logical_not_()
-    surplus = int(mask.count_nonzero()) - kept
+    torch.ge(flat, smallest, out=mask)
+    surplus = _count(mask) - kept
+    if surplus < 0:  # NaN is not above anything
+        torch.logical_not(flat < smallest, out=mask)
+        surplus = _count(mask) - kept
     if surplus:  # more scores equal the smallest one than may stay
-        equal = mask & (flat > smallest).logical_not_()
-        mask[equal.nonzero()[-surplus:]] = False
-    return mask.view(scores.shape)
+        equal = mask.bool() & (flat > smallest).logical_not_()
+        mask[equal.nonzero()[-surplus:]] = 0
+    return out
+
+
+def _count(mask: Tensor) -> int:
+    """How many entries of a mask of zeros and ones are 1."""
+    if mask.dtype == torch.float32 and mask.numel() <= 2**24:  # their sum is exact, and faster
+        return int(mask.sum())
+    return int(mask.count_nonzero())
 
 
 def _kth_largest(scores: Tensor, k: int) -> Tensor:

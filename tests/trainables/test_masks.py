@@ -175,6 +175,9 @@ def test_what_is_kept_is_what_a_stable_sort_puts_first(values, draw, dtype):
     scores = torch.tensor(values, dtype=dtype)
 
     assert torch.equal(keep_largest(scores, kept), by_stable_sort(scores, kept))
+    given_room = torch.full_like(scores, math.nan)
+    assert keep_largest(scores, kept, out=given_room) is given_room
+    assert torch.equal(given_room, by_stable_sort(scores, kept).to(dtype))
 
 
 @given(st.integers(0, 6), st.integers(0, 6))
@@ -183,6 +186,7 @@ def test_exactly_as_many_are_kept_where_scores_are_not_a_number(count, kept):
     scores[:count] = math.nan
 
     assert keep_largest(scores, kept).sum() == kept
+    assert keep_largest(scores, kept, out=torch.empty(6)).sum() == kept
 
 
 def test_scores_that_lie_otherwise_in_memory_are_counted_by_their_flat_index():

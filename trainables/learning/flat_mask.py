@@ -66,7 +66,7 @@ class FlatWeights:
 
     @torch.no_grad()
     def write(self, mask: Tensor) -> None:
-        """theta * M into the buffer, for a flat bool `mask` (size,)."""
+        """theta * M into the buffer, for a flat `mask` (size,) of zeros and ones, or bools."""
         torch.mul(self.frozen, mask, out=self.buffer)
 
     def gradient(self, outputs: Tensor, into: list[Tensor], slope: Tensor | None = None) -> None:

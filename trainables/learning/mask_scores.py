@@ -61,10 +61,17 @@ class MaskScores:
         self._pieces = list(
             zip(weights.cut(self._gradient), weights.cut(self.scores), strict=True)
         )
-        compared = [self.scores]  # slices of the scores that are compared with one another
+        self._sizes = torch.empty_like(self.scores)  # |s|
+        self._mask = torch.empty_like(self.scores)  # 0 or 1: products with bools are slower
+        together = [weights.size]  # how many scores are compared with one another
         if settings.scope == "layer":
-            compared = [view.view(-1) for view in weights.views(self.scores).values()]
-        self._compared = [(part, kept_count(len(part), settings.density)) for part in compared]
+            together = [theta.numel() for theta in weights.parameters.values()]
+        self._compared = [
+            (sizes, mask, kept_count(len(sizes), settings.density))
+            for sizes, mask in zip(
+                self._sizes.split(together), self._mask.split(together), strict=True
+            )
+        ]
 
     def set_lr(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
@@ -73,11 +80,19 @@ class MaskScores:
     @torch.no_grad()
     def mask(self) -> Tensor:
         """M, a new flat bool tensor (size,)."""
-        return torch.cat([keep_largest(part.abs(), kept) for part, kept in self._compared])
+        return self._chosen() > 0
 
     def select(self) -> None:
         """Writes theta * M, for the M of the scores as they are."""
-        self.weights.write(self.mask())
+        self.weights.write(self._chosen())
+
+    @torch.no_grad()
+    def _chosen(self) -> Tensor:
+        """M as zeros and ones (size,), written over by the next one."""
+        torch.abs(self.scores, out=self._sizes)
+        for sizes, mask, kept in self._compared:
+            keep_largest(sizes, kept, out=mask)
+        return self._mask
 
     def step(self, outputs: Tensor, slope: Tensor | None = None) -> None:
         """One step of the scores down a loss, of which `slope` is the gradient at `outputs`.
