@@ -14,8 +14,10 @@ from search.cli.say import cells
 ROWS = 30  # of a table that still fits a screen
 
 
-def front_table(front: Front) -> Table:
-    """The dense net and the front, with test columns once it is confirmed; 80 columns wide.
+def front_table(front: Front, *, beside: bool = True) -> Table:
+    """The dense net and the front, with test columns once it is confirmed.
+
+    It is 80 columns wide without the figures by a second decision, which `beside` asks for.
 
     Of a trial with several points the chosen one is shown, or the one that performs best, and of
     more than ROWS such trials an even choice along the sparsity. Candidates go by the beginning
@@ -30,7 +32,7 @@ def front_table(front: Front) -> Table:
         table.add_column(f"perf.\non {split}", justify="right")
         table.add_column(f"bias\non {split}", justify="right")
     table.add_column("sparsity", justify="right")
-    second = splits[-1:] if "beside" in front else ()  # of one split: more is too wide
+    second = splits[-1:] if beside and "beside" in front else ()  # of one split: more is too wide
     for split in second:
         where = second_words(front["beside"])
         table.add_column(f"perf.\n{where}\non {split}", justify="right")

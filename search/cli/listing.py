@@ -30,8 +30,12 @@ KINDS: dict[str, Kind] = {
 def rows(kind: Kind) -> list[tuple[str, str]]:
     """(name, one line about it) for every entry of a registry, as registered."""
     from search.config.registries import registry
+    from trainables.registry import Registry
 
-    return [(name, about(kind, entry)) for name, entry in registry(kind).items()]
+    known = registry(kind)
+    if isinstance(known, Registry):  # nothing is imported for it
+        return [(name, first_paragraph(known.doc(name))) for name in known]
+    return [(name, about(kind, entry)) for name, entry in known.items()]
 
 
 def about(kind: Kind, entry: Any) -> str:
@@ -46,12 +50,12 @@ def about(kind: Kind, entry: Any) -> str:
         case "measure":
             return f"{entry.definition} ({entry.source})"
         case _:
-            return first_line(entry)
+            return first_paragraph(inspect.getdoc(entry) or "")
 
 
-def first_line(entry: Any) -> str:
-    """The first sentence of what the entry's docstring says."""
-    return (inspect.getdoc(entry) or "").split("\n\n")[0].replace("\n", " ")
+def first_paragraph(doc: str) -> str:
+    """The first paragraph of a docstring, as one line."""
+    return doc.split("\n\n")[0].replace("\n", " ")
 
 
 def _about_preset(text: str) -> str:

@@ -10,7 +10,7 @@ import typer
 from analysis.events import JOURNAL
 from analysis.notation import with_interval
 from search.cli.run import Folder, Trust, check_run
-from search.cli.say import cells, say
+from search.cli.say import cells, say, show_table
 from search.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def audit(
 
 
 def _show(result: AuditResult) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None)
@@ -59,7 +58,7 @@ def _show(result: AuditResult) -> None:
         low, high = tally["interval"]
         figures = (tally["audited"], tally["false_kills"], f"{low:.2f} - {high:.2f}")
         table.add_row(*cells(reason, *map(str, figures), str(tally["on_front"])))
-    Console().print(table)
+    show_table(table)
     if result["missed"] is not None:
         missed = with_interval(result["missed"], result["missed_interval"], "{:.0%}".format)
         say(
@@ -152,12 +151,10 @@ def _names(listed: str) -> tuple[str, ...]:
 
 
 def _print(results: list[ArmResult], tuned_on: tuple[str, ...]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from search.replay.show import LEGEND, grids
 
-    console = Console()
     for grid in grids(results, tuned_on):
         shown = Table(title=grid.title, title_justify="left", box=None, padding=(0, 1, 0, 0))
         for name in grid.columns:
@@ -165,7 +162,7 @@ def _print(results: list[ArmResult], tuned_on: tuple[str, ...]) -> None:
             shown.add_column(name, justify="left" if is_text else "right", no_wrap=is_text)
         for row in grid.rows:
             shown.add_row(*cells(*row))
-        console.print(shown)
+        show_table(shown)
     say(LEGEND)
 
 

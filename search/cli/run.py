@@ -9,7 +9,7 @@ import typer
 
 from analysis.events import JOURNAL
 from analysis.notation import with_interval
-from search.cli.say import cells, say
+from search.cli.say import cells, say, show_table
 from search.errors import UserError
 from trainables.names import nearest
 
@@ -96,7 +96,6 @@ def compare(
 
     The runs must share what it is a hypervolume of: data, group, measures and tolerance.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from search.results.compare import compare as write
@@ -108,7 +107,7 @@ def compare(
     for run in result["runs"]:
         last = (f"{run['compute'][-1]:.3g}", f"{run['tune'][-1]:.3f}", f"{run['test'][-1]:.3f}")
         table.add_row(*cells(run["label"], str(run["seed"]), *last))
-    Console().print(table)
+    show_table(table)
     if not result["differences"]:
         say("No differences: they need kinds of runs that share two seeds or more.")
     for row in result["differences"]:
@@ -175,12 +174,10 @@ def check_run(folder: Path) -> None:
 
 def show(front: Front) -> None:
     """The front as a table, what its marks mean, what was chosen and how it fared."""
-    from rich.console import Console
-
     from analysis.words import no_op_sentences, unbeaten_reference, verdict
     from search.cli.front_table import front_table, legend
 
-    Console().print(front_table(front))
+    show_table(front_table(front), narrow=front_table(front, beside=False))
     say(f"{legend(front)}\n{verdict(front)}")
     if (sentence := unbeaten_reference(front)) is not None:
         say(sentence)

@@ -7,9 +7,14 @@ could hide lines or retype them, so control characters are shown as what they ar
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def plain(text: object) -> str:
@@ -30,6 +35,23 @@ def say(text: object, *, err: bool = False) -> None:
 def cells(*texts: str) -> list[Text]:
     """Cells of a table as they are: nothing in them is markup either."""
     return [Text(plain(text)) for text in texts]
+
+
+def show_table(table: Table, narrow: Table | None = None, console: Console | None = None) -> None:
+    """Prints a table, as wide as it is into files and pipes, which have no width.
+
+    On a terminal that is narrower than it, `narrow` is shown instead.
+    """
+    from rich.console import Console
+
+    console = Console() if console is None else console
+    needed = console.measure(table, options=console.options.update(max_width=_ANY)).maximum
+    if not console.is_terminal:
+        console.width = max(console.width, needed)
+    console.print(narrow if narrow is not None and needed > console.width else table)
+
+
+_ANY = 10_000  # columns: wider than any table
 
 
 class _Plain(logging.Formatter):

@@ -29,8 +29,8 @@ from search.config.tracking_uri import check_uri
 from search.units import seconds
 from trainables.corrections.threshold import ChosenBy, Threshold
 from trainables.data.fair_data import SPLITS
+from trainables.data.precision import Precision
 from trainables.data.scaling import InputScale, MeanAndStd
-from trainables.data.task import Precision
 from trainables.trial.archive import default_tolerances
 
 WEIGHTS = (".safetensors", ".pt", ".pth")

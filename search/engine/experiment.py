@@ -40,11 +40,13 @@ from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import with_pools
 from search.problem.start_network import Build
 from search.problem.unread_numbers import refuse_unread_numbers
+from search.runs.checkpoints import drop_checkpoints_ahead
 from search.runs.folder import TUNE, RunFolder, new_path
 from search.runs.places import check_places
 from search.runs.trust import check_trusted, reached, remember
-from search.samplers import Sampling
-from search.schedulers import SCHEDULERS, Policy
+from search.samplers.sampling import Sampling
+from search.schedulers import SCHEDULERS
+from search.schedulers.policy import Policy
 from search.tracking import mirror
 from trainables.data import FairData
 from trainables.stage import derived_seed
@@ -250,7 +252,7 @@ class Driver:
             for event in read_events(journal.path):
                 self.record.replay([event])
                 self._progress.replay(event)
-            self._folder.drop_checkpoints_ahead(self.record.unfinished())
+            drop_checkpoints_ahead(self._folder.path, self.record.unfinished())
             self._stack = opening.pop_all()
         return self
 

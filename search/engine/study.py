@@ -13,7 +13,7 @@ from optuna.trial import Trial, TrialState, create_trial
 
 from search.journal.candidates import is_feasible
 from search.journal.record import TrialRecord
-from search.samplers import Sampling
+from search.samplers.sampling import Sampling
 from search.samplers.window import Window
 from spaces.space import Nested, Space, Value
 from trainables.evaluation.report import Report

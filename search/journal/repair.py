@@ -12,7 +12,7 @@ from search.errors import UserError
 from search.journal.journal import Journal
 from search.journal.order import Order
 from trainables.files import opened_here
-from trainables.trial.candidate_store import checkpoint_path, is_trial
+from trainables.trial.names import checkpoint_path, is_trial
 
 _BEGINNING = ("experiment", "dense")  # what nothing can be resumed without
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainables.data import Prepared
-from trainables.data.task import Precision
+from trainables.data.precision import Precision
 from trainables.learning.fingerprint import AFTER_DENSE, training_code
 
 

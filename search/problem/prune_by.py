@@ -18,9 +18,10 @@ from trainables.data import Grouping, Part, Prepared
 from trainables.data.batches import TrialData
 from trainables.data.clusters import agreement, cluster, clusters_asked
 from trainables.data.pruning_groups import PruningGroups, groups_of_attributes
-from trainables.models import build, load_weights
+from trainables.models.build import build
 from trainables.models.embeddings import embeddings
 from trainables.models.last_layer import last_linear
+from trainables.models.user import load_weights
 from trainables.trial.workbench import Workbench
 
 # Of ImageNet's images, scaled to 0..1: what torchvision's weights have learned to read.

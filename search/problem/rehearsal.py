@@ -9,7 +9,7 @@ from search.problem.problem import Problem
 from search.problem.start_network import GIVEN
 from trainables.data.task import head_for
 from trainables.dense import DENSE
-from trainables.models import build
+from trainables.models.build import build
 from trainables.stage import Settings
 from trainables.trial.rehearsal import Rehearsal, excerpt
 

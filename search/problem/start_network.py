@@ -11,8 +11,8 @@ from search.config.config import Config
 from search.errors import UserError
 from trainables.data import Prepared
 from trainables.data.task import head_for
-from trainables.models import build_noted, initialised_by, load_weights
-from trainables.models.user import checked
+from trainables.models.build import build_noted, initialised_by
+from trainables.models.user import checked, load_weights
 from trainables.stage import derived_seed
 
 GIVEN = "given"  # the dense stage that takes a network as trained

@@ -30,7 +30,8 @@ from search.replay.pool import Pool, RecordedTrial, pool_of
 from search.replay.simulate import ReplayedSearch, proposals_of, simulate
 from search.replay.table import RecordedTable
 from search.samplers import SAMPLERS
-from search.schedulers import SCHEDULERS, Stopping
+from search.schedulers import SCHEDULERS
+from search.schedulers.policy import Stopping
 from trainables.stage import derived_seed
 
 NO_STOPPING = "none"

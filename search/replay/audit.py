@@ -33,7 +33,7 @@ from search.schedulers.watch import Points, beaten, point_of, undominated
 from trainables.data import FairData
 from trainables.evaluation.report import Report
 from trainables.stage import derived_seed
-from trainables.trial.candidate_store import checkpoint_path
+from trainables.trial.names import checkpoint_path
 
 
 @dataclass(frozen=True)

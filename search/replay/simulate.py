@@ -21,8 +21,8 @@ from search.engine.study import MethodStudy, Target
 from search.journal.events import EndStatus
 from search.journal.record import Record, TrialRecord
 from search.replay.pool import Pool, RecordedTrial, coordinates
-from search.samplers import Sampling
-from search.schedulers import Policy
+from search.samplers.sampling import Sampling
+from search.schedulers.policy import Policy
 from spaces.space import Range
 from trainables.stage import derived_seed
 

@@ -31,9 +31,11 @@ from trainables.data.values.text import counted, meant, texts_of
 from trainables.evaluation.report import DecisionDict
 from trainables.files import whole_folder
 from trainables.masks import Masks
-from trainables.models import MODELS, build
+from trainables.models import MODELS
+from trainables.models.build import build
 from trainables.models.user import checked
-from trainables.trial.candidate_store import checked_candidate, load_candidate
+from trainables.trial.candidate_store import load_candidate
+from trainables.trial.names import checked_candidate
 
 Raw = NDArray[Any] | pd.DataFrame
 

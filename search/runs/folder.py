@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import pandas as pd
-import torch
-from torch import nn
 
 from analysis.events import JOURNAL
 from analysis.front_json import Front
@@ -46,10 +42,12 @@ from trainables.data.encoding import Encoding, encoding_of
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.small_cells import min_cell_of
 from trainables.files import whole_file
-from trainables.models.net_file import load_net, save_net
-from trainables.trial.candidate_store import CandidateStore, checkpoint_path
+from trainables.trial.names import checkpoint_path
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from torch import nn
+
+    from trainables.trial.candidate_store import CandidateStore
 
 TUNE = "ray"  # where Ray Tune keeps its state; a search is resumed from the journal instead
 DATA = "data"  # inputs too large to be copied, while a search runs
@@ -80,6 +78,8 @@ class RunFolder:
 
     @property
     def candidates(self) -> CandidateStore:
+        from trainables.trial.candidate_store import CandidateStore  # loads torch
+
         return CandidateStore(self.path / "candidates")
 
     @property
@@ -113,14 +113,18 @@ class RunFolder:
             file.write_text(config.to_toml(), encoding="utf-8")
         self.store_dense(dense)
         if early is not None:
-            with whole_file(self.path / EARLY) as file:
-                save_net(early, file)
+            self._store_net(EARLY, early)
         self.store_encoding(prepared)
 
     def store_dense(self, dense: nn.Module) -> None:
         """Keeps the dense net."""
-        with whole_file(self.path / DENSE) as file:
-            save_net(dense, file)
+        self._store_net(DENSE, dense)
+
+    def _store_net(self, name: str, net: nn.Module) -> None:
+        from trainables.models.net_file import save_net  # loads torch
+
+        with whole_file(self.path / name) as file:
+            save_net(net, file)
 
     def store_encoding(self, prepared: Prepared) -> None:
         """Keeps how raw rows become what networks read."""
@@ -137,18 +141,6 @@ class RunFolder:
         else:
             refuse_if_written(self.path)
         self.dense_event()
-
-    def drop_checkpoints_ahead(self, unfinished: Mapping[str, int]) -> None:
-        """Removes checkpoints that know more epochs of a trial than the journal does.
-
-        The machine went down, or a repair set reports aside. Such trials start anew and report
-        the same again. `unfinished` is what the journal knows: trial -> its last epoch.
-        """
-        for trial, epoch in unfinished.items():
-            path = checkpoint_path(self.path, trial)
-            if path.exists() and _epoch_of(path) > epoch:
-                log.warning("%s: its checkpoint is ahead of the journal; it starts anew", trial)
-                path.unlink()
 
     def require(self) -> None:
         """Raises UserError where there is no run."""
@@ -210,6 +202,8 @@ class RunFolder:
         return self._net(EARLY, net) if (self.path / EARLY).exists() else None
 
     def _net(self, name: str, net: nn.Module) -> nn.Module:
+        from trainables.models.net_file import load_net  # loads torch
+
         try:
             return load_net(self.path / name, net).eval()
         except (ValueError, FileNotFoundError) as error:
@@ -387,14 +381,3 @@ def _outlined(event: Event) -> dict[str, Any]:
     """
     shown: dict[str, Any] = {key: value for key, value in event.items() if key not in _COUNTED}
     return {**shown, "needs_group": needs_group(event)} if event["event"] == "report" else shown
-
-
-def _epoch_of(checkpoint: Path) -> float:
-    """The epoch that a trial's checkpoint has reached; infinity where it is damaged."""
-    content = io.BytesIO(checkpoint.read_bytes())  # what the disk cannot read may be whole
-    try:
-        state = torch.load(content, weights_only=True, map_location="cpu")
-    except Exception as error:  # of many kinds: half of it is missing after a power cut
-        log.warning("%s cannot be read: %s", checkpoint, error)
-        return float("inf")
-    return float(state["epoch"])

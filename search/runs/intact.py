@@ -10,7 +10,7 @@ from search.errors import UserError
 from search.journal.digest import json_digest
 from search.runs.folder import DENSE, ENCODING, RunFolder
 from search.runs.state import CONFIG
-from trainables.models.net_file import digest_of_file
+from trainables.models.net_digest import digest_of_file
 
 _CLOSE = 1e-5  # relative: sums of another machine's numpy differ in their last bits
 

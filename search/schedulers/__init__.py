@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from search.schedulers.asha import Asha
-from search.schedulers.bias_forecast import BiasForecast
-from search.schedulers.bias_halving import BiasHalving
-from search.schedulers.bias_tolerance import BiasTolerance
-from search.schedulers.policy import Policy, Stopping
+from trainables.registry import Registry
 
+if TYPE_CHECKING:
+    from search.schedulers.policy import Policy, Stopping
 
-def none(stopping: Stopping) -> None:
-    """Every trial runs to its end."""
-
-
-SCHEDULERS: dict[str, Callable[[Stopping], Policy | None]] = {
-    "none": none,
-    "bias_tolerance": BiasTolerance,
-    "bias_halving": BiasHalving,
-    "bias_forecast": BiasForecast,
-    "asha": Asha,
-}
+SCHEDULERS: Registry[Callable[[Stopping], Policy | None]] = Registry(
+    {
+        "none": "search.schedulers.policy:none",
+        "bias_tolerance": "search.schedulers.bias_tolerance:BiasTolerance",
+        "bias_halving": "search.schedulers.bias_halving:BiasHalving",
+        "bias_forecast": "search.schedulers.bias_forecast:BiasForecast",
+        "asha": "search.schedulers.asha:Asha",
+    }
+)
 """Scheduler name -> what makes its policy; `none` makes none."""
-
-__all__ = ["SCHEDULERS", "Policy", "Stopping"]

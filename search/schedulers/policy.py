@@ -67,3 +67,7 @@ class Policy(Protocol):
     def decide(self, trial: TrialRecord) -> Verdict | None:
         """How `trial` should end after its last report, already seen; None: it goes on."""
         ...
+
+
+def none(stopping: Stopping) -> None:
+    """Every trial runs to its end."""

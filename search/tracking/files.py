@@ -170,7 +170,7 @@ class FolderMirror:
             export,
         )
         from search.runs.folder import RunFolder
-        from trainables.trial.candidate_store import checked_candidate
+        from trainables.trial.names import checked_candidate
 
         folder = RunFolder(self._folder)
         with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from search.journal.record import TrialRecord
-from search.schedulers import SCHEDULERS, Stopping
+from search.schedulers import SCHEDULERS
+from search.schedulers.policy import Stopping
 
 EPOCHS, ON_RECORD, TIMED = 20, 10_000, 1_000
 STOPPING = Stopping(limit=0.03, tolerance=0.05, sparsity=True, reference=(0.5, 0.05, 0.0))

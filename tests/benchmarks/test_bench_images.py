@@ -14,7 +14,7 @@ from tests.trainables.made_data import made_prepared
 from trainables.data.batches import TrialData, logits_of
 from trainables.learning.training import MaskedOptimizer, adam, train_epoch
 from trainables.masks import Masks
-from trainables.models import build
+from trainables.models.build import build
 
 ROWS, SIZE, REPEATS = 2000, 128, 3
 SHAPE = (3, 32, 32)

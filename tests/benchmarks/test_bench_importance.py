@@ -17,7 +17,7 @@ from tests.trainables.made_data import made_prepared
 from trainables.data.batches import TrialData, evaluating
 from trainables.learning.group_importance import group_importance
 from trainables.masks import Masks
-from trainables.models import build
+from trainables.models.build import build
 
 GROUPS, BATCH, PAIRS = 7, 126, 3
 LIMIT = 1.15  # times a plain pass

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from trainables.learning.flat_mask import DensityPull, FlatWeights, LogitSettings, MaskLogits
 from trainables.learning.training import batch_statistics
 from trainables.masks import prunable
-from trainables.models import build
+from trainables.models.build import build
 
 LIMIT = 1.10
 

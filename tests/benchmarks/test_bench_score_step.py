@@ -19,7 +19,7 @@ from trainables.learning.flat_mask import FlatWeights
 from trainables.learning.mask_scores import MaskScores, ScoreSettings
 from trainables.learning.training import batch_statistics, sgd
 from trainables.masks import prunable
-from trainables.models import build
+from trainables.models.build import build
 
 STEP_LIMIT, MASK_LIMIT = 1.15, 0.1
 

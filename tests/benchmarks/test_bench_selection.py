@@ -12,7 +12,7 @@ import pytest
 
 from tests.trainables.made_data import made_context, made_data
 from trainables.masks import prunable
-from trainables.models import build
+from trainables.models.build import build
 from trainables.pruners import fairgrape
 from trainables.pruners.fairgrape import FairGrape
 from trainables.pruners.rounds import RoundPlan

@@ -12,7 +12,7 @@ import torch
 from tests.docs.blocks import PAGES, ROOT, Block, blocks_of, name_of
 from tests.docs.desk import NOT_RUN, Desk, made_things
 from tests.trainables.made_data import made_context, made_data
-from trainables.models import build
+from trainables.models.build import build
 
 LANGUAGES = ("sh", "python", "toml")
 BLOCKS = {page: [b for b in blocks_of(page) if b.language in LANGUAGES] for page in PAGES}

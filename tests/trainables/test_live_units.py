@@ -9,7 +9,8 @@ from trainables.dense.domain_independent import DomainIndependent
 from trainables.dense.erm import Erm
 from trainables.live_units import live_unit_share
 from trainables.masks import MaskedNet, Masks
-from trainables.models import MODELS, build
+from trainables.models import MODELS
+from trainables.models.build import build
 from trainables.pruners.mask_discovery import MaskDiscovery
 
 

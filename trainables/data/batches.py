@@ -15,9 +15,10 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainables.data.encoder import ArrayEncoder
+from trainables.data.precision import Precision
 from trainables.data.pruning_groups import groups_of_attributes
 from trainables.data.strata import stratified_order
-from trainables.data.task import Head, Precision, head_for
+from trainables.data.task import Head, head_for
 
 if TYPE_CHECKING:
     from trainables.data.encoder import Encoder

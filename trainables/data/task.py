@@ -1,9 +1,9 @@
-"""What the outputs of a network mean: their loss and scores; and the numbers that it learns in."""
+"""What the outputs of a network mean: their loss and scores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -57,7 +57,3 @@ def head_for(classes: int) -> Head:
     if classes < 2:
         raise ValueError(f"head: a task must have at least 2 classes, got {classes}")
     return Binary() if classes == 2 else Multiclass(classes)
-
-
-# bf16: mixed precision. Layers compute in bfloat16; weights, losses and optimizers are float32.
-Precision = Literal["float32", "bf16"]

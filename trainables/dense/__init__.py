@@ -1,20 +1,22 @@
 """Where the dense network comes from, by name: stages too."""
 
-from trainables.dense.adversarial_debiasing import AdversarialDebiasing
-from trainables.dense.domain_discriminative import DomainDiscriminative
-from trainables.dense.domain_independent import DomainIndependent
-from trainables.dense.erm import Erm
-from trainables.dense.given import Given
-from trainables.dense.uniform_confusion import UniformConfusion
-from trainables.dense.untrained import Untrained
-from trainables.stage import Settings
+from __future__ import annotations
 
-DENSE: dict[str, type[Settings]] = {
-    "erm": Erm,
-    "given": Given,
-    "untrained": Untrained,
-    "adversarial_debiasing": AdversarialDebiasing,
-    "uniform_confusion": UniformConfusion,
-    "domain_discriminative": DomainDiscriminative,
-    "domain_independent": DomainIndependent,
-}
+from typing import TYPE_CHECKING
+
+from trainables.registry import Registry
+
+if TYPE_CHECKING:
+    from trainables.stage import Settings
+
+DENSE: Registry[type[Settings]] = Registry(
+    {
+        "erm": "trainables.dense.erm:Erm",
+        "given": "trainables.dense.given:Given",
+        "untrained": "trainables.dense.untrained:Untrained",
+        "adversarial_debiasing": "trainables.dense.adversarial_debiasing:AdversarialDebiasing",
+        "uniform_confusion": "trainables.dense.uniform_confusion:UniformConfusion",
+        "domain_discriminative": "trainables.dense.domain_discriminative:DomainDiscriminative",
+        "domain_independent": "trainables.dense.domain_independent:DomainIndependent",
+    }
+)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.masks import prunable
-from trainables.models import initialised_by
+from trainables.models.build import initialised_by
 
 FreshWeights = Literal["kaiming", "constant"]
 

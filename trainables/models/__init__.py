@@ -1,88 +1,23 @@
-"""The networks by name; `build` makes one of them or the user's own."""
+"""The networks by name; `trainables.models.build` makes one of them or the user's own."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+from trainables.registry import Registry
 
-from trainables.models.convnet import convnet
-from trainables.models.mlp import mlp, mlp_wide
-from trainables.models.mobilenet_v2 import mobilenet_v2
-from trainables.models.resnet18 import resnet18
-from trainables.models.resnet34 import resnet34
-from trainables.models.shufflenet_v2 import shufflenet_v2
-from trainables.models.user import build_user, load_weights
-from trainables.names import known_names
+if TYPE_CHECKING:
+    from torch import nn
 
-__all__ = ["MODELS", "build", "build_noted", "build_user", "initialised_by", "load_weights"]
-
-MODELS: dict[str, Callable[..., nn.Module]] = {
-    "mlp": mlp,
-    "mlp_wide": mlp_wide,
-    "convnet": convnet,
-    "resnet18": resnet18,
-    "resnet34": resnet34,
-    "mobilenet_v2": mobilenet_v2,
-    "shufflenet_v2": shufflenet_v2,
-}
-
-
-def build(
-    model: str | Callable[..., nn.Module],
-    input_shape: tuple[int, ...],
-    outputs: int,
-    *,
-    seed: int,
-    folder: Path | None = None,
-    **args: Any,
-) -> nn.Module:
-    """A network of MODELS, or the user's function: itself or as "module:function" in `folder`.
-
-    `input_shape` is that of one input, `outputs` the number of logits. The same seed gives the
-    same initial weights. Raises ValueError for an unknown model or argument, naming the nearest
-    known one.
-    """
-    return build_noted(model, input_shape, outputs, seed=seed, folder=folder, **args)[0]
-
-
-def build_noted(
-    model: str | Callable[..., nn.Module],
-    input_shape: tuple[int, ...],
-    outputs: int,
-    *,
-    seed: int,
-    folder: Path | None = None,
-    **args: Any,
-) -> tuple[nn.Module, list[str]]:
-    """As `build`, with what the user should know of a network of their own."""
-    with initialised_by(seed):
-        if not isinstance(model, str) or ":" in model:
-            return build_user(model, input_shape, outputs, folder=folder, **args)
-        if model not in MODELS:
-            raise ValueError(f"model: no model is called {model!r}; {known_names(model, MODELS)}")
-        builder = MODELS[model]
-        known = list(inspect.signature(builder).parameters)[2:]
-        for name in args:
-            if name not in known:
-                raise ValueError(
-                    f"{model}: no argument is called {name!r}; {known_names(name, known)}"
-                )
-        return builder(input_shape, outputs, **args), []
-
-
-@contextmanager
-def initialised_by(seed: int) -> Iterator[None]:
-    """Torch's global CPU stream starts from `seed` in the `with` block; then it is put back.
-
-    Layers draw their initial weights from that stream and take no generator. Networks are built on
-    the CPU, so the streams of other devices are left alone.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+MODELS: Registry[Callable[..., nn.Module]] = Registry(
+    {
+        "mlp": "trainables.models.mlp:mlp",
+        "mlp_wide": "trainables.models.mlp:mlp_wide",
+        "convnet": "trainables.models.convnet:convnet",
+        "resnet18": "trainables.models.resnet18:resnet18",
+        "resnet34": "trainables.models.resnet34:resnet34",
+        "mobilenet_v2": "trainables.models.mobilenet_v2:mobilenet_v2",
+        "shufflenet_v2": "trainables.models.shufflenet_v2:shufflenet_v2",
+    }
+)

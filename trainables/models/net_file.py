@@ -3,7 +3,6 @@ what its content was when it was written."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +13,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from trainables.models.joint_head import described, rebuilt
+from trainables.models.net_digest import DIGEST, check_content, content_digest
 
-_STRUCTURE, _DIGEST = "structure", "digest"
+_STRUCTURE = "structure"
 
 
 def separate_tensors(net: nn.Module) -> dict[str, torch.Tensor]:
@@ -28,7 +28,7 @@ def save_net(net: nn.Module, path: Path) -> None:
     structure, tensors = described(net), separate_tensors(net)
     metadata = {} if structure is None else {_STRUCTURE: json.dumps(structure)}
     # `save_file` would make a file that only its owner can read, unlike all others of a run.
-    path.write_bytes(save(tensors, {**metadata, _DIGEST: digest(tensors)}))
+    path.write_bytes(save(tensors, {**metadata, DIGEST: digest(tensors)}))
 
 
 def load_net(path: Path, net: nn.Module) -> nn.Module:
@@ -48,29 +48,22 @@ def load_net(path: Path, net: nn.Module) -> nn.Module:
     return net
 
 
-def digest_of_file(path: Path) -> str:
-    """`digest` of the tensors of a saved network; raises as `load_net` does."""
-    return digest(_content(path)[1])
-
-
 def _content(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Metadata and tensors. Files of earlier versions have no digest to be checked by."""
+    """Metadata and tensors."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
-    if _DIGEST in metadata and metadata[_DIGEST] != digest(state):
-        raise ValueError(f"{path} is damaged: its weights are not those that were written")
+    check_content(path, metadata, digest(state))
     return metadata, state
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """sha256 over names, dtypes, shapes and bytes; the same on every device."""
-    total = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        total.update(f"{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()
+    on_cpu = ((name, tensors[name].detach().cpu().contiguous()) for name in sorted(tensors))
+    return content_digest(
+        (name, str(one.dtype), one.shape, one.reshape(-1).view(torch.uint8).numpy().tobytes())
+        for name, one in on_cpu
+    )

@@ -4,27 +4,26 @@ A new one also wants its ranges in spaces/pruners.py and a method that uses it i
 trainables/methods.py.
 """
 
-from trainables.pruners.edge_popup import EdgePopup
-from trainables.pruners.fairgrape import FairGrape
-from trainables.pruners.faprune import FaPrune
-from trainables.pruners.grasp import Grasp
-from trainables.pruners.keep_all import KeepAll
-from trainables.pruners.lottery import Lottery
-from trainables.pruners.magnitude import Magnitude
-from trainables.pruners.mask_discovery import MaskDiscovery
-from trainables.pruners.random import Random
-from trainables.pruners.snip import Snip
-from trainables.stage import Settings
+from __future__ import annotations
 
-PRUNERS: dict[str, type[Settings]] = {
-    "edge_popup": EdgePopup,
-    "fairgrape": FairGrape,
-    "faprune": FaPrune,
-    "grasp": Grasp,
-    "keep_all": KeepAll,
-    "lottery": Lottery,
-    "magnitude": Magnitude,
-    "mask_discovery": MaskDiscovery,
-    "random": Random,
-    "snip": Snip,
-}
+from typing import TYPE_CHECKING
+
+from trainables.registry import Registry
+
+if TYPE_CHECKING:
+    from trainables.stage import Settings
+
+PRUNERS: Registry[type[Settings]] = Registry(
+    {
+        "edge_popup": "trainables.pruners.edge_popup:EdgePopup",
+        "fairgrape": "trainables.pruners.fairgrape:FairGrape",
+        "faprune": "trainables.pruners.faprune:FaPrune",
+        "grasp": "trainables.pruners.grasp:Grasp",
+        "keep_all": "trainables.pruners.keep_all:KeepAll",
+        "lottery": "trainables.pruners.lottery:Lottery",
+        "magnitude": "trainables.pruners.magnitude:Magnitude",
+        "mask_discovery": "trainables.pruners.mask_discovery:MaskDiscovery",
+        "random": "trainables.pruners.random:Random",
+        "snip": "trainables.pruners.snip:Snip",
+    }
+)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
@@ -17,14 +16,12 @@ from trainables.evaluation.report import DecisionDict
 from trainables.files import whole_file
 from trainables.masks import MaskedNet, Masks, prune_only
 from trainables.models.joint_head import Structure, described, rebuilt
-from trainables.names import BadName
+from trainables.trial.names import checked_candidate
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _WEIGHT, _MASK = "weight:", "mask:"
-_CANDIDATE = re.compile(r"[0-9a-f]{16}")
-_TRIAL = re.compile(r"t[0-9]+(-seed[0-9]+)?")  # the second part where `confirm --seeds` ran it
 
 
 class CandidateFacts(TypedDict):
@@ -127,28 +124,3 @@ def _facts(path: Path) -> CandidateFacts:
     with safe_open(path, framework="pt") as file:
         facts: CandidateFacts = json.loads(file.metadata()["candidate"])
         return facts
-
-
-def checked_candidate(name: object) -> str:
-    """`name` if it is one that `CandidateStore.put` gives; raises BadName otherwise.
-
-    Names in a run's folder may have been written by anybody, so this comes before every path.
-    """
-    if not isinstance(name, str) or not _CANDIDATE.fullmatch(name):
-        raise BadName(f"candidate: a name must be 16 hexadecimal digits, got {name!r}")
-    return name
-
-
-def is_trial(name: object) -> bool:
-    """Whether `name` is one that a search or `confirm --seeds` gives a trial."""
-    return isinstance(name, str) and _TRIAL.fullmatch(name) is not None
-
-
-def checkpoint_path(folder: Path, trial: str) -> Path:
-    """Where the run in `folder` keeps the state of a trial under way.
-
-    Raises BadName for what is no trial's name: the journal may have been written by anybody.
-    """
-    if not is_trial(trial):
-        raise BadName(f"trial: a name must be like t0001, got {trial!r}")
-    return folder / "checkpoints" / f"{trial}.pt"

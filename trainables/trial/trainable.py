@@ -18,12 +18,13 @@ from trainables.corrections.decision import Decision
 from trainables.corrections.threshold import ChosenBy
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
+from trainables.data.precision import Precision
 from trainables.data.pruning_groups import PruningGroups
-from trainables.data.task import Precision
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import NoReport, Report
 from trainables.files import what_failed, whole_file
-from trainables.trial.candidate_store import CandidateStore, checkpoint_path
+from trainables.trial.candidate_store import CandidateStore
+from trainables.trial.names import checkpoint_path
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.shared_stage import StageStore
 from trainables.trial.spec import Spec

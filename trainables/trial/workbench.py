@@ -12,7 +12,7 @@ import torch
 from trainables.corrections.argmax import Argmax, LargestScore
 from trainables.corrections.threshold import HALF, ChosenBy, CommonThreshold, Threshold
 from trainables.data.batches import TrialData, scores_of
-from trainables.data.task import Precision
+from trainables.data.precision import Precision
 from trainables.evaluation.counting import count
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.task_sums import TaskSum, task_sums

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from search.cli.front_table import front_table
 from search.cli.live import LiveView
-from search.cli.say import log_plainly, plain, say
+from search.cli.say import log_plainly, plain, say, show_table
 from tests.search.made_front import front, point
 
 CLI = Path(__file__).parents[3] / "search" / "cli"
@@ -60,3 +60,22 @@ def test_everything_is_said_through_say(path):
     if path.name != "say.py":
         assert "typer.echo" not in path.read_text()
         assert "click.echo" not in path.read_text()
+
+
+@pytest.fixture
+def with_second_decision():
+    value = {"performance": 0.812, "bias": 0.024}
+    of_both = {**point("a" * 16, "m" * 24), "beside": {"tune": value, "test": None}}
+    return {**front(of_both), "references": [], "beside": "fixed"}
+
+
+@pytest.mark.parametrize(("terminal", "width", "second"), [(False, 20, 1), (True, 79, 0)])
+def test_figures_are_never_cut(with_second_decision, terminal, width, second):
+    shown = Console(file=io.StringIO(), width=width, force_terminal=terminal)
+    table = front_table(with_second_decision)
+
+    show_table(table, front_table(with_second_decision, beside=False), shown)
+
+    text = shown.file.getvalue()
+    assert "…" not in text
+    assert text.count("0.812") == second

@@ -13,8 +13,8 @@ from search.engine.ray_scheduler import CONTINUE, STOP, JournalingScheduler
 from search.errors import MachineFault
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
-from search.schedulers import Stopping
 from search.schedulers.bias_tolerance import BiasTolerance
+from search.schedulers.policy import Stopping
 
 
 def policy():

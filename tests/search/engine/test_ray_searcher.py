@@ -12,7 +12,7 @@ from search.engine.study import MethodStudy, Target
 from search.errors import MachineFault
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
-from search.samplers import Sampling
+from search.samplers.sampling import Sampling
 from spaces.compose import compose
 from trainables.methods import METHODS
 from trainables.trial.spec import Spec

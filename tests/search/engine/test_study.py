@@ -5,7 +5,7 @@ from optuna.trial import TrialState
 
 from search.engine.study import MethodStudy, Target, best_report
 from search.journal.record import TrialRecord
-from search.samplers import Sampling
+from search.samplers.sampling import Sampling
 from spaces.space import Choice, Float, Int, Space
 
 SPACE = Space(

@@ -12,7 +12,7 @@ from search.errors import UserError
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record, TrialRecord
 from search.problem.problem import open_problem
-from search.samplers import Sampling
+from search.samplers.sampling import Sampling
 from spaces.space import Float, Int, Space
 
 SETTINGS = [

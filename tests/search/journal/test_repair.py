@@ -10,8 +10,8 @@ from search.errors import UserError
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.journal.repair import repair
-from search.runs.folder import RunFolder
-from trainables.trial.candidate_store import checkpoint_path
+from search.runs.checkpoints import drop_checkpoints_ahead
+from trainables.trial.names import checkpoint_path
 
 EPOCHS = 3
 
@@ -166,7 +166,7 @@ def test_checkpoints_ahead_of_the_journal_go_and_so_do_those_that_cannot_be_read
         checkpoint(folder, trial, epoch)
     checkpoint_path(folder, "t0004").write_bytes(b"half of a")
 
-    RunFolder(folder).drop_checkpoints_ahead({"t0002": 2, "t0003": 2, "t0004": 2, "t0005": 0})
+    drop_checkpoints_ahead(folder, {"t0002": 2, "t0003": 2, "t0004": 2, "t0005": 0})
 
     left = {path.stem for path in checkpoint_path(folder, "t0001").parent.iterdir()}
     assert left == {"t0001", "t0003"}

@@ -12,7 +12,8 @@ from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.problem.problem import method_spaces
 from search.problem.shared_pruners import notes_on, pooled, pools_of, shared_of, with_pools
-from search.samplers import SAMPLERS, Sampling
+from search.samplers import SAMPLERS
+from search.samplers.sampling import Sampling
 from spaces.pooled import Pooled
 from spaces.pruners import PRUNERS
 from trainables.pruners import PRUNERS as SETTINGS

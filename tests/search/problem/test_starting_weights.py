@@ -6,7 +6,7 @@ import torch
 from search.config.config import Config
 from search.errors import UserError
 from search.problem.problem import open_problem
-from trainables.models import build
+from trainables.models.build import build
 
 
 @pytest.fixture

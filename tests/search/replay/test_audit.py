@@ -17,7 +17,8 @@ from search.journal.record import Record, TrialRecord
 from search.problem.problem import open_problem
 from search.replay.audit import audit, audited, exact_interval, front_of, summary
 from search.runs.folder import RunFolder
-from trainables.trial.candidate_store import CandidateStore, checkpoint_path
+from trainables.trial.candidate_store import CandidateStore
+from trainables.trial.names import checkpoint_path
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench

@@ -13,7 +13,7 @@ from torch import nn
 
 from search.errors import UserError
 from search.runs.export import export, load
-from trainables.models import build
+from trainables.models.build import build
 
 FINISHED = Path(__file__).parent / "older_version" / "finished"
 BUILDER = """

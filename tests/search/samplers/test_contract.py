@@ -8,7 +8,8 @@ import pytest
 
 from search.engine.study import MethodStudy, Target
 from search.journal.record import TrialRecord
-from search.samplers import SAMPLERS, Sampling
+from search.samplers import SAMPLERS
+from search.samplers.sampling import Sampling
 from spaces.space import Choice, Float, Int, Space
 
 SPACE = Space(

@@ -4,7 +4,8 @@ import pytest
 
 from search.engine.study import MethodStudy, Target
 from search.journal.record import TrialRecord
-from search.samplers import SAMPLERS, Sampling, population, startup
+from search.samplers import SAMPLERS
+from search.samplers.sampling import Sampling, population, startup
 from spaces.space import Choice, Float, Int, Space
 
 LEARNING = ("tpe", "nsga2", "nsga3", "gp")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from search.journal.record import TrialRecord
-from search.schedulers import Stopping
 from search.schedulers.bias_forecast import POINTS, BiasForecast, CompletedTrials, summarised
+from search.schedulers.policy import Stopping
 from search.schedulers.volume import SampledVolume
 from search.schedulers.watch import explored
 from tests.search.schedulers.test_bias_halving import flat, report, stopped_after

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from search.journal.record import TrialRecord
-from search.schedulers import Stopping
 from search.schedulers.bias_halving import BiasHalving, Rung
+from search.schedulers.policy import Stopping
 from search.schedulers.watch import undominated
 
 STOPPING = Stopping(limit=0.03, tolerance=0.05, sparsity=False, reference=(0.5, 0.05, 0.0))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from search.journal.record import TrialRecord
-from search.schedulers import Stopping
 from search.schedulers.bias_tolerance import NEVER, Bar, BiasTolerance, ToleranceRule
+from search.schedulers.policy import Stopping
 from search.schedulers.watch import explored
 
 RULE = ToleranceRule(limit=0.03, grace=0.1, patience=0.3, z=1.0)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from search.journal.record import TrialRecord
-from search.schedulers import SCHEDULERS, Policy, Stopping
+from search.schedulers import SCHEDULERS
+from search.schedulers.policy import Policy, Stopping
 
 STOPPING = Stopping(limit=0.03, tolerance=0.05, sparsity=False, reference=(0.5, 0.05, 0.0))
 POLICIES = [name for name, make in SCHEDULERS.items() if make(STOPPING) is not None]

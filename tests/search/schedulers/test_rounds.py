@@ -12,8 +12,9 @@ from search.journal.record import SlimReport, TrialRecord
 from search.replay.pool import pool_of
 from search.replay.simulate import proposals_of, simulate
 from search.replay.table import RecordedTable
-from search.schedulers import SCHEDULERS, Policy, Stopping
+from search.schedulers import SCHEDULERS
 from search.schedulers.bias_halving import halvings
+from search.schedulers.policy import Policy, Stopping
 from search.schedulers.watch import RecentReports, explored
 
 ROUNDS, EACH, FINAL = 8, 3, 6  # rounds, epochs of each, and after the last

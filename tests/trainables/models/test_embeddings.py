@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torchvision.models import shufflenet_v2_x0_5
 
-from trainables.models import MODELS, build
+from trainables.models import MODELS
+from trainables.models.build import build
 from trainables.models.embeddings import embeddings
 
 

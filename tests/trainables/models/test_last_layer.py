@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.models import MODELS, build
+from trainables.models import MODELS
+from trainables.models.build import build
 from trainables.models.last_layer import FeatureTap, last_linear
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from trainables.masks import Masks
-from trainables.models import MODELS, build
+from trainables.models import MODELS
+from trainables.models.build import build
 
 SHAPES = {
     "mlp": (7,),

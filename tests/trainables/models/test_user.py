@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from trainables.models import build, load_weights
+from trainables.models.build import build
+from trainables.models.user import load_weights
 
 NETS = """
 from torch import nn

@@ -4,7 +4,7 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from trainables.models import load_weights
+from trainables.models.user import load_weights
 
 
 def made_net():

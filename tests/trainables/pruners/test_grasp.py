@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from tests.trainables.made_data import made_context, made_data, made_prepared
 from trainables.data.batches import TrialData
 from trainables.masks import prunable
-from trainables.models import build
+from trainables.models.build import build
 from trainables.pruners.by_gradient import Rows
 from trainables.pruners.grasp import Grasp
 

@@ -10,7 +10,8 @@ from torch import nn
 from trainables.masks import MaskedNet
 from trainables.names import BadName
 from trainables.pruners.magnitude import Magnitude
-from trainables.trial.candidate_store import CandidateStore, checkpoint_path
+from trainables.trial.candidate_store import CandidateStore
+from trainables.trial.names import checkpoint_path
 
 
 def made_net(seed=0):

@@ -9,7 +9,7 @@ from tests.trainables.made_data import made_data, made_prepared
 from tests.trainables.short_methods import EPOCHS, SHORT
 from trainables.data.batches import TrialData, logits_of
 from trainables.evaluation.objective import Objective
-from trainables.models import build
+from trainables.models.build import build
 from trainables.models.last_layer import FeatureTap
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec

@@ -9,7 +9,7 @@ from tests.trainables.made_data import made_prepared
 from trainables.data.batches import TrialData
 from trainables.evaluation.objective import Objective
 from trainables.methods import METHODS
-from trainables.models import build
+from trainables.models.build import build
 from trainables.models.plain_network import plain
 from trainables.stage import Context
 from trainables.trial.rehearsal import ROWS, Rehearsal, excerpt

@@ -10,7 +10,7 @@ import pytest
 from tests.trainables.made_data import made_prepared
 from tests.trainables.trial.test_pipeline import LOOSE, trained_net
 from trainables.trial.archive import Tolerances
-from trainables.trial.candidate_store import checkpoint_path
+from trainables.trial.names import checkpoint_path
 from trainables.trial.trainable import FairPruning, Supplies, claimed_device
 
 CONFIG = {

@@ -1,0 +1,50 @@
+"""Registries: entries by name that are imported only when they are asked for.
+
+Whoever lists names or checks one does not wait for torch, Optuna and Ray to load.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Generic, TypeVar
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """Entries by name, in the order given; `places` has "module:attribute" by name."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = dict(places)
+        self._entries: dict[str, Entry] = {}
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries:
+            module, _, attribute = self._places[name].partition(":")
+            self._entries[name] = getattr(import_module(module), attribute)
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def doc(self, name: str) -> str:
+        """The docstring of an entry, "" where it has none; nothing is imported."""
+        module, _, attribute = self._places[name].partition(":")
+        spec = find_spec(module)
+        assert spec is not None
+        assert spec.origin is not None
+        for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+                return inspect.cleandoc(ast.get_docstring(node) or "")
+        raise LookupError(f"registry: {module} must define {attribute} itself")
