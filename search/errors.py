@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import ClassVar
 
 from trainables.names import nearest
+
+GOES_ON: ContextVar[str | None] = ContextVar("goes_on", default=None)
+"""The command that goes on with what is under way, for whoever has to end it at once."""
 
 
 class UserError(ValueError):

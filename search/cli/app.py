@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from search.cli import cluster, data, listing, replay, reproduce, run, search, ui
 from search.cli.interrupt import CODES, Interrupted, Interruptible
 from search.cli.say import log_plainly, say
-from search.errors import MachineFault, UserError
+from search.errors import GOES_ON, MachineFault, UserError
 from trainables.files import what_failed
 from trainables.names import BadName
 
@@ -33,6 +33,7 @@ class ExitCodes(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         typed = ctx.meta[_TYPED]
+        GOES_ON.set(typed)
         with Interruptible() as interruption:
             try:
                 _check_started_somewhere()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +14,14 @@ from contextlib import contextmanager
 import ray._private.utils
 import ray._private.worker
 
-from search.errors import MachineFault
+from search.errors import GOES_ON, MachineFault
 
 _LOOK = 0.2  # seconds between two looks at the servers
 _GRACE = 1.0  # seconds after a death in which a signal, sent to all of us, may reach this process
 _SERVERS = {"raylet": "its raylet", "gcs_server": "its GCS server"}
+# Seconds that the main thread has to leave, before it is interrupted again and at last ended. Ray
+# waits for a lost server without looking at signals, and swallows some.
+_PATIENCE = {"its raylet": (6.0,), "its GCS server": (20.0, 20.0)}
 
 
 @contextmanager
@@ -45,14 +50,18 @@ def deaths_told() -> Iterator[None]:
     """Within the block the death of the servers of our own Ray raises MachineFault.
 
     Left alone, Ray ends this process then, after 10 s (raylet) or 60 s (GCS) and without a word.
-    A thread looks after them and interrupts the main thread, as Ctrl-C does.
+    A thread looks after them and interrupts the main thread, as Ctrl-C does. Where that does not
+    leave in time, the thread says the line and ends the process: the journal is on the disk.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # it could not be interrupted
         return
     ended, dead = threading.Event(), list[str]()
     watching = threading.Thread(
-        target=_watch, args=(_servers(), ended, dead), name="deaths of Ray", daemon=True
+        target=_watch,
+        args=(_servers(), ended, dead, GOES_ON.get()),
+        name="deaths of Ray",
+        daemon=True,
     )
     watching.start()
     try:
@@ -62,7 +71,7 @@ def deaths_told() -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         if not dead:
             raise
-        raise MachineFault(f"Ray has died on this machine ({dead[0]} was killed)") from error
+        raise MachineFault(_told(dead)) from error
     finally:
         ended.set()
         watching.join()
@@ -76,13 +85,28 @@ def _servers() -> dict[str, subprocess.Popen[bytes]]:
 
 
 def _watch(
-    servers: dict[str, subprocess.Popen[bytes]], ended: threading.Event, dead: list[str]
+    servers: dict[str, subprocess.Popen[bytes]],
+    ended: threading.Event,
+    dead: list[str],
+    again: str | None,
 ) -> None:
-    while not ended.wait(_LOOK):
-        gone = [what for what, process in servers.items() if process.poll() is not None]
-        if gone:
-            # Where a signal has ended all of our processes, it will end this one too.
-            if not ended.wait(_GRACE):
-                dead += gone
-                _thread.interrupt_main()
+    gone: list[str] = []
+    while not gone:
+        if ended.wait(_LOOK):
             return
+        gone = [what for what, process in servers.items() if process.poll() is not None]
+    # Where a signal has ended all of our processes, it will end this one too.
+    if ended.wait(_GRACE):
+        return
+    dead += gone
+    for seconds in _PATIENCE[dead[0]]:
+        _thread.interrupt_main()
+        if ended.wait(seconds):
+            return
+    sys.stderr.write(f"fairfront: {MachineFault(_told(dead), again)}\n")
+    sys.stderr.flush()
+    os._exit(MachineFault.exit_code)
+
+
+def _told(dead: list[str]) -> str:
+    return f"Ray has died on this machine ({dead[0]} was killed)"

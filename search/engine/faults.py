@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from ray.tune import TuneError
 
-from search.errors import MachineFault, UserError
+from search.errors import GOES_ON, MachineFault, UserError
 from trainables.files import what_failed
 
 
@@ -15,6 +15,7 @@ from trainables.files import what_failed
 def stopped_by_faults(again: str) -> Iterator[None]:
     """Within the block a fault of the machine becomes a MachineFault: one line that says how to go
     on, by the command `again`."""
+    before = GOES_ON.set(again)
     try:
         yield
     except MachineFault as error:
@@ -27,6 +28,8 @@ def stopped_by_faults(again: str) -> Iterator[None]:
         if (fault := fault_behind(error)) is None:
             raise
         raise MachineFault(fault, again) from error
+    finally:
+        GOES_ON.reset(before)
 
 
 def fault_behind(error: BaseException | None) -> str | None:

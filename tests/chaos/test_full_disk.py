@@ -14,13 +14,14 @@ pytestmark = pytest.mark.slow
 TRIALS = 4
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 200 kB, and what lets it grow."""
+@pytest.fixture(params=["200k", "700k"])  # full before the search begins | after some trials
+def small_disk(tmp_path, request):
+    """A small file system, and what lets it grow."""
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", place], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", place],
+        capture_output=True,
     )
     if mounted.returncode:
         pytest.skip("only root may mount a file system")
@@ -70,13 +71,15 @@ def test_a_full_disk_fails_no_trial_and_the_search_goes_on_once_there_is_space(s
     assert stopped.returncode == 1
     assert "No space left on device" in told(stopped)
     assert "Traceback" not in stopped.stderr
-    if (run / "journal.jsonl").exists() and b'"dense"' in (run / "journal.jsonl").read_bytes():
+    begun = (run / "journal.jsonl").exists() and b'"dense"' in (run / "journal.jsonl").read_bytes()
+    if begun:
         starts, ends, _ = statuses(run)
         assert set(ends) <= {"finished"}
         assert starts <= sum(ends.values()) + 1  # nothing burned through the rest
         assert f"fairfront resume {run}" in told(stopped)
     grow()
-    gone_on = fairfront("resume", run)
+    again = ["resume", run] if begun else ["search", "quick", *asked, "--out", run]
+    gone_on = fairfront(*again)
     assert gone_on.returncode == 0, gone_on.stderr
     _, ends, epochs = statuses(run)
     assert ends == {"finished": TRIALS}
@@ -84,6 +87,7 @@ def test_a_full_disk_fails_no_trial_and_the_search_goes_on_once_there_is_space(s
     assert set(epochs.values()) == {1}
 
 
+@pytest.mark.parametrize("small_disk", ["200k"], indirect=True)
 def test_what_a_read_only_disk_refuses_is_one_line(read_only):
     place, remount = read_only
     run = place / "run"
