@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +16,11 @@ from typing import Generic, TypeVar
 Entry = TypeVar("Entry")
 
 
-class Registry(Mapping[str, Entry], Generic[Entry]):
-    """Entries by name, in the order given; `places` has "module:attribute" by name."""
+class Registry(MutableMapping[str, Entry], Generic[Entry]):
+    """Entries by name, in the order given; `places` has "module:attribute" by name.
+
+    Further entries may be set as they are, by whoever extends a registry from outside.
+    """
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = dict(places)
@@ -29,6 +32,14 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             self._entries[name] = getattr(import_module(module), attribute)
         return self._entries[name]
 
+    def __setitem__(self, name: str, entry: Entry) -> None:
+        self._places[name] = f"{entry.__module__}:{getattr(entry, '__name__', name)}"
+        self._entries[name] = entry
+
+    def __delitem__(self, name: str) -> None:
+        del self._places[name]
+        self._entries.pop(name, None)
+
     def __contains__(self, name: object) -> bool:
         return name in self._places
 
@@ -39,7 +50,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(self._places)
 
     def doc(self, name: str) -> str:
-        """The docstring of an entry, "" where it has none; nothing is imported."""
+        """The docstring of an entry, "" where it has none, read from its source unimported."""
         module, _, attribute = self._places[name].partition(":")
         spec = find_spec(module)
         assert spec is not None
@@ -47,4 +58,4 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
                 return inspect.cleandoc(ast.get_docstring(node) or "")
-        raise LookupError(f"registry: {module} must define {attribute} itself")
+        return inspect.getdoc(self[name]) or ""  # made otherwise

@@ -12,11 +12,11 @@ from ray.tune.search import Searcher
 from search.engine.progress import Limits
 from search.engine.study import MethodStudy
 from search.errors import MachineFault
-from search.journal.events import TrialStart
 from search.journal.record import Record, TrialRecord
+from search.journal.start import start_of
 from search.problem.shared_pruners import shared_of
 from spaces.space import Nested
-from trainables.trial.spec import Spec, correction_of
+from trainables.trial.spec import correction_of
 
 SILENT = 3  # trials in a row whose workers die before a report: the machine is to blame
 
@@ -89,16 +89,7 @@ class TrialSearcher(Searcher):
             "correction": correction_of(new.method, self._correction),
             **new.more,
         }
-        start: TrialStart = {
-            "event": "trial_start",
-            "trial": name,
-            "method": new.method,
-            "spec": spec,
-            "learns_from": Spec.from_config(spec).learns_from,
-        }
-        if new.row is not None:
-            start["row"] = new.row
-        self._record.add(start)
+        self._record.add(start_of(spec, new.row))
         return spec
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:

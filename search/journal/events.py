@@ -155,6 +155,16 @@ class WarmStart(WarmStartFacts):
     time: NotRequired[float]
 
 
+class NoOpSign(TypedDict):
+    """By what one sees that a stage of a trial did nothing, see `NoOp` in trainables/stage.py."""
+
+    stage: int  # its place in the trial
+    name: str
+    loss: str
+    at_most: float
+    says: str
+
+
 class TrialStart(TypedDict):
     """A trial has been proposed."""
 
@@ -164,6 +174,7 @@ class TrialStart(TypedDict):
     method: str
     spec: dict[str, Any]  # what Ray hands to the worker, see trainables/trial/spec.py
     learns_from: NotRequired[str]  # splits, joined by +
+    no_ops: NotRequired[list[NoOpSign]]  # as its settings said when it was started
     row: NotRequired[str]  # name of the listed trial that it is, see TrialConfig
 
 

@@ -1,8 +1,8 @@
 """Which trials did nothing of what their stages are meant to do: seen from reports alone.
 
-A stage's settings say what that looks like (`NoOp` in trainables/stage.py). Since the losses of
-every epoch are in the journal, so can it be asked of any run, also of one that was stopped and
-resumed, or whose stage another trial has computed.
+A stage's settings say what that looks like (`NoOp` in trainables/stage.py), and the start of a
+trial has it. Since the losses of every epoch are in the journal too, it can be asked of any run,
+also of one that was stopped and resumed, or whose stage another trial has computed.
 """
 
 from __future__ import annotations
@@ -10,13 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from analysis.front_json import NoOpRow
-from search.journal.events import EndStatus, Event, ReportEvent, TrialStart
-
-if TYPE_CHECKING:
-    from trainables.stage import NoOp  # torch, which not every reader of a journal needs
+from search.journal.events import EndStatus, Event, NoOpSign, ReportEvent, TrialStart
 
 ENOUGH = 3  # epochs of a stage that was cut short before it can be said to have done nothing
 
@@ -25,14 +21,13 @@ ENOUGH = 3  # epochs of a stage that was cut short before it can be said to have
 class _Sign:
     """One sign of a stage of one trial, and the largest value of its loss so far."""
 
-    of: NoOp
-    stage: str
+    of: NoOpSign
     epochs: int = 0  # that said something of it
     highest: float = 0.0
     over: bool = False  # the stage has come to its end
 
     def hear(self, report: ReportEvent) -> None:
-        value = report["losses"].get(self.of.loss)
+        value = report["losses"].get(self.of["loss"])
         if value is not None:
             self.highest = value if not self.epochs else max(self.highest, value)
             self.epochs += 1
@@ -40,11 +35,15 @@ class _Sign:
 
     def holds(self, ended: EndStatus | None) -> bool:
         cut_short = ended in ("finished", "stopped") and self.epochs >= ENOUGH
-        return bool(self.epochs) and (self.over or cut_short) and self.highest <= self.of.at_most
+        return (
+            bool(self.epochs) and (self.over or cut_short) and self.highest <= self.of["at_most"]
+        )
 
     @property
     def sentence(self) -> str:
-        return f"{self.stage}: {self.of.says} ({self.of.loss} at most {self.highest:.2g})"
+        return (
+            f"{self.of['name']}: {self.of['says']} ({self.of['loss']} at most {self.highest:.2g})"
+        )
 
 
 @dataclass
@@ -108,19 +107,24 @@ def _holding(trial: _Trial) -> Iterator[_Sign]:
 
 
 def _key(trial: _Trial, sign: _Sign) -> tuple[str, str, str]:
-    return trial.method, sign.stage, sign.of.says
+    return trial.method, sign.of["name"], sign.of["says"]
 
 
 def _signs(start: TrialStart) -> dict[int, list[_Sign]]:
+    """By the place of the stage."""
+    told = start["no_ops"] if "no_ops" in start else _of_earlier_version(start)
+    signs: dict[int, list[_Sign]] = {}
+    for one in told:
+        signs.setdefault(one["stage"], []).append(_Sign(one))
+    return signs
+
+
+def _of_earlier_version(start: TrialStart) -> list[NoOpSign]:
+    """What the settings say today; nothing where they are none any more."""
+    from search.journal.start import signs_of  # loads torch
     from trainables.trial.spec import Spec
 
-    spec: dict[str, Any] = start["spec"]
     try:
-        stages = Spec.from_config(spec).stages
-    except (ValueError, TypeError, KeyError):  # of an earlier version: nothing is known of it
-        return {}
-    signs = {
-        place: [_Sign(one, stage.name) for one in stage.settings.no_ops]
-        for place, stage in enumerate(stages)
-    }
-    return {place: of_stage for place, of_stage in signs.items() if of_stage}
+        return signs_of(Spec.from_config(start["spec"]))
+    except (ValueError, TypeError, KeyError):
+        return []

@@ -22,6 +22,7 @@ from search.front.view import view_of
 from search.journal.events import Event, Listener
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
+from search.journal.start import start_of
 from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
 from search.runs.folder import RunFolder
@@ -109,16 +110,7 @@ def _write_down(record: Record, spec: dict[str, Any], reports: Callable[[], list
     """The trial as a search would have written it, unless an earlier session began to."""
     trial = spec["trial"]
     if trial not in record.trials:
-        learns_from = Spec.from_config(spec).learns_from
-        record.add(
-            {
-                "event": "trial_start",
-                "trial": trial,
-                "method": spec["method"],
-                "spec": spec,
-                "learns_from": learns_from,
-            }
-        )
+        record.add(start_of(spec))
     try:
         for report in reports():
             record.report(report)

@@ -12,12 +12,12 @@ from tests.search.engine.kill_script import EPOCHS, ROOT, Victim
 
 pytestmark = pytest.mark.slow
 
-TRIALS = 3
+TRIALS, LONG = 3, 25
 
 
-@pytest.fixture
-def searching(tmp_path):
-    victim = Victim(tmp_path / "run", "magnitude_retrain", TRIALS, 1)
+@pytest.fixture(params=[TRIALS])
+def searching(request, tmp_path):
+    victim = Victim(tmp_path / "run", "magnitude_retrain", request.param, 1)
     victim.go_on()
     yield victim
     victim.look_after()
@@ -30,14 +30,15 @@ def fairfront(*arguments):
     )
 
 
-def assert_complete(run):
+def assert_complete(run, trials=TRIALS):
     events = list(read_events(run / "journal.jsonl"))
     epochs = Counter((e["trial"], e["epoch"]) for e in events if e["event"] == "report")
-    assert [e["status"] for e in events if e["event"] == "trial_end"] == ["finished"] * TRIALS
-    assert len(epochs) == TRIALS * EPOCHS
+    assert [e["status"] for e in events if e["event"] == "trial_end"] == ["finished"] * trials
+    assert len(epochs) == trials * EPOCHS
     assert set(epochs.values()) == {1}
 
 
+@pytest.mark.parametrize("searching", [LONG], indirect=True)  # longer than two commands take
 def test_a_second_search_or_resume_in_the_folder_is_refused_and_the_first_is_undisturbed(
     searching,
 ):
@@ -48,7 +49,7 @@ def test_a_second_search_or_resume_in_the_folder_is_refused_and_the_first_is_und
         assert done.returncode == 2
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert searching.finish() == 0
-    assert_complete(searching.folder)
+    assert_complete(searching.folder, LONG)
 
 
 def test_copies_made_while_the_search_runs_can_be_looked_at_and_gone_on_with(searching, tmp_path):
