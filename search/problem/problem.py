@@ -28,9 +28,10 @@ from search.schedulers.policy import Stopping
 from spaces.compose import compose
 from spaces.space import Choice, Space
 from trainables.corrections import CORRECTIONS
-from trainables.data import FairData, Prepared, from_frame, prepare
+from trainables.data import FairData, Prepared, from_frame
 from trainables.data.encoding import encoding_of
 from trainables.data.frame import load_user
+from trainables.data.prepare import prepare
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
 from trainables.evaluation.objective import Objective
