@@ -95,6 +95,33 @@ def test_list_shows_every_table_with_its_title():
     assert all("Table" in line or "Figure" in line for line in lines)
 
 
+HEAVY = {"torch", "ray", "optuna", "sklearn", "scipy", "mlflow", "matplotlib", "numba"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["--help"],
+        *(["list", what] for what in (*KINDS, "tables")),
+        ["data", "list"],
+        ["search", "nosuch"],
+        ["list", "nosuch"],
+    ],
+    ids=" ".join,
+)
+def test_what_needs_no_network_loads_none(typed):
+    code = (
+        f"import sys; from search.cli.app import main; sys.argv = ['fairfront', *{typed}]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        f"print(sorted({HEAVY} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_the_module_is_the_command_and_listing_presets_needs_no_heavy_import():
     code = (
         "import sys; from search.cli.app import main\n"
