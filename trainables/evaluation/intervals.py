@@ -73,6 +73,12 @@ class BootstrapEstimate:
         # the smoothed ratio must not shut out the one that was seen
         return min(-float(np.expm1(-low)), self.point), max(-float(np.expm1(-high)), self.point)
 
+    def below(self, tolerance: float) -> float:
+        """How far the estimate lies below a tolerance (at most 1), in the unit of `deviations`."""
+        if self.log_of is None:
+            return tolerance - self.point
+        return (np.inf if tolerance >= 1 else -float(np.log1p(-tolerance))) - self.log_of
+
     def upper(self, level: float = 0.95) -> float:
         """The true value lies below with probability `level`: a one-sided bound."""
         return self.interval(2 * level - 1)[1]

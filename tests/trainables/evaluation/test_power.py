@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from trainables.evaluation.claims import p_value
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.intervals import estimate
+from trainables.evaluation.measures import MEASURES
+from trainables.evaluation.power import fair_counts, half_right_shares, power_of
+
+CELLS = np.array([[400, 300], [900, 700]])
+RATES = np.array([0.2, 0.7])  # P(positive | label), the same in both groups
+SHARES = np.stack([1 - RATES, RATES], axis=-1)
+LEVEL = 0.025
+
+
+def standard_error(cells):
+    """Of the average odds difference of independent rows, by hand."""
+    return 0.5 * np.sqrt((RATES * (1 - RATES) / cells).sum())
+
+
+def test_a_gap_of_two_rates_has_the_power_of_the_normal_formula():
+    s, z = standard_error(CELLS), norm.ppf(1 - LEVEL)
+    power = power_of("aod", fair_counts(CELLS, SHARES), LEVEL)
+
+    assert power.certifiable_above == pytest.approx(z * s, rel=0.03)
+    assert power.tolerance_for(0.8) == pytest.approx((z + norm.ppf(0.9)) * s, rel=0.03)
+    between = 2.6 * s
+    assert power.at(between) == pytest.approx(2 * norm.cdf(2.6 - z) - 1, abs=0.02)
+    assert power.at(z * s * 0.9) == 0
+    assert power.at(0.5) == 1
+
+
+def test_the_rows_it_asks_for_have_the_power_it_promises():
+    tolerance = 0.05
+    power = power_of("aod", fair_counts(CELLS, SHARES), LEVEL)
+    more = power.rows_for(tolerance)
+    scaled = np.rint(CELLS * more / CELLS.sum()).astype(int)
+
+    assert power_of("aod", fair_counts(scaled, SHARES), LEVEL).at(tolerance) == pytest.approx(
+        0.8, abs=0.05
+    )
+    assert power.with_rows(more).at(tolerance) == pytest.approx(0.8, abs=0.03)
+    assert power.with_rows(more).rows == more
+
+
+@pytest.mark.parametrize("name", ["aod", "abs_aod", "deo_max", "di", "spd"])
+def test_fair_networks_are_certified_as_often_as_it_says(name):
+    """The slow way: draw the test rows of fair networks and test each one's claim."""
+    three = np.array([[300, 250], [480, 400], [240, 200]])
+    power = power_of(name, fair_counts(three, SHARES), LEVEL)
+    tolerance = power.tolerance_for(0.6)
+    generator = np.random.default_rng(3)
+    fair = np.repeat(RATES[None], 3, axis=0)
+    passed = 0
+    for draw in range(200):
+        positives = generator.binomial(three, fair)
+        counts = Counts(np.stack([three - positives, positives], axis=-1))
+        passed += p_value(estimate(name, counts, seed=draw), tolerance) <= LEVEL
+    assert passed / 200 == pytest.approx(0.6, abs=0.12)
+
+
+def test_a_fair_network_keeps_the_rows_of_each_cell_and_treats_groups_alike():
+    cells = np.array([[7, 10], [3, 5]])
+    for shares in (SHARES, half_right_shares(2)):
+        counts = fair_counts(cells, shares)
+        assert np.array_equal(counts.cells, cells)
+    big = fair_counts(CELLS * 100, SHARES)
+    assert MEASURES["deo_max"].compute(big.table) == pytest.approx(0, abs=1e-4)
+
+
+def test_what_is_no_level_or_no_share_is_refused():
+    with pytest.raises(ValueError, match=r"level must lie in \(0, 0.5\), got 0.5"):
+        power_of("aod", fair_counts(CELLS, SHARES), 0.5)
+    with pytest.raises(ValueError, match="rows that add up to 1"):
+        fair_counts(CELLS, np.array([[0.5, 0.4], [0.5, 0.5]]))

@@ -1,0 +1,102 @@
+"""What may be claimed from a test split: "the true bias lies below the tolerance".
+
+A claim is a rejected null hypothesis, "the true bias is at least the tolerance". Its p-value comes
+from the same bootstrap as the intervals. Several claims are made at once, and Holm's procedure
+(Scandinavian Journal of Statistics, 1979) keeps the probability that any of them is false below
+the error rate, whatever their dependence. The same rows may be opened again: the k-th opening has
+2^-k of the error rate, so that all openings together, however many, stay below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.evaluation.intervals import BootstrapEstimate
+
+Weights = Literal["holm", "half", "chosen"]
+# How the error rate is shared out among the points that were named.
+WEIGHTS: dict[str, str] = {
+    "holm": "every point alike",
+    "half": "half of it for the chosen point, the rest for the others alike",
+    "chosen": "all of it for the chosen point; the others are tested if it passes",
+}
+
+_ROUNDING = 1e-12
+
+
+def p_value(estimate: BootstrapEstimate, tolerance: float) -> float:
+    """Of "the true bias is at least `tolerance`", from an estimate of the bias on test.
+
+    An estimate this far below the tolerance needs an error that large, in one direction: errors
+    are symmetric, so half of the draws that deviate so much count. 1 where the estimate is not
+    below the tolerance, or there is none. The errors of a ratio are those of its logarithm.
+    """
+    if tolerance <= 0:
+        raise ValueError(f"p_value: tolerance must be positive, got {tolerance}")
+    if np.isnan(estimate.point) or estimate.point >= tolerance:
+        return 1.0
+    draws = len(estimate.deviations)
+    room = estimate.below(tolerance) - _ROUNDING  # equal sizes count, however they were rounded
+    as_large = draws - int(np.searchsorted(estimate.deviations, room))
+    return (1 + as_large) / (2 * (draws + 1))
+
+
+def level_of_opening(error_rate: float, opening: int) -> float:
+    """The error rate of the `opening`-th look (from 1) at the same rows: error_rate * 2^-opening.
+
+    Over all openings it adds up to less than `error_rate`. That holds where what is named later
+    was not chosen by what earlier openings showed.
+    """
+    if opening < 1:
+        raise ValueError(f"level_of_opening: openings count from 1, got {opening}")
+    return error_rate * 2.0**-opening
+
+
+def shares_of(weights: Weights, points: int, chosen: int | None) -> NDArray[np.float64]:
+    """(points,) the share of the error rate that each point is tested at first; they add up to 1.
+
+    With "chosen" the others have none until the chosen one has passed. Where none is chosen, or
+    the chosen one is alone, all are alike.
+    """
+    if chosen is None or points == 1 or weights == "holm":
+        return np.full(points, 1.0 / points)
+    own = 0.5 if weights == "half" else 1.0
+    shares = np.full(points, (1 - own) / (points - 1))
+    shares[chosen] = own
+    return shares
+
+
+def certified(
+    p_values: Sequence[float], level: float, weights: Weights = "holm", chosen: int | None = None
+) -> NDArray[np.bool_]:
+    """(points,) which of the null hypotheses are rejected; any true one with at most `level`.
+
+    Holm's procedure with weights: the point with the smallest p / share is rejected where p is at
+    most `level` times its share of what is left, then it leaves its share to the others, until one
+    fails. Shares of 0 (see `shares_of`) become alike once the chosen point has passed.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    rejected = np.zeros(len(p), dtype=bool)
+    shares = shares_of(weights, len(p), chosen) if len(p) else p
+    while (left := ~rejected).any():
+        if shares[left].sum() == 0:
+            shares = left / left.sum()
+        share = np.where(left, shares, 0.0)
+        ratio = np.divide(p, share, out=np.full(len(p), np.inf), where=share > 0)
+        first = int(ratio.argmin())
+        if p[first] > level * share[first] / share.sum():
+            break
+        rejected[first] = True
+    return rejected
+
+
+def smallest_level(level: float, points: int) -> float:
+    """The smallest level that any of `points` points is tested at by any weights of `WEIGHTS`.
+
+    "half" gives the others half of what is shared by all but one.
+    """
+    return level / max(points, 2 * (points - 1), 1)

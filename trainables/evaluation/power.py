@@ -1,0 +1,115 @@
+"""Before a search: could a network without any bias be certified on so many rows of test?
+
+A claim (`claims`) needs an estimate that lies below the tolerance by the size `q` of the errors at
+the level it is tested at. The estimate of a perfectly fair network is nothing but an error itself.
+So both follow from one distribution, the sizes of errors of a perfectly fair network: it is
+certified where its error is at most tolerance - q. For the gap of two rates, whose errors are
+normal with standard error s, this is tolerance <= z s: never; tolerance = (z + 1.282) s: in 80 %,
+with z = z(1 - level). The sizes are drawn and not computed from s, so that other measures, more
+groups, small cells and copies of images have their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.intervals import estimate, resamples_for
+
+ENOUGH = 0.8  # the power that is asked for
+DRAWS = 20_000  # so that the power is right to half a percent
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a test split of `rows` rows can show of a network whose true bias is 0."""
+
+    rows: int
+    level: float  # the one-sided error rate of the claim
+    sizes: NDArray[np.float64]  # (draws,) sorted; errors of the bias. Of a ratio: of its logarithm
+    ratio: bool = False
+
+    @property
+    def beyond(self) -> float:
+        """The size that an error in one direction exceeds with probability `level`."""
+        return self._quantile(1 - 2 * self.level)
+
+    @property
+    def certifiable_above(self) -> float:
+        """No network, however fair, can be certified at this tolerance or below."""
+        return self._as_tolerance(self.beyond)
+
+    def tolerance_for(self, power: float = ENOUGH) -> float:
+        """The smallest tolerance at which a fair network is certified with probability `power`."""
+        return self._as_tolerance(self.beyond + self._quantile(power))
+
+    def at(self, tolerance: float) -> float:
+        """The probability that a perfectly fair network is certified at `tolerance`."""
+        room = self._as_size(tolerance) - self.beyond
+        return float(np.searchsorted(self.sizes, room, side="right") / len(self.sizes))
+
+    def rows_for(self, tolerance: float, power: float = ENOUGH) -> int | None:
+        """How many rows of test, shared out alike, that power needs; None where none are enough.
+
+        Errors shrink with the square root of the rows.
+        """
+        needed = self.beyond + self._quantile(power)
+        if not np.isfinite(needed):
+            return None
+        return int(np.ceil(self.rows * (needed / self._as_size(tolerance)) ** 2))
+
+    def with_rows(self, rows: int) -> Power:
+        """The same split with more or fewer rows, shared out alike."""
+        return Power(rows, self.level, self.sizes * (self.rows / rows) ** 0.5, self.ratio)
+
+    def _quantile(self, level: float) -> float:
+        return float(self.sizes[max(0, int(np.ceil(level * len(self.sizes))) - 1)])
+
+    def _as_tolerance(self, size: float) -> float:
+        return -float(np.expm1(-size)) if self.ratio else size
+
+    def _as_size(self, tolerance: float) -> float:
+        return -float(np.log1p(-tolerance)) if self.ratio else tolerance
+
+
+def power_of(bias: str, fair: Counts, level: float, seed: int = 0) -> Power:
+    """The power of claims about `bias` at `level`, where a fair network has the counts `fair`.
+
+    `fair` are those of a network that treats all groups alike (see `fair_counts`), on as many rows
+    as test has. Raises ValueError where `level` is no probability below a half.
+    """
+    if not 0 < level < 0.5:
+        raise ValueError(f"power: level must lie in (0, 0.5), got {level}")
+    draws = max(DRAWS, resamples_for(1 - 2 * level))
+    found = estimate(bias, fair, seed, draws)
+    return Power(int(fair.table.sum()), level, found.deviations, found.log_of is not None)
+
+
+def fair_counts(cells: NDArray[np.int64], shares: NDArray[np.float64]) -> Counts:
+    """What a network that treats all groups alike would decide for `cells` (groups, labels) rows.
+
+    Each group has `shares` (labels, predictions) of the predictions, each row of which adds up to
+    1, as nearly as whole rows can. A network beside the dense net is the dense net itself: it has
+    changed nothing.
+    """
+    labels = cells.shape[1]
+    if shares.shape != (labels, labels) or not np.allclose(shares.sum(1), 1):
+        raise ValueError(
+            f"fair_counts: shares must be {(labels, labels)} with rows that add up to 1, "
+            f"got {shares.tolist()}"
+        )
+    exact = cells[:, :, None] * shares[None]
+    ends = np.rint(exact.cumsum(-1)).astype(np.int64)  # so that the rows of a cell are kept
+    table = np.diff(ends, axis=-1, prepend=0)
+    return Counts(table, beside_dense=table[:, :, None, :] * np.eye(labels, dtype=np.int64))
+
+
+def half_right_shares(labels: int) -> NDArray[np.float64]:
+    """(labels, predictions): half of each label right, the rest spread over the others: the worst
+    case for the errors of rates."""
+    shares = np.full((labels, labels), 0.5 / max(1, labels - 1))
+    np.fill_diagonal(shares, 0.5)
+    return shares
