@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.measures import MEASURES, Measure, find_measure
-from trainables.evaluation.rates import Tables
+from trainables.evaluation.rates import Rates, Tables
 from trainables.evaluation.trivial import is_trivial, trivial_performance
 
 RESAMPLES = 1000
@@ -99,18 +99,55 @@ def estimate(
     point = measure.bias(tables) if measure.compares_groups else measure.compute(tables)
     if np.isnan(point):
         return BootstrapEstimate(float("nan"), np.array([np.nan]), measure.limit)
-    table = measure.reduce(tables)
-    centre, drawn = _resample(measure, counts, table, resamples, seed)
+    centre, errors = _errors(measure, counts, measure.reduce(tables), resamples, seed)
     if measure.kind == "ratio":
-        logs = np.log(measure.rates(_smoothed(table)))
-        errors = np.log(measure.rates(_smoothed(drawn))) - logs
-        log_of = float(measure.deviation(logs)) if point == 1 else -float(np.log1p(-point))
+        log_of = float(measure.deviation(centre)) if point == 1 else -float(np.log1p(-point))
     else:
-        errors = measure.rates(drawn) - measure.rates(centre)
         log_of = None
     sizes = measure.deviation(errors)
     sizes = np.sort(np.where(np.isnan(sizes), np.inf, sizes))  # a draw without rates may be any
     return BootstrapEstimate(float(point), sizes, measure.limit, log_of)
+
+
+def _errors(
+    measure: Measure, counts: Counts, table: Tables, resamples: int, seed: int
+) -> tuple[Rates, Rates]:
+    """The rates of the smoothed `table`, reduced already, and (resamples, ...) how far resampled
+    ones lie from them; of a ratio both are logarithms."""
+    centre, drawn = _resample(measure, counts, table, resamples, seed)
+    if measure.kind == "ratio":
+        logs = np.log(measure.rates(_smoothed(table)))
+        return logs, np.log(measure.rates(_smoothed(drawn))) - logs
+    rates = measure.rates(centre)
+    return rates, measure.rates(drawn) - rates
+
+
+def chance_of_claim(
+    name: str, counts: Counts, tolerance: float, level: float, rows: float, seed: int = 0
+) -> float:
+    """The probability that a network with these `counts` on tune can be certified on test.
+
+    `rows` is how many rows test has for each of tune, `level` the one-sided error rate of the
+    claim. What test will show is what tune showed, less tune's own error, plus test's: two
+    independent errors of the same law, test's smaller by the square root of `rows`. The claim
+    needs it below the tolerance by the size that test's errors exceed at `level`. 0 where the bias
+    is not estimable.
+    """
+    measure = find_measure(name)
+    tables = measure.tables_of(counts)
+    if tables is None or np.isnan(measure.bias(tables)):
+        return 0.0
+    table = measure.reduce(tables)
+    draws = resamples_for(1 - 2 * level)
+    centre, errors = _errors(measure, counts, table, draws, seed)
+    scale = rows**-0.5
+    sizes = np.sort(measure.deviation(errors))
+    beyond = scale * sizes[int(np.ceil((1 - 2 * level) * draws)) - 1]
+    shift = np.random.default_rng(seed).permutation(draws)
+    seen = centre + errors + scale * errors[shift]
+    if measure.kind == "ratio":
+        return float((measure.deviation(seen) + beyond <= -np.log1p(-tolerance)).mean())
+    return float((np.abs(measure.value(seen)) + beyond <= tolerance).mean())
 
 
 def resamples_for(level: float) -> int:
