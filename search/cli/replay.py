@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from search.journal.events import Told
     from search.replay.audit import AuditResult, FalseKills
     from search.replay.measure import ArmResult
+    from search.replay.promises import Promises, RuleSummary
 
 
 def audit(
@@ -144,6 +146,78 @@ def compare(
         shown = as_json(comparison, results) if is_json else markdown(comparison, results, tasks)
         to.write_text(shown)
         say(f"Written: {to}")
+
+
+@app.command()
+def promises(
+    tables: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="TABLE...", help="Default: those that come with fairfront."),
+    ] = None,
+    tolerances: Annotated[
+        str, typer.Option(metavar="A,B", help="Default: each recording's own.")
+    ] = "",
+    naming: Annotated[
+        str, typer.Option(metavar="X,Y", help="How tune names: margin, chance.")
+    ] = "margin,chance",
+    searches: Annotated[int, typer.Option(help="On redrawn rows, each.")] = 200,
+    shared: Annotated[float, typer.Option(help="Correlation of the networks' luck.")] = 0.7,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Only networks whose bias is just not tolerable.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Repeats searches on redrawn rows: how often is a claim false, by one rule or another?"""
+    from search.replay.promises import Promises, population_of, repeated, summary
+    from search.replay.table import RecordedTable
+
+    for path in tables or sorted(TABLES.glob("*.npz")):
+        table = RecordedTable.load(path)
+        for tolerance in _numbers(tolerances) or [table.header.objective.tolerance]:
+            population = population_of(table, tolerance)
+            for way in _names(naming):
+                asked = Promises(tolerance, way, searches, shared, stress=stress, seed=seed)
+                results = repeated(population, asked)
+                _print_promises(table.header.data, asked, summary(results))
+
+
+def _print_promises(data: str, asked: Promises, rows: list[RuleSummary]) -> None:
+    from rich.table import Table
+
+    title = f"{data}, tolerance {asked.tolerance:g}, named by {asked.naming}"
+    title += ", all of them false" if asked.stress else ""
+    shown = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    shown.add_column("claimed by")
+    for name in (
+        *("points", "false %", f"searches with a false one, of {asked.searches}"),
+        *("chosen claimed %", "any %", "performance", "less the chosen one's"),
+    ):
+        shown.add_column(name, justify="right")
+    for row in rows:
+        shown.add_row(
+            *cells(
+                row.rule,
+                f"{row.claimed:.1f}",
+                _known(100 * row.false_points, ".1f"),
+                str(row.false_searches),
+                f"{100 * row.chosen:.0f}",
+                f"{100 * row.any:.0f}",
+                _known(row.handed_over, ".3f"),
+                _known(row.cost, "+.3f"),
+            )
+        )
+    show_table(shown)
+
+
+def _known(value: float, how: str) -> str:
+    return "-" if math.isnan(value) else format(value, how)
+
+
+def _numbers(listed: str) -> list[float]:
+    try:
+        return [float(name) for name in _names(listed)]
+    except ValueError as error:
+        raise UserError(f"--tolerances: must be numbers, got {listed!r}") from error
 
 
 def _names(listed: str) -> tuple[str, ...]:

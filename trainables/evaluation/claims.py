@@ -19,7 +19,7 @@ from trainables.evaluation.intervals import BootstrapEstimate
 
 Weights = Literal["holm", "half", "chosen"]
 # How the error rate is shared out among the points that were named.
-WEIGHTS: dict[str, str] = {
+WEIGHTS: dict[Weights, str] = {
     "holm": "every point alike",
     "half": "half of it for the chosen point, the rest for the others alike",
     "chosen": "all of it for the chosen point; the others are tested if it passes",

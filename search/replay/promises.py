@@ -1,0 +1,307 @@
+"""How often is something claimed of a network that is not true of it?
+
+The candidates of a recording are given a truth: their rates on all recorded rows, tune and test
+together. Then whole searches are repeated on other rows: each draws, for every candidate, its
+decisions on new rows of tune and of test, names a front on tune as a search does, and claims on
+test that networks keep the tolerance, by one rule or another. A claim about a network whose true
+bias is not below the tolerance is false.
+
+All candidates of a search are judged on the same rows, so their errors go together. How much is
+not recorded; `shared` is the correlation of what they get right by chance (a Gaussian copula per
+cell). With more than two classes they are drawn independently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats import binom
+
+from analysis.pareto import choose
+from search.errors import UserError
+from search.front.selection import front_of
+from search.replay.table import RecordedTable
+from trainables.evaluation.claims import (
+    WEIGHTS,
+    certified,
+    level_of_opening,
+    p_value,
+    smallest_level,
+)
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.intervals import (
+    chance_of_claim,
+    estimate,
+    performance_se,
+    resamples_for,
+)
+from trainables.evaluation.objective import Objective
+
+STRESS = 1.1  # the stress pool's true biases reach from the tolerance to this much of it
+Naming = Callable[["Drawn", int], bool]  # whether candidate `i` is thought to keep the tolerance
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What is asked: of `searches` on redrawn rows, at one tolerance and by one way of naming."""
+
+    tolerance: float
+    naming: str = "margin"  # or "chance"
+    searches: int = 200
+    shared: float = 0.7
+    error_rate: float = 0.05
+    candidates: int = 150  # of the recording, drawn anew for each search
+    stress: bool = False  # only candidates whose true bias lies just above the tolerance
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.naming not in NAMINGS:
+            raise UserError(
+                f"promises: naming must be one of {', '.join(NAMINGS)}, got {self.naming!r}"
+            )
+        if not 0 <= self.shared <= 1:
+            raise UserError(f"promises: shared must lie in [0, 1], got {self.shared}")
+        if self.searches < 1 or self.candidates < 1:
+            raise UserError(
+                f"promises: needs a search and a candidate, got {self.searches} and "
+                f"{self.candidates}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """The candidates of a recording, with the truth about each."""
+
+    objective: Objective
+    sparsity: NDArray[np.float64] | None  # (n,); None: no objective
+    rates: NDArray[np.float64]  # (n, groups, labels, predictions) shares within each cell
+    tune: NDArray[np.int64]  # (groups, labels) rows
+    test: NDArray[np.int64]
+    bias: NDArray[np.float64]  # (n,) true
+    performance: NDArray[np.float64]  # (n,) true
+
+    def __len__(self) -> int:
+        return len(self.rates)
+
+    def only(self, places: NDArray[np.int64]) -> Population:
+        return Population(
+            self.objective,
+            None if self.sparsity is None else self.sparsity[places],
+            self.rates[places],
+            self.tune,
+            self.test,
+            self.bias[places],
+            self.performance[places],
+        )
+
+
+def population_of(table: RecordedTable, tolerance: float) -> Population:
+    """Of all candidates that a recording kept and that beat a constant prediction on tune."""
+    header = table.header
+    if header.objective.against_dense:
+        raise UserError("promises: a bias against the dense net has no redrawn rows yet")
+    kept = table.columns["candidate"] & table.columns["beats_trivial"]
+    tune, test = table.counts["tune"][kept], table.counts["test"][kept]
+    pooled = tune + test
+    # rows as often as on test, so that measures that depend on the label mix are right
+    rates = pooled / np.maximum(pooled.sum(-1, keepdims=True), 1)
+    expected = rates * test[0].sum(-1)[..., None]
+    old = header.objective
+    margin = old.margin * tolerance / old.tolerance
+    objective = Objective(old.performance, old.bias, tolerance, margin)
+    return Population(
+        objective,
+        table.columns["sparsity"][kept].astype(np.float64) if header.sparsity else None,
+        rates,
+        tune[0].sum(-1),
+        test[0].sum(-1),
+        np.asarray(objective.bias_measure.bias(expected)),
+        np.asarray(objective.performance_measure.compute(expected)),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One search on redrawn rows."""
+
+    of: Population
+    tune: NDArray[np.int64]  # (n, groups, labels, predictions)
+    test: NDArray[np.int64]
+    level: float  # of the first claim
+
+
+def redrawn(
+    rates: NDArray[np.float64], rows: NDArray[np.int64], shared: float, draw: np.random.Generator
+) -> NDArray[np.int64]:
+    """(n, groups, labels, predictions) decisions on `rows` (groups, labels) new rows."""
+    if rates.shape[-1] != 2:
+        return draw.multinomial(np.broadcast_to(rows, rates.shape[:-1]), rates)
+    common = draw.standard_normal(rates.shape[1:-1])
+    own = draw.standard_normal(rates.shape[:-1])
+    place = ndtr(shared**0.5 * common + (1 - shared) ** 0.5 * own)
+    positives = binom.ppf(place, rows, rates[..., 1]).astype(np.int64)
+    return np.stack([rows - positives, positives], axis=-1)
+
+
+def _by_margin(drawn: Drawn, place: int) -> bool:
+    bias = float(drawn.of.objective.bias_measure.bias(drawn.tune[place]))
+    if not bias < drawn.of.objective.tolerance:
+        return False
+    if bias < drawn.of.objective.safe_bias:
+        return True
+    found = estimate(drawn.of.objective.bias, Counts(drawn.tune[place]))
+    return found.upper() < drawn.of.objective.tolerance
+
+
+def _by_chance(drawn: Drawn, place: int, at_least: float) -> bool:
+    objective = drawn.of.objective
+    if not float(objective.bias_measure.bias(drawn.tune[place])) < objective.tolerance:
+        return False
+    rows = drawn.of.test.sum() / drawn.of.tune.sum()
+    counts = Counts(drawn.tune[place])
+    chance = chance_of_claim(objective.bias, counts, objective.tolerance, drawn.level, rows)
+    return chance >= at_least
+
+
+NAMINGS: dict[str, Naming] = {
+    "margin": _by_margin,
+    "chance": partial(_by_chance, at_least=0.5),
+}
+"""Ways to name on tune what will be looked at on test: bias below tolerance - margin (or surely
+below the tolerance), or at least as likely certified as not."""
+
+
+@dataclass(frozen=True, eq=False)
+class Claimed:
+    """What one rule claimed of what one search had named."""
+
+    claims: NDArray[np.bool_]  # (named,)
+    false: NDArray[np.bool_]  # (named,) of them, those that are not true
+    chosen: bool  # the chosen one is claimed
+    handed_over: float | None  # true performance of what is handed over; None: nothing is
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """One search on redrawn rows."""
+
+    named: int
+    performance: float | None  # true, of the chosen one; None where nothing was named
+    rules: dict[str, Claimed]  # by RULES
+
+
+RULES = ("estimate", "upper bound", *(f"certified ({name})" for name in WEIGHTS))
+"""Estimate below the tolerance; its one-sided 95 % bound below it, point by point; certified."""
+
+
+def repeated(population: Population, asked: Promises) -> list[SearchResult]:
+    """So many searches on redrawn rows. Raises UserError where no candidate is left to draw."""
+    if asked.stress:
+        low, high = asked.tolerance, asked.tolerance * STRESS
+        population = population.only(
+            np.flatnonzero((population.bias >= low) & (population.bias < high))
+        )
+    if not len(population):
+        raise UserError(f"promises: no candidate's true bias lies at {asked.tolerance:g}")
+    results = []
+    for number in range(asked.searches):
+        draw = np.random.default_rng([asked.seed, number])
+        size = min(asked.candidates, len(population))
+        some = population.only(np.sort(draw.choice(len(population), size, replace=False)))
+        drawn = Drawn(
+            some,
+            redrawn(some.rates, some.tune, asked.shared, draw),
+            redrawn(some.rates, some.test, asked.shared, draw),
+            level_of_opening(asked.error_rate, 1),
+        )
+        results.append(_search(drawn, NAMINGS[asked.naming]))
+    return results
+
+
+def _search(drawn: Drawn, naming: Naming) -> SearchResult:
+    objective = drawn.of.objective
+    performance = objective.performance_measure.compute(drawn.tune)
+    bias = objective.bias_measure.bias(drawn.tune)
+    could = np.flatnonzero([naming(drawn, place) for place in range(len(drawn.tune))])
+    axes = [performance, bias] + ([] if drawn.of.sparsity is None else [drawn.of.sparsity])
+    values = np.column_stack(axes)[could]
+    no_group = np.zeros(len(could), dtype=bool)
+    named = could[front_of(values, no_group, group_allowed=True)] if len(could) else could
+    if not len(named):
+        return SearchResult(0, None, {})
+    tables = [Counts(table) for table in drawn.tune[named]]
+    choice = partial(
+        choose,
+        performance[named],
+        [performance_se(objective.performance, table) for table in tables],
+        bias[named],
+        None if drawn.of.sparsity is None else drawn.of.sparsity[named],
+    )
+    chosen = choice(np.ones(len(named), dtype=bool))
+    resamples = resamples_for(1 - 2 * smallest_level(drawn.level, len(named)))
+    on_test = [
+        estimate(objective.bias, Counts(drawn.test[place]), seed=int(place), resamples=resamples)
+        for place in named
+    ]
+    true = drawn.of.bias[named] < objective.tolerance
+    p = [p_value(found, objective.tolerance) for found in on_test]
+    claims = [
+        np.array([found.point < objective.tolerance for found in on_test]),
+        np.array([found.upper() < objective.tolerance for found in on_test]),
+        *[certified(p, drawn.level, name, chosen) for name in WEIGHTS],
+    ]
+    rules = {}
+    for rule, claimed in zip(RULES, claims, strict=True):
+        given = choice(claimed)
+        worth = None if given is None else float(drawn.of.performance[named[given]])
+        rules[rule] = Claimed(claimed, claimed & ~true, bool(claimed[chosen]), worth)
+    return SearchResult(len(named), float(drawn.of.performance[named[chosen]]), rules)
+
+
+@dataclass(frozen=True)
+class RuleSummary:
+    """What one rule did over all searches."""
+
+    rule: str
+    claimed: float  # points a search
+    false_points: float  # of the claimed points, the share that are false; NaN: none claimed
+    false_searches: int  # searches with a false claim
+    chosen: float  # share of the searches whose chosen point is claimed
+    any: float  # share of the searches that hand over a claimed point
+    handed_over: float  # mean true performance of what is handed over
+    cost: float  # mean of it less the chosen one's, where something is handed over
+
+
+def summary(results: list[SearchResult]) -> list[RuleSummary]:
+    """One row per rule."""
+    rows = []
+    for rule in RULES:
+        of_rule = [result.rules.get(rule) for result in results]
+        known = [claimed for claimed in of_rule if claimed is not None]
+        claims = sum(int(claimed.claims.sum()) for claimed in known)
+        false = sum(int(claimed.false.sum()) for claimed in known)
+        given = [
+            (claimed.handed_over, result.performance)
+            for claimed, result in zip(of_rule, results, strict=True)
+            if claimed is not None and claimed.handed_over is not None
+        ]
+        worth = np.array(given, dtype=np.float64).reshape(-1, 2)
+        nan = float("nan")
+        rows.append(
+            RuleSummary(
+                rule,
+                claims / len(results),
+                false / claims if claims else nan,
+                sum(bool(claimed.false.any()) for claimed in known),
+                sum(claimed.chosen for claimed in known) / len(results),
+                len(given) / len(results),
+                float(worth[:, 0].mean()) if given else nan,
+                float((worth[:, 0] - worth[:, 1]).mean()) if given else nan,
+            )
+        )
+    return rows
