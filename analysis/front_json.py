@@ -51,6 +51,21 @@ class BesideValues(TypedDict):
     test: PointValues | None  # None before confirm
 
 
+# Of "its true bias lies below the tolerance", on test: shown at the error rate that was named before;
+# only the estimate lies below; it does not; a cell is empty, or there is no network.
+Verdict = Literal["certified", "not certified", "broke", "not estimable"]
+
+
+class Claim(TypedDict):
+    """What may be claimed of a network after test was opened, about the tolerance named before."""
+
+    verdict: Verdict
+    p: float  # of "the true bias is at least the tolerance"; before others were accounted for
+    # Any tolerance above this bound may be quoted, of all networks that were named together; None:
+    # not estimable.
+    certified_at: float | None
+
+
 class FrontPoint(TypedDict):
     """A candidate on the front; where none is feasible, one of those that come closest."""
 

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from trainables.evaluation.intervals import BootstrapEstimate
 
-Weights = Literal["holm", "half", "chosen"]
+Weights = Literal["front", "half", "chosen"]
 # How the error rate is shared out among the points that were named.
 WEIGHTS: dict[Weights, str] = {
-    "holm": "every point alike",
+    "front": "every point alike",
     "half": "half of it for the chosen point, the rest for the others alike",
     "chosen": "all of it for the chosen point; the others are tested if it passes",
 }
-
 _ROUNDING = 1e-12
 
 
@@ -62,7 +61,7 @@ def shares_of(weights: Weights, points: int, chosen: int | None) -> NDArray[np.f
     With "chosen" the others have none until the chosen one has passed. Where none is chosen, or
     the chosen one is alone, all are alike.
     """
-    if chosen is None or points == 1 or weights == "holm":
+    if chosen is None or points == 1 or weights == "front":
         return np.full(points, 1.0 / points)
     own = 0.5 if weights == "half" else 1.0
     shares = np.full(points, (1 - own) / (points - 1))
@@ -71,7 +70,7 @@ def shares_of(weights: Weights, points: int, chosen: int | None) -> NDArray[np.f
 
 
 def certified(
-    p_values: Sequence[float], level: float, weights: Weights = "holm", chosen: int | None = None
+    p_values: Sequence[float], level: float, weights: Weights = "front", chosen: int | None = None
 ) -> NDArray[np.bool_]:
     """(points,) which of the null hypotheses are rejected; any true one with at most `level`.
 
