@@ -51,8 +51,8 @@ class BesideValues(TypedDict):
     test: PointValues | None  # None before confirm
 
 
-# Of "its true bias lies below the tolerance", on test: shown at the error rate that was named before;
-# only the estimate lies below; it does not; a cell is empty, or there is no network.
+# Of "its true bias lies below the tolerance", on test: shown at the error rate named before; only
+# the estimate lies below; not even that; a cell is empty, or there is no network.
 Verdict = Literal["certified", "not certified", "broke", "not estimable"]
 
 

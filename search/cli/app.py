@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from search.cli import cluster, data, listing, replay, reproduce, run, search, ui
+from search.cli import cluster, data, listing, power, replay, reproduce, run, search, ui
 from search.cli.interrupt import CODES, Interrupted, Interruptible
 from search.cli.say import log_plainly, say
 from search.errors import GOES_ON, MachineFault, UserError
@@ -85,6 +85,7 @@ app.command()(run.confirm)
 app.command()(run.report)
 app.command()(run.export)
 app.command("list")(listing.list_entries)
+app.command()(power.power)
 app.command()(run.compare)
 app.command()(run.gc)
 app.command()(replay.audit)

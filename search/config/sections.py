@@ -256,6 +256,13 @@ class ObjectiveConfig(Section):
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
     sparsity: bool = True  # a third objective
+    # Probability that any network is certified on test whose bias is not below the tolerance: over
+    # all openings of the same test rows, of which the first has half.
+    error_rate_claims: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    # Other biases that a certified network has to keep below the same tolerance.
+    also: Annotated[
+        tuple[Annotated[str, AfterValidator(check_bias)], ...], Field(strict=False)
+    ] = ()
     # The lowest and the highest tolerance that `report --tolerance` is to see whole: a trial keeps
     # what any of them might need. None: half to three times the tolerance.
     tolerances: Annotated[tuple[OpenFloat, OpenFloat], Field(strict=False)] | None = None

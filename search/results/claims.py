@@ -1,4 +1,4 @@
-"""What confirm claims of the networks that were named: each one's verdict, and how it came to it."""
+"""What confirm claims of the networks that were named: the verdict of each."""
 
 from __future__ import annotations
 

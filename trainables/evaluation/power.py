@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import estimate, resamples_for
+from trainables.evaluation.pairs import tables_of_pairs
 
 ENOUGH = 0.8  # the power that is asked for
 DRAWS = 20_000  # so that the power is right to half a percent
@@ -105,6 +106,21 @@ def fair_counts(cells: NDArray[np.int64], shares: NDArray[np.float64]) -> Counts
     ends = np.rint(exact.cumsum(-1)).astype(np.int64)  # so that the rows of a cell are kept
     table = np.diff(ends, axis=-1, prepend=0)
     return Counts(table, beside_dense=table[:, :, None, :] * np.eye(labels, dtype=np.int64))
+
+
+def fair_like(counts: Counts, cells: NDArray[np.int64]) -> Counts:
+    """`fair_counts` for a network that is right as often as the one with `counts`, of any split.
+
+    Where its rows come as pairs of copies, the network mistakes as many copies for something else,
+    but those of either group alike, and as many pairs as the first group has `cells` are counted.
+    """
+    if counts.pairs is None:
+        table = counts.table.sum(0)
+        return fair_counts(cells, table / np.maximum(table.sum(1, keepdims=True), 1))
+    alike = (counts.pairs + counts.pairs.transpose(0, 2, 1)) / (2 * counts.pairs.sum())
+    half = np.rint(alike * cells[0].sum() / 2).astype(np.int64)  # of (a, b) and of (b, a)
+    pairs = half + half.transpose(0, 2, 1)
+    return Counts(tables_of_pairs(pairs), pairs)
 
 
 def half_right_shares(labels: int) -> NDArray[np.float64]:

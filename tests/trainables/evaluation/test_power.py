@@ -6,7 +6,8 @@ from trainables.evaluation.claims import p_value
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import estimate
 from trainables.evaluation.measures import MEASURES
-from trainables.evaluation.power import fair_counts, half_right_shares, power_of
+from trainables.evaluation.pairs import tables_of_pairs
+from trainables.evaluation.power import fair_counts, fair_like, half_right_shares, power_of
 
 CELLS = np.array([[400, 300], [900, 700]])
 RATES = np.array([0.2, 0.7])  # P(positive | label), the same in both groups
@@ -67,6 +68,27 @@ def test_a_fair_network_keeps_the_rows_of_each_cell_and_treats_groups_alike():
         assert np.array_equal(counts.cells, cells)
     big = fair_counts(CELLS * 100, SHARES)
     assert MEASURES["deo_max"].compute(big.table) == pytest.approx(0, abs=1e-4)
+
+
+def test_a_fair_network_is_right_as_often_as_the_one_it_is_like():
+    biased = Counts(np.array([[[90, 10], [20, 80]], [[160, 40], [30, 170]]]))
+    fair = fair_like(biased, CELLS)
+
+    assert np.array_equal(fair.cells, CELLS)
+    assert fair.table[:, 0, 1] / CELLS[:, 0] == pytest.approx([50 / 300] * 2, abs=0.002)
+    assert fair.table[:, 1, 1] / CELLS[:, 1] == pytest.approx([250 / 300] * 2, abs=0.002)
+
+
+def test_copies_that_are_mostly_treated_alike_need_fewer_rows():
+    """700 pairs whose copies differ in 1 of 50: independent rows would say far less."""
+    pairs = np.array([[[290, 6], [10, 44]], [[30, 4], [4, 312]]])
+    of_pairs = fair_like(Counts(tables_of_pairs(pairs), pairs), np.full((2, 2), 350))
+    unpaired = Counts(of_pairs.table)
+
+    assert MEASURES["spd"].compute(of_pairs.table) == 0
+    assert of_pairs.pairs is not None and of_pairs.pairs.sum() == pytest.approx(700, abs=4)
+    alone, together = (power_of("spd", each, LEVEL) for each in (unpaired, of_pairs))
+    assert together.tolerance_for(0.8) < 0.5 * alone.tolerance_for(0.8)
 
 
 def test_what_is_no_level_or_no_share_is_refused():

@@ -1,0 +1,77 @@
+"""What the sealed test rows can show, said before a search: from their number alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.notation import number
+from trainables.data import Prepared
+from trainables.evaluation.claims import level_of_opening
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.power import (
+    ENOUGH,
+    Power,
+    fair_counts,
+    fair_like,
+    half_right_shares,
+    power_of,
+)
+
+NAMED = 10  # networks that a front is taken to name, as long as there is none
+
+
+def cells_of_test(prepared: Prepared) -> NDArray[np.int64]:
+    """(groups, labels) how many rows test has; nothing else of it is looked at."""
+    test, labels = prepared.parts["test"], len(prepared.classes)
+    cells = np.bincount(test.groups * labels + test.labels, minlength=prepared.n_groups * labels)
+    return cells.reshape(prepared.n_groups, labels)
+
+
+def power_on_test(
+    cells: NDArray[np.int64],
+    bias: str,
+    error_rate: float,
+    dense: Counts | None = None,
+    *,
+    opening: int = 1,
+    named: int = NAMED,
+) -> Power:
+    """The power of a claim about one of `named` networks, in the `opening`-th look at test.
+
+    `cells` (groups, labels) are test's rows. The network is fair, and right as often as the dense
+    net with the counts `dense` (of any split); without them, half the time, the worst case.
+    """
+    level = level_of_opening(error_rate, opening) / named
+    if dense is None:
+        return power_of(bias, fair_counts(cells, half_right_shares(cells.shape[1])), level)
+    return power_of(bias, fair_like(dense, cells), level)
+
+
+def power_words(power: Power, bias: str, tolerance: float) -> str:
+    """What a tolerance comes to on these rows, in one sentence."""
+    rows = power.rows_for(tolerance)
+    needed = "no number of rows" if rows is None else f"some {_rounded(rows):,} rows of test"
+    if tolerance <= power.certifiable_above:
+        return (
+            f"{bias} below {tolerance:g} is not certifiable with these {power.rows:,} rows of "
+            f"test: {number(power.certifiable_above)} at best; {ENOUGH:.0%} power would need "
+            f"{needed}, or a tolerance of {number(power.tolerance_for())}"
+        )
+    chance = power.at(tolerance)
+    if chance >= ENOUGH:
+        return (
+            f"a perfectly fair network would be certified to keep {bias} below {tolerance:g} "
+            f"with a probability of {chance:.0%}"
+        )
+    return (
+        f"a perfectly fair network would be certified to keep {bias} below {tolerance:g} with a "
+        f"probability of {chance:.0%} only; {ENOUGH:.0%} would need {needed}, or a tolerance of "
+        f"{number(power.tolerance_for())}"
+    )
+
+
+def _rounded(rows: int) -> int:
+    """Up to two digits: the number is an estimate."""
+    unit = 10 ** max(0, len(str(rows)) - 2)
+    return -(-rows // unit) * unit
