@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.front_table import ReferenceMark, place
+from analysis.front_table import ReferenceMark, of_dense, place
 from analysis.notation import number
 
 AT_THE_EDGE = 0.985  # of the bias axis: where a mark beyond it is drawn
@@ -21,6 +22,8 @@ class PlacedReference:
     label: str
     beyond: str  # its bias where it lies beyond the edge, else empty
     label_on_left: bool
+    beside: bool  # whether the label stands beside the mark; models' crowd, and stay in the legend
+    hollow: bool  # it uses the group
 
 
 def placed(mark: ReferenceMark, edge: float) -> PlacedReference:
@@ -34,4 +37,23 @@ def placed(mark: ReferenceMark, edge: float) -> PlacedReference:
         label=f"{mark['label']} (uses the group)" if mark["needs_group"] else mark["label"],
         beyond=f"bias {number(bias)} \N{RIGHTWARDS ARROW}" if outside else "",
         label_on_left=x > TURN * edge,
+        beside=of_dense(mark["label"]),
+        hollow=mark["needs_group"],
     )
+
+
+def shapes_of(marks: Sequence[ReferenceMark], shapes: Sequence[str]) -> list[str]:
+    """The shape of each mark, one for each network: how it decides is said by hollow and full."""
+    names = [mark["label"].partition(",")[0] for mark in marks]
+    order = list(dict.fromkeys(names))
+    return [shapes[order.index(name) % len(shapes)] for name in names]
+
+
+def in_legend(mark: ReferenceMark, edge: float) -> str | None:
+    """What the legend says of a mark; None of a model that uses the group, whose hollow mark has
+    the shape of the other."""
+    drawn = placed(mark, edge)
+    if not drawn.beside and drawn.hollow:
+        return None
+    beyond = f" ({drawn.beyond})" if drawn.beyond and not drawn.beside else ""
+    return f"{mark['label']}{beyond}"
