@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from analysis.front_json import Front
+    from analysis.front_json import Certify, Front
     from search.config.config import Config
     from search.engine.experiment import RunResult
     from search.journal.events import Listener
@@ -161,6 +161,7 @@ def confirm(
     run: Path | str,
     *,
     seeds: int = 0,
+    certify: Certify = "front",
     data: FairData | pd.DataFrame | None = None,
     model: nn.Module | Build | None = None,
     address: str | None = None,
@@ -170,11 +171,13 @@ def confirm(
     """Opens the test split, once, for the front as it was chosen on tune, and returns the front
     with its test values: as `front.json` holds it.
 
-    Every point then has "test" beside "tune", with intervals that hold for all points together
-    (95 %), and "kept_promise" says whether its bias stayed below the tolerance. With `seeds` the
-    chosen settings are first trained again so many times; "spread" says how they fared. A second
-    call returns what the first one found. Where nothing was feasible, test stays sealed. `data`,
-    `model` and `address` are as for `search`, `trust_code` as for `resume`.
+    Every point then has "test" beside "tune", with intervals that hold for all points together (95
+    %), and a "claim": whether it is certified that its bias lies below the tolerance.
+    "handed_over" is the best certified one. By `certify`, "front" or "chosen", all are tested
+    alike, or the chosen one first. With `seeds` the chosen settings are first trained again so
+    many times; "spread" says how they fared. A second call returns what the first one found. Where
+    nothing was feasible, test stays sealed. `data`, `model` and `address` are as for `search`,
+    `trust_code` as for `resume`.
 
     Raises UserError where the run is not complete or its data have changed.
     """
@@ -183,6 +186,7 @@ def confirm(
     return open_test(
         run,
         seeds=seeds,
+        certify=certify,
         data=data,
         model=model,
         address=address,
@@ -213,12 +217,13 @@ def report(
     return write(run, tolerance, bias, group, say)
 
 
-def export(run: Path | str, candidate: str = "chosen", to: Path | str | None = None) -> Path:
+def export(run: Path | str, candidate: str = "handed_over", to: Path | str | None = None) -> Path:
     """Writes one network of the run's front as a model of its own: weights, masks, decision and a
     card; returns its folder, by default `<run>/exports/<candidate>`.
 
-    `candidate` is a name of `front.json`, any unambiguous beginning of one, or "chosen". Raises
-    UserError where the front has no such candidate, or `to` is not empty.
+    `candidate` is a name of `front.json`, any unambiguous beginning of one, "chosen" (on tune), or
+    "handed_over": the best that `confirm` has certified, else the chosen one. Raises UserError
+    where the front has no such candidate, or `to` is not empty.
     """
     from search.runs.export import export as write
 

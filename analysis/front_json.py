@@ -80,8 +80,9 @@ class FrontPoint(TypedDict):
     tune: PointValues
     test: PointValues | None  # None before confirm
     feasible: bool  # on tune it keeps the tolerance and is clearly better than trivial
-    chosen: bool  # the one that is handed over; at most one point
-    kept_promise: bool | None  # it keeps the tolerance on test too; None before confirm
+    chosen: bool  # by what tune shows; at most one point
+    claim: NotRequired[Claim | None]  # None before confirm; absent in files of earlier versions
+    kept_promise: NotRequired[bool | None]  # of those: the estimate on test keeps the tolerance
     beside: NotRequired[BesideValues]  # only where the front has a second decision
     no_ops: NotRequired[list[str]]  # what its trial was to do and did not; absent: nothing
 
@@ -167,7 +168,8 @@ class SeedRow(TypedDict):
     failure: str | None  # why its trial failed; None: it did not
     tune: PointValues | None
     test: PointValues | None  # None too where the seed was trained after test had been opened
-    kept_promise: bool | None  # as of a point; False without a candidate
+    claim: NotRequired[Claim | None]  # as of a point; None where test is sealed for it
+    kept_promise: NotRequired[bool | None]  # as of a point
 
 
 class Summary(TypedDict):
@@ -193,9 +195,27 @@ class Spread(TypedDict):
     seeds: int  # how many there are
     feasible: int  # of them on tune
     judged: int  # for how many test was opened
-    kept: int | None  # how many of these kept the tolerance on test; None where none was judged
+    certified: NotRequired[int | None]  # how many of these; None where none was judged
+    # Of earlier versions: how many of these kept the tolerance, by their estimate on test
+    kept: NotRequired[int | None]
     tune: SpreadOnSplit | None  # None where no seed has values there
     test: SpreadOnSplit | None
+
+
+Certify = Literal["front", "chosen"]  # every network alike; the chosen one first
+
+
+class Claims(TypedDict):
+    """How the claims of a confirmed front were tested, and what it would take to make more."""
+
+    error_rate: float  # of all openings of these test rows together
+    level: float  # of this one: the error rate of all its claims together
+    certify: Certify
+    also: list[str]  # biases that have to keep the tolerance as well
+    named: int  # networks that are claimed about: the front, the hidden one, seeds
+    # Rows of test with which a fair network, as often right as the dense net, would be certified
+    # in 80 %; None: not estimable
+    rows_for_power: int | None
 
 
 class Front(TypedDict):
@@ -221,5 +241,9 @@ class Front(TypedDict):
     dense: DenseNet
     references: list[Reference]  # the dense net first; empty while a search runs without models
     points: list[FrontPoint]  # best performance first; closest candidates by rising bias
+    # The best certified point by the rule of choosing; None: nothing is certified. Absent before
+    # confirm, and in files of earlier versions.
+    handed_over: NotRequired[str | None]
+    claims: NotRequired[Claims]  # of a confirmed front
     seeds: NotRequired[list[SeedRow]]  # of `confirm --seeds` only
     spread: NotRequired[Spread]  # of `seeds`

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from analysis.against_references import has_models, performance_if_kept, reference_sentences
+from analysis.claims import claim_sentences, handed_over, opening_sentence, verdict_of
 from analysis.front_json import (
     Front,
     FrontObjective,
@@ -35,8 +36,10 @@ Finding = Literal[
     "nothing feasible",
     "judged otherwise",  # a point is chosen, by another view than that of the search
     "not confirmed",  # a point is chosen on tune, test is sealed
-    "kept",  # the chosen point kept the tolerance on test
-    "broken",
+    "certified",  # the chosen point is certified on test
+    "another certified",  # not that one, but another
+    "not certified",  # none is, though the chosen one's estimate lies below the tolerance
+    "broken",  # none is, and not even its estimate does
 ]
 
 
@@ -51,7 +54,9 @@ def finding(front: Front) -> Finding:
         return "nothing feasible"
     if point["test"] is None:
         return "judged otherwise" if front.get("changed") else "not confirmed"
-    return "kept" if point["kept_promise"] else "broken"
+    if (given := front.get("handed_over")) is not None:
+        return "certified" if given == point["candidate"] else "another certified"
+    return "not certified" if verdict_of(point) == "not certified" else "broken"
 
 
 def headline(front: Front) -> str:
@@ -74,10 +79,23 @@ def headline(front: Front) -> str:
             return f"{on_tune}, judged otherwise than it was searched."
         case "not confirmed":
             return f"{on_tune}; not yet confirmed on test."
-        case "kept":
-            return f"The chosen network kept the tolerance of {tolerance} on test."
+        case "certified":
+            return f"The chosen network is certified to keep the tolerance of {tolerance}."
+        case "another certified":
+            return (
+                f"The chosen network is not certified to keep the tolerance of {tolerance}; "
+                f"another one is."
+            )
+        case "not certified":
+            return (
+                f"Nothing is certified: the chosen network's bias lies below {tolerance} on test, "
+                f"by its estimate alone."
+            )
         case "broken":
-            return f"The chosen network did not keep the tolerance of {tolerance} on test."
+            return (
+                f"Nothing is certified: the chosen network did not keep the tolerance of "
+                f"{tolerance} on test."
+            )
 
 
 def verdict(front: Front) -> str:
@@ -89,7 +107,8 @@ def verdict(front: Front) -> str:
 def _verdict(front: Front) -> str:
     point = chosen_point(front)
     tolerance = f"{front['objective']['tolerance']:g}"
-    chosen = "" if point is None else f"Chosen: {point['candidate'][:8]} ({point['method']})"
+    chosen = "" if point is None else f"Chosen: {_short(point)}"
+    given = "" if (best := handed_over(front)) is None else _short(best)
     match finding(front):
         case "only with the group":
             return (
@@ -106,10 +125,23 @@ def _verdict(front: Front) -> str:
             )
         case "judged otherwise" | "not confirmed":
             return f"{chosen}; not confirmed on test yet."
-        case "kept":
-            return f"{chosen}; on test it kept the tolerance of {tolerance}."
+        case "certified":
+            return f"{chosen}; certified on test to keep the tolerance of {tolerance}."
+        case "another certified":
+            return (
+                f"{chosen}; on test it is NOT certified to keep the tolerance of {tolerance}. "
+                f"Handed over: {given}, which is."
+            )
+        case "not certified":
+            return (
+                f"{chosen}; nothing is certified: on test its estimate lies below the tolerance "
+                f"of {tolerance}, but these rows cannot show that its bias does."
+            )
         case "broken":
-            return f"{chosen}; on test it did NOT keep the tolerance of {tolerance}."
+            return (
+                f"{chosen}; nothing is certified: on test it did NOT keep the tolerance of "
+                f"{tolerance}."
+            )
 
 
 def explanation(front: Front, opening: int | None = None) -> list[str]:
@@ -121,8 +153,11 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
     sentences = [_identity(point), _values(front, "tune", point["tune"])]
     if point["test"] is not None:
         sentences.append(_values(front, "test", point["test"]))
-        sentences.append(_certainty(front, point["test"]))
-        if opening is not None:
+        claims = claim_sentences(front)
+        sentences += claims or [_certainty(front, point["test"])]
+        if (level := opening_sentence(front)) is not None:
+            sentences.append(level)
+        elif opening is not None:
             sentences.append(_opening(opening))
     elif finding(front) == "judged otherwise":
         sentences.append(
@@ -235,6 +270,10 @@ def _nothing_feasible(front: Front) -> list[str]:
         f"marked infeasible. Nothing is chosen and the test split stays sealed.",
         *_dense(front),
     ]
+
+
+def _short(point: FrontPoint) -> str:
+    return f"{point['candidate'][:8]} ({point['method']})"
 
 
 def _identity(point: FrontPoint) -> str:

@@ -116,9 +116,9 @@ def _header(front: Front, facts: Facts) -> str:
 def _colour(front: Front) -> str:
     """CSS class of the headline."""
     match finding(front):
-        case "kept":
+        case "certified" | "another certified":
             return "kept"
-        case "not confirmed" | "judged otherwise":
+        case "not confirmed" | "judged otherwise" | "not certified":
             return "open"
         case _:
             return "broken"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.claims import verdict_of
 from analysis.front_json import (
     Front,
     FrontPoint,
@@ -18,18 +19,17 @@ from analysis.front_json import (
 )
 from analysis.front_table import chosen_point
 from analysis.notation import bias_words, known, number, performance_words
-from analysis.report.tables import Cell, fraction, table, text, yes_no
+from analysis.report.tables import Cell, fraction, table, text, verdict_cell, yes_no
 
 
 def spread(rows: Sequence[SeedRow]) -> Spread:
-    """What the `seeds` of a front add up to; a seed that failed or found nothing feasible has kept
-    no promise."""
-    judged = [row["kept_promise"] for row in rows if row["kept_promise"] is not None]
+    """What the `seeds` of a front add up to; a seed that failed is not certified."""
+    judged = [verdict for row in rows if (verdict := verdict_of(row)) is not None]
     return {
         "seeds": len(rows),
         "feasible": sum(bool(row["feasible"]) for row in rows),
         "judged": len(judged),
-        "kept": sum(judged) if judged else None,
+        "certified": sum(each == "certified" for each in judged) if judged else None,
         "tune": _on_split(rows, "tune"),
         "test": _on_split(rows, "test"),
     }
@@ -46,11 +46,14 @@ def spread_lines(front: Front) -> list[str]:
         f"The chosen settings with {spread['seeds']} other {noun}: {spread['feasible']} of "
         f"{spread['seeds']} feasible on tune."
     ]
-    if spread["kept"] is not None:
+    tolerance = f"{objective['tolerance']:g}"
+    if (certified := spread.get("certified")) is not None:
         lines.append(
-            f"On test {spread['kept']} of {spread['judged']} kept the tolerance of "
-            f"{objective['tolerance']:g}."
+            f"On test {certified} of {spread['judged']} are certified to keep the tolerance of "
+            f"{tolerance}."
         )
+    elif (kept := spread.get("kept")) is not None:  # a file of an earlier version
+        lines.append(f"On test {kept} of {spread['judged']} kept the tolerance of {tolerance}.")
     if spread["judged"] < spread["seeds"]:
         later = spread["seeds"] - spread["judged"]
         lines.append(f"{later} were trained after test had been opened: on tune alone.")
@@ -73,7 +76,7 @@ def seeds_table(front: Front) -> str:
         return ""
     performance, bias = performance_words(front["objective"]), bias_words(front["objective"])
     columns = ["seed", "feasible", f"{performance}, tune", f"{bias}, tune", "sparsity, tune"]
-    columns += [f"{performance}, test", f"{bias}, test", "kept"]
+    columns += [f"{performance}, test", f"{bias}, test", "verdict"]
     first = [text("chosen"), *_cells(point)]
     return table(columns, [first, *([text(row["seed"]), *_cells(row)] for row in rows)], marked=0)
 
@@ -120,7 +123,7 @@ def _cells(row: FrontPoint | SeedRow) -> list[Cell]:
         *_fractions(tune),
         fraction(None if tune is None else tune["sparsity"]),
         *_fractions(test),
-        yes_no(row["kept_promise"]),
+        verdict_cell(row),
     ]
 
 

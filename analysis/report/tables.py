@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.front_json import SPLITS, Front, FrontPoint, Interval, PointValues, Split
+from analysis.claims import WORDS, certified_at, verdict_of
+from analysis.front_json import SPLITS, Front, FrontPoint, Interval, PointValues, SeedRow, Split
 from analysis.front_table import chosen_point, is_confirmed, keeps_on_tune, reference_label
 from analysis.notation import (
     bias_words,
@@ -82,7 +83,7 @@ def points_table(front: Front) -> str:
     values = [performance_words(objective), bias_words(objective), *signed.values()]
     identity = ["method, candidate", "learns from", "needs group", "feasible", "sparsity"]
     second = _second_columns(front)
-    columns = [*identity, *values, *([*values, "kept"] if confirmed else [])]
+    columns = [*identity, *values, *([*values, "verdict", "certified at"] if confirmed else [])]
     columns += [*(values[:2] * len(second)), "settings"]
     groups = (
         f'<tr class="groups"><th colspan="{len(identity)}"></th>'
@@ -233,7 +234,7 @@ def _point_row(
     if confirmed:
         absent = [text("\N{EN DASH}")] * (2 + len(signed))
         row += _measured(point["test"], signed) if point["test"] else absent
-        row.append(_promise(point["kept_promise"]))
+        row += [verdict_cell(point), fraction(certified_at(point))]
     for split in second:
         values = point["beside"][split] if "beside" in point else None
         row += [text("\N{EN DASH}")] * 2 if values is None else _measured(values, ())
@@ -258,10 +259,19 @@ def _measured(values: PointValues, signed: Sequence[str]) -> list[Cell]:
     ]
 
 
-def _promise(kept: bool | None) -> Cell:
-    if kept is None:
-        return "\N{EN DASH}", ""
-    return ('<span class="good">kept</span>', "1") if kept else ('<b class="bad">broken</b>', "0")
+def verdict_cell(row: FrontPoint | SeedRow) -> Cell:
+    """What is claimed of a network; the best verdicts sort last."""
+    match verdict := verdict_of(row):
+        case None:
+            return "\N{EN DASH}", ""
+        case "certified":
+            return '<span class="good">certified</span>', "3"
+        case "not certified":
+            return f'<span title="{escape(WORDS[verdict])}">not certified</span>', "2"
+        case "broke":
+            return '<b class="bad">broke</b>', "1"
+        case "not estimable":
+            return "not estimable", "0"
 
 
 def _settings(settings: Mapping[str, Mapping[str, Any]]) -> Cell:

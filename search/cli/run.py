@@ -31,24 +31,38 @@ def confirm(
         int,
         typer.Option(min=0, help="First train the chosen settings again with so many seeds."),
     ] = 0,
+    certify: Annotated[
+        Literal["front", "chosen"],
+        typer.Option(help="All networks alike, or the chosen one first, the others if it passes."),
+    ] = "front",
     address: Annotated[str | None, typer.Option(help="A running Ray cluster.")] = None,
     trust: Trust = False,
 ) -> None:
     """Opens the test split once, for the front as it was chosen on tune."""
     check_run(folder)
+    from analysis.claims import claim_sentences, opening_sentence
     from analysis.report.seeds import spread_lines
     from search.results.confirm import confirm as open_test
     from search.runs.folder import RunFolder
 
     if RunFolder(folder).confirmation() is not None:
         say("Confirmed before: this is what was found then; test is not opened again.")
-    front = open_test(folder, seeds=seeds, address=address, trust_code=trust, listener=_tell)
+    front = open_test(
+        folder,
+        seeds=seeds,
+        certify=certify,
+        address=address,
+        trust_code=trust,
+        listener=_tell,
+    )
     show(front)
     for line in spread_lines(front):
         say(line)
     show_later_trials(folder)
-    if front.get("opening") is not None:
-        say(f"Openings of these test rows so far, by all runs: {front['opening']}")
+    for sentence in claim_sentences(front):
+        say(sentence)
+    if (level := opening_sentence(front)) is not None:
+        say(level)
 
 
 def report(
@@ -69,21 +83,21 @@ def report(
 
 def export(
     folder: Folder,
-    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="As in front.json.")],
+    candidate: Annotated[
+        str, typer.Argument(metavar="CANDIDATE", help="As in front.json; chosen; handed_over.")
+    ] = "handed_over",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to.")] = None,
 ) -> None:
     """Writes one candidate's weights, correction and card for use elsewhere."""
     check_run(folder)
+    from analysis.claims import WORDS
     from search.runs.export import card_of
     from search.runs.export import export as write
 
     target = write(folder, candidate, to)
-    words = {
-        None: "not confirmed on test yet",
-        True: "it kept the tolerance on test",
-        False: "it did NOT keep the tolerance on test",
-    }
-    say(f"Exported ({words[card_of(target)['kept_promise']]}): {target}")
+    claim = card_of(target)["claim"]
+    said = "not confirmed on test yet" if claim is None else WORDS[claim["verdict"]]
+    say(f"Exported ({said}): {target}")
 
 
 def compare(

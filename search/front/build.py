@@ -215,7 +215,7 @@ def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) 
         "test": None,
         "feasible": bool(values["feasible"] and values["beats_trivial"]),
         "chosen": chosen,
-        "kept_promise": None,
+        "claim": None,
     }
     if view.beside is not None:
         point["beside"] = by_second(report, view, view.beside, start["spec"]["seed"])

@@ -186,7 +186,7 @@ class GrowingFront:
             "test": None,
             "feasible": True,
             "chosen": False,
-            "kept_promise": None,
+            "claim": None,
         }
 
     def _follow(self, change: Change) -> None:

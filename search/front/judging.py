@@ -34,17 +34,22 @@ def values_of(
     sparsity: float,
     level: float = 0.95,
 ) -> PointValues:
-    """Performance, bias, their intervals and every measure of counts at the finest crossing.
+    """Performance, bias, their intervals and every measure of counts at the finest crossing, as
+    `decided` has them."""
+    by_group = decided(counts, decision, view)
+    return {**evaluate(by_group, view.objective, level=level), "sparsity": sparsity}
+
+
+def decided(counts: Counts | ScoreCounts, decision: Decision | None, view: View) -> Counts:
+    """Predictions by group of counts at the finest crossing.
 
     Without a `decision` they are counts of predictions already.
     """
     if decision is not None:
-        decided = decision.decide_by_group(counts, view.crossing_to_group)
-    elif isinstance(counts, Counts):
-        decided = counts.regroup(view.crossing_to_group)
-    else:
-        raise ValueError("front: scores need a decision to be judged by")
-    return {**evaluate(decided, view.objective, level=level), "sparsity": sparsity}
+        return decision.decide_by_group(counts, view.crossing_to_group)
+    if isinstance(counts, Counts):
+        return counts.regroup(view.crossing_to_group)
+    raise ValueError("front: scores need a decision to be judged by")
 
 
 def tune_values(report: Dense | ReportEvent, decision: Decision, view: View) -> PointValues:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, get_args
 
+from analysis.front_json import Certify
 from trainables.corrections.threshold import ChosenBy
 from trainables.evaluation.counts import CountsDict
 from trainables.evaluation.packing import PackedArray
@@ -256,6 +257,7 @@ class ConfirmStart(TypedDict):
     chosen: str
     seeds: NotRequired[list[str | None]]  # candidates of the retrainings
     references: NotRequired[str]  # digest of the models that are looked at along with it
+    certify: NotRequired[Certify]  # how the error rate is shared out
 
 
 class Confirm(TypedDict):

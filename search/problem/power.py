@@ -73,5 +73,5 @@ def power_words(power: Power, bias: str, tolerance: float) -> str:
 
 def _rounded(rows: int) -> int:
     """Up to two digits: the number is an estimate."""
-    unit = 10 ** max(0, len(str(rows)) - 2)
-    return -(-rows // unit) * unit
+    unit = int(10 ** max(0, len(str(rows)) - 2))
+    return unit * ((rows + unit - 1) // unit)

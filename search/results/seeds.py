@@ -160,5 +160,5 @@ def _row(spec: dict[str, Any], failure: str | None, points: Sequence[FrontPoint]
         "failure": failure,
         "tune": None if chosen is None else chosen["tune"],
         "test": None,
-        "kept_promise": None,
+        "claim": None,
     }

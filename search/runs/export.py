@@ -16,7 +16,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from analysis.front_json import FrontPoint, PointValues
+from analysis.claims import handed_over
+from analysis.front_json import Claim, FrontPoint, PointValues
+from analysis.front_table import chosen_point
 from search.errors import UserError, unknown
 from search.journal.events import ObjectiveFacts
 from search.runs.folder import RunFolder, write_json
@@ -40,6 +42,7 @@ from trainables.trial.names import checked_candidate
 Raw = NDArray[Any] | pd.DataFrame
 
 CARD = "card.json"
+_BY_RULE = {"chosen": chosen_point, "handed_over": handed_over}
 WEIGHTS = "model.safetensors"
 
 
@@ -72,17 +75,17 @@ class Card(Encoding):
     objective: ObjectiveFacts
     tune: PointValues
     test: PointValues | None  # None before confirm
-    kept_promise: bool | None  # whether it keeps the tolerance on test; None before confirm
+    claim: Claim | None  # what is certified of its bias on test; None before confirm
     hashes: dict[str, str]  # split -> digest of its rows
     model: Architecture | None  # None: the network was handed over from Python
     sees: NotRequired[str]  # how its inputs are made of raw rows, in words; `encoder` does it
 
 
-def export(path: Path | str, candidate: str, to: Path | str | None = None) -> Path:
+def export(path: Path | str, candidate: str = "handed_over", to: Path | str | None = None) -> Path:
     """Writes a candidate of a run to the folder `to` (default `<run>/exports/<candidate>`).
 
-    `candidate` is its name, any unambiguous beginning of it, or "chosen". Raises UserError where
-    the run has no such candidate.
+    `candidate` is its name, any unambiguous beginning of it, "chosen" (on tune), or "handed_over":
+    the best certified one, else the chosen one. Raises UserError where the run has no such one.
     """
     folder = RunFolder(Path(path))
     point = _point(folder, candidate)
@@ -265,7 +268,7 @@ def card_of_point(folder: RunFolder, point: FrontPoint) -> Card:
         "objective": facts["objective"],
         "tune": point["tune"],
         "test": point["test"],
-        "kept_promise": point["kept_promise"],
+        "claim": point.get("claim"),
         "hashes": facts["hashes"],
         "model": None if facts["model_in_memory"] else architecture,
         "sees": sees(Encoder.from_dict(encoding["encoder"])),
@@ -274,17 +277,19 @@ def card_of_point(folder: RunFolder, point: FrontPoint) -> Card:
 
 
 def _point(folder: RunFolder, candidate: str) -> FrontPoint:
-    points = folder.front()["points"]
-    if candidate == "chosen":
-        matching = [point for point in points if point["chosen"]]
+    front = folder.front()
+    points = front["points"]
+    if candidate in _BY_RULE:
+        found = _BY_RULE[candidate](front)
+        matching = [] if found is None else [found]
     else:
         matching = [point for point in points if point["candidate"].startswith(candidate)]
-    if not matching and candidate == "chosen":
+    if not matching and candidate in _BY_RULE:
         raise UserError(
             f"export: {folder.path} has no chosen network: none was feasible; "
             f"points of its front can be exported by name"
         )
     if len(matching) != 1:
-        names = {point["candidate"] for point in points} | {"chosen"}
+        names = {point["candidate"] for point in points} | _BY_RULE.keys()
         raise UserError(f"export: {unknown('candidate', candidate, names)}")
     return matching[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 import tomli_w
 
 from analysis.against_references import best_reference
+from analysis.claims import certified_at, handed_over, verdict_of
 from analysis.front_json import Front, FrontPoint
 from search.runs.state import CONFIG, FRONT
 from search.tracking.mlflow_runs import MlflowRun, SearchRuns
@@ -35,10 +36,16 @@ SOONEST = 20.0  # seconds between two refreshes of the front while the search ru
 COST = 50  # ... and at least so many times what the last one took: 2 % of one core
 NOTE = "mlflow.note.content"  # what MLflow's page of a run shows as its description
 # Tags of trials on the front, and of the search's run about the chosen point.
-ON_FRONT = ("fairfront.front", "fairfront.chosen", "fairfront.candidate", "fairfront.kept_promise")
+ON_FRONT = (
+    *("fairfront.front", "fairfront.chosen", "fairfront.candidate", "fairfront.verdict"),
+    "fairfront.handed_over",
+)
 # Which reference is the best that keeps the tolerance on tune, without the group and with it.
 OF_REFERENCES = {"fairfront.reference": False, "fairfront.reference_with_group": True}
-OF_CHOSEN = ("fairfront.chosen_trial", "fairfront.candidate", "fairfront.kept_promise")
+OF_CHOSEN = (
+    *("fairfront.chosen_trial", "fairfront.candidate", "fairfront.verdict"),
+    "fairfront.handed_over",
+)
 
 
 class FolderMirror:
@@ -125,7 +132,7 @@ class FolderMirror:
             by_trial.setdefault(point["trial"], []).append(point)
         for trial, run in runs.trials().items():
             if trial in by_trial:
-                self._send_points(run, by_trial[trial])
+                self._send_points(run, by_trial[trial], front.get("handed_over"))
             else:
                 self._drop(run, (*ON_FRONT, NOTE))
         self._send_values(parent, front)
@@ -141,8 +148,10 @@ class FolderMirror:
             if point["chosen"]:
                 values |= metrics_of(point["tune"], "chosen/tune/")
                 values |= metrics_of(point["test"], "chosen/test/")
-                tags |= {"fairfront.candidate": point["candidate"], **_kept_promise(point)}
+                tags |= {"fairfront.candidate": point["candidate"], **_verdict(point)}
                 tags["fairfront.chosen_trial"] = point["trial"]
+            if point["candidate"] == front.get("handed_over"):
+                tags["fairfront.handed_over"] = point["candidate"]
         for tag, needs_group in OF_REFERENCES.items():
             if (best := best_reference(front, needs_group=needs_group)) is not None:
                 tags[tag] = best["label"]
@@ -152,10 +161,19 @@ class FolderMirror:
         metrics += [(name, value, at, step) for name, value, step in other_metrics(front)]
         self._runs.log(parent, metrics, tags=tags)
 
-    def _send_points(self, run: MlflowRun, points: list[FrontPoint]) -> None:
-        """A trial's best or chosen point as metrics; all of its points in its description."""
-        best = max(points, key=lambda point: (point["chosen"], point["tune"]["performance"]))
-        tags = {"fairfront.candidate": best["candidate"], **_kept_promise(best)}
+    def _send_points(self, run: MlflowRun, points: list[FrontPoint], given: str | None) -> None:
+        """A trial's point that is handed over, or chosen, or best, as metrics; all of its points
+        in its description."""
+        best = max(
+            points,
+            key=lambda point: (
+                *(point["candidate"] == given, point["chosen"]),
+                point["tune"]["performance"],
+            ),
+        )
+        tags = {"fairfront.candidate": best["candidate"], **_verdict(best)}
+        if best["candidate"] == given:
+            tags["fairfront.handed_over"] = "true"
         if any(point["feasible"] for point in points):
             tags["fairfront.front"] = "true"
         if best["chosen"]:
@@ -166,6 +184,7 @@ class FolderMirror:
         if changed:  # the description holds all values
             at = self._translator.last_time[SEARCH]
             values = metrics_of(best["tune"], "front/") | metrics_of(best["test"], "test/")
+            values |= numbers({"test/certified_at": certified_at(best)})
             self._runs.log(
                 run, [(name, value, at, 0) for name, value in values.items()], {}, changed
             )
@@ -175,7 +194,8 @@ class FolderMirror:
             self._runs.set_tag(run, name, None)
 
     def _send_models(self, parent: MlflowRun, front: Front) -> None:
-        """Of a confirmed front: every point's card, and the chosen one as an exported model."""
+        """Of a confirmed front: every point's card, and as an exported model what is handed
+        over."""
         from search.runs.export import (  # brings torch: only where there is one
             card_of_point,
             export,
@@ -183,7 +203,7 @@ class FolderMirror:
         from search.runs.folder import RunFolder
         from trainables.trial.names import checked_candidate
 
-        folder = RunFolder(self._folder)
+        folder, given = RunFolder(self._folder), handed_over(front)
         with tempfile.TemporaryDirectory() as scratch:
             for point in front["points"]:
                 run = self._runs.find(point["trial"])
@@ -194,7 +214,7 @@ class FolderMirror:
                 card = cards / f"{cards.name}.json"
                 card.write_text(json.dumps(card_of_point(folder, point), indent=1))
                 self._runs.put_file(run, card, "cards")
-                if point["chosen"]:
+                if point is given:
                     model = export(self._folder, point["candidate"], Path(scratch) / "model")
                     for owner in (run, parent):
                         self._runs.put_folder(owner, model, "model")
@@ -220,10 +240,10 @@ class FolderMirror:
         self._runs.set_tag(parent, SENT, json.dumps(sent, sort_keys=True))
 
 
-def _kept_promise(point: FrontPoint) -> dict[str, str]:
-    """The tag that says whether a point keeps the tolerance on test; none before confirm."""
-    kept = point["kept_promise"]
-    return {} if kept is None else {"fairfront.kept_promise": json.dumps(kept)}
+def _verdict(point: FrontPoint) -> dict[str, str]:
+    """The tag that says what is claimed of a point; none before confirm."""
+    verdict = verdict_of(point)
+    return {} if verdict is None else {"fairfront.verdict": verdict}
 
 
 def _digest(content: bytes) -> str:

@@ -28,7 +28,7 @@ EXPERIMENT = "fairfront"
 COLUMNS = (  # of the list of trials on a front
     *("tags.`fairfront.method`", "tags.`fairfront.chosen`", "metrics.`front/performance`"),
     *("metrics.`front/bias`", "metrics.`front/sparsity`", "metrics.`test/performance`"),
-    *("metrics.`test/bias`", "tags.`fairfront.kept_promise`"),
+    *("metrics.`test/bias`", "tags.`fairfront.verdict`"),
 )
 FRONT_VIEW = "fairfront-front"  # name of a stored view; `?viewStateShareKey=` of a page opens it
 ABOUT = {  # the experiment's own tags

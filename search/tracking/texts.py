@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.claims import WORDS, verdict_of
 from analysis.front_json import SPLITS, Front, FrontPoint, PointValues, Reference, Split
 from analysis.front_table import (
     front_frame,
@@ -21,13 +22,14 @@ from search.tracking.updates import numbers
 
 FIRST_COLUMNS = (
     *("trial", "method", "chosen", "tune performance", "tune bias", "tune sparsity"),
-    *("test performance", "test bias", "kept_promise", "feasible", "needs_group"),
+    *("test performance", "test bias", "claim verdict", "claim certified_at"),
+    *("feasible", "needs_group"),
 )
 # What is sent in other ways; whatever else a front holds becomes metrics under its own keys.
 SENT_OTHERWISE = (
     *("name", "objective", "hypervolume", "hypervolume_with_group", "opening", "changed"),
     *("candidates", "methods", "left_out", "without_group", "dense", "references", "points"),
-    *("beside", "no_ops"),
+    *("beside", "no_ops", "handed_over"),
 )
 ROWS_OF_A_NOTE = 12
 _MARKUP = "&<>|[]`*"  # what of markdown and HTML could become a link, a script or another column
@@ -173,8 +175,8 @@ def _words(point: FrontPoint) -> Iterator[str]:
     yield f"sparsity {_as_text(point['tune']['sparsity'])}"
     if point["chosen"]:
         yield "chosen"
-    if point["kept_promise"] is not None:
-        yield "kept the tolerance on test" if point["kept_promise"] else "did NOT keep it on test"
+    if (verdict := verdict_of(point)) is not None:
+        yield f"on test {WORDS[verdict]}"
     if point["needs_group"]:
         yield "needs the group at prediction time"
 
