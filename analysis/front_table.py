@@ -97,11 +97,12 @@ def chosen_point(front: Front) -> FrontPoint | None:
 
 
 def one_per_trial(front: Front) -> list[FrontPoint]:
-    """The chosen point of a trial, or the one that performs best, in the order of the front."""
+    """The chosen point of a trial, else the one that is handed over, or the one that performs
+    best, in the order of the front."""
     best: dict[str, FrontPoint] = {}
     for point in front["points"]:
         rival = best.get(point["trial"])
-        if rival is None or _rank(point) > _rank(rival):
+        if rival is None or _rank(front, point) > _rank(front, rival):
             best[point["trial"]] = point
     return list(best.values())
 
@@ -285,8 +286,9 @@ def _flat(values: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str,
             yield f"{prefix}{key}", value
 
 
-def _rank(point: FrontPoint) -> tuple[bool, float]:
-    return point["chosen"], _nan_if_none(point["tune"]["performance"])
+def _rank(front: Front, point: FrontPoint) -> tuple[bool, bool, float]:
+    given = point["candidate"] == front.get("handed_over")
+    return point["chosen"], given, _nan_if_none(point["tune"]["performance"])
 
 
 def _mark(label: str, values: PointValues, *, needs_group: bool) -> ReferenceMark:

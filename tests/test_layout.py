@@ -56,7 +56,7 @@ FLOORS = {
     "analysis": (
         ("events", "front_json", "notation", "palette", "pareto"),
         ("front_table", "hypervolume", "over_compute"),
-        ("against_references",),
+        ("against_references", "claims"),
         ("words", "trials"),
         ("figures",),
         ("methods", "price", "importance"),

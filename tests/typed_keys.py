@@ -27,6 +27,8 @@ def mismatches(value, kind, where=""):
         if not isinstance(value, dict):
             return [f"{where}: {value!r} is no mapping"]
         return [m for k, each in value.items() for m in mismatches(each, parts[1], f"{where}.{k}")]
+    if origin is typing.Literal:
+        return [] if value in parts else [f"{where}: {value!r} is none of {parts}"]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return []  # JSON does not tell 0 from 0.0
     right = value is None if kind is type(None) else type(value) is kind

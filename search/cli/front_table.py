@@ -6,8 +6,15 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from analysis.claims import verdict_of
 from analysis.front_json import SPLITS, BesideValues, Front, FrontPoint, Reference, Split
-from analysis.front_table import keeps_on_tune, of_dense, one_per_trial, reference_label
+from analysis.front_table import (
+    is_confirmed,
+    keeps_on_tune,
+    of_dense,
+    one_per_trial,
+    reference_label,
+)
 from analysis.notation import second_words
 from search.cli.say import cells
 
@@ -87,6 +94,8 @@ def legend(front: Front) -> str:
         f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
         "* chosen, x infeasible, g needs the group"
     )
+    if is_confirmed(front):
+        meaning += ", c certified"
     if any(reference.get("randomised") for reference in front["references"]):
         meaning += ", r decided by lot"
     if any(point.get("no_ops") for point in front["points"]):
@@ -112,4 +121,5 @@ def _cells(
 
 def _mark(point: FrontPoint) -> str:
     mark = "*" if point["chosen"] else "" if point["feasible"] else "x"
+    mark += "c" if verdict_of(point) == "certified" else ""
     return mark + ("g" if point["needs_group"] else "") + ("!" if point.get("no_ops") else "")

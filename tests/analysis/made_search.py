@@ -57,6 +57,32 @@ def settings_of(rng, method):
     return settings
 
 
+def made_claim(bias):
+    """As of a test split whose errors are .02 at the level of one of many claims."""
+    if bias is None:
+        return {"verdict": "not estimable", "p": 1.0, "certified_at": None}
+    bound = bias + 0.02
+    if bound < OBJECTIVE["tolerance"]:
+        return {"verdict": "certified", "p": 0.001, "certified_at": bound}
+    below = bias < OBJECTIVE["tolerance"]
+    verdict, p = ("not certified", 0.1) if below else ("broke", 1.0)
+    return {"verdict": verdict, "p": p, "certified_at": bound}
+
+
+def made_claims(points):
+    """What is said of all claims of the first opening; the first certified one is handed over."""
+    certified = [p["candidate"] for p in points if p["claim"]["verdict"] == "certified"]
+    chosen = [p["candidate"] for p in points if p["chosen"]]
+    return {
+        "opening": 1,
+        "handed_over": next((name for name in [*chosen, *certified] if name in certified), None),
+        "claims": {
+            **{"error_rate": 0.05, "level": 0.025, "certify": "front", "also": []},
+            **{"named": len(points), "rows_for_power": 12_345},
+        },
+    }
+
+
 def made_front(seed=0, *, confirmed=False, feasible=True, points=14):
     """A front of `points` points of three methods on a noisy trade-off."""
     rng = np.random.default_rng(seed)
@@ -80,16 +106,17 @@ def made_front(seed=0, *, confirmed=False, feasible=True, points=14):
                 "test": None,
                 "feasible": feasible,
                 "chosen": feasible and n == points - 3,
-                "kept_promise": None,
+                "claim": None,
             }
         )
         if confirmed:
             moved = abs(bias + rng.normal(0, 0.009))
             shifted = performance + rng.normal(0, 0.006)
             rows[-1]["test"] = values(rng, shifted, moved, sparsity)
-            rows[-1]["kept_promise"] = moved < OBJECTIVE["tolerance"]
+            rows[-1]["claim"] = made_claim(moved)
     dense = values(rng, 0.823, 0.142, 0.0)
     return {
+        **(made_claims(rows) if confirmed else {"opening": None}),
         "name": "made-up",
         "objective": OBJECTIVE,
         "hypervolume": 0.31 if feasible else 0.0,

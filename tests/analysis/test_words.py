@@ -1,18 +1,32 @@
 import pytest
 
 from analysis.words import explanation, headline, verdict
-from tests.analysis.made_search import made_front
+from tests.analysis.made_search import made_claim, made_claims, made_front
 
 
 def chosen_of(front):
     return next(point for point in front["points"] if point["chosen"])
 
 
-def confirmed(bias, interval, kept):
+def confirmed(bias, *, others=True):
+    """The chosen point has a bias on test; `others`: of the others some are certified."""
     front = made_front(confirmed=True)
+    chosen_of(front)["test"] |= {"bias": bias, "bias_interval": [bias - 0.02, bias + 0.02]}
+    chosen_of(front)["claim"] = made_claim(bias)
+    if not others:
+        for point in front["points"]:
+            if not point["chosen"]:
+                point["claim"] = made_claim(0.045)
+    return front | made_claims(front["points"])
+
+
+def of_earlier_version(bias, interval, kept):
+    front = made_front(confirmed=True)
+    for point in front["points"]:
+        del point["claim"]
+        point["kept_promise"] = kept
     chosen_of(front)["test"] |= {"bias": bias, "bias_interval": interval}
-    chosen_of(front)["kept_promise"] = kept
-    return front
+    return {k: v for k, v in front.items() if k not in ("claims", "handed_over")}
 
 
 @pytest.mark.parametrize(
@@ -24,12 +38,30 @@ def confirmed(bias, interval, kept):
             "prune_advft keeps the tolerance of 0.05 on tune; not yet confirmed on test.",
         ),
         (
-            confirmed(0.02, [0.01, 0.03], True),
-            "The chosen network kept the tolerance of 0.05 on test.",
+            confirmed(0.02),
+            "The chosen network is certified to keep the tolerance of 0.05.",
         ),
         (
-            confirmed(0.08, [0.06, 0.1], False),
-            "The chosen network did not keep the tolerance of 0.05 on test.",
+            confirmed(0.04),
+            "The chosen network is not certified to keep the tolerance of 0.05; another one is.",
+        ),
+        (
+            confirmed(0.04, others=False),
+            "Nothing is certified: the chosen network's bias lies below 0.05 on test, by its "
+            "estimate alone.",
+        ),
+        (
+            confirmed(0.08, others=False),
+            "Nothing is certified: the chosen network did not keep the tolerance of 0.05 on test.",
+        ),
+        (
+            of_earlier_version(0.02, [0.01, 0.03], True),
+            "Nothing is certified: the chosen network's bias lies below 0.05 on test, by its "
+            "estimate alone.",
+        ),
+        (
+            of_earlier_version(0.08, [0.06, 0.1], False),
+            "Nothing is certified: the chosen network did not keep the tolerance of 0.05 on test.",
         ),
     ],
 )
@@ -45,9 +77,15 @@ def test_verdict_says_the_same_in_one_line_and_names_the_candidate():
 
     assert verdict(chosen) == f"Chosen: {name} (prune_advft); not confirmed on test yet."
     assert verdict({**chosen, "changed": True}) == verdict(chosen)
-    kept, broken = confirmed(0.02, [0.01, 0.03], True), confirmed(0.08, [0.06, 0.1], False)
-    assert verdict(kept).endswith("; on test it kept the tolerance of 0.05.")
-    assert verdict(broken).endswith("; on test it did NOT keep the tolerance of 0.05.")
+    other = confirmed(0.08)
+    assert verdict(confirmed(0.02)).endswith("; certified on test to keep the tolerance of 0.05.")
+    assert f"Handed over: {other['handed_over'][:8]} (" in verdict(other)
+    assert "nothing is certified: on test it did NOT keep" in verdict(
+        confirmed(0.08, others=False)
+    )
+    assert "nothing is certified: on test its estimate lies below" in verdict(
+        confirmed(0.04, others=False)
+    )
     assert verdict(made_front(feasible=False)) == (
         "Nothing was feasible: no candidate is seen to keep aod below 0.05. The closest ones are "
         "marked infeasible."
@@ -70,11 +108,12 @@ def test_verdict_says_the_same_in_one_line_and_names_the_candidate():
     ],
 )
 def test_explanation_says_what_the_interval_on_test_allows(bias, interval, words):
-    assert words in " ".join(explanation(confirmed(bias, interval, True)))
+    assert words in " ".join(explanation(of_earlier_version(bias, interval, True)))
 
 
 def test_explanation_gives_the_values_with_their_intervals():
-    front = confirmed(0.0412, [0.0234, 0.0589], True)
+    front = confirmed(0.0412)
+    chosen_of(front)["test"]["bias_interval"] = [0.0234, 0.0589]
     chosen_of(front)["tune"] |= {"performance": 0.785, "performance_interval": [0.767, 0.803]}
     text = " ".join(explanation(front))
     assert "On tune: balanced accuracy 0.785 [0.767, 0.803]" in text
@@ -84,9 +123,35 @@ def test_explanation_gives_the_values_with_their_intervals():
 
 
 def test_explanation_warns_when_the_test_rows_were_opened_before():
-    front = made_front(confirmed=True)
+    front = of_earlier_version(0.02, [0.01, 0.03], True)
     assert "had not been opened before" in " ".join(explanation(front, opening=1))
     assert "opened 3 times in all" in " ".join(explanation(front, opening=3))
+
+
+def test_explanation_says_what_is_certified_at_which_error_rate():
+    front = confirmed(0.02)
+    certified = sum(point["claim"]["verdict"] == "certified" for point in front["points"])
+    text = " ".join(explanation(front))
+
+    assert f"below 0.05: {certified} of the front's 14 points" in text
+    assert "any claim is false is at most 0.025" in text
+    assert "any tolerance above 0.040 may be quoted" in text
+    assert "tested at 0.025, as opening 1 of these test rows" in text
+    assert "no later search is chosen by what an earlier opening has shown" in text
+
+
+def test_explanation_names_both_where_tune_chose_another_than_the_certified_one():
+    front = confirmed(0.04)
+    text = " ".join(explanation(front))
+    assert f"Tune chose prune_advft ({chosen_of(front)['candidate'][:8]})" in text
+    assert "only its estimate lies below the tolerance" in text
+    assert front["handed_over"][:8] in text
+
+
+def test_where_nothing_is_certified_it_says_what_it_would_have_taken():
+    text = " ".join(explanation(confirmed(0.04, others=False)))
+    assert "Nothing is certified: that does not mean that the networks are unfair" in text
+    assert "Some 12,345 rows of test would certify a perfectly fair network in 80 %" in text
 
 
 def test_chosen_point_that_needs_the_group_says_so():

@@ -18,7 +18,7 @@ def values(performance, bias, feasible=True):
 def point(performance, *, needs_group=False, test=None, feasible=True, chosen=False):
     return {
         **{"candidate": "c", "method": "adv_ft", "needs_group": needs_group},
-        **{"tune": values(performance, 0.01, feasible), "test": test, "kept_promise": None},
+        **{"tune": values(performance, 0.01, feasible), "test": test, "claim": None},
         **{"feasible": feasible, "chosen": chosen},
     }
 

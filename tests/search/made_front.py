@@ -17,12 +17,12 @@ def point(name: str, method: str, **changes: Any) -> dict[str, Any]:
         "needs_group": False,
         "feasible": True,
         "chosen": False,
-        "kept_promise": None,
+        "claim": None,
         **changes,
     }
 
 
-def front(*points: dict[str, Any]) -> dict[str, Any]:
+def front(*points: dict[str, Any], **more: Any) -> dict[str, Any]:
     dense = {"performance": 0.95, "bias": 0.2, "sparsity": 0.0, "measures": {}}
     return {
         "name": "made",
@@ -30,4 +30,5 @@ def front(*points: dict[str, Any]) -> dict[str, Any]:
         "dense": {"tune": dense, "test": None},
         "references": [{"label": "dense net", "needs_group": False, "tune": dense, "test": None}],
         "points": list(points),
+        **more,
     }

@@ -93,8 +93,8 @@ def test_every_element_is_closed_and_every_figure_is_json(frames):
 
 def test_report_says_what_was_found(frames):
     text = Page(report(frames, facts=made_facts(opening=2))).text
-    assert "The chosen network kept the tolerance of 0.05 on test." in text
-    assert "opened 2 times in all" in text
+    assert "is not certified to keep the tolerance of 0.05; another one is." in text
+    assert "as opening 1 of these test rows" in text
     assert "left out: cell race=Other" in text
     assert "loss must stay finite, got nan <script>" in text
 
@@ -116,7 +116,7 @@ def test_report_of_nothing_feasible_says_so_and_marks_every_point_infeasible(fra
 
 def test_hostile_text_stays_text_everywhere():
     front = made_front(confirmed=True)
-    front["name"] = EVIL
+    front["name"] = front["handed_over"] = EVIL
     for point in front["points"]:
         point["method"] = point["candidate"] = point["trial"] = point["learns_from"] = EVIL
         point["settings"] = {EVIL: {EVIL: EVIL}}
@@ -143,9 +143,9 @@ def test_hostile_text_stays_text_everywhere():
 
 def test_table_shows_test_columns_only_after_confirm(frames):
     sealed = Page(report(frames, front=made_front()))
-    assert ">kept<" not in report(frames, front=made_front())
+    assert ">certified<" not in report(frames, front=made_front())
     assert "not yet confirmed on test" in sealed.text
-    assert '<span class="good">kept</span>' in report(frames)
+    assert '<span class="good">certified</span>' in report(frames)
 
 
 def test_report_without_trials_or_points_is_still_a_page():

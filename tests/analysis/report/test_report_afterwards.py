@@ -24,21 +24,22 @@ def values(performance, bias):
 
 
 def row(seed, tune, test=None, *, feasible=True, kept=None):
-    return {"seed": seed, "feasible": feasible, "tune": tune, "test": test, "kept_promise": kept}
+    verdict = None if kept is None else {"verdict": kept, "p": 0.5, "certified_at": 0.06}
+    return {"seed": seed, "feasible": feasible, "tune": tune, "test": test, "claim": verdict}
 
 
 ROWS = [
-    row(1, values(0.8, 0.02), values(0.79, 0.03), kept=True),
-    row(2, values(0.7, 0.02), values(0.69, 0.07), kept=False),
-    row(3, values(0.6, 0.08), values(0.59, None), feasible=False, kept=False),
-    row(4, None, feasible=False, kept=False),  # failed
+    row(1, values(0.8, 0.02), values(0.79, 0.03), kept="certified"),
+    row(2, values(0.7, 0.02), values(0.69, 0.07), kept="broke"),
+    row(3, values(0.6, 0.08), values(0.59, None), feasible=False, kept="not estimable"),
+    row(4, None, feasible=False, kept="not estimable"),  # failed
 ]
 
 
 def test_the_spread_has_mean_sd_least_and_largest_of_the_seeds_that_have_a_value():
     found = spread(ROWS)
 
-    assert (found["seeds"], found["feasible"], found["judged"], found["kept"]) == (4, 2, 4, 1)
+    assert (found["seeds"], found["feasible"], found["judged"], found["certified"]) == (4, 2, 4, 1)
     assert found["tune"]["performance"] == pytest.approx(
         {"mean": 0.7, "sd": 0.1, "min": 0.6, "max": 0.8}
     )
@@ -49,7 +50,7 @@ def test_the_spread_has_mean_sd_least_and_largest_of_the_seeds_that_have_a_value
 def test_before_test_is_opened_nothing_is_said_of_it():
     found = spread([row(1, values(0.8, 0.02)), row(2, None, feasible=False)])
 
-    assert (found["test"], found["kept"], found["judged"]) == (None, None, 0)
+    assert (found["test"], found["certified"], found["judged"]) == (None, None, 0)
     assert found["tune"]["performance"]["mean"] == 0.8
 
 
@@ -59,7 +60,7 @@ def test_a_confirmed_front_says_in_words_how_its_seeds_fared():
     lines = spread_lines(front)
 
     assert lines[0] == "The chosen settings with 4 other seeds: 2 of 4 feasible on tune."
-    assert lines[1] == "On test 1 of 4 kept the tolerance of 0.05."
+    assert lines[1] == "On test 1 of 4 are certified to keep the tolerance of 0.05."
     assert "balanced accuracy on tune: mean 0.700 ± 0.100 (sd), range 0.600 to 0.800" in lines
     assert spread_lines(made_front()) == []
     assert seeds_table(front).count("<tr") == 1 + 1 + 4  # heading, chosen, seeds

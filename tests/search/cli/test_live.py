@@ -159,16 +159,23 @@ def test_a_front_fits_a_narrow_terminal_and_marks_what_was_chosen_and_what_is_in
     assert "Chosen: cccccccc (prune_advft); not confirmed on test yet." in text
 
 
-@pytest.mark.parametrize(("kept", "said"), [(True, "it kept the"), (False, "it did NOT keep the")])
-def test_a_confirmed_front_shows_test_values_and_whether_the_promise_was_kept(kept, said):
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [("certified", "certified on test to keep"), ("broke", "on test it did NOT keep")],
+)
+def test_a_confirmed_front_shows_test_values_and_whether_it_is_certified(verdict, said):
+    claim = {"verdict": verdict, "p": 0.01, "certified_at": 0.04}
     test = {"performance": 0.876, "bias": None, "sparsity": 0.5, "measures": {}}
 
     text = rendered(
-        front(point("cccccccc", "prune_advft", chosen=True, test=test, kept_promise=kept))
+        front(
+            point("cccccccc", "prune_advft", chosen=True, test=test, claim=claim),
+            handed_over="cccccccc" if verdict == "certified" else None,
+        )
     )
 
     assert "0.876" in text
-    assert f"on test {said} tolerance of 0.05" in text
+    assert f"{said} the tolerance of 0.05" in text
 
 
 def test_points_that_need_the_group_are_marked_and_where_all_do_the_verdict_says_how_to_choose():

@@ -62,14 +62,14 @@ def confirmed(searched, ledger, tmp_path_factory):
     """A copy of the run, confirmed; what journal and ledger said when test was opened."""
     folder = tmp_path_factory.mktemp("confirmed") / "run"
     shutil.copytree(searched.folder, folder)
-    at_opening, evaluated = [], confirming._evaluated
+    at_opening, evaluated = [], confirming.evaluated_on_test
 
-    def looking(*arguments):
+    def looking(*arguments, **named):
         at_opening.append((events(folder)[-1], openings(ledger)))
-        return evaluated(*arguments)
+        return evaluated(*arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confirming, "_evaluated", looking)
+        patch.setattr(confirming, "evaluated_on_test", looking)
         front = confirm(folder)
     return SimpleNamespace(folder=folder, front=front, at_opening=at_opening)
 
@@ -136,14 +136,14 @@ def test_front_json_has_the_promised_format(searched):
     for point in front["points"]:
         assert point.keys() >= {
             *{"candidate", "trial", "epoch", "method", "settings", "needs_group", "tune", "test"},
-            *{"feasible", "chosen", "kept_promise"},
+            *{"feasible", "chosen", "claim"},
         }
         assert point["tune"].keys() >= VALUES
         assert point["tune"]["measures"].keys() == MEASURES.keys()
         assert point["tune"]["bias"] == abs(point["tune"]["measures"]["aod"])
         low, high = point["tune"]["bias_interval"]
         assert 0 <= low <= point["tune"]["bias"] <= high
-        assert (point["test"], point["kept_promise"]) == (None, None)
+        assert (point["test"], point["claim"]) == (None, None)
         assert (point["feasible"], point["needs_group"]) == (True, True)
     assert sum(point["chosen"] for point in front["points"]) == 1
 
@@ -215,8 +215,15 @@ def test_confirming_adds_test_values_and_changes_nothing_that_was_said_before(se
     assert confirmed.front["opening"] == 1
     for before, after in zip(searched.front["points"], confirmed.front["points"], strict=True):
         assert after["test"].keys() == before["tune"].keys()
-        assert after["kept_promise"] == (after["test"]["bias"] < 0.6)
-        assert {**after, "test": None, "kept_promise": None} == before
+        claim = after["claim"]
+        assert (claim["verdict"] == "broke") == (after["test"]["bias"] >= 0.6)
+        assert claim["certified_at"] > after["test"]["bias"]
+        assert {**after, "test": None, "claim": None} == before
+    claims = confirmed.front["claims"]
+    assert (claims["error_rate"], claims["level"], claims["certify"]) == (0.05, 0.025, "front")
+    certified = [p for p in confirmed.front["points"] if p["claim"]["verdict"] == "certified"]
+    given = confirmed.front["handed_over"]
+    assert given in [point["candidate"] for point in certified] or (given, certified) == (None, [])
     assert confirmed.front["dense"]["tune"] == searched.front["dense"]["tune"]
     assert confirmed.front["dense"]["test"].keys() >= VALUES
 
@@ -239,14 +246,17 @@ def test_another_run_on_the_same_test_rows_is_their_second_opening(
 ):
     folder = tmp_path / "run"
     shutil.copytree(searched.folder, folder)
-    first, *others = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
-    other = json.dumps({**json.loads(first), "run": "another"}) + "\n"
+    start, *others = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
+    other = json.dumps({**json.loads(start), "run": "another"}) + "\n"
     (folder / "journal.jsonl").write_text("".join([other, *others]))
 
     again = confirm(folder)
 
     assert again["opening"] == 2
-    assert again["points"] == confirmed.front["points"]
+    assert (again["claims"]["level"], confirmed.front["claims"]["level"]) == (0.0125, 0.025)
+    for first, second in zip(confirmed.front["points"], again["points"], strict=True):
+        assert {**first, "claim": None} == {**second, "claim": None}
+        assert first["claim"]["certified_at"] <= second["claim"]["certified_at"]
     assert [entry["run"] for entry in openings(ledger)][1:] == ["another"]
 
 

@@ -16,10 +16,12 @@ from search.journal.record import Record
 from search.problem.problem import open_problem
 from search.results import confirm as confirming
 from search.results import seeds as seeding
+from search.results.claims import claims_of
 from search.results.confirm import confirm
 from search.results.seeds import seed_specs
 from search.runs.folder import RunFolder
 from tests.typed_keys import mismatches
+from trainables.evaluation.objective import Objective
 
 CONFIG = Config.load(
     "quick",
@@ -52,14 +54,14 @@ def confirmed(searched, tmp_path_factory):
     """A copy confirmed with two seeds; what the journal said last before test was opened."""
     folder = tmp_path_factory.mktemp("confirmed") / "run"
     shutil.copytree(searched, folder)
-    before, evaluated, heard = [], confirming._evaluated, []
+    before, evaluated, heard = [], confirming.evaluated_on_test, []
 
-    def looking(*arguments):
+    def looking(*arguments, **named):
         before.append(list(read_events(folder / "journal.jsonl"))[-1])
-        return evaluated(*arguments)
+        return evaluated(*arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confirming, "_evaluated", looking)
+        patch.setattr(confirming, "evaluated_on_test", looking)
         front = confirm(folder, seeds=2, listener=heard.append)
     return SimpleNamespace(folder=folder, front=front, before=before, heard=heard)
 
@@ -88,9 +90,10 @@ def test_the_seeds_candidates_are_named_before_test_is_opened_and_then_confirmed
     assert announced["event"] == "confirm_start"
     assert announced["seeds"] == [row["candidate"] for row in rows]
     assert all(row["test"]["bias_interval"] is not None for row in rows)
-    assert [row["kept_promise"] for row in rows] == [
-        row["feasible"] and row["test"]["bias"] < 0.6 for row in rows
-    ]
+    for row in rows:
+        assert (row["claim"]["verdict"] == "broke") == (row["test"]["bias"] >= 0.6)
+    named = len(confirmed.front["points"]) + 2
+    assert confirmed.front["claims"]["named"] in (named, named + 1)  # one may be hidden
     spread = confirmed.front["spread"]
     mean = sum(row["test"]["performance"] for row in rows) / 2
     assert spread["test"]["performance"]["mean"] == pytest.approx(mean)
@@ -174,12 +177,12 @@ def test_seeds_added_after_the_opening_have_values_on_tune_alone(confirmed, monk
     def opened(*_):
         raise AssertionError("test was opened again")
 
-    monkeypatch.setattr(confirming, "_evaluated", opened)
+    monkeypatch.setattr(confirming, "evaluated_on_test", opened)
     front = confirm(folder, seeds=3)
 
     assert front["seeds"][:2] == confirmed.front["seeds"]
     added = front["seeds"][2]
-    assert (added["seed"], added["test"], added["kept_promise"]) == (3, None, None)
+    assert (added["seed"], added["test"], added["claim"]) == (3, None, None)
     assert added["tune"]["performance"] > 0.5
     assert (front["spread"]["seeds"], front["spread"]["judged"]) == (3, 2)
     assert front["points"] == confirmed.front["points"]
@@ -206,4 +209,5 @@ def test_a_seed_that_breaks_down_is_part_of_the_spread(tmp_path):
     assert record.trials[spec["trial"]].status == "failed"
     assert row["failure"] == "FloatingPointError: loss must stay finite, got nan"
     assert (row["candidate"], row["feasible"], row["tune"]) == (None, False, None)
-    assert confirming._kept_promise(row, None, None) is False
+    (claim,) = claims_of([None], Objective(), level=0.025, weights="front", chosen=None)
+    assert claim == {"verdict": "not estimable", "p": 1.0, "certified_at": None}

@@ -72,7 +72,7 @@ def test_the_front_is_marked_and_marks_go_with_it(mirrored):
     assert [run.data.tags["fairfront.trial"] for run in found] == ["t0002"]
     assert mirrored.trials["t0002"].data.metrics["test/bias"] == 0.03
     assert "test/bias" not in mirrored.trials["t0000"].data.metrics
-    assert mirrored.parent.data.tags["fairfront.kept_promise"] == "true"
+    assert mirrored.parent.data.tags["fairfront.verdict"] == "certified"
     assert mirrored.parent.data.metrics["chosen/test/performance"] == 0.7
     assert mirrored.parent.data.metrics["dense/test/bias"] == 0.12
     history = mirrored.client.get_metric_history(mirrored.parent.info.run_id, "hypervolume")

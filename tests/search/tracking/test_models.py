@@ -67,7 +67,7 @@ def test_confirmed_values_and_intervals_are_metrics_and_the_verdict_a_tag(told):
     run, test = told.now.trials["t0001"].data, told.chosen["test"]
 
     assert run.tags["fairfront.chosen"] == "true"
-    assert run.tags["fairfront.kept_promise"] in ("true", "false")
+    assert run.tags["fairfront.verdict"] == told.chosen["claim"]["verdict"]
     assert run.metrics["test/bias"] == pytest.approx(test["bias"], abs=1e-6)
     assert run.metrics["test/bias_high"] == pytest.approx(test["bias_interval"][1], abs=1e-6)
     assert run.metrics["test/performance_low"] == pytest.approx(

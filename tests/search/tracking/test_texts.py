@@ -20,11 +20,15 @@ def values(performance, bias):
     return {**plain, **intervals, "measures": measures}
 
 
+CERTIFIED = {"verdict": "certified", "p": 0.001, "certified_at": 0.048}
+BROKE = {"verdict": "broke", "p": 1.0, "certified_at": 0.12}
+
+
 def point(trial, test, **changes):
     return {
         **{"candidate": "c0", "trial": trial, "epoch": 4, "method": "adv_ft", "chosen": True},
         **{"settings": {"recovery": {"lr": 0.1}}, "needs_group": False, "feasible": True},
-        **{"tune": values(0.8, 0.03), "test": test, "kept_promise": None},
+        **{"tune": values(0.8, 0.03), "test": test, "claim": None},
         **changes,
     }
 
@@ -51,7 +55,7 @@ def test_the_table_of_a_front_has_one_row_a_point_and_the_telling_columns_first(
     assert rows[1]["test bias_interval high"] == pytest.approx(0.05)
     assert rows[0]["settings recovery lr"] == 0.1
     assert not [name for name in table["columns"] if "." in name]
-    assert "kept_promise" not in table["columns"]  # nobody knows it yet
+    assert "claim verdict" not in table["columns"]  # nobody knows it yet
 
 
 def test_measured_values_have_their_split_in_front_and_no_gaps():
@@ -86,11 +90,11 @@ def test_what_confirm_found_out_beside_the_points_is_told_as_it_stands():
 
 
 def test_the_description_of_a_search_says_what_was_chosen_and_how_it_fared():
-    kept = point("t1", values(0.7, 0.04), kept_promise=True)
-    said = note_of_search(front([kept]), ended=12)
+    kept = point("t1", values(0.7, 0.04), claim=CERTIFIED)
+    said = note_of_search(front([kept], handed_over="c0"), ended=12)
 
     assert "12 trials ended" in said
-    assert "on test it kept the tolerance of 0.05" in said
+    assert "certified on test to keep the tolerance of 0.05" in said
     assert "| **t1** (chosen) | adv_ft | 0.900 | 0.800 | 0.030 [0.020, 0.040] | 0.700 |" in said
     assert "| dense net |  | 0.900 | 0.850 |" in said
     assert """tags."fairfront.front" = 'true'""" in said
@@ -101,9 +105,9 @@ def test_the_description_of_a_search_without_a_front_says_so():
 
 
 def test_the_description_of_a_trial_warns_of_a_promise_that_was_not_kept():
-    said = note_of_trial([point("t1", values(0.7, 0.09), kept_promise=False, needs_group=True)])
+    said = note_of_trial([point("t1", values(0.7, 0.09), claim=BROKE, needs_group=True)])
 
-    assert "did NOT keep" in said and "needs the group" in said
+    assert "on test broke the tolerance" in said and "needs the group" in said
     assert "test: performance 0.700, bias 0.090 [0.080, 0.100]" in said
 
 
