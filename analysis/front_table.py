@@ -59,6 +59,7 @@ def rows_of_front(front: Front) -> pd.DataFrame:
             "reference": True,
             "method": reference_label(reference),
             "needs_group": reference["needs_group"],
+            "randomised": bool(reference.get("randomised")),
             "feasible": keeps_on_tune(reference),
             "chosen": False,
             "tune": reference["tune"],

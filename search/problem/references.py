@@ -47,7 +47,7 @@ def notes_on_references(config: Config, prepared: Prepared, bias: str) -> list[s
     if not are_asked_for(config):
         return []
     if (why := why_none(prepared)) is not None:
-        return [f"references (logistic regression, gradient boosting, reductions): {why}"]
+        return [f"no references (logistic regression, gradient boosting, reductions): {why}"]
     if bias not in CONSTRAINTS:
         return [f"references: the reductions approach has no constraint for {bias}"]
     return []

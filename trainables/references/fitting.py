@@ -164,8 +164,8 @@ def _boosted(fit: Rows, seed: int) -> Trees:
 
 
 def _reduced(task: Task, fit: Rows, scaled: _Scaled) -> Mixture:
-    """The mixture of the least strictness whose bias is safe both on the rows that it was fitted on
-    and on held-back ones; where there is none, that of the least bias."""
+    """The mixture of the least strictness whose bias is safe on the rows that it was fitted on and
+    on held-back ones; where there is none, that of the least bias."""
     objective, labels = task.objective, fit.labels
     moments = Moments(CONSTRAINTS[objective.bias], labels, fit.groups)
     costs = np.ones(len(labels))
