@@ -71,5 +71,7 @@ def _against_best(front: Front, *, needs_group: bool) -> str:
     if own is None or not known(own["performance"]):
         return f"The best reference {which} is {named}."
     gain = own["performance"] - values["performance"]
-    said = f"gains {number(gain)}" if gain >= 0 else f"costs {number(-gain)}"
+    said = f"gains {number(gain)}" if gain > 0 else f"costs {number(-gain)}"
+    if number(gain) == number(0.0):
+        said = "comes to the same"
     return f"Against the best reference {which}, {named}, it {said}."

@@ -60,6 +60,7 @@ def rows_of_front(front: Front) -> pd.DataFrame:
             "reference": True,
             "method": reference_label(reference),
             "needs_group": reference["needs_group"],
+            "randomised": bool(reference.get("randomised")),
             "feasible": keeps_on_tune(reference),
             "chosen": False,
             "tune": reference["tune"],
@@ -70,7 +71,8 @@ def rows_of_front(front: Front) -> pd.DataFrame:
     rows = [dict(_flat(_trimmed(one))) for one in given]
     columns = [*points.columns, *(name for row in rows for name in row)]
     every = [*points.to_dict("records"), *rows]
-    return pd.DataFrame(every, columns=list(dict.fromkeys(columns)))
+    # As objects: epochs stay whole numbers, though references have none.
+    return pd.DataFrame(every, columns=list(dict.fromkeys(columns)), dtype=object)
 
 
 def reference_label(reference: Reference) -> str:

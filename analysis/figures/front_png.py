@@ -239,12 +239,14 @@ def _legend(figure: Figure, front: Front, marks: Sequence[ReferenceMark]) -> Non
     if chosen_point(front) is not None:
         ring = {"markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.5}
         handles.append(_handle("chosen", marker="o", **ring))
-    edge = figure.axes[0].get_xlim()[1]
-    for mark, shape in zip(marks, shapes_of(marks, REFERENCE_MARKERS), strict=True):
-        if (label := in_legend(mark, edge)) is not None:
+    entries = in_legend(marks, figure.axes[0].get_xlim()[1])
+    for mark, shape, label in zip(
+        marks, shapes_of(marks, REFERENCE_MARKERS), entries, strict=True
+    ):
+        if label is not None:
             face = PAPER if mark["needs_group"] else INK
             handles.append(_handle(label, marker=shape, markerfacecolor=face))
-    if any(in_legend(mark, edge) is None for mark in marks):
+    if None in entries:
         handles.append(_handle("hollow: uses the group", marker="D", markerfacecolor=PAPER))
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, min(5, int(WIDTH / (MARK + CHARACTER * longest))))

@@ -44,16 +44,22 @@ def placed(mark: ReferenceMark, edge: float) -> PlacedReference:
 
 def shapes_of(marks: Sequence[ReferenceMark], shapes: Sequence[str]) -> list[str]:
     """The shape of each mark, one for each network: how it decides is said by hollow and full."""
-    names = [mark["label"].partition(",")[0] for mark in marks]
-    order = list(dict.fromkeys(names))
-    return [shapes[order.index(name) % len(shapes)] for name in names]
+    order = list(dict.fromkeys(_network(mark) for mark in marks))
+    return [shapes[order.index(_network(mark)) % len(shapes)] for mark in marks]
 
 
-def in_legend(mark: ReferenceMark, edge: float) -> str | None:
-    """What the legend says of a mark; None of a model that uses the group, whose hollow mark has
-    the shape of the other."""
-    drawn = placed(mark, edge)
-    if not drawn.beside and drawn.hollow:
-        return None
-    beyond = f" ({drawn.beyond})" if drawn.beyond and not drawn.beside else ""
-    return f"{mark['label']}{beyond}"
+def in_legend(marks: Sequence[ReferenceMark], edge: float) -> list[str | None]:
+    """What the legend says of each mark; None of a model that uses the group, whose hollow mark
+    has the shape of its full one."""
+    full = {_network(mark) for mark in marks if not mark["needs_group"]}
+    entries: list[str | None] = []
+    for mark in marks:
+        drawn = placed(mark, edge)
+        beyond = f" ({drawn.beyond})" if drawn.beyond and not drawn.beside else ""
+        known = drawn.hollow and not drawn.beside and _network(mark) in full
+        entries.append(None if known else f"{mark['label']}{beyond}")
+    return entries
+
+
+def _network(mark: ReferenceMark) -> str:
+    return mark["label"].partition(",")[0]

@@ -243,7 +243,9 @@ class Driver:
         self._folder, self._problem, self._dense = folder, problem, dense
         self._address, self._trainable = address, trainable
         self._on_event = on_event
-        self._references = ReferencesBeside(folder, problem, dense) if references else None
+        self._references = (
+            ReferencesBeside(folder, problem, dense, on_event) if references else None
+        )
         self._stack = ExitStack()
 
     def __enter__(self) -> Driver:

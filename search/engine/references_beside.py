@@ -15,7 +15,12 @@ from pathlib import Path
 
 from torch import nn
 
-from search.journal.events import Event, References
+from analysis.front_json import Reference
+from analysis.front_table import keeps_on_tune, reference_label
+from analysis.notation import number
+from search.front.references import judged_references
+from search.front.view import view_of
+from search.journal.events import Event, Listener, References
 from search.journal.record import Record
 from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
@@ -42,8 +47,15 @@ class ReferencesBeside:
     found by an earlier session stays.
     """
 
-    def __init__(self, folder: RunFolder, problem: Problem, dense: nn.Module) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        problem: Problem,
+        dense: nn.Module,
+        listener: Listener | None = None,
+    ) -> None:
         self._folder, self._problem, self._dense = folder, problem, dense
+        self._listener = listener
         self._wanted = are_asked_for(problem.config) and why_none(problem.prepared) is None
         self._wanted &= folder.confirmation() is None  # what was confirmed stays as it was named
         self._scratch: Path | None = None
@@ -130,3 +142,21 @@ class ReferencesBeside:
             "digest": store_models(self._folder, (scratch / MODELS).read_bytes()),
         }
         record.add(event)
+        if self._listener is not None:
+            self._listener({"event": "note", "text": self._told(event)})
+
+    def _told(self, event: References) -> str:
+        """Those that keep the tolerance, best first: what a search has to beat."""
+        facts, dense = self._folder.facts(), self._folder.dense_event()
+        judged = judged_references(dense, event, facts, view_of(facts))
+        kept = sorted(filter(keeps_on_tune, judged), key=lambda one: -_performance(one))
+        words = [
+            f"{reference_label(one)} {number(_performance(one))} at bias "
+            f"{number(one['tune']['bias'])}{' (uses the group)' if one['needs_group'] else ''}"
+            for one in kept
+        ]
+        return f"references that keep the tolerance on tune: {'; '.join(words) or 'none'}"
+
+
+def _performance(reference: Reference) -> float:
+    return reference["tune"]["performance"] or 0.0

@@ -47,7 +47,7 @@ def notes_on_references(config: Config, prepared: Prepared, bias: str) -> list[s
     if not are_asked_for(config):
         return []
     if (why := why_none(prepared)) is not None:
-        return [f"references (logistic regression, gradient boosting, reductions): {why}"]
+        return [f"no references (logistic regression, gradient boosting, reductions): {why}"]
     if bias not in CONSTRAINTS:
         return [f"references: the reductions approach has no constraint for {bias}"]
     return []
@@ -61,9 +61,10 @@ def task_of(bench: Workbench, seed: int) -> Task:
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("inputs", "labels", "crossing", "groups")
     }
+    decided = np.concatenate([bench.dense_predictions(name) for name in FITTED_ON])
     rows = {name: rows_of(bench, name) for name in COUNTED}
     return Task(
-        {"fit": Rows(**fit, dense=np.zeros(0, dtype=np.int64)), **rows},
+        {"fit": Rows(**fit, dense=decided), **rows},
         bench.objective,
         bench.crossing_to_group,
         prepared.priors,

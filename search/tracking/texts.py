@@ -70,7 +70,7 @@ def metrics_of_references(front: Front) -> dict[str, float]:
             if values is not None:
                 own: PointValues = {**values, "measures": {}}
                 metrics |= metrics_of(own, f"reference/{name}/{split}/")
-    return metrics
+    return {key: value for key, value in metrics.items() if not key.endswith("/sparsity")}
 
 
 def draw_front(front: Front, path: Path) -> None:

@@ -41,7 +41,7 @@ ROWS, MODELS, FOUND = "rows.npz", "references.npz", "references.json"
 MOST_ROWS = 100_000  # that are learned from; drawn by the seed where there are more
 COUNTED = ("held_back", "tune")
 # Of the bias that is safe: what the reductions approach is fitted for. Held-back rows say which
-# of these lets pass on unseen rows; some constraints are stricter than the measure.
+# of these keeps it on unseen rows; some constraints are stricter than the measure.
 STRICTNESS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25, 0.0)
 ITERATIONS = 200  # of boosting, at most
 
@@ -57,7 +57,7 @@ class Rows:
     labels: Ints  # (n,)
     crossing: Ints  # (n,) cell of the finest crossing of all attributes
     groups: Ints  # (n,)
-    dense: Ints  # (n,) what the dense net decides; of rows that are learned from nobody asks
+    dense: Ints  # (n,) what the dense net decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +164,8 @@ def _boosted(fit: Rows, seed: int) -> Trees:
 
 
 def _reduced(task: Task, fit: Rows, scaled: _Scaled) -> Mixture:
-    """The mixture for the strictness that serves held-back rows best: of those whose bias is safe
-    there the best performance, else the least bias."""
+    """The mixture of the least strictness whose bias is safe on the rows that it was fitted on and
+    on held-back ones; where there is none, that of the least bias."""
     objective, labels = task.objective, fit.labels
     moments = Moments(CONSTRAINTS[objective.bias], labels, fit.groups)
     costs = np.ones(len(labels))
@@ -178,26 +178,28 @@ def _reduced(task: Task, fit: Rows, scaled: _Scaled) -> Mixture:
     models = [scaled.model(*one) for one in zip(pool.weights, pool.intercepts, strict=True)]
     weights = np.stack([model.weights for model in models])
     intercepts = np.array([float(model.intercept) for model in models])
-    best, worth = None, -np.inf
+    mixtures = []
     for bias in biases:
         shares = pool.mixture(moments, bias)
         used = shares > 1e-9
-        mixture = Mixture(weights[used], intercepts[used], shares[used] / shares[used].sum())
-        if (found := _worth(mixture, task)) > worth or best is None:
-            best, worth = mixture, found
-    if best is None:
-        raise ValueError("references: the reductions approach needs a bias to be fitted for")
-    return best
+        own = shares[used] / shares[used].sum()
+        mixtures.append(Mixture(weights[used], intercepts[used], own))
+    return max(mixtures, key=lambda mixture: _worth(mixture, fit, task))  # of equals the first
 
 
-def _worth(mixture: Mixture, task: Task) -> float:
-    """On held-back rows: 1 + performance where the bias is safe, else -bias."""
-    counts = counted(mixture, task.parts["held_back"], len(task.crossing_to_group))
-    tables = task.objective.counted(counts.regroup(task.crossing_to_group))
-    performance, bias = task.objective.judge(tables, task.priors)
-    if np.isnan(bias):
-        return -np.inf
-    return float(1.0 + performance if bias < task.objective.safe_bias else -bias)
+def _worth(mixture: Mixture, fit: Rows, task: Task) -> float:
+    """1 + performance on the rows it was fitted on where its bias is safe there and on held-back
+    rows, else the larger of these biases, negative."""
+    performance, largest = _judged(mixture, fit, task)
+    largest = max(largest, _judged(mixture, task.parts["held_back"], task)[1])
+    return 1.0 + performance if largest < task.objective.safe_bias else -largest
+
+
+def _judged(mixture: Mixture, rows: Rows, task: Task) -> tuple[float, float]:
+    """Performance and bias; a bias that is not estimable is larger than any."""
+    counts = counted(mixture, rows, len(task.crossing_to_group)).regroup(task.crossing_to_group)
+    performance, bias = task.objective.judge(task.objective.counted(counts), task.priors)
+    return float(performance), np.inf if np.isnan(bias) else float(bias)
 
 
 def _drawn(rows: Rows, seed: int) -> Rows:
