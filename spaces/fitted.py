@@ -72,7 +72,7 @@ class Size:
     @property
     def least_kept(self) -> float:
         """The smallest share of the weights with which units stay alive."""
-        return min(0.5, max(0.05, KEPT_PER_UNIT / self.fan_in))
+        return min(0.4, max(0.05, KEPT_PER_UNIT / self.fan_in))
 
 
 def dense_settings(size: Size) -> Overrides:

@@ -82,7 +82,7 @@ def _share(problem: Problem, method: str) -> str:
         return "1 trial, nothing to search"
     taken = _even(problem)[method]
     if problem.config.search.share == "adaptive" and taken > FIRST:
-        return f"{FIRST} trials, then more or fewer by what it has shown ({taken} if all are alike)"
+        return f"{FIRST} trials, then by what it has shown ({taken} if all are alike)"
     return f"{taken} trials"
 
 
@@ -119,7 +119,6 @@ def _times(problem: Problem, net: nn.Module) -> Iterator[str]:
         f"{clock(work / at_once)} for {sum(times.values())} trials, {at_once} at once, and the "
         f"start of the workers; stopped trials take less"
     )
-
 
 
 def _pools(problem: Problem) -> Iterator[str]:

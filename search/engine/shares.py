@@ -90,7 +90,9 @@ class Adaptive(Share):
         return shown
 
     def _volume(self, method: str, axes: int) -> float:
-        return self._covered[method][axes].value if method in self._covered else 0.0
+        if method not in self._covered:
+            return 0.0
+        return round(self._covered[method][axes].value, 9)  # sums differ by their order
 
     def _nothing(self) -> dict[int, GrowingHypervolume]:
         return {

@@ -1,4 +1,4 @@
-"""A new search's experiment with all that its file leaves open: by the data, and by what it is for.
+"""A new search's experiment with all that its file leaves open, which follows from the data.
 
 A run's folder holds the experiment as it comes out of here, and is never fitted again: it goes on
 with what it began with, whatever later versions would choose.
@@ -64,7 +64,8 @@ def size_of(prepared: Prepared, net: nn.Module) -> Size:
 
 
 def _dense(config: Config, size: Size) -> dict[str, Any]:
-    known = {field.name for field in fields(DENSE[config.dense.name])}
+    settings: Any = DENSE[config.dense.name]
+    known = {field.name for field in fields(settings)}
     return {k: one for k, one in dense_settings(size).items() if k in known}
 
 
