@@ -104,18 +104,18 @@ def _times(problem: Problem, net: nn.Module) -> Iterator[str]:
         yield "time: not estimated, since trials would run on GPUs"
         return
     expected = estimate(problem, net)
-    if None in (expected.dense, *expected.trials.values()):
+    if expected is None:
         yield "time: not estimated, since a loss was not finite in the first batches"
         return
-    of_trials = {name: one or 0.0 for name, one in expected.trials.items()}
-    each = ", ".join(f"{name} {one:.1f} s" for name, one in of_trials.items())
+    timed = (name for name in expected.trials if name not in expected.untimed)
+    each = ", ".join(f"{name} {expected.trials[name]:.1f} s" for name in timed)
+    others = f"; {len(expected.untimed)} others not timed" if expected.untimed else ""
+    yield f"time of a trial, by a few batches of it on this machine: {each}{others}"
     at_once = config.search.concurrent or 1
-    times = dict.fromkeys(of_trials, 1) if config.trials else _even(problem)
-    work = sum(of_trials[name] * count for name, count in times.items())
-    dense = expected.dense or 0.0
-    yield f"time of a trial, by a few batches of it on this machine: {each}"
+    times = dict.fromkeys(expected.trials, 1) if config.trials else _even(problem)
+    work = sum(expected.trials[name] * count for name, count in times.items())
     yield (
-        f"time of the search: {clock(dense)} at most for the dense net, some "
+        f"time of the search: {clock(expected.dense)} at most for the dense net, some "
         f"{clock(work / at_once)} for {sum(times.values())} trials, {at_once} at once, and the "
         f"start of the workers; stopped trials take less"
     )

@@ -86,6 +86,7 @@ def test_few_trials_of_a_search_with_defaults_are_no_better_than_a_constant(
         seconds = time.monotonic() - begin
         ended, trivial = _trials(result.folder)
         points = result.front["points"]
+        dense = result.front["dense"]["tune"]
         chosen = next((point for point in points if point["chosen"]), None)
         shares = [point["tune"]["sparsity"] for point in points if point["feasible"]]
         sparse = [share for share in shares if share >= 0.5]
@@ -98,7 +99,7 @@ def test_few_trials_of_a_search_with_defaults_are_no_better_than_a_constant(
             )
         print(
             f"{name:<10} {defaults:<9} {ended} trials, {trivial} trivial, {seconds:.0f} s; "
-            f"{said}; "
+            f"dense net {dense['performance']:.3f} at {dense['bias']:.3f}; {said}; "
             f"{len(sparse)} feasible points with half of the weights removed"
             + (f", up to {np.max(sparse):.2f}" if sparse else "")
         )

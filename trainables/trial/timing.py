@@ -20,7 +20,7 @@ from trainables.trial.judge import Judge
 from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench
 
-BATCHES = 4  # of each stage that are timed
+BATCHES = 2  # of an epoch that is timed
 _CPU = torch.device("cpu")
 
 
@@ -35,7 +35,7 @@ class Timing:
         self._prepared = prepared.sealed()
         self._net = net
         self._objective = objective
-        self._known: dict[tuple[str, Settings], float] = {}
+        self._known: dict[tuple[str, Settings], tuple[float, MaskedNet]] = {}
         self._judged: float | None = None
 
     def of_training(self, settings: Settings) -> float:
@@ -48,12 +48,12 @@ class Timing:
         seconds = 0.0
         for stage in spec.stages:
             key = (stage.name, stage.settings)
-            known = self._known.get(key)
-            if known is None or stage is not spec.stages[-1]:
-                measured, epochs, masked = self._measured(stage.name, stage.settings, left)
-                known = self._known.setdefault(key, measured + epochs * self._judging(spec))
-                left.append(masked)
-            seconds += known
+            if key not in self._known:
+                taken, epochs, masked = self._measured(stage.name, stage.settings, left)
+                self._known[key] = (taken + epochs * self._judging(spec), masked)
+            of_stage, masked = self._known[key]
+            seconds += of_stage
+            left.append(masked)
         return seconds
 
     def _measured(
