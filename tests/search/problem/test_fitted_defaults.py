@@ -65,7 +65,7 @@ def test_other_rows_are_another_length():
 
     dense = [one.config.dense.settings["batch_size"] for one in (few, many)]
     batches = [one.spaces["adv_ft"].fixed["recovery.batch_size"] for one in (few, many)]
-    assert dense == [32, 256]  # of 1350 and 5400 rows of train: 45 and 180
+    assert dense == [32, 128]  # of 1350 and 5400 rows of train: 45 and 180
     assert batches[0] < batches[1]
 
 
