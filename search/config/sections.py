@@ -328,13 +328,14 @@ class SearchConfig(Section):
     # Pruners that learn choose among this many sets of settings, and the methods share the masks
     # that each set leads to; None or 0: each trial has settings and masks of its own.
     shared_pruners: Annotated[int, Field(ge=0)] | None = None
+    # Whether models that need no search are fitted beside it and shown with the front, for tables
+    # of two classes; None: unless trials are listed or recorded.
+    references: bool | None = None
     warm_start: Names = ()  # folders of earlier runs on the same task, to learn from
-    # How trials are shared out over the methods: evenly, or by what each has shown. None: even in
-    # recordings and in runs of earlier versions, else adaptive.
+    # None: even in recordings and runs of earlier versions, else adaptive.
     share: Literal["even", "adaptive"] | None = None
-    # Whether settings that the file does not name follow from the data, or are the published ones;
-    # see spaces/fitted.py. None: fitted, unless [[trials]] lists trials; in runs of earlier
-    # versions published.
+    # Settings not named follow from the data (spaces/fitted.py). None: fitted, unless [[trials]]
+    # lists trials; in runs of earlier versions published.
     defaults: Literal["fitted", "published"] | None = None
     # Counts every candidate on test too, in trials of full length: `fairfront replay` tells from
     # them what stopping would have saved and lost. Such a run has no honest front.
