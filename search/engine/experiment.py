@@ -26,6 +26,7 @@ from search.engine.progress import Limits, Progress, spending
 from search.engine.ray_scheduler import DEATHS, Forgiving, JournalingScheduler
 from search.engine.ray_searcher import MethodSearcher, TrialSearcher
 from search.engine.references_beside import ReferencesBeside
+from search.engine.shares import share_of
 from search.engine.study import MethodStudy, Target
 from search.engine.unchanged import unchanged_dense
 from search.engine.warm_start import earlier_runs
@@ -36,6 +37,7 @@ from search.journal.opening_ledger import record_opening
 from search.journal.record import Record
 from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of, dense_report
+from search.problem.fitted_defaults import fitted
 from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import with_pools
@@ -87,6 +89,8 @@ def run(
     refuse_unread_numbers(problem.prepared)
     start, of_network = problem.start()
     check_sendable(start)
+    problem = fitted(problem, start)
+    config = problem.config
     rehearse(problem, start)
     earlier = earlier_runs(config.search.warm_start, problem)
     if on_event is not None:
@@ -328,6 +332,7 @@ class Driver:
             studies,
             self.record,
             trials=config.search.trials,
+            share=share_of(problem),
             seed=config.seed,
             correction=problem.correction,
             limits=limits,

@@ -118,6 +118,11 @@ class Problem:
         for method, space in self.spaces.items():
             yield self._spec(method, space.published_nested())
 
+    def listed(self) -> Iterator[Spec]:
+        """The trials that the config lists."""
+        for trial in self.config.trials:
+            yield self._spec(trial.method, trial.settings)
+
     def check(self) -> None:
         """Raises UserError where a method would fail in every trial, at its published settings."""
         for method, space in self.spaces.items():
@@ -317,7 +322,7 @@ def open_problem(
     except ValueError as error:
         raise UserError(str(error)) from error
     problem = Problem(
-        config, prepared, objective, method_spaces(config), _correction(config, prepared), model
+        config, prepared, objective, method_spaces(config), correction_for(config, prepared), model
     )
     problem.check()
     return problem
@@ -362,7 +367,7 @@ def _folder(config: Config) -> Path | None:
     return None if config.folder is None else Path(config.folder)
 
 
-def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
+def correction_for(config: Config, prepared: Prepared) -> dict[str, Any]:
     """The correction as trials are given it; argmax where there are more than two classes.
 
     Raises UserError where [correction] names another one for such a task.
