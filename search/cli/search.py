@@ -38,6 +38,9 @@ def search(
     tracking_uri: Annotated[str | None, typer.Option(help="tracking.uri")] = None,
 ) -> None:
     """Searches; leaves the front and all that led to it in a folder."""
+    from search.config.source import find
+
+    find(experiment)  # a misspelt name is told before pydantic has built its models
     from search.config.config import Config
 
     given = {"search.trials": trials, "search.time_limit": time_limit, "search.budget": budget}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.cluster.shipping import check_sendable
 from search.config.config import Config
-from search.engine.warm_start import earlier_runs
 from search.problem.dense_doubts import seen_by_network
 from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
@@ -18,6 +18,9 @@ from search.runs.places import check_places
 from search.units import dotted
 from spaces.space import Value
 from trainables.data import Prepared
+
+if TYPE_CHECKING:
+    from search.engine.warm_start import Earlier
 
 
 def describe(config: Config, out: Path | None = None) -> Iterator[str]:
@@ -34,7 +37,11 @@ def describe(config: Config, out: Path | None = None) -> Iterator[str]:
     net, of_network = problem.start()
     check_sendable(net)
     rehearse(problem, net)
-    earlier = earlier_runs(config.search.warm_start, problem)
+    earlier: list[Earlier] = []
+    if config.search.warm_start:
+        from search.engine.warm_start import earlier_runs  # loads Optuna
+
+        earlier = earlier_runs(config.search.warm_start, problem)
     yield config.to_toml().rstrip()
     yield ""
     weights = sum(parameter.numel() for parameter in net.parameters())

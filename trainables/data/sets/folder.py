@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -84,6 +82,7 @@ def check_numbers(
 
     Missing values are NaN, or the text `missing`. Rows of the table count from 1.
     """
+    import numpy as np
     import pandas as pd
 
     for column in columns:
