@@ -86,7 +86,7 @@ def _train(
     """Trains `specs` on Ray; each is written down as a whole once it has ended."""
     cpu, gpu = config.resources.cpu, config.resources.gpu
     ship_by_value(supplies.dense)
-    with connected(address, cpus=local_cpus(config), gpus=gpu > 0):
+    with connected(address, cpus=local_cpus(config), gpus=gpu > 0, per_trial=cpu):
         shared = ray.put(supplies)
         task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=DEATHS)(_whole_trial)
         running = {task.remote(shared, spec): spec for spec in specs}
