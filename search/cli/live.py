@@ -41,6 +41,7 @@ class LiveView:
         self._begin = time.monotonic()
         self._live: Live | None = None
         self._lock = threading.RLock()  # of the tally, which a thread reads
+        self._ending: str | None = None  # what is done once the search is over
         self._said = self._begin  # monotonic, when the last line was printed
         self._over = threading.Event()
 
@@ -75,6 +76,8 @@ class LiveView:
                 return
             if event["event"] != "note":
                 self.tally.take(event)
+            if event["event"] == "search_end":
+                self._ending = "writing the front, completing the copy in MLflow"
             # Notes stay above the live table; the table itself shows all the rest.
             if (self._live is None or event["event"] == "note") and (line := self._line(event)):
                 self._print(line)
@@ -93,7 +96,9 @@ class LiveView:
     def pulse(self) -> str:
         """One line: how far things are now."""
         with self._lock:
-            under_way = [underway_text(one) for one in self.tally.underway.values()]
+            if self._ending is not None:
+                return f"... {self._ending}: {clock(time.monotonic() - self._begin)} gone"
+            under_way = [underway_text(*one) for one in self.tally.underway.values()]
             if not self.tally.states and not under_way:
                 return f"... {self._doing}: {clock(time.monotonic() - self._begin)} gone"
             if not self.tally.states:
@@ -187,13 +192,16 @@ class LiveView:
                 return None
 
 
-def underway_text(event: Underway) -> str:
-    """`dense net: epoch 12 of at most 1001, smallest loss .41 (epoch 10), at most 3:20 left`."""
-    parts = [f"epoch {event['epoch']} of at most {event['epochs']}"]
+def underway_text(since: float, event: Underway) -> str:
+    """`dense net: epoch 12 of at most 1001, at most 3:20 left`, told at `since` (monotonic)."""
+    parts = [
+        f"epoch {event['epoch']} of at most {event['epochs']}" if event["epochs"] else "begun"
+    ]
     if (best := event.get("best")) is not None:
         parts.append(f"smallest early-stopping loss {best:.3f} (epoch {event.get('best_epoch')})")
     if event["seconds_left"] is not None:
-        parts.append(f"at most {clock(event['seconds_left'])} left")
+        left = max(0.0, event["seconds_left"] - (time.monotonic() - since))
+        parts.append(f"at most {clock(left)} left")
     return f"{event['what']}: {', '.join(parts)}"
 
 

@@ -37,6 +37,7 @@ def confirm(
     """Opens the test split once, for the front as it was chosen on tune."""
     check_run(folder)
     from analysis.report.seeds import spread_lines
+    from analysis.words import opening_sentence
     from search.results.confirm import confirm as open_test
     from search.runs.folder import RunFolder
 
@@ -47,8 +48,8 @@ def confirm(
     for line in spread_lines(front):
         say(line)
     show_later_trials(folder)
-    if front.get("opening") is not None:
-        say(f"Openings of these test rows so far, by all runs: {front['opening']}")
+    if (opening := front.get("opening")) is not None:
+        say(opening_sentence(opening))
 
 
 def report(

@@ -95,7 +95,7 @@ class Tally:
     status: SearchStatus | None = None  # the latest one
     status_time: float = 0.0  # monotonic
     # What takes many epochs and is no trial of a search: the dense net, a retraining.
-    underway: dict[str, Underway] = field(default_factory=dict)
+    underway: dict[str, tuple[float, Underway]] = field(default_factory=dict)
     running: dict[str, tuple[float, ReportEvent | None]] = field(default_factory=dict)  # trials
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class Tally:
                 self.status, self.status_time = event, time.monotonic()
                 return
             case "underway":
-                self.underway[event["what"]] = event
+                self.underway[event["what"]] = (time.monotonic(), event)
                 return
             case "dense":
                 self.underway.pop("dense net", None)

@@ -21,6 +21,8 @@ from search.runs.beginning import Beginning, empty
 from search.runs.trust import reached, remember
 from trainables.trial.workbench import Workbench
 
+HALF = "half of the time limit or budget, which is what it should take,"
+
 
 class TooShort(UserError):
     """A limit left the dense net too little time to be of use; `resume` goes on training it."""
@@ -105,8 +107,8 @@ def report_of(path: Path, bench: Workbench, nets: TrainedNets) -> DenseFacts:
         if not nets.cut:
             raise
         raise TooShort(
-            f"dense net: the time limit or budget left it {_epochs(nets)}, after which it is not "
-            f"clearly better than a constant prediction; `fairfront resume {path}` goes on with it"
+            f"dense net: {HALF} was over after {_epochs(nets)}, and it is not clearly better than "
+            f"a constant prediction; `fairfront resume {path}` goes on with it"
         ) from error
     if nets.how_far is not None:
         report["seconds"] = round(nets.how_far["seconds"], 3)
@@ -120,8 +122,8 @@ def notes_on(nets: TrainedNets) -> list[str]:
     if not nets.cut:
         return []
     return [
-        f"dense net: the time limit or budget left it {_epochs(nets)}; the search goes on with "
-        f"what that has led to"
+        f"dense net: {HALF} was over after {_epochs(nets)}; the search goes on with what that "
+        f"has led to"
     ]
 
 

@@ -12,10 +12,11 @@ import ray
 from torch import nn
 
 from search.cluster.shipping import ship_by_value
-from search.journal.events import Listener
-from search.problem.course import Course, Halted, HowFar, read_how_far
+from search.journal.events import HowFar, Listener
+from search.problem.course import Allowance, Course, Halted
 from search.problem.dense_net import TrainedNets, Trainer, train_dense
 from search.problem.dense_recipe import DenseRecipe
+from search.runs.beginning import how_far
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.evaluation.objective import Objective
@@ -28,19 +29,19 @@ PATIENCE = 5.0  # seconds that a training has to end when it is told to
 
 @dataclass(frozen=True)
 class Watch:
-    """What a search gives its trainer: where the state is kept, how long it may go on from now
-    (None: as long as it takes), and whom to tell."""
+    """What a search gives its trainer: where the state is kept, how long it may go on from now,
+    and whom to tell."""
 
     kept: Path
-    seconds: Callable[[], float | None]
+    allowed: Callable[[], Allowance]
     listener: Listener | None = None
 
-    def tell(self, how_far: HowFar | None) -> None:
-        if how_far is None or self.listener is None:
+    def tell(self, told: HowFar | None) -> None:
+        if told is None or self.listener is None:
             return
-        epoch, epochs, took = how_far["epoch"], how_far["epochs"], how_far["seconds"]
+        epoch, epochs, took = told["epoch"], told["epochs"], told["seconds"]
         left = took / epoch * (epochs - epoch) if epoch else None
-        limit = self.seconds()
+        limit = self.allowed().should
         if limit is not None:
             left = limit if left is None else min(left, max(0.0, limit))
         self.listener(
@@ -49,8 +50,8 @@ class Watch:
                 "what": "dense net",
                 "epoch": epoch,
                 "epochs": epochs,
-                "best": how_far["best"],
-                "best_epoch": how_far["best_epoch"],
+                "best": told["best"],
+                "best_epoch": told["best_epoch"],
                 "seconds_left": left,
             }
         )
@@ -67,7 +68,7 @@ def train_beside(open_ray: Callable[[], None], watch: Watch) -> Trainer:
         objective: Objective,
         threads: int,
     ) -> TrainedNets:
-        course = Course(watch.kept, watch.seconds())
+        course = Course(watch.kept, watch.allowed())
         nets: list[TrainedNets] = []
         failed: list[BaseException] = []
 
@@ -82,6 +83,7 @@ def train_beside(open_ray: Callable[[], None], watch: Watch) -> Trainer:
         thread = threading.Thread(target=work, name="dense net", daemon=True)
         thread.start()
         try:
+            watch.tell({"epoch": 0, "epochs": 0, "seconds": 0.0, "best": None, "best_epoch": None})
             open_ray()
             while thread.is_alive():
                 thread.join(LOOK)
@@ -110,15 +112,15 @@ def train_on_worker(data_folder: Path, cpu: int, gpu: float, watch: Watch) -> Tr
         ship_by_value(start)
         packed = PackedData.pack(prepared.sealed(), data_folder)
         task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=RETRIES)(_train)
-        seconds = watch.seconds()
-        end = None if seconds is None else time.monotonic() + seconds + PATIENCE
+        allowed = watch.allowed()
+        end = None if allowed.may is None else time.monotonic() + allowed.may + PATIENCE
         begun = time.time()
         said = task.remote(
             *(recipe, start, ray.put(packed), objective, threads, gpu),
-            *(watch.kept, None if seconds is None else begun + seconds),
+            *(watch.kept, allowed, begun),
         )
         while not ray.wait([said], timeout=5 * LOOK)[0]:
-            watch.tell(read_how_far(watch.kept))
+            watch.tell(how_far(watch.kept.parent))
             if end is not None and time.monotonic() > end:  # it was not even started, or is stuck
                 ray.cancel(said, force=True)
                 raise Halted
@@ -136,9 +138,12 @@ def _train(
     threads: int,
     gpu: float,
     kept: Path,
-    until: float | None,
+    allowed: Allowance,
+    since: float,
 ) -> TrainedNets:
-    """Runs in a worker, at most `until` a time of the clock: it may have waited for a machine."""
-    course = Course(kept, None if until is None else until - time.time())
+    """Runs in a worker; `since` is when it was asked for: it may have waited for a machine."""
+    waited = time.time() - since
+    left = (None if one is None else one - waited for one in allowed)
+    course = Course(kept, Allowance(*left))
     device = claimed_device(gpu)
     return train_dense(recipe, start, packed.open(), objective, threads, device, course)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import ExitStack
 
 import optuna
@@ -31,6 +32,8 @@ from search.schedulers.policy import Policy
 from search.tracking import mirror
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
+
+AT_LIMIT = 3.0  # seconds that MLflow's copy is waited for when the time is over
 
 
 class Driver:
@@ -84,7 +87,7 @@ class Driver:
         searcher = self._searcher(limits)
         if config.tracking.enabled:
             process = mirror.start_mirror(self._folder.path, config.tracking.uri)
-            self._stack.callback(mirror.finish_mirror, process, 600)
+            self._stack.callback(_finish, process, limits)
         if searcher.left and not limits.reached:
             self._progress.expect(searcher.left, limits)
             self._tune(searcher, limits)
@@ -174,3 +177,9 @@ class Driver:
                 ),
             )
             tuner.fit()
+
+
+def _finish(process: subprocess.Popen[bytes], limits: Limits) -> None:
+    """Waits for the copy in MLflow; at a limit not for long, and it is completed meanwhile."""
+    at_limit = limits.reached
+    mirror.finish_mirror(process, AT_LIMIT if at_limit else 600.0, leave=at_limit)

@@ -28,7 +28,6 @@ from search.errors import UserError
 from search.journal.events import Dense, Experiment, Listener, WarmStart
 from search.journal.journal import refuse_if_written
 from search.journal.record import Record
-from search.problem.course import read_how_far
 from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of
 from search.problem.problem import Problem, open_problem
@@ -108,9 +107,11 @@ def _run(
     watch = None
     if not problem.dense_is_cached(start):
         kept = folder.path / beginning.TRAINING
-        before = read_how_far(kept)
-        seconds = partial(limits.seconds_left, 0.0 if before is None else before["seconds"])
-        watch = Watch(kept, seconds, on_event)
+        before = beginning.how_far(folder.path)
+        allowed = partial(
+            limits.seconds_for_dense_net, 0.0 if before is None else before["seconds"]
+        )
+        watch = Watch(kept, allowed, on_event)
     with (
         stopped_by_faults(f"fairfront resume {folder.path}"),
         beginning_in(folder.path, earlier, problem, in_memory=data is not None) as began,

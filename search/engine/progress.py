@@ -18,8 +18,10 @@ from search.journal.events import (
     TrialStatus,
 )
 from search.journal.record import Record
+from search.problem.course import Allowance
 
 HOUR = 3600.0
+DENSE_SHARE = 0.5  # of a limit that the training of the dense net may take
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Limits:
     devices: float = 1.0  # of one trial; see `charged`
     deadline: float | None = None  # of time.monotonic(), which nobody sets
     budget: float | None = None  # seconds of devices, all sessions of the search together
+    time_limit: float = 0.0  # seconds, from this session's start to the deadline
 
     @classmethod
     def of(cls, config: Config, record: Record, begun: float | None = None) -> Limits:
@@ -41,6 +44,7 @@ class Limits:
             devices=charged(config)[0],
             deadline=None if limit is None else since + limit,
             budget=config.search.budget,
+            time_limit=limit or 0.0,
         )
 
     @property
@@ -67,15 +71,20 @@ class Limits:
             left.append((self.budget - self.spent) / self.devices / max(1, running))
         return max(0.0, min(left)) if left else None
 
-    def seconds_left(self, spent: float = 0.0) -> float | None:
-        """How long one more trial, or the dense net, may still take; None: as long as it takes.
+    def seconds_for_dense_net(self, spent: float = 0.0) -> Allowance:
+        """How long its training may still take. It should take half of each limit, since without
+        trials it is of no use; where that is less than an epoch it may take all of it.
 
-        `spent` are seconds that are not on record yet.
+        `spent` are seconds that earlier sessions have trained it.
         """
-        left = [] if self.deadline is None else [self.deadline - time.monotonic()]
+        should, may = [], []
+        if self.deadline is not None:
+            may.append(self.deadline - time.monotonic())
+            should.append(may[-1] - (1 - DENSE_SHARE) * self.time_limit)
         if self.budget is not None:
-            left.append((self.budget - self.spent) / self.devices - spent)
-        return min(left, default=None)
+            may.append(self.budget / self.devices - spent)
+            should.append(DENSE_SHARE * self.budget / self.devices - spent)
+        return Allowance(min(should, default=None), min(may, default=None))
 
 
 def charged(config: Config) -> tuple[float, str]:

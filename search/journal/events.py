@@ -305,6 +305,16 @@ class SearchStatus(Spending):
     seconds_left: float | None
 
 
+class HowFar(TypedDict):
+    """How far the training of a dense net is."""
+
+    epoch: int  # finished ones
+    epochs: int  # at most
+    seconds: float  # that its epochs have taken, in all sessions
+    best: float | None  # smallest early-stopping loss; None: none was computed
+    best_epoch: int | None
+
+
 class Underway(TypedDict):
     """How far something is that takes many epochs; never written down."""
 

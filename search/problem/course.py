@@ -8,11 +8,12 @@ import logging
 import threading
 import time
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from search.journal.events import HowFar
 from trainables.files import whole_file
 from trainables.stage import StageRun
 
@@ -22,18 +23,19 @@ KEEP_EVERY = 1.0  # seconds: more is lost to nothing but an epoch that takes lon
 COST = 0.05  # share of the time that may go into keeping
 
 
-class HowFar(TypedDict):
-    """How far a training is."""
-
-    epoch: int  # finished ones
-    epochs: int  # at most
-    seconds: float  # that its epochs have taken, in all sessions
-    best: float | None  # smallest early-stopping loss; None: none was computed
-    best_epoch: int | None
-
-
 class Halted(Exception):
     """The training was told to end, or its time is over."""
+
+
+class Allowance(NamedTuple):
+    """Seconds from now that a training should take, and may take where it has no epoch by then;
+    None: as long as it takes."""
+
+    should: float | None = None
+    may: float | None = None
+
+
+AS_LONG_AS_IT_TAKES = Allowance()
 
 
 class Course:
@@ -41,13 +43,13 @@ class Course:
 
     With a file `kept`, weights, optimizer and schedule are written there after each epoch (at most
     once a second), so that another session goes on from there and comes to the same network; how
-    far it is stands beside it as JSON. After `seconds` the training ends with what it has.
+    far it is stands beside it as JSON. When its time is over the training ends with what it has.
     """
 
-    def __init__(self, kept: Path | None = None, seconds: float | None = None) -> None:
+    def __init__(self, kept: Path | None = None, allowed: Allowance = AS_LONG_AS_IT_TAKES) -> None:
         self.how_far: HowFar | None = None  # written by one thread, read by others
         self._kept = kept
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._allowed, self._begun = allowed, time.monotonic()
         self._asked = threading.Event()
         self._written = 0.0  # monotonic, when the state was kept last
         self._took = 0.0  # seconds, to keep it
@@ -59,7 +61,9 @@ class Course:
 
     def check(self) -> None:
         """Raises Halted where the training must end now."""
-        late = self._deadline is not None and time.monotonic() > self._deadline
+        epochs = 0 if self.how_far is None else self.how_far["epoch"]
+        seconds = self._allowed.should if epochs else self._allowed.may
+        late = seconds is not None and time.monotonic() - self._begun > seconds
         if late or self._asked.is_set():
             raise Halted
 
@@ -138,12 +142,3 @@ class Course:
             log.warning("%s cannot be read: %s; the dense net is trained anew", self._kept, error)
             return None
         return state if state.get("key") == key else None
-
-
-def read_how_far(kept: Path) -> HowFar | None:
-    """How far the training is whose state is kept there; None where nothing is known of it."""
-    try:
-        told: HowFar = json.loads(kept.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return told

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from search.errors import UserError
-from search.journal.events import Dense, DenseFacts
-from search.problem.course import Course, Halted, HowFar
+from search.journal.events import Dense, DenseFacts, HowFar
+from search.problem.course import Course, Halted
 from search.problem.dense_recipe import DenseRecipe
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision

@@ -9,12 +9,16 @@ import json
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.events import JOURNAL
-from search.config.config import Config
+from search.journal.events import HowFar
 from search.journal.journal import LOCK, has_begun
 from search.runs.state import CONFIG
 from trainables.files import whole_file
+
+if TYPE_CHECKING:
+    from search.config.config import Config
 
 BEGINNING = "beginning.json"
 TRAINING = "dense_training.pt"  # weights, optimizer and schedule of the dense net
@@ -55,6 +59,15 @@ class Beginning:
 def is_beginning(path: Path) -> bool:
     """Whether a search was started there whose dense net is still to be trained."""
     return (path / BEGINNING).exists() and not has_begun(path)
+
+
+def how_far(path: Path) -> HowFar | None:
+    """How far the dense net's training is, as it was kept last; None where nothing is known."""
+    try:
+        told: HowFar = json.loads((path / HOW_FAR).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return told
 
 
 def forget(path: Path) -> None:
