@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from types import TracebackType
 from typing import Self
@@ -12,13 +11,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.cli.pulse import SILENT, Pulse
 from search.cli.say import plain
 from search.cli.tally import Figures, Tally, TrialSummary, cells
 from search.engine.progress import spent_text
 from search.journal.events import END_STATUSES, TRIAL_STATUSES, Dense, ReportEvent, Told, Underway
 from search.units import clock, compute
 
-SILENT = 4.0  # seconds without a line after which one says how far things are
 NOTHING = "nothing feasible so far"
 NAMED = 4  # trials under way that such a line names
 
@@ -28,22 +27,22 @@ class LiveView:
 
     def __init__(
         self,
-        trials: int,
+        trials: int | None,
         console: Console | None = None,
         *,
         doing: str = "opening the data and preparing the dense net",
     ) -> None:
-        """`doing` says what is done before the first event."""
+        """`trials` are those of the search, None: not known; `doing` says what is done before the
+        first event."""
         self.console = console or Console()
         self._doing = doing
         self.tally = Tally()
         self._trials = trials
         self._begin = time.monotonic()
         self._live: Live | None = None
-        self._lock = threading.RLock()  # of the tally, which a thread reads
+        self._pulse = Pulse(self.pulse, self._print)
+        self._lock = self._pulse.lock  # of the tally, which a thread reads
         self._ending: str | None = None  # what is done once the search is over
-        self._said = self._begin  # monotonic, when the last line was printed
-        self._over = threading.Event()
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -52,7 +51,7 @@ class LiveView:
             )
             self._live.start()
         else:
-            threading.Thread(target=self._speak, name="progress", daemon=True).start()
+            self._pulse.__enter__()
         return self
 
     def __exit__(
@@ -61,7 +60,7 @@ class LiveView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._pulse.__exit__(kind, error, trace)
         if self._live is not None:
             self._live.stop()
 
@@ -83,15 +82,8 @@ class LiveView:
                 self._print(line)
 
     def _print(self, line: str) -> None:
-        self._said = time.monotonic()
+        self._pulse.said()
         self.console.print(plain(line), soft_wrap=True, highlight=False, markup=False)
-
-    def _speak(self) -> None:
-        """Says how far things are, where nothing else was said for a while."""
-        while not self._over.wait(0.5):
-            with self._lock:
-                if time.monotonic() - self._said >= SILENT and not self._over.is_set():
-                    self._print(self.pulse())
 
     def pulse(self) -> str:
         """One line: how far things are now."""
@@ -151,8 +143,11 @@ class LiveView:
         lines += [self._trial_text(*of) for of in list(self.tally.running.items())[:NAMED]]
         return Group(shown, Text("\n".join(lines)))
 
+    def _ended(self) -> str:
+        return f"{self.tally.ended}" + (f"/{self._trials}" if self._trials else "")
+
     def _summary(self, *, over: bool = False) -> str:
-        parts = [f"{self.tally.ended}/{self._trials} trials ended"]
+        parts = [f"{self._ended()} trials ended"]
         if (status := self.tally.status) is not None:
             parts.append(f"hypervolume {status['hypervolume']:.3f}")
             if status["budget_hours"] is not None:
@@ -178,7 +173,7 @@ class LiveView:
                 if (so_far := self._best()) != NOTHING:
                     words = f"{words}; {so_far}"
                 return (
-                    f"[{self.tally.ended}/{self._trials}] {trial} {self.tally.names[trial]} "
+                    f"[{self._ended()}] {trial} {self.tally.names[trial]} "
                     f"{event['status']}{reason}; {words}"
                 )
             case "search_end":

@@ -16,7 +16,7 @@ from trainables.names import nearest
 if TYPE_CHECKING:
     from analysis.front_json import Front
     from search.engine.experiment import RunResult
-    from search.journal.events import EndedBy, SearchEnd, Told
+    from search.journal.events import EndedBy, SearchEnd
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
@@ -38,12 +38,16 @@ def confirm(
     check_run(folder)
     from analysis.report.seeds import spread_lines
     from analysis.words import opening_sentence
+    from search.cli.live import LiveView
     from search.results.confirm import confirm as open_test
     from search.runs.folder import RunFolder
 
     if RunFolder(folder).confirmation() is not None:
         say("Confirmed before: this is what was found then; test is not opened again.")
-    front = open_test(folder, seeds=seeds, address=address, trust_code=trust, listener=_tell)
+    with LiveView(seeds, doing="opening the data") as shown:
+        front = open_test(
+            folder, seeds=seeds, address=address, trust_code=trust, listener=shown.on_event
+        )
     show(front)
     for line in spread_lines(front):
         say(line)
@@ -236,12 +240,6 @@ def _unfinished(left: int, ended_by: EndedBy | None, again: str) -> str:
             )
         case _:
             return f"{trials} not run to the end. Next: {again} runs what is left"
-
-
-def _tell(event: Told) -> None:
-    if event["event"] == "trial_end":
-        reason = f" ({event['reason']})" if event["reason"] else ""
-        say(f"{event['trial']} {event['status']}{reason}")
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:

@@ -110,7 +110,7 @@ class Tally:
                 self.status, self.status_time = event, time.monotonic()
                 return
             case "underway":
-                self.underway[event["what"]] = (time.monotonic(), event)
+                self.underway[event["of"]] = (time.monotonic(), event)
                 return
             case "dense":
                 self.underway.pop("dense net", None)

@@ -47,6 +47,7 @@ class Watch:
         self.listener(
             {
                 "event": "underway",
+                "of": "dense net",
                 "what": "dense net",
                 "epoch": epoch,
                 "epochs": epochs,

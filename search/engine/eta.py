@@ -107,7 +107,7 @@ class Eta:
                 for one in self._running.values()
                 if one.method == method and one.expected is not None
             ]
-            seen = took or under_way
+            seen = [*took, *under_way]  # those that end first are the short ones
             if seen:
                 means[method] = statistics.fmean(seen)
         if not means:

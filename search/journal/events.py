@@ -319,7 +319,8 @@ class Underway(TypedDict):
     """How far something is that takes many epochs; never written down."""
 
     event: Literal["underway"]
-    what: str  # "dense net", or the name of a retraining
+    of: str  # "dense net", or the name of a retraining
+    what: str  # that, and the stage that it is in
     epoch: int  # finished ones
     epochs: int  # at most
     best: NotRequired[float | None]  # smallest early-stopping loss so far
