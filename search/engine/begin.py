@@ -55,6 +55,7 @@ def beginning_in(
     beginning = earlier or Beginning.new(
         in_memory=in_memory, model_in_memory=problem.model is not None
     )
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     beginning.write(path, problem.config)
     remember(beginning.run, reached(problem.config))
     lock = WriteLock(path)
@@ -64,8 +65,9 @@ def beginning_in(
         lock.release()
         if not isinstance(error, MachineFault | TooShort) and not has_begun(path):
             empty(path)
-            with suppress(OSError):  # it was there before, and holds something
-                path.rmdir()
+            with suppress(OSError):  # somebody else has begun to use it
+                for folder in made:
+                    folder.rmdir()
         raise
     finally:
         lock.release()
