@@ -48,7 +48,7 @@ FLOORS = {
         ("methods", "live_units", "evaluation"),
         ("masks", "user_code", "corrections"),
         ("data",),
-        ("stage", "models"),
+        ("stage", "models", "references"),
         ("learning",),
         ("dense", "pruners", "recoveries"),
         ("trial",),
@@ -56,6 +56,7 @@ FLOORS = {
     "analysis": (
         ("events", "front_json", "notation", "palette", "pareto"),
         ("front_table", "hypervolume", "over_compute"),
+        ("against_references",),
         ("words", "trials"),
         ("figures",),
         ("methods", "price", "importance"),

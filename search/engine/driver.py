@@ -17,8 +17,10 @@ from search.engine.machines import local_cpus, supplies_of
 from search.engine.progress import Limits, Progress, spending
 from search.engine.ray_scheduler import DEATHS, AtLimit, Forgiving, JournalingScheduler
 from search.engine.ray_searcher import MethodSearcher, TrialSearcher
+from search.engine.references_beside import ReferencesBeside
+from search.engine.shares import share_of
 from search.engine.study import MethodStudy, Target
-from search.journal.events import Listener
+from search.journal.events import Event, Listener
 from search.journal.journal import Journal, read_events
 from search.journal.opening_ledger import record_opening
 from search.journal.record import Record
@@ -40,7 +42,8 @@ class Driver:
     """Journal, record, Ray and the MLflow mirror for the length of one search.
 
     `trainable` is what Ray runs, given `supplies`; its results are those of FairPruning. The time
-    limit counts from `begun` of time.monotonic(), else from when trials start.
+    limit counts from `begun` of time.monotonic(), else from when trials start. With `references`,
+    what the front is compared with is fitted beside the trials.
     """
 
     def __init__(
@@ -53,10 +56,14 @@ class Driver:
         trainable: type[tune.Trainable] = FairPruning,
         *,
         begun: float | None = None,
+        references: bool = False,
     ) -> None:
         self._folder, self._problem, self._dense = folder, problem, dense
         self._address, self._trainable = address, trainable
         self._on_event, self._begun = on_event, begun
+        self._references = (
+            ReferencesBeside(folder, problem, dense, on_event) if references else None
+        )
         self._stack = ExitStack()
 
     def __enter__(self) -> Driver:
@@ -66,16 +73,25 @@ class Driver:
             journal = Journal(self._folder.path)
             opening.callback(journal.close)
             self._progress = Progress(self._problem.config, self._on_event)
-            self.record = Record(journal, self._progress.take)
+            self.record = Record(journal, self._heard)
             for event in read_events(journal.path):
                 self.record.replay([event])
                 self._progress.replay(event)
+                if self._references is not None:
+                    self._references.replay(event)
+            if self._references is not None:
+                opening.callback(self._references.close)
             drop_checkpoints_ahead(self._folder.path, self.record.unfinished())
             self._stack = opening.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+
+    def _heard(self, event: Event) -> None:
+        self._progress.take(event)
+        if self._references is not None:
+            self._references.follow(self.record, event)
 
     def search(self) -> None:
         """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
@@ -93,6 +109,8 @@ class Driver:
             self._tune(searcher, limits)
             searcher.end_dead()
             self._folder.tidy(self.record.trials.values())
+        if self._references is not None:
+            self._references.finish(self.record)
         charged, spent = self.record.compute
         costs = spending(config, self.record.seconds)
         self.record.add(
@@ -129,6 +147,7 @@ class Driver:
             studies,
             self.record,
             trials=config.search.trials,
+            share=share_of(problem),
             seed=config.seed,
             correction=problem.correction,
             limits=limits,

@@ -30,6 +30,7 @@ from search.journal.journal import refuse_if_written
 from search.journal.record import Record
 from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of
+from search.problem.fitted_defaults import fitted
 from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import with_pools
@@ -93,6 +94,8 @@ def _run(
     refuse_unread_numbers(problem.prepared)
     start, of_network = problem.start()
     check_sendable(start)
+    problem = fitted(problem, start)
+    config = problem.config
     rehearse(problem, start)
     learned = earlier_runs(config.search.warm_start, problem)
 
@@ -136,7 +139,9 @@ def _run(
         folder.create(problem.config, nets.dense, problem.prepared, early)
         if problem.pruning is not None:
             folder.store_pruning_groups(problem.pruning)
-        with Driver(folder, problem, nets.dense, address, on_event, begun=begun) as driver:
+        with Driver(
+            folder, problem, nets.dense, address, on_event, begun=begun, references=True
+        ) as driver:
             # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
             facts = {"event": "experiment", **began.facts, **problem.facts()}
             driver.record.add(cast("Experiment", facts))
@@ -198,7 +203,7 @@ def resume(
     with (
         stopped_by_faults(f"fairfront resume {folder.path}"),
         machines(config, address, folder),
-        Driver(folder, problem, dense, address, on_event, begun=begun) as driver,
+        Driver(folder, problem, dense, address, on_event, begun=begun, references=True) as driver,
     ):
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
