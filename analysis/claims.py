@@ -63,7 +63,7 @@ def claim_sentences(front: Front) -> list[str]:
     return sentences
 
 
-def opening_sentence(front: Front) -> str | None:
+def level_sentence(front: Front) -> str | None:
     """The share of the error rate that this opening had, and when that is right."""
     claims, opening = front.get("claims"), front.get("opening")
     if claims is None or opening is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from analysis.against_references import has_models, performance_if_kept, reference_sentences
-from analysis.claims import claim_sentences, handed_over, opening_sentence, verdict_of
+from analysis.claims import claim_sentences, handed_over, level_sentence, verdict_of
 from analysis.front_json import (
     Front,
     FrontObjective,
@@ -155,10 +155,10 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
         sentences.append(_values(front, "test", point["test"]))
         claims = claim_sentences(front)
         sentences += claims or [_certainty(front, point["test"])]
-        if (level := opening_sentence(front)) is not None:
+        if (level := level_sentence(front)) is not None:
             sentences.append(level)
         elif opening is not None:
-            sentences.append(_opening(opening))
+            sentences.append(opening_sentence(opening))
     elif finding(front) == "judged otherwise":
         sentences.append(
             "Another tolerance, measure or grouping than in the search: test values are not "
@@ -309,7 +309,20 @@ def _certainty(front: Front, test: PointValues) -> str:
     )
 
 
-def _opening(opening: int) -> str:
+def chosen_sentence(front: Front) -> str:
+    """What is chosen of a front that was judged anew, with its values on tune; or why nothing."""
+    point, objective = chosen_point(front), front["objective"]
+    if point is None:
+        return verdict(front)
+    return (
+        f"{objective['bias']} below {objective['tolerance']:g}: {point['candidate'][:8]} "
+        f"({point['method']}) is chosen; on tune {values_words(objective, point['tune'])}, "
+        f"sparsity {number(point['tune']['sparsity'])}."
+    )
+
+
+def opening_sentence(opening: int) -> str:
+    """How many times the test rows have been opened, this time included, and what that means."""
     if opening == 1:
         return "These test rows had not been opened before."
     return (
