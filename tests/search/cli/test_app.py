@@ -218,7 +218,9 @@ def test_a_dry_run_shows_config_cells_and_spaces_and_leaves_nothing(tmp_path, mo
     assert "trials = 7" in result.output
     assert "cells on tune (domain x label):" in result.output
     assert "certify for bias_amplification is 0.0" in result.output
-    assert "method adv_ft: 3 trials" in result.output
+    shown = "method adv_ft: 2 trials, then by what it has shown (3 if all are alike)"
+    assert shown in result.output
+    assert "time of the search: " in result.output
     assert "method magnitude_retrain: 2 trials" in result.output
     assert "pruner.sparsity: 0.5 .. 0.99, first 0.9" in result.output
     assert list(tmp_path.iterdir()) == []
