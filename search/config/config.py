@@ -11,17 +11,16 @@ import tomli_w
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from search.config.checks import Spaces, check_spaces, rule, unasked_stages
+from search.config.objective import ObjectiveConfig
+from search.config.section import Name, Section
 from search.config.sections import (
     CorrectionConfig,
     DataConfig,
     DenseConfig,
     ModelConfig,
-    Name,
-    ObjectiveConfig,
     PruneByConfig,
     ResourcesConfig,
     SearchConfig,
-    Section,
     TrackingConfig,
     TrialConfig,
 )

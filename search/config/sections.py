@@ -17,41 +17,26 @@ from pydantic import (
 )
 
 from search.config.checks import (
-    check_bias,
     check_group,
-    check_performance,
     check_pruning_group,
     check_settings,
     check_stages,
 )
 from search.config.registries import check_name
+from search.config.section import FunctionName, Names, OpenFloat, Section
 from search.config.tracking_uri import check_uri
 from search.units import seconds
 from trainables.corrections.threshold import ChosenBy, Threshold
 from trainables.data import SPLITS
 from trainables.data.input_scale import InputScale, MeanAndStd
 from trainables.data.precision import Precision
-from trainables.trial.archive import default_tolerances
 
 # The network where [model] names none: on tables it learns what the published one of ten layers
 # does, in a fifth of the time, and stands more pruning.
 SMALL = {"width": 64, "hidden": 1}
 WEIGHTS = (".safetensors", ".pt", ".pth")
-FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Names = Annotated[tuple[str, ...], Field(strict=False)]
-# "module:function"
-FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")]
 Args = Mapping[str, Any]
-UnitFloat = Annotated[float, Field(ge=0, le=1)]
-OpenFloat = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Section(BaseModel):
-    """A table of the file: frozen, no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+FRAME_OPTIONS = ("label", "positive", "attributes", "drop", "missing")
 
 
 class DataConfig(Section):
@@ -251,67 +236,6 @@ class CorrectionConfig(NamedSettings):
                 f"beside must be another choice than the one that decides, got {first!r} twice"
             )
         return self
-
-
-class ObjectiveConfig(Section):
-    """[objective]: what is maximised, what must stay below the tolerance."""
-
-    performance: Annotated[str, AfterValidator(check_performance)] = "balanced_accuracy"
-    bias: Annotated[str, AfterValidator(check_bias)] = "aod"
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    margin: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    sparsity: bool = True  # a third objective
-    # Probability that any network is certified on test whose bias is not below the tolerance: over
-    # all openings of the same test rows, of which the first has half.
-    error_rate_claims: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    # Other biases that a certified network has to keep below the same tolerance.
-    also: Annotated[
-        tuple[Annotated[str, AfterValidator(check_bias)], ...], Field(strict=False)
-    ] = ()
-    # The lowest and the highest tolerance that `report --tolerance` is to see whole: a trial keeps
-    # what any of them might need. None: half to three times the tolerance.
-    tolerances: Annotated[tuple[OpenFloat, OpenFloat], Field(strict=False)] | None = None
-    # Whether a network that needs the group at prediction time may be chosen. Such networks are
-    # shown in any case, and may be chosen where [correction] itself names what needs the group.
-    group_at_prediction: bool = False
-    # What samplers improve, of performance, bias and sparsity; None: all of them. The tolerance
-    # must be kept in any case.
-    optimise: Names | None = None
-    # Where the hypervolume begins: performance, bias, sparsity; None: trivial, tolerance, 0.
-    reference: Annotated[tuple[UnitFloat, UnitFloat, UnitFloat], Field(strict=False)] | None = None
-
-    @model_validator(mode="after")
-    def _objectives_are_judged(self) -> Self:
-        judged = ("performance", "bias", "sparsity")[: 2 + self.sparsity]
-        names = judged if self.optimise is None else self.optimise
-        if not names or len(set(names)) < len(names) or not set(names) <= set(judged):
-            raise ValueError(
-                f"optimise must name some of {', '.join(judged)}, each once, got {list(names)}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _margin_leaves_room(self) -> Self:
-        if self.margin >= self.tolerance:
-            raise ValueError(
-                f"margin must be less than the tolerance of {self.tolerance}, got {self.margin}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _tolerances_hold_the_tolerance(self) -> Self:
-        low, high = self.tolerance_range
-        if not low <= self.tolerance <= high:
-            raise ValueError(
-                f"tolerances must be [low, high] with the tolerance of {self.tolerance} between "
-                f"them, got {[low, high]}"
-            )
-        return self
-
-    @property
-    def tolerance_range(self) -> tuple[float, float]:
-        """The lowest and the highest tolerance that candidates are kept for."""
-        return self.tolerances or default_tolerances(self.tolerance)
 
 
 class SearchConfig(Section):

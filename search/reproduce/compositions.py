@@ -15,7 +15,7 @@ from typing import Annotated, Self, TypedDict
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from search.config.config import Config
-from search.config.sections import Section
+from search.config.section import Section
 from search.errors import UserError
 from search.problem.problem import open_data
 from search.reproduce.pages.html_document import document

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from search.config.config import Config
 from search.config.registries import check_name
-from search.config.sections import Section
+from search.config.section import Section
 from search.errors import UserError, unknown
 from search.reproduce.group_summaries import SUMMARIES
 from search.reproduce.paper import known_paper_table
