@@ -59,7 +59,7 @@ class Facts(TypedDict, total=False):
     groups: Sequence[str]  # names, unprivileged first
     splits: Mapping[str, int]  # split -> rows
     notes: Sequence[str]  # what was merged, left out or could not be balanced
-    smallest_tolerance: float | None  # that tune can certify
+    certifiable: float | None  # tolerance that test certifies of a fair network in 80 %
     box: Box  # missing: the report has no hypervolume curve
     opening: int | None  # how many times the test rows were opened, this one included
     methods: Mapping[str, str]  # method -> what it does

@@ -28,7 +28,7 @@ Cell = tuple[str, str]  # (HTML, value that the column is sorted by)
 FACT_NAMES = {
     "candidates": "candidates judged",
     "data": "data set",
-    "smallest_tolerance": "smallest tolerance that tune can certify",
+    "certifiable": "tolerance that test certifies of a fair network in 80 %, at worst",
     "opening": "openings of these test rows, this one included",
     "box": "box of the hypervolume",
 }

@@ -31,6 +31,7 @@ from search.journal.record import Record
 from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of
 from search.problem.fitted_defaults import fitted
+from search.problem.power import power_words
 from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import with_pools
@@ -130,7 +131,9 @@ def _run(
         )
         report = report_of(folder.path, bench, nets)
         problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(bench)
-        doubts = [*notes_on(nets), *doubts_of(config, bench, report)]
+        power = power_words(problem.power(bench.dense_decided_on_tune()), problem.objective)
+        told = f"test, at the dense net's rates: {power}"
+        doubts = [*notes_on(nets), *doubts_of(config, bench, report), told]
         problem = replace(problem, network_notes=(*of_network, *doubts))
         for text in (*(problem.pruning_notes() if problem.pruning is not None else []), *doubts):
             note(text)

@@ -54,6 +54,15 @@ class PruneByFacts(TypedDict):
     digest: str
 
 
+class PowerFacts(TypedDict):
+    """What the rows of test can certify of a network whose true bias is 0."""
+
+    rows: int
+    level: float  # the error rate of one claim
+    certifiable_above: float | None  # no tolerance below can be certified; None: not estimable
+    tolerance_for_power: float | None  # what is certified in 80 %
+
+
 class ExperimentFacts(TypedDict):
     """What has to be known of the data to judge counts without them."""
 
@@ -76,7 +85,8 @@ class ExperimentFacts(TypedDict):
     beside: NotRequired[ChosenBy]
     group_at_prediction: NotRequired[bool]
     notes: list[str]
-    smallest_tolerance: float | None
+    smallest_tolerance: NotRequired[float | None]  # of earlier versions, that tune could show
+    power: NotRequired[PowerFacts]  # at worst
     hashes: dict[str, str]  # split -> digest of its rows
     rows: dict[str, int]  # split -> number of rows
     pools: NotRequired[list[SharedPool]]

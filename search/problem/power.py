@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.notation import number
-from trainables.data import Prepared
+from search.journal.events import PowerFacts
 from trainables.evaluation.claims import level_of_opening
 from trainables.evaluation.counts import Counts
+from trainables.evaluation.objective import Objective
 from trainables.evaluation.power import (
     ENOUGH,
     Power,
@@ -17,6 +20,9 @@ from trainables.evaluation.power import (
     half_right_shares,
     power_of,
 )
+
+if TYPE_CHECKING:
+    from trainables.data import Prepared
 
 NAMED = 10  # networks that a front is taken to name, as long as there is none
 
@@ -48,8 +54,22 @@ def power_on_test(
     return power_of(bias, fair_like(dense, cells), level)
 
 
-def power_words(power: Power, bias: str, tolerance: float) -> str:
+def power_facts(power: Power) -> PowerFacts:
+    """What a journal keeps of it."""
+    known = bool(np.isfinite(power.certifiable_above))
+    return {
+        "rows": power.rows,
+        "level": power.level,
+        "certifiable_above": power.certifiable_above if known else None,
+        "tolerance_for_power": power.tolerance_for() if known else None,
+    }
+
+
+def power_words(power: Power, objective: Objective) -> str:
     """What a tolerance comes to on these rows, in one sentence."""
+    bias, tolerance = objective.bias, objective.tolerance
+    if not np.isfinite(power.certifiable_above):
+        return f"{bias} is not estimable on these {power.rows:,} rows"
     rows = power.rows_for(tolerance)
     needed = "no number of rows" if rows is None else f"some {_rounded(rows):,} rows of test"
     if tolerance <= power.certifiable_above:

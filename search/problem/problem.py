@@ -29,6 +29,7 @@ from search.problem.dense_net import (
 )
 from search.problem.dense_recipe import DenseRecipe
 from search.problem.enough_rows import with_min_cell_of
+from search.problem.power import cells_of_test, power_facts, power_on_test, power_words
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
 from search.problem.prune_by import notes_on as notes_on_pruning
 from search.problem.references import notes_on_references
@@ -44,7 +45,9 @@ from trainables.data.frame import load_user
 from trainables.data.prepare import prepare
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
+from trainables.evaluation.counts import Counts
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.power import Power
 from trainables.learning.fingerprint import network_fingerprint
 from trainables.methods import METHODS
 from trainables.trial.spec import Spec, StageSpec, correction_of
@@ -190,22 +193,21 @@ class Problem:
 
     def notes(self) -> list[str]:
         """What the user should know first: cells, balance, and what can be certified."""
-        smallest, tolerance = self.prepared.smallest_tolerance, self.objective.tolerance
-        enough = ""
-        if smallest > tolerance:
-            enough = f", more than the {tolerance:g} asked for: a promise may break on test"
-        whose = "worst, for decisions that are right half the time"
-        if self.objective.against_dense:
-            whose = "best, for a network that decides as the dense net does"
         return [
             *self.prepared.notes,
             *notes_on(self.spaces, self.config.pool_size),
             *self.pruning_notes(),
             *self._notes_on_precision(),
             *notes_on_references(self.config, self.prepared, self.objective.bias),
-            f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
-            f"is {smallest:.3f} at {whose}{enough}",
+            f"test, at worst: {power_words(self.power(), self.objective)}",
         ]
+
+    def power(self, dense: Counts | None = None) -> Power:
+        """What test can certify of a fair network: at worst, or of one that is as often right as
+        the dense net with these decisions on tune, by group."""
+        cells = cells_of_test(self.prepared)
+        rate = self.config.objective.error_rate_claims
+        return power_on_test(cells, self.objective.bias, rate, dense)
 
     def _notes_on_precision(self) -> list[str]:
         level = torch.backends.cpu.get_cpu_capability()
@@ -299,7 +301,7 @@ class Problem:
                 *self.network_notes,
                 *notes_on_references(self.config, prepared, self.objective.bias),
             ],
-            "smallest_tolerance": prepared.smallest_tolerance,
+            "power": power_facts(self.power()),
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
             "pools": pools_of(self.spaces),
@@ -343,7 +345,6 @@ def open_problem(
             split_seed=config.data.split_seed,
             min_cell=config.data.min_cell,
             fractions=config.data.fractions,
-            bias=config.objective.bias,
             small_cells=config.data.small_cells,
             min_cell_of=config.data.min_cell_of or "cells",
             inputs=config.model.scale,

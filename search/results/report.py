@@ -14,14 +14,14 @@ import pandas as pd
 from analysis.figures.front_png import front_figure
 from analysis.front_json import Front
 from analysis.front_table import group_sentences, marks_of_references, undefined_sentences
-from analysis.notation import known
 from analysis.price import PRICE_COLUMNS
 from analysis.report.report import Facts, report_html
 from analysis.words import chosen_sentence, no_op_sentences
 from search.front.build import build_front
 from search.front.view import View
-from search.journal.events import Event, Experiment
+from search.journal.events import Event, Experiment, PowerFacts
 from search.journal.journal import read_events
+from search.problem.power import power_facts, power_on_test
 from search.results.judged_anew import judged_anew
 from search.runs.folder import RunFolder, view_of_run
 from search.runs.intact import check_files
@@ -29,7 +29,6 @@ from search.runs.state import note_on_later_trials
 from search.runs.trust import is_trusted, reached_store
 from search.tracking import mirror
 from search.units import compute
-from trainables.data.small_cells import smallest_tolerance
 from trainables.evaluation.counts import counts_from_dict
 from trainables.files import whole_file
 from trainables.methods import METHODS
@@ -112,7 +111,7 @@ def report(
         )
         view, front = judged_anew(folder, tolerance=tolerance, bias=bias, group=group)
         folder.save_front(front, suffix)
-        facts = {**facts, "smallest_tolerance": _certifiable(folder, view)}
+        facts = {**facts, "power": _power(folder, facts, view)}
     else:
         suffix, front = "", folder.write_front()
     if say is not None:
@@ -134,11 +133,18 @@ def report(
     return target
 
 
-def _certifiable(folder: RunFolder, view: View) -> float | None:
-    """The smallest tolerance that tune can certify as `view` sees it; None: not estimable."""
+def _power(folder: RunFolder, facts: Experiment, view: View) -> PowerFacts:
+    """At worst, as `view` sees it: by the cells of tune, with as many rows as test has."""
     tune = counts_from_dict(folder.dense_event()["counts"]["tune"])
-    found = smallest_tolerance(view.objective.bias, tune.regroup(view.crossing_to_group).cells)
-    return found if known(found) else None
+    cells = tune.regroup(view.crossing_to_group).cells
+    rate = folder.config().objective.error_rate_claims
+    rows = round(cells.sum() * facts["rows"]["test"] / facts["rows"]["tune"])
+    return power_facts(power_on_test(cells, view.objective.bias, rate).with_rows(rows))
+
+
+def _certifiable(facts: Experiment) -> float | None:
+    """The tolerance that test certifies of a fair network in 80 %; None: not known."""
+    return facts["power"]["tolerance_for_power"] if "power" in facts else None
 
 
 def _write(folder: RunFolder, front: Front, facts: Experiment, suffix: str) -> Path:
@@ -172,7 +178,7 @@ def _facts(front: Front, facts: Experiment) -> Facts:
         "groups": objective["groups"],
         "splits": facts["rows"],
         "notes": facts["notes"],
-        "smallest_tolerance": facts["smallest_tolerance"],
+        "certifiable": _certifiable(facts),
         "box": {
             "reference": objective["reference"][:dimensions],
             "ideal": [1.0, 0.0, 1.0][:dimensions],

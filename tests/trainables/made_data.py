@@ -40,7 +40,6 @@ def made_prepared(*, classes=2, groups=2, shape=(5,), dtype=np.float32, seed=0, 
         ),
         augment=images,
         notes=(),
-        smallest_tolerance=0.0,
         hashes={},
     )
 

@@ -23,7 +23,6 @@ from trainables.data.small_cells import (
     Resolved,
     SmallCells,
     resolve_small_cells,
-    smallest_tolerance,
 )
 from trainables.data.splits import balance_weights, cap_cells, draw_splits, hold_back, stream
 from trainables.data.values.numbers_as_text import numbers_as_text
@@ -69,7 +68,6 @@ class Prepared:
     encoder: Encoder
     augment: bool
     notes: tuple[str, ...]
-    smallest_tolerance: float
     hashes: Mapping[str, str]  # sha256 of each split's rows as drawn, before any was left out
     refusals: tuple[str, ...] = ()  # why no new search should start; runs of such data may go on
 
@@ -102,7 +100,6 @@ def prepare(
     split_seed: int = 0,
     min_cell: int = 20,
     fractions: Mapping[str, float] | None = None,
-    bias: str | None = None,
     small_cells: SmallCells = "merge",
     min_cell_of: MinCellOf = "cells",
     inputs: InputScale = "standardised",
@@ -111,10 +108,8 @@ def prepare(
 
     Groups with a cell (or, by `min_cell_of`, groups) under `min_cell` rows on held_back, tune or
     test are merged or left out, in every split. (Multi-class tasks fit no threshold on held_back,
-    so cells may be small there.) `bias` is the measure that `smallest_tolerance` is about, by
-    default aod, or accuracy_std for more than two classes. `inputs` says how numbers are scaled.
-    Raises ValueError for an unknown group, a scale that does not fit, or where fewer than two
-    groups are left.
+    so cells may be small there.) `inputs` says how numbers are scaled. Raises ValueError for an
+    unknown group, a scale that does not fit, or where fewer than two groups are left.
     """
     if min_cell < 1:
         raise ValueError(f"min_cell: must be at least 1, got {min_cell}")
@@ -133,11 +128,9 @@ def prepare(
     if len(left_out := _left_out(chosen)):
         parts["left_out"] = _part(data, left_out, groups, encoder)
     train = _table(data, groups, all_train, len(resolved.names))
-    tune = _table(data, groups, splits["tune"], len(resolved.names))
     crossing = tuple(itertools.product(*data.attribute_values.values()))
     natural = splits["tune"] if data.skewed_train else all_train
     texts = list(numbers_as_text(data.inputs))
-    measure = bias or ("aod" if len(data.classes) == 2 else "accuracy_std")
     return Prepared(
         name=data.name,
         classes=data.classes,
@@ -163,7 +156,6 @@ def prepare(
             *(f"{column.column}: {column}" for column in texts),
         ),
         refusals=tuple(f"column {c.column!r}: {c}" for c in texts if c.too_many),
-        smallest_tolerance=smallest_tolerance(measure, tune),
         hashes={name: _row_hash(data, rows) for name, rows in chosen.drawn.items()},
     )
 

@@ -1,7 +1,4 @@
-"""Small cells: groups too small to estimate a rate for are merged or left out, by name.
-
-Also, which tolerance is the smallest that a split of a given size can certify.
-"""
+"""Small cells: groups too small to estimate a rate for are merged or left out, by name."""
 
 from __future__ import annotations
 
@@ -12,36 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.evaluation.counts import Counts
-from trainables.evaluation.intervals import bias_interval
 from trainables.evaluation.measures import find_measure
-
-
-def smallest_tolerance(bias: str, cells: NDArray[np.int64]) -> float:
-    """The upper end of the 95 % interval of `bias` for decisions that are fair and half right.
-
-    `cells` (groups, labels) is how many rows the split has. Whatever the network, a tolerance
-    below this cannot be told from chance. Rows count as independent, so where they are copies of
-    images it is larger than need be. Of a bias that compares with the dense net it is that of the
-    dense net itself, which has lost nothing. Raises ValueError for a measure that is unknown or no
-    bias of such a task.
-    """
-    table = half_right(cells)
-    unchanged = table[:, :, None, :] * np.eye(table.shape[-1], dtype=np.int64)
-    return bias_interval(bias, Counts(table, beside_dense=unchanged))[1]
-
-
-def half_right(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(groups, labels, predictions): half of each cell right, the rest spread over the others."""
-    groups, labels = cells.shape
-    wrong = cells - cells // 2
-    table = np.zeros((groups, labels, labels), dtype=np.int64)
-    for label in range(labels):
-        table[:, label, label] = cells[:, label] // 2
-        for place, other in enumerate(k for k in range(labels) if k != label):
-            table[:, label, other] = (wrong[:, label] + place) // (labels - 1)
-    return table
-
 
 SmallCells = Literal["merge", "drop"]
 # What must have min_cell rows where rates are estimated: each label of each group, or each group.

@@ -129,6 +129,11 @@ class Workbench:
             known[part] = self.dense_decision.predict(scores_of(self.dense, self.data, part))
         return known[part]
 
+    def dense_decided_on_tune(self) -> Counts:
+        """What the dense net decides on tune at its best, by group."""
+        counts = self.count(self.dense, "tune")
+        return self.best_dense_decision.decide_by_group(counts, self.prepared.crossing_to_group)
+
     def count(
         self, net: nn.Module, part: str, task: TaskSum | None = None
     ) -> Counts | ScoreCounts:

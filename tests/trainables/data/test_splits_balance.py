@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from trainables.data.small_cells import half_right, resolve_small_cells, smallest_tolerance
+from trainables.data.small_cells import resolve_small_cells
 from trainables.data.splits import balance_weights, cap_cells
 
 
@@ -95,38 +93,3 @@ def test_fewer_than_two_groups_is_an_error_that_says_why():
         ValueError, match=r"race: at least two groups .* got \['b'\] .*'a' \(label"
     ):
         resolve_small_cells("race", ("a", "b"), CLASSES, tables((20, 2), (20, 30)), min_cell=20)
-
-
-def test_smallest_tolerance_is_the_half_width_for_rates_of_one_half():
-    cells = np.array([[400, 200], [800, 300]])
-    variance = 0.25 * (1 / 400 + 1 / 200 + 1 / 800 + 1 / 300) / 4  # of the mean of two gaps
-
-    assert smallest_tolerance("aod", cells) == pytest.approx(1.96 * math.sqrt(variance), rel=0.06)
-
-
-def test_smallest_tolerance_shrinks_with_the_square_root_of_the_rows():
-    cells = np.array([[400, 200], [800, 300]])
-    ratio = smallest_tolerance("eod", cells) / smallest_tolerance("eod", 4 * cells)
-
-    assert ratio == pytest.approx(2, rel=0.1)
-
-
-def test_of_more_groups_the_smallest_ones_decide():
-    two, three = np.full((2, 2), 400), np.array([[400, 400], [400, 400], [50, 50]])
-
-    assert smallest_tolerance("spd", three) > 1.5 * smallest_tolerance("spd", two)
-
-
-def test_half_right_decisions_have_the_same_rates_in_every_group():
-    table = half_right(np.array([[8, 12, 20], [40, 4, 16]]))
-
-    assert table.sum(axis=2).tolist() == [[8, 12, 20], [40, 4, 16]]
-    assert table[0].tolist() == [[4, 2, 2], [3, 6, 3], [5, 5, 10]]
-    assert table[1].tolist() == [[20, 10, 10], [1, 2, 1], [4, 4, 8]]
-
-
-def test_a_measure_of_another_task_is_refused():
-    with pytest.raises(ValueError, match="aod: needs a binary task, got 3 classes"):
-        smallest_tolerance("aod", np.full((2, 3), 50))
-    with pytest.raises(ValueError, match="did you mean 'abs_aod'"):
-        smallest_tolerance("absaod", np.full((2, 2), 50))
