@@ -25,7 +25,7 @@ FACTS = {
     "attributes": {"sex": ["F", "M"], "race": list(RACES)},
     "crossing_to_group": [0] * 4 + [1] * 4,
     "crossing_priors": [[1 / 16, 1 / 16]] * 8,
-    **{"rows": {"tune": 4048}, "notes": [], "smallest_tolerance": 0.0123},
+    **{"rows": {"tune": 4048, "test": 4048}, "notes": []},
 }
 # Called positive of those that are, and of those that are not, in shares of each race; the same
 # for both sexes. EOD by race, merged: O and N have (12 + 0) / 22 true positives, W has 0.9.
