@@ -242,6 +242,7 @@ def test_a_dry_run_shows_config_cells_and_spaces_and_leaves_nothing(tmp_path, mo
     assert "method adv_ft: 4 trials" in result.output
     assert "method prune_advft: 3 trials" in result.output
     assert "pruner.keep_target: 0.05 .. 0.4 (log), first 0.1" in result.output
+    assert "time of the search: " in result.output
     assert list(tmp_path.iterdir()) == []
 
 
