@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 NICE = 10  # it takes what trials leave, at most a tenth of a core that they want for themselves
 PATIENCE = 300.0  # seconds that a search which has ended waits for it at most
-IF_LIMITED = 8.0  # the same where its time is limited
+IF_LIMITED = 4.0  # the same where its time is limited, which is to hold within ten
 _POLL = 0.05  # seconds
 
 
