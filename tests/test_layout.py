@@ -45,7 +45,8 @@ FLOORS = {
     ),
     "trainables": (
         ("names", "files"),
-        ("methods", "live_units", "evaluation"),
+        ("methods", "live_units", "evaluation", "compiling"),
+        ("fused",),
         ("masks", "user_code", "corrections"),
         ("data",),
         ("stage", "models"),

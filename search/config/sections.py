@@ -29,7 +29,7 @@ from search.config.tracking_uri import check_uri
 from search.units import seconds
 from trainables.corrections.threshold import ChosenBy, Threshold
 from trainables.data.fair_data import SPLITS
-from trainables.data.precision import Precision
+from trainables.data.precision import Fused, Precision
 from trainables.data.scaling import InputScale, MeanAndStd
 from trainables.trial.archive import default_tolerances
 
@@ -123,6 +123,7 @@ class ModelConfig(Section):
     # A .safetensors, .pt or .pth file, beside the TOML file or absolute.
     weights: str | None = None
     precision: Precision = "float32"  # that networks learn in; they are judged in float32
+    fused: Fused = "auto"  # "off": multilayer perceptrons, too, run layer by layer
     # How numbers and pixels are scaled, for a network that was trained elsewhere: by mean and std
     # of train, not at all, to 0..1 (uint8 by 255, others by the extremes of train), or as given.
     inputs: Literal["standardised", "raw", "0..1"] | InputsConfig = "standardised"

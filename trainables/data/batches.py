@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainables.data.encoder import ArrayEncoder
-from trainables.data.precision import Precision
+from trainables.data.precision import Fused, Precision
 from trainables.data.pruning_groups import groups_of_attributes
 from trainables.data.strata import stratified_order
 from trainables.data.task import Head, head_for
+from trainables.fused.answer import answer
 
 if TYPE_CHECKING:
     from trainables.data.encoder import Encoder
@@ -71,8 +71,10 @@ class TrialData:
         device: torch.device,
         precision: Precision = "float32",
         pruning: PruningGroups | None = None,
+        fused: Fused = "off",
     ) -> None:
         self.device = device
+        self.fused = fused == "auto"
         self.precision: Precision = precision
         self.head: Head = head_for(len(prepared.classes))
         self.input_shape = tuple(prepared.input_shape)
@@ -141,13 +143,10 @@ class TrialData:
         The tensors `replaced` take the place of parameters and buffers of `net`, by name, with
         gradients.
         """
-        mixed = self.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=mixed):
-            if replaced is None:
-                logits: Tensor = net(inputs)
-            else:
-                logits = functional_call(net, dict(replaced), (inputs,))
-        return logits.float() if mixed else logits
+        if self.precision != "bf16":
+            return answer(net, inputs, replaced, fused=self.fused)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return answer(net, inputs, replaced, fused=False).float()
 
     def epoch(
         self,
@@ -287,7 +286,12 @@ def logits_of(net: nn.Module, data: TrialData, part: str) -> Tensor:
     values = _EVALUATION_ON_CPU if data.device.type == "cpu" else _EVALUATION
     size = max(1, values // max(1, inputs[0].numel()))
     with evaluating(net):
-        return torch.cat([net(data.normalise(rows)) for rows in inputs.split(size)])
+        return torch.cat(
+            [
+                answer(net, data.normalise(rows), fused=data.fused)
+                for rows in inputs.split(size)
+            ]
+        )
 
 
 def scores_of(net: nn.Module, data: TrialData, part: str) -> NDArray[np.float64]:
@@ -335,6 +339,6 @@ def recalibrate_batch_norm(
         for done, batch in enumerate(data.epoch(part, size, generator, drop_last=True)):
             if done == batches:
                 break
-            net(batch.inputs)
+            answer(net, batch.inputs, fused=data.fused)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.fused.adam import AdamStep
+from trainables.fused.critic import CompiledCritic
 from trainables.stage import State, snapshot
 
 
@@ -52,12 +54,23 @@ class BiasAdversary:
         generator: torch.Generator,
         device: torch.device,
         hidden: int = 32,
+        fused: bool = False,
     ) -> None:
+        """With `fused`, passes and steps on a CPU are compiled loops."""
         self.critic = BiasCritic(features, scores, hidden, generator).to(device)
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=lr, fused=True)
+        self._compiled: CompiledCritic | None = None
+        if fused:
+            self._compiled = CompiledCritic(self.critic.of_sample, self.critic.of_batch)
+            self._at_once = AdamStep.of(self.optimizer, ())
 
     def learn(self, features: Tensor, scores: Tensor, bias: Tensor) -> Tensor:
         """One step on the squared error; returns that error (). The inputs get no gradient."""
+        if self._compiled is not None and self._compiled.fits(features, scores):
+            error = self._compiled.learn(features, scores, float(bias.detach()))
+            if self._at_once is None or not self._at_once.step():
+                self.optimizer.step()
+            return features.new_tensor(error)
         error = F.mse_loss(self.critic(features.detach(), scores.detach()), bias.detach())
         self.optimizer.zero_grad()
         error.backward()
@@ -70,6 +83,8 @@ class BiasAdversary:
         The critic's own parameters collect gradients where the caller uses `backward`;
         `learn` clears them before it adds its own.
         """
+        if self._compiled is not None and self._compiled.fits(features, scores):
+            return self._compiled.predict(features, scores)
         prediction: Tensor = self.critic(features, scores)
         return prediction
 

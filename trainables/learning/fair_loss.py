@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TrialData, logits_of
 from trainables.learning.adversaries import BiasAdversary
+from trainables.fused.fair_terms import FairTerms
+from trainables.fused.trunk import trunk_of
 from trainables.models.last_layer import FeatureTap
 from trainables.stage import Context, State
 
@@ -80,6 +82,12 @@ class SoftBias:
         """Bias () of probabilities `scores` (n,) or (n, classes), with `labels`, `groups` (n,)."""
         cells = _Cells.of(groups * self.n_labels + labels, self._cells)
         return self._value(scores, labels, cells)
+
+    def closed_form(self) -> FairTerms | None:
+        """The same on a CPU in one loop, with cross-entropy and scores; None without one."""
+        if not FairTerms.knows(self.measure) or not self._mix.is_cpu:
+            return None
+        return FairTerms(self.measure, self._mix)
 
     def accuracies(self, scores: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
         """The mean score of the true label (groups,), of a whole split, as biases weight it."""
@@ -249,6 +257,8 @@ class FairLoss:
         self._tap: FeatureTap | None = None
         self._adversary: BiasAdversary | None = None
         self._seen: list[Tensor] = []
+        fused = context.data.fused and trunk_of(net) is not None
+        self._closed = self._soft_bias.closed_form() if fused else None
         if bias_from == "critic":
             with FeatureTap(net, self._probe) as tap:
                 self._adversary = BiasAdversary(
@@ -257,6 +267,7 @@ class FairLoss:
                     lr=critic_lr,
                     generator=context.generator("critic"),
                     device=context.device,
+                    fused=fused,
                 )
 
     @contextmanager
@@ -279,11 +290,7 @@ class FairLoss:
 
         The critic takes its step first.
         """
-        task = self._head.loss(logits, batch.labels, batch.weights)
-        scores = self._head.scores(logits)
-        if self.bias_from == "nothing":
-            scores = scores.detach()
-        bias = self._soft_bias(scores, batch.labels, batch.groups)
+        task, scores, bias = self._terms(logits, batch)
         if self._adversary is None or self._tap is None:
             self._seen.append(torch.stack([task.detach(), bias.detach()]))
             return task if self.bias_from == "nothing" else self._multiplier(bias) * task
@@ -291,6 +298,17 @@ class FairLoss:
         error = self._adversary.learn(features, scores, bias)
         self._seen.append(torch.stack([task.detach(), bias.detach(), error]))
         return self._multiplier(self._adversary.predict(features, scores)) * task
+
+    def _terms(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Cross-entropy (), scores and soft bias () of a batch."""
+        if self._closed is not None and logits.dtype == torch.float32:
+            task, scores, bias = self._closed(logits, batch.labels, batch.groups, batch.weights)
+            return task, scores, bias
+        task = self._head.loss(logits, batch.labels, batch.weights)
+        scores = self._head.scores(logits)
+        if self.bias_from == "nothing":
+            scores = scores.detach()
+        return task, scores, self._soft_bias(scores, batch.labels, batch.groups)
 
     def means(self) -> dict[str, float]:
         """Means over the batches of the last `watching`: cross-entropy, bias, critic's error.

@@ -83,7 +83,9 @@ class FairTrainer:
     def __init__(self, settings: FairTuning, context: Context, masked: MaskedNet) -> None:
         self.masked = masked
         net = masked.net
-        self.optimizer = MaskedOptimizer(net, masked.masks, adam(net, settings.lr))
+        self.optimizer = MaskedOptimizer(
+            net, masked.masks, adam(net, settings.lr), fused=context.data.fused
+        )
         self._settings = settings
         self._data = context.data
         self._loss = fair_loss(settings, context, net)
