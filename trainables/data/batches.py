@@ -19,6 +19,7 @@ from trainables.data.pruning_groups import groups_of_attributes
 from trainables.data.strata import stratified_order
 from trainables.data.task import Head, head_for
 from trainables.fused.answer import answer
+from trainables.fused.leaf import Leaf
 
 if TYPE_CHECKING:
     from trainables.data.encoder import Encoder
@@ -136,15 +137,19 @@ class TrialData:
         return inputs.float().sub_(mean).div_(std)
 
     def forward(
-        self, net: nn.Module, inputs: Tensor, replaced: Mapping[str, Tensor] | None = None
+        self,
+        net: nn.Module,
+        inputs: Tensor,
+        replaced: Mapping[str, Tensor] | None = None,
+        leaf: Leaf | None = None,
     ) -> Tensor:
         """(n, outputs) logits: the forward pass of a training step, in the data's precision.
 
         The tensors `replaced` take the place of parameters and buffers of `net`, by name, with
-        gradients.
+        gradients. Whoever has a `leaf` of the network takes its gradients there, too.
         """
         if self.precision != "bf16":
-            return answer(net, inputs, replaced, fused=self.fused)
+            return answer(net, inputs, replaced, fused=self.fused, leaf=leaf)
         with torch.autocast(self.device.type, torch.bfloat16):
             return answer(net, inputs, replaced, fused=False).float()
 
@@ -287,10 +292,7 @@ def logits_of(net: nn.Module, data: TrialData, part: str) -> Tensor:
     size = max(1, values // max(1, inputs[0].numel()))
     with evaluating(net):
         return torch.cat(
-            [
-                answer(net, data.normalise(rows), fused=data.fused)
-                for rows in inputs.split(size)
-            ]
+            [answer(net, data.normalise(rows), fused=data.fused) for rows in inputs.split(size)]
         )
 
 

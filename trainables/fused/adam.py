@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from trainables.fused.leaf import Leaf
+
 _STATE = ("exp_avg", "exp_avg_sq", "step")
 _PLAIN: dict[str, Any] = {
     "amsgrad": False,
@@ -35,9 +37,7 @@ class AdamStep:
         self._counts = np.zeros(0, np.int64)
 
     @classmethod
-    def of(
-        cls, optimizer: Optimizer, masks: Sequence[tuple[Tensor, Tensor]]
-    ) -> AdamStep | None:
+    def of(cls, optimizer: Optimizer, masks: Sequence[tuple[Tensor, Tensor]]) -> AdamStep | None:
         """None for an optimizer that does something else than the loop."""
         if type(optimizer) is not Adam or len(optimizer.param_groups) != 1:
             return None
@@ -75,23 +75,28 @@ class AdamStep:
             if {one.dtype, first.dtype, second.dtype} != {kind} or steps.dtype != torch.float32:
                 return
             places = (first.data_ptr(), second.data_ptr(), steps.data_ptr())
-            rows.append(
-                (one.data_ptr(), 0, *places, 0 if mask is None else mask.data_ptr())
-            )
+            rows.append((one.data_ptr(), 0, *places, 0 if mask is None else mask.data_ptr()))
         self._where = np.array(rows)
         self._counts = np.array([one.numel() for one in self._tensors])
         self._like = np.zeros(1, np.float32 if kind == torch.float32 else np.float64)
 
-    def step(self) -> bool:
-        """One step down the gradients that the tensors hold; False, and nothing, if not `ready`."""
+    def step(self, leaf: Leaf | None = None) -> bool:
+        """One step down the gradients that the tensors hold; False, and none, if not `ready`."""
         if not self.ready():
             return False
         from trainables.fused.adam_kernel import step  # numba is loaded where it is needed
 
         group = self._optimizer.param_groups[0]
-        slopes = [one.grad for one in self._tensors]
+        of_leaf = None if leaf is None else leaf.slopes()
+        if leaf is not None and of_leaf is None:
+            leaf.hand_out()
+        of_leaf = of_leaf or {}
+        slopes = [None if id(one) in of_leaf else one.grad for one in self._tensors]
         kept = [None if one is None else one.contiguous() for one in slopes]
-        self._where[:, 1] = [0 if one is None else one.data_ptr() for one in kept]
+        self._where[:, 1] = [
+            of_leaf.get(id(tensor), 0) if one is None else one.data_ptr()
+            for tensor, one in zip(self._tensors, kept, strict=True)
+        ]
         rates = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
         step(self._where, self._counts, np.array(rates), self._like)
         return True

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
+from trainables.fused.leaf import Leaf
 from trainables.fused.trunk import Mode, Trunk, trunk_of
 
 
@@ -22,6 +23,7 @@ def answer(
     replaced: Mapping[str, Tensor] | None = None,
     *,
     fused: bool = True,
+    leaf: Leaf | None = None,
 ) -> Tensor:
     """What `net` says of `inputs`; `replaced` tensors stand for its own by name, with gradients.
 
@@ -29,17 +31,22 @@ def answer(
     last layer as ever: parameters, running statistics and gradients are where they always are,
     sums round otherwise, and dropout draws one number of torch's global stream per pass. A
     network, a mode or a tensor that the loops do not fit takes its own layers, and so does one
-    with a hook on a hidden layer. Such an answer can be differentiated once.
+    with a hook on a hidden layer. Such an answer can be differentiated once. With `leaf`, that of
+    `net`, the gradients at the hidden layers' parameters may go there instead.
     """
     if fused:
-        said = _fused(net, inputs, replaced or {})
+        said = _fused(net, inputs, replaced or {}, leaf)
         if said is not None:
             return said
-    said = net(inputs) if replaced is None else functional_call(net, dict(replaced), (inputs,))
-    return said
+    by_layer: Tensor = (
+        net(inputs) if replaced is None else functional_call(net, dict(replaced), (inputs,))
+    )
+    return by_layer
 
 
-def _fused(net: nn.Module, inputs: Tensor, replaced: Mapping[str, Tensor]) -> Tensor | None:
+def _fused(
+    net: nn.Module, inputs: Tensor, replaced: Mapping[str, Tensor], leaf: Leaf | None
+) -> Tensor | None:
     trunk = trunk_of(net)
     if trunk is None or type(inputs) is not Tensor or not inputs.is_cpu or inputs.ndim < 2:
         return None
@@ -51,6 +58,8 @@ def _fused(net: nn.Module, inputs: Tensor, replaced: Mapping[str, Tensor]) -> Te
     if found is None or head is None or len(rows) < least or rows.shape[1] != trunk.sizes[0]:
         return None
     parameters, where = found
+    if leaf is not None and not replaced and leaf.places == trunk.places:
+        parameters = [leaf.tensor]
     call = _Call.of(trunk, mode, where, running)
     hidden: Tensor = _Hidden.apply(rows.contiguous(), call, *parameters)
     said: Tensor = functional_call(trunk.head, head, (hidden,)) if head else trunk.head(hidden)
@@ -91,9 +100,7 @@ class _Hidden(torch.autograd.Function):
         rates = np.array(call.rates, rows.dtype)
         out = inputs.new_empty(n, int(sizes[-1]))
         if call.alone and not any(ctx.needs_input_grad):
-            kernels.answer(
-                rows, sizes, call.where, call.running, rates, call.options, out.numpy()
-            )
+            kernels.answer(rows, sizes, call.where, call.running, rates, call.options, out.numpy())
             return out
         kept = np.empty(n * int(sizes.sum()), rows.dtype)
         moments = np.empty((len(sizes) - 1, 2, int(sizes[1:].max())), rows.dtype)
@@ -122,6 +129,8 @@ class _Hidden(torch.autograd.Function):
             ctx.moments,
             flat.numpy(),
         )
+        if len(ctx.needs_input_grad) == 3:  # the leaf
+            return None, None, flat
         pieces = flat.split(trunk.counts)
         of_parameters = [
             piece.view(shape) if wanted else None

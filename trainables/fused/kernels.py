@@ -195,14 +195,17 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
                 for j in range(n):
                     total += row[j]
                 centre = total / kind.type(n)
-                squares = zero
+                squares = rest = zero
                 for j in range(n):
                     distance = row[j] - centre
+                    rest += distance
                     squares += distance * distance
-                spread = squares / kind.type(n)
+                rest /= kind.type(n)  # what rounding left of the mean
+                centre += rest
+                spread = max(squares / kind.type(n) - rest * rest, zero)
                 if updates:
                     momentum = rates[2 + layer]
-                    unbiased = squares / kind.type(n - 1)
+                    unbiased = spread * kind.type(n) / kind.type(n - 1)
                     mean[unit] += momentum * (centre - mean[unit])
                     variance[unit] += momentum * (unbiased - variance[unit])
             else:

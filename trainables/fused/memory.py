@@ -7,7 +7,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def pointer(_, address):  # type: ignore[no-untyped-def]
     """An address as a pointer, within a compiled loop."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
 _LAYER = (nn.Linear, nn.ReLU, nn.Dropout, nn.BatchNorm1d)
+_Modules: TypeAlias = tuple[nn.Linear, nn.ReLU, nn.Dropout, nn.BatchNorm1d]
 _TYPES = (torch.float32, torch.float64)
 
 
@@ -46,8 +48,8 @@ class Trunk:
         self._modules = list(net)
         self.layers = [
             Layer(
-                *self._modules[i : i + 4],  # type: ignore[arg-type]
-                names=tuple(f"{keys[j]}.{one}" for j in (i, i + 3) for one in ("weight", "bias")),
+                *cast("_Modules", tuple(self._modules[i : i + 4])),
+                tuple(f"{keys[j]}.{one}" for j in (i, i + 3) for one in ("weight", "bias")),
             )
             for i in range(1, len(keys) - 1, 4)
         ]
@@ -74,7 +76,7 @@ class Trunk:
             for name in ("weight", "bias")
         ]
         # The addresses of the last call: whoever is there again need not be looked at once more.
-        self._readable: list[int] = []
+        self.places: list[int] = []
         self._addresses = np.zeros((0, 4), np.int64)
         self._buffers = {f"{keys[i]}.{name}" for i in range(4, len(keys), 4) for name in _RUNNING}
 
@@ -117,20 +119,21 @@ class Trunk:
 
         None where some is missing, or not a plain tensor of type `kind` on the CPU.
         """
-        own = [table[name] for table, name in self._tables]
+        own: list[Tensor | None] = [table[name] for table, name in self._tables]
         if replaced:
             own = [replaced.get(name, one) for name, one in zip(self.names, own, strict=True)]
         if any(one is None for one in own):
             return None
-        places = [one.data_ptr() for one in own]  # type: ignore[union-attr]
-        if places == self._readable and not replaced and own[0].dtype == kind:  # type: ignore[union-attr]
-            return own, self._addresses  # type: ignore[return-value]
-        if not readable(own, self.shapes, kind):  # type: ignore[arg-type]
+        found = cast("list[Tensor]", own)
+        places = [one.data_ptr() for one in found]
+        if places == self.places and not replaced and found[0].dtype == kind:
+            return found, self._addresses
+        if not readable(found, self.shapes, kind):
             return None
         where = np.array(places).reshape(-1, 4)
         if not replaced:
-            self._readable, self._addresses = places, where
-        return own, where  # type: ignore[return-value]
+            self.places, self._addresses = places, where
+        return found, where
 
     def of_head(self, replaced: Mapping[str, Tensor], mode: Mode) -> dict[str, Tensor] | None:
         """Which of the tensors the head is computed with, by its own names.
@@ -213,7 +216,7 @@ def addresses(tensors: list[Tensor]) -> NDArray[np.int64]:
 
 
 def readable(tensors: list[Tensor], shapes: list[tuple[int, ...]], kind: torch.dtype) -> bool:
-    """Whether the kernels can read tensors at their addresses: plain ones of one type on the CPU."""
+    """Whether the kernels can read tensors at their addresses: of one type, on the CPU."""
     return kind in _TYPES and all(
         one.dtype == kind and one.is_cpu and one.is_contiguous() and one.shape == shape
         for one, shape in zip(tensors, shapes, strict=True)

@@ -67,10 +67,10 @@ class BiasAdversary:
     def learn(self, features: Tensor, scores: Tensor, bias: Tensor) -> Tensor:
         """One step on the squared error; returns that error (). The inputs get no gradient."""
         if self._compiled is not None and self._compiled.fits(features, scores):
-            error = self._compiled.learn(features, scores, float(bias.detach()))
+            squared = self._compiled.learn(features, scores, float(bias.detach()))
             if self._at_once is None or not self._at_once.step():
                 self.optimizer.step()
-            return features.new_tensor(error)
+            return features.new_tensor(squared)
         error = F.mse_loss(self.critic(features.detach(), scores.detach()), bias.detach())
         self.optimizer.zero_grad()
         error.backward()

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TrialData, logits_of
-from trainables.learning.adversaries import BiasAdversary
 from trainables.fused.fair_terms import FairTerms
 from trainables.fused.trunk import trunk_of
+from trainables.learning.adversaries import BiasAdversary
 from trainables.models.last_layer import FeatureTap
 from trainables.stage import Context, State
 

@@ -14,6 +14,7 @@ from torch.optim import SGD, Adam, Optimizer
 
 from trainables.data.batches import TrialData
 from trainables.fused.adam import AdamStep
+from trainables.fused.leaf import Leaf
 from trainables.masks import Masks
 from trainables.stage import State, snapshot
 
@@ -74,6 +75,8 @@ class MaskedOptimizer:
             if not bool(masks[name].all())
         ]
         self._at_once = AdamStep.of(optimizer, self._masked) if fused else None
+        # for the forward passes of a step; None where the weights are leaves of their own
+        self.leaf = None if self._at_once is None else Leaf.of(net)
 
     def set_lr(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
@@ -84,13 +87,17 @@ class MaskedOptimizer:
         for group in self.optimizer.param_groups:  # as zero_grad does, which costs more
             for parameter in group["params"]:
                 parameter.grad = None
+        if self.leaf is not None:
+            self.leaf.clear()
         loss.backward()
         self.follow()
 
     def follow(self) -> None:
         """One step down the gradients that the weights hold."""
-        if self._at_once is not None and self._at_once.step():
+        if self._at_once is not None and self._at_once.step(self.leaf):
             return
+        if self.leaf is not None:
+            self.leaf.hand_out()
         with torch.no_grad():
             for weight, mask in self._masked:
                 if weight.grad is not None:
@@ -139,7 +146,9 @@ def train_epoch(
     net.train()
     mean = MeanLoss()
     for batch in data.epoch(part, size, generator, augment=data.augment):
-        loss = data.head.loss(data.forward(net, batch.inputs), batch.labels, batch.weights)
+        loss = data.head.loss(
+            data.forward(net, batch.inputs, leaf=optimizer.leaf), batch.labels, batch.weights
+        )
         optimizer.step(loss)
         mean.add(loss, len(batch))
     return mean.value()

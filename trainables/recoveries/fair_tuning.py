@@ -154,7 +154,7 @@ class FairTrainer:
         """
         net = self.masked.net
         with torch.set_grad_enabled(self.learning):
-            logits = self._data.forward(net, batch.inputs, replaced)
+            logits = self._data.forward(net, batch.inputs, replaced, self.optimizer.leaf)
         return (fair or self._loss)(logits, batch)
 
     def recalibrate(self, generator: torch.Generator) -> None:

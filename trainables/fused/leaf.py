@@ -1,0 +1,69 @@
+"""The parameters of a network's hidden layers as one leaf of autograd's graph.
+
+A way back that ends in dozens of small leaves costs a small network more than its arithmetic. Who
+trains all parameters in one step asks for the gradient of this leaf instead.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainables.fused.trunk import Trunk, trunk_of
+
+
+class Leaf:
+    """One flat tensor whose slices are the parameters of a network's hidden layers.
+
+    Rebinds their data in place: the network must be the caller's own.
+    """
+
+    def __init__(self, trunk: Trunk, parameters: list[Tensor]) -> None:
+        self.parameters = parameters
+        self._counts, self._shapes = trunk.counts, trunk.shapes
+        flat = torch.cat([one.detach().reshape(-1) for one in parameters])
+        for parameter, view in zip(parameters, self._views(flat), strict=True):
+            parameter.data = view
+        self.tensor = flat.requires_grad_()
+        self.places = [one.data_ptr() for one in parameters]
+        starts = [0, *accumulate(self._counts)][:-1]
+        self._starts = np.array(starts) * flat.element_size()
+
+    @classmethod
+    def of(cls, net: nn.Module) -> Leaf | None:
+        """None of a network that the compiled loops do not fit."""
+        trunk = trunk_of(net)
+        found = None if trunk is None else trunk.parameters({}, torch.float32)
+        return None if trunk is None or found is None else cls(trunk, found[0])
+
+    def _views(self, flat: Tensor) -> list[Tensor]:
+        pieces = flat.split(self._counts)
+        return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
+
+    def clear(self) -> None:
+        """Drops the gradient."""
+        self.tensor.grad = None
+
+    def slopes(self) -> dict[int, int] | None:
+        """The addresses of the gradients by the `id` of their parameters.
+
+        None where there are none, or some parameter has a gradient of its own beside.
+        """
+        slopes = self.tensor.grad
+        if slopes is None or any(one.grad is not None for one in self.parameters):
+            return None
+        where = (slopes.data_ptr() + self._starts).tolist()
+        return dict(zip(map(id, self.parameters), where, strict=True))
+
+    def hand_out(self) -> None:
+        """Moves the gradient to the parameters, added to what they have."""
+        if self.tensor.grad is None:
+            return
+        views = self._views(self.tensor.grad)
+        for parameter, view in zip(self.parameters, views, strict=True):
+            if parameter.requires_grad:
+                parameter.grad = view if parameter.grad is None else parameter.grad + view
+        self.tensor.grad = None
