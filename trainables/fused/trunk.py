@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 from weakref import WeakKeyDictionary
@@ -215,7 +215,7 @@ def addresses(tensors: list[Tensor]) -> NDArray[np.int64]:
     return np.array([one.data_ptr() for one in tensors])
 
 
-def readable(tensors: list[Tensor], shapes: list[tuple[int, ...]], kind: torch.dtype) -> bool:
+def readable(tensors: list[Tensor], shapes: Sequence[tuple[int, ...]], kind: torch.dtype) -> bool:
     """Whether the kernels can read tensors at their addresses: of one type, on the CPU."""
     return kind in _TYPES and all(
         one.dtype == kind and one.is_cpu and one.is_contiguous() and one.shape == shape
