@@ -213,7 +213,7 @@ def report(
     return write(run, tolerance, bias, group, say)
 
 
-def export(run: Path | str, candidate: str = "chosen", to: Path | None = None) -> Path:
+def export(run: Path | str, candidate: str = "chosen", to: Path | str | None = None) -> Path:
     """Writes one network of the run's front as a model of its own: weights, masks, decision and a
     card; returns its folder, by default `<run>/exports/<candidate>`.
 

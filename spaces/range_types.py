@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution  # Optuna is loaded by who asks for them
 
 Value = float | int | str | bool
 
@@ -28,6 +24,8 @@ class Float:
         _check_ends("Float", self.low, self.high, self.log)
 
     def distribution(self) -> BaseDistribution:
+        from optuna.distributions import FloatDistribution
+
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def contains(self, value: Value) -> bool:
@@ -75,6 +73,8 @@ class Int:
         _check_ends("Int", self.low, self.high, self.log)
 
     def distribution(self) -> BaseDistribution:
+        from optuna.distributions import IntDistribution
+
         return IntDistribution(self.low, self.high, log=self.log)
 
     def contains(self, value: Value) -> bool:
@@ -123,6 +123,8 @@ class Choice:
             raise ValueError(f"Choice: options must differ, got {self.options}")
 
     def distribution(self) -> BaseDistribution:
+        from optuna.distributions import CategoricalDistribution
+
         return CategoricalDistribution(self.options)
 
     def contains(self, value: Value) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from types import MappingProxyType
-from typing import Any, cast
-
-import optuna
-from optuna.distributions import BaseDistribution
+from typing import TYPE_CHECKING, Any, cast
 
 from spaces.range_types import Choice, Float, Int, Range, Value, is_number
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import BaseTrial
 
 __all__ = ["Choice", "Float", "Int", "Nested", "Range", "Space", "Value"]
 
@@ -75,7 +76,7 @@ class Space:
         }
         return Space(ranges, published, fixed)
 
-    def ask(self, trial: optuna.trial.BaseTrial) -> Nested:
+    def ask(self, trial: BaseTrial) -> Nested:
         """Settings for one trial, by role: what `trial` proposes, and the fixed ones.
 
         Only for composed spaces, whose names are dotted.
@@ -143,7 +144,7 @@ class Space:
         return {name: one.distribution() for name, one in self.ranges.items()}
 
 
-def _suggest(trial: optuna.trial.BaseTrial, name: str, span: Range) -> Value:
+def _suggest(trial: BaseTrial, name: str, span: Range) -> Value:
     match span:
         case Float():
             return trial.suggest_float(name, span.low, span.high, log=span.log)

@@ -53,9 +53,9 @@ class Registry(MutableMapping[str, Entry], Generic[Entry]):
         """The docstring of an entry, "" where it has none, read from its source unimported."""
         module, _, attribute = self._places[name].partition(":")
         spec = find_spec(module)
-        assert spec is not None
-        assert spec.origin is not None
-        for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        source = None if spec is None else spec.origin
+        tree = ast.parse("" if source is None else Path(source).read_text(encoding="utf-8"))
+        for node in tree.body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
                 return inspect.cleandoc(ast.get_docstring(node) or "")
         return inspect.getdoc(self[name]) or ""  # made otherwise

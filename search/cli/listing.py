@@ -12,6 +12,7 @@ import typer
 
 from search.cli.say import say
 from search.errors import UserError, unknown
+from search.toml_file import read_toml
 
 if TYPE_CHECKING:
     from search.config.registries import Kind
@@ -73,7 +74,7 @@ def list_entries(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="methods|datasets|models|measures|samplers|schedulers|presets|runs",
+            metavar="methods|datasets|models|measures|samplers|schedulers|presets|tables|runs",
             show_default=False,
         ),
     ],
@@ -88,8 +89,13 @@ def list_entries(
         for line in run_lines(folder):
             say(line)
         return
+    if what == "tables":
+        from search.reproduce.shipped import table_files
+
+        _print_rows((name, str(read_toml(file)["title"])) for name, file in table_files().items())
+        return
     if what not in KINDS:
-        raise UserError(unknown("list", what, [*KINDS, "runs"]))
+        raise UserError(unknown("list", what, [*KINDS, "tables", "runs"]))
     _print_rows(rows(KINDS[what]))
 
 

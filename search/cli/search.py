@@ -50,7 +50,7 @@ def search(
     if dry_run:
         from search.engine.dry_run import describe
 
-        for line in describe(config):
+        for line in describe(config, out):
             say(line)
         return
     from search.engine.experiment import run

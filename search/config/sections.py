@@ -28,9 +28,9 @@ from search.config.registries import check_name
 from search.config.tracking_uri import check_uri
 from search.units import seconds
 from trainables.corrections.threshold import ChosenBy, Threshold
-from trainables.data.fair_data import SPLITS
+from trainables.data import SPLITS
+from trainables.data.input_scale import InputScale, MeanAndStd
 from trainables.data.precision import Fused, Precision
-from trainables.data.scaling import InputScale, MeanAndStd
 from trainables.trial.archive import default_tolerances
 
 WEIGHTS = (".safetensors", ".pt", ".pth")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from search.cluster.shipping import check_sendable
 from search.config.config import Config
@@ -12,19 +13,22 @@ from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import pools_of
 from search.problem.unread_numbers import refuse_unread_numbers
+from search.runs.folder import RunFolder
 from search.runs.places import check_places
 from search.units import dotted
 from spaces.space import Value
 from trainables.data import Prepared
 
 
-def describe(config: Config) -> Iterator[str]:
+def describe(config: Config, out: Path | None = None) -> Iterator[str]:
     """The lines of a dry run: resolved config, network, data and what is searched.
 
-    Opens the data and builds the network, so that all that can be wrong with them is found.
-    Raises UserError as the search itself would.
+    Opens the data and builds the network, so that all that can be wrong with them is found, and
+    tries the run's folder `out` where one is named. Raises UserError as the search itself would.
     """
-    check_places(None)
+    if out is not None:
+        RunFolder(out).refuse_existing()
+    check_places(out)
     problem = open_problem(config)
     refuse_unread_numbers(problem.prepared)
     net, of_network = problem.start()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
+import weakref
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +28,8 @@ from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate
 from trainables.evaluation.trivial import trivial_performance
 
+_IN_MEMORY = 2**24  # bytes of packed reports
+
 
 def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front:
     """front.json of a run as `view` sees it; `facts` is its `experiment` event.
@@ -32,7 +37,8 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     Raises NotDefined where not even the dense net can be judged so.
     """
     dense: Dense | None = None
-    candidates: Candidates[_Packed] = Candidates(_Packed.of)
+    store = _Store()
+    candidates: Candidates[_Packed] = Candidates(store.packed)
     no_ops = NoOps()
     rounds: dict[str, int] = {}  # trial -> the last round of pruning that it has begun
     for event in events:
@@ -221,26 +227,43 @@ def _row_of(values: PointValues | ReportEvent, *, needs_group: bool) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class _Packed:
-    """A report that may be on the front, in 1.5 kB: as Python objects its counts take 30 kB, and
-    a search of thousands of trials leaves some hundred thousand such reports."""
+    """A report that may be on the front, as a place in a file: as Python objects its counts take
+    30 kB, and a search of thousands of trials leaves some hundred thousand such reports."""
 
     trial: str
     candidate: str
     row: Row  # as its own report said
-    text: bytes  # all of it as JSON, compressed
-
-    @classmethod
-    def of(cls, report: ReportEvent) -> _Packed:
-        text = zlib.compress(json.dumps(report).encode(), level=1)
-        row = _row_of(report, needs_group=needs_group(report))
-        return cls(report["trial"], cast("str", report["candidate"]), row, text)
+    _store: _Store
+    _begin: int
+    _size: int
 
     @property
     def name(self) -> tuple[str, str]:
         return self.trial, self.candidate
 
     def whole(self) -> ReportEvent:
-        report: ReportEvent = json.loads(zlib.decompress(self.text))
+        return self._store.whole(self._begin, self._size)
+
+
+class _Store:
+    """Reports as compressed JSON, in a file that nobody else sees and that ends with this object;
+    a few stay in memory."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+
+    def packed(self, report: ReportEvent) -> _Packed:
+        text = zlib.compress(json.dumps(report).encode(), level=1)
+        begin = self._file.seek(0, io.SEEK_END)
+        self._file.write(text)
+        row = _row_of(report, needs_group=needs_group(report))
+        candidate = cast("str", report["candidate"])
+        return _Packed(report["trial"], candidate, row, self, begin, len(text))
+
+    def whole(self, begin: int, size: int) -> ReportEvent:
+        self._file.seek(begin)
+        report: ReportEvent = json.loads(zlib.decompress(self._file.read(size)))
         return report
 
 

@@ -16,10 +16,12 @@ from trainables.files import take_lock
 
 log = logging.getLogger(__name__)
 
+LEDGER = "FAIRFRONT_LEDGER"  # names the ledger's file
+
 
 def ledger_path() -> Path:
-    """`$FAIRFRONT_LEDGER`, or `fairfront/ledger.jsonl` in the user's data folder."""
-    if chosen := os.environ.get("FAIRFRONT_LEDGER"):
+    """What FAIRFRONT_LEDGER names, or `fairfront/ledger.jsonl` in the user's data folder."""
+    if chosen := os.environ.get(LEDGER):
         return Path(chosen)
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "fairfront" / "ledger.jsonl"

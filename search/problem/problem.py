@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from search.config.config import Config
@@ -28,9 +29,10 @@ from search.schedulers.policy import Stopping
 from spaces.compose import compose
 from spaces.space import Choice, Space
 from trainables.corrections import CORRECTIONS
-from trainables.data import FairData, Prepared, from_frame, prepare
+from trainables.data import FairData, Prepared, from_frame
 from trainables.data.encoding import encoding_of
 from trainables.data.frame import load_user
+from trainables.data.prepare import prepare
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
 from trainables.evaluation.objective import Objective
@@ -165,8 +167,19 @@ class Problem:
             *self.prepared.notes,
             *notes_on(self.spaces, self.config.pool_size),
             *self.pruning_notes(),
+            *self._notes_on_precision(),
             f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
             f"is {smallest:.3f} at {whose}{enough}",
+        ]
+
+    def _notes_on_precision(self) -> list[str]:
+        level = torch.backends.cpu.get_cpu_capability()
+        on_cpu = self.config.resources.gpu == 0 and self.config.model.precision == "bf16"
+        if not on_cpu or level != "AVX2":
+            return []
+        return [
+            f"model.precision: this machine's processor ({level}) does not know bfloat16; "
+            f"networks learn many times slower than with 'float32'"
         ]
 
     def pruning_notes(self) -> list[str]:

@@ -20,7 +20,8 @@ from search.errors import UserError
 from search.problem.problem import open_data
 from search.reproduce.pages.html_document import document
 from search.reproduce.paper import known_paper_table, paper_table
-from search.reproduce.tables import FOLDER, in_one_line, table_files
+from search.reproduce.shipped import FOLDER, table_files
+from search.reproduce.tables import in_one_line
 from search.runs.folder import write_json
 from search.toml_file import read_toml
 from trainables.data.composition import Composition, composition

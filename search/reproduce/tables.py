@@ -15,10 +15,10 @@ from search.errors import UserError, unknown
 from search.reproduce.group_summaries import SUMMARIES
 from search.reproduce.paper import known_paper_table
 from search.reproduce.results_json import NetworkKind, Picture
+from search.reproduce.shipped import FOLDER, table_files
 from search.toml_file import read_toml
 from trainables.evaluation.by_group import BY_GROUP as GROUP_VALUES
 
-FOLDER = Path(__file__).parent
 # Of the dense net that all rows start from, of that net with group thresholds, and of the dense
 # net of the next seed, beside the first
 REFERENCES = ("dense net", "dense net, group thresholds", "dense net, another seed")
@@ -300,15 +300,6 @@ def _asked(name: str, names: Sequence[str], chosen: set[str], *, optional: bool)
     return "all" in names or name in chosen or (not names and not optional)
 
 
-def table_files() -> dict[str, Path]:
-    """Name of a table -> the file that defines it; the tables of a paper share a folder."""
-    return {path.stem: path for path in sorted((FOLDER / "tables").glob("*/*.toml"))}
-
-
-def table_names() -> list[str]:
-    return sorted(table_files())
-
-
 def load_table(name: str) -> Table:
     """The table of that name, or the user's own in a TOML file.
 
@@ -317,7 +308,7 @@ def load_table(name: str) -> Table:
     own = Path(name)
     path = own if own.suffix == ".toml" else table_files().get(name)
     if path is None:
-        raise UserError(f"reproduce: {unknown('table', name, table_names())}")
+        raise UserError(f"reproduce: {unknown('table', name, sorted(table_files()))}")
     if not path.is_file():
         raise UserError(f"reproduce: there is no file {own}")
     folder = FOLDER if path is not own else own.resolve().parent

@@ -78,7 +78,7 @@ class Card(Encoding):
     sees: NotRequired[str]  # how its inputs are made of raw rows, in words; `encoder` does it
 
 
-def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
+def export(path: Path | str, candidate: str, to: Path | str | None = None) -> Path:
     """Writes a candidate of a run to the folder `to` (default `<run>/exports/<candidate>`).
 
     `candidate` is its name, any unambiguous beginning of it, or "chosen". Raises UserError where
@@ -88,7 +88,8 @@ def export(path: Path | str, candidate: str, to: Path | None = None) -> Path:
     point = _point(folder, candidate)
     check_files(folder, "export")
     check_candidates(folder, [point["candidate"]], "export")
-    target = to or folder.path / "exports" / checked_candidate(point["candidate"])
+    own = folder.path / "exports" / checked_candidate(point["candidate"])
+    target = own if to is None else Path(to)
     if target.exists() and any(target.iterdir()):
         raise UserError(f"export: must be a new or empty folder, got {target} (exported before?)")
     card = card_of_point(folder, point)

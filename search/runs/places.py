@@ -9,19 +9,29 @@ from contextlib import suppress
 from pathlib import Path
 
 from search.errors import UserError
+from search.journal.opening_ledger import LEDGER, ledger_path
 from trainables.files import CACHE, cache_folder
 
 _LONGEST = 100  # letters: names in the cache and of Ray's folders are nearly as long
 
 
 def check_places(out: Path | None) -> None:
-    """Raises UserError, naming the place, where the run's folder `out` or the cache of dense nets
-    cannot be made and written. What is made to find out is removed again."""
+    """Raises UserError, naming the place, where the run's folder `out`, the cache of dense nets or
+    the folder of the ledger cannot be made and written.
+
+    `confirm` wants the ledger only after the search, and opens no test without it. What is made to
+    find out is removed again.
+    """
     if out is not None:
         _try(out, "out", "--out names another")
     cache = cache_folder()
     chosen = CACHE in os.environ
     _try(cache, CACHE if chosen else "cache", f"{CACHE} names another")
+    _try(
+        ledger_path().parent,
+        LEDGER if LEDGER in os.environ else "ledger",
+        f"{LEDGER} names another",
+    )
 
 
 def _try(folder: Path, who: str, remedy: str) -> None:

@@ -6,7 +6,6 @@ a list of many runs appears at once.
 
 from __future__ import annotations
 
-import mmap
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -82,7 +81,6 @@ def note_on_later_trials(folder: Path) -> str | None:
     )
 
 
-_REPORT = b'{"event":"report"'
 _TRIAL_START = b'{"event":"trial_start"'
 _TRIAL_END = b'{"event":"trial_end"'
 _SEARCH_END = b'{"event":"search_end"'
@@ -102,14 +100,8 @@ def _events(journal: Path, kinds: tuple[bytes, ...]) -> Iterator[Event]:
 
 
 def _lines(journal: Path, kinds: tuple[bytes, ...]) -> Iterator[bytes]:
-    """The whole lines that begin with one of `kinds`; reports are passed over in the bytes."""
-    if not journal.stat().st_size:
-        return
-    with journal.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        begin = 0
-        while (end := text.find(b"\n", begin)) >= 0:
-            if text[begin : begin + len(_REPORT)] != _REPORT:
-                line = text[begin:end]
-                if line.startswith(kinds):
-                    yield line
-            begin = end + 1
+    """The whole lines that begin with one of `kinds`; nothing else of the journal is kept."""
+    with journal.open("rb") as file:
+        for line in file:
+            if line.startswith(kinds) and line.endswith(b"\n"):
+                yield line[:-1]

@@ -92,7 +92,7 @@ def test_samples_processed_are_told_apart_from_those_charged_where_the_journal_d
 def test_reports_carry_method_and_losses(events):
     reports = reports_frame(events, set())
     assert reports["method"].tolist() == ["prune_advft", "prune_advft", "adv_ft"]
-    assert reports["loss.task"].tolist() == [0.3, 0.15, 0.3]
+    assert reports["loss.task"].tolist() == pytest.approx([0.3, 0.15, 0.3])
     assert list(reports.columns) == [*REPORT_COLUMNS, "loss.task"]
 
 

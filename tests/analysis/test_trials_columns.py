@@ -50,8 +50,8 @@ def from_dicts(events, standing):
     frame = pd.DataFrame(rows)
     extra = [name for name in frame.columns if name not in REPORT_COLUMNS]
     frame = frame.reindex(columns=[*REPORT_COLUMNS, *extra])
-    numbers = [name for name in frame.columns if name in FLOATS or name.startswith("loss.")]
-    return frame.astype(dict.fromkeys(numbers, "float64"))
+    types = {name: "float64" for name in frame.columns if name in FLOATS}
+    return frame.astype(types | dict.fromkeys(extra, "float32"))
 
 
 @pytest.mark.parametrize("seed", range(3))

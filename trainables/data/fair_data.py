@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trainables.data import SPLITS
 from trainables.data.values.numbers_as_text import numbers_as_text
 from trainables.data.values.text import with_text_names
 from trainables.names import known_names
 
-SPLITS = ("train", "debias", "tune", "test")
 MAX_CATEGORIES = 1000  # more distinct texts or categories are taken for an identifier
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from trainables.data.encoder import Encoder, fit_encoder
 from trainables.data.fair_data import FairData
 from trainables.data.grouping import Grouping
-from trainables.data.scaling import InputScale, scaled
+from trainables.data.input_scale import InputScale
+from trainables.data.scaling import scaled
 from trainables.data.small_cells import (
     MinCellOf,
     Resolved,

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.encoder import ArrayEncoder, Encoder, FrameEncoder
+from trainables.data.input_scale import InputScale, MeanAndStd, PerColumn
 from trainables.data.values.text import with_text_names
 from trainables.names import listed
 
-# One number for all, one per channel (or feature) of an array, or a table's columns by name.
-PerColumn = float | Sequence[float] | Mapping[str, float]
 _PIXEL = 255.0  # the largest value of uint8
 _SHOWN = 8  # columns that are named one by one
-
-
-@dataclass(frozen=True)
-class MeanAndStd:
-    """What is subtracted, and what is divided by then.
-
-    In the units of the data; for uint8 images in those of pixels divided by 255, as torchvision's
-    `Normalize` after `ToTensor`.
-    """
-
-    mean: PerColumn
-    std: PerColumn
-
-
-# "standardised": by mean and standard deviation of train, each channel or column; "raw": as they
-# are; "0..1": uint8 divided by 255, other numbers by the smallest and largest value of train.
-InputScale = Literal["standardised", "raw", "0..1"] | MeanAndStd
 
 
 def scaled(encoder: Encoder, train: NDArray[Any] | pd.DataFrame, inputs: InputScale) -> Encoder:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.fair_data import SPLITS, FairData
+from trainables.data import SPLITS
+from trainables.data.fair_data import FairData
 from trainables.names import known_names
 
 CAP = 3  # a cell of debias may keep this many times the rows of the rarest one

@@ -51,5 +51,5 @@ def _classes(*columns: NDArray[np.generic]) -> NDArray[np.generic]:
     if classes.dtype.kind in "iufb" and np.isin(classes, (0, 1)).all():
         return np.array([0, 1])
     if len(classes) < 2:
-        raise ValueError(f"measure: needs at least two labels, got only {classes[0]!r}")
+        raise ValueError(f"measure: needs at least two labels, got only {classes[0].item()!r}")
     return classes

@@ -18,6 +18,7 @@ from search.cli.app import app
 from search.cli.interrupt import Interruptible
 from search.cli.listing import KINDS
 from search.config.registries import registry
+from search.reproduce.shipped import table_files
 from tests.search.made_front import front, point
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,6 +86,40 @@ def test_list_shows_every_name_of_a_registry(listed):
     assert result.exit_code == 0
     names = [line.split()[0] for line in result.output.splitlines()]
     assert names == list(registry(KINDS[listed]))
+
+
+def test_list_shows_every_table_with_its_title():
+    lines = invoke("list", "tables").output.splitlines()
+
+    assert [line.split()[0] for line in lines] == list(table_files())
+    assert all("Table" in line or "Figure" in line for line in lines)
+
+
+HEAVY = {"torch", "ray", "optuna", "sklearn", "scipy", "mlflow", "matplotlib", "numba"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["--help"],
+        *(["list", what] for what in (*KINDS, "tables")),
+        ["data", "list"],
+        ["search", "nosuch"],
+        ["list", "nosuch"],
+    ],
+    ids=" ".join,
+)
+def test_what_needs_no_network_loads_none(typed):
+    code = (
+        f"import sys; from search.cli.app import main; sys.argv = ['fairfront', *{typed}]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        f"print(sorted({HEAVY} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_module_is_the_command_and_listing_presets_needs_no_heavy_import():

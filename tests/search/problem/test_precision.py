@@ -57,3 +57,14 @@ def test_networks_run_by_compiled_loops_unless_the_experiment_says_otherwise(
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="precision"):
         Config.model_validate(experiment(precision="fp8"))
+
+
+@pytest.mark.parametrize(
+    ("precision", "level", "told"),
+    [("bf16", "AVX2", 1), ("bf16", "AVX512", 0), ("float32", "AVX2", 0)],
+)
+def test_a_processor_that_does_not_know_bfloat16_is_named(monkeypatch, precision, level, told):
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: level)
+    notes = open_problem(Config.model_validate(experiment(precision=precision))).notes()
+
+    assert sum("does not know bfloat16" in note for note in notes) == told

@@ -33,7 +33,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def model(run, tmp_path):
-    return export(run, "chosen", tmp_path / "model")
+    return export(run, "chosen", str(tmp_path / "model"))
 
 
 def change(path, **entries):

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from search.config.config import Config
+from search.engine.dry_run import describe
 from search.engine.experiment import run
 from search.errors import UserError
 from search.runs.places import check_places
@@ -49,6 +50,18 @@ def test_a_cache_that_cannot_be_made_is_named(tmp_path, monkeypatch):
         check_places(None)
 
 
+def test_a_ledger_that_cannot_be_written_is_named_before_the_search(tmp_path, cache, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FAIRFRONT_LEDGER", str(tmp_path / "file" / "ledger.jsonl"))
+    with pytest.raises(UserError, match=r"FAIRFRONT_LEDGER: .*/file must be a folder"):
+        check_places(None)
+
+    monkeypatch.delenv("FAIRFRONT_LEDGER")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match=r"ledger: .*; FAIRFRONT_LEDGER names another"):
+        check_places(None)
+
+
 def test_a_place_on_a_full_or_read_only_disk_is_named(tmp_path, cache, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -65,3 +78,5 @@ def test_a_search_looks_at_its_places_first(tmp_path, cache):
 
     with pytest.raises(UserError, match="out: "):  # and not for the rows that are not there
         run(config, out=tmp_path / "file" / "run")
+    with pytest.raises(UserError, match="out: "):
+        next(describe(config, tmp_path / "file" / "run"))

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data import from_frame, prepare
+from trainables.data import from_frame
 from trainables.data.encoder import FrameEncoder
+from trainables.data.prepare import prepare
 
 
 def loans(n: int = 3000) -> pd.DataFrame:

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from trainables.data.encoder import fit_encoder
-from trainables.data.scaling import MeanAndStd, scaled, seen_range, sees
+from trainables.data.input_scale import MeanAndStd
+from trainables.data.scaling import scaled, seen_range, sees
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's, of ImageNet
 

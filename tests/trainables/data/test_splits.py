@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.data.fair_data import SPLITS, Attribute, FairData
+from trainables.data import SPLITS
+from trainables.data.fair_data import Attribute, FairData
 from trainables.data.splits import (
     apportion,
     draw_splits,

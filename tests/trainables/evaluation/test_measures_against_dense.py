@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -99,7 +99,11 @@ def test_who_only_wins_has_no_worst_drop_and_the_others_still_compare():
     assert values["excess_gap_pairwise"] == pytest.approx(0.3)
 
 
+TWOS = np.full(3, 2)
+
+
 @given(ROWS)
+@example((TWOS, np.arange(3), TWOS, TWOS))
 def test_values_are_differences_of_the_accuracies_of_two_counts(rows):
     """Slowly: two tables, and the accuracies of both."""
     labels, groups, dense, predictions = rows
@@ -120,6 +124,10 @@ def test_values_are_differences_of_the_accuracies_of_two_counts(rows):
         "excess_gap_pairwise": np.ptp(losses),
     }
     assert {name: values[name] for name in PAIRED} == pytest.approx(expected, abs=1e-12)
+    if (np.concatenate([labels, predictions, dense]) == 2).all():  # arrays name no other class
+        with pytest.raises(ValueError, match="needs at least two labels, got only 2"):
+            measure("excess_gap", labels, predictions, groups, dense)
+        return
     by_arrays = {name: measure(name, labels, predictions, groups, dense) for name in PAIRED}
     assert by_arrays == pytest.approx(expected, abs=1e-12)
 

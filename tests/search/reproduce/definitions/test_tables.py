@@ -9,7 +9,8 @@ from search.problem.problem import method_spaces
 from search.reproduce.paper import paper_table
 from search.reproduce.plan import TUNING_SEED, Options, Plan
 from search.reproduce.settings import QUICK_EPOCHS
-from search.reproduce.tables import load_table, table_names
+from search.reproduce.shipped import table_files
+from search.reproduce.tables import load_table
 
 NAMES = [f"zhang2022-table{number}" for number in range(1, 7)]
 
@@ -21,7 +22,7 @@ def plan_of(name, **options):
 
 
 def test_all_six_tables_are_there():
-    assert [name for name in table_names() if name.startswith("zhang2022-")] == NAMES
+    assert [name for name in table_files() if name.startswith("zhang2022-")] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

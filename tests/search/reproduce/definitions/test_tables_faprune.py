@@ -6,9 +6,10 @@ import pytest
 
 from search.reproduce.paper import paper_table
 from search.reproduce.plan import Options, Plan
-from search.reproduce.tables import load_table, table_names
+from search.reproduce.shipped import table_files
+from search.reproduce.tables import load_table
 
-NAMES = [name for name in table_names() if name.startswith("faprune-")]
+NAMES = [name for name in table_files() if name.startswith("faprune-")]
 OF_PAPER = [f"faprune-table{number}" for number in range(1, 7)]
 ONE_COLUMN = "Adult by sex"  # or begins with it: what all tables have
 EIGHT = {

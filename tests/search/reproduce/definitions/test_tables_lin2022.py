@@ -8,9 +8,10 @@ from search.reproduce.compositions import load_composition
 from search.reproduce.paper import paper_table
 from search.reproduce.plan import Options, Plan
 from search.reproduce.settings import epochs_of
-from search.reproduce.tables import load_table, table_names
+from search.reproduce.shipped import table_files
+from search.reproduce.tables import load_table
 
-NAMES = [name for name in table_names() if name.startswith("lin2022-")]
+NAMES = [name for name in table_files() if name.startswith("lin2022-")]
 OF_NETWORKS = [name for name in NAMES if load_composition(name) is None]
 CONTROLS = {
     *("random", "rounds without groups", "rounds by magnitude"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.data import prepare
+from trainables.data.prepare import prepare
 from trainables.data.registry import DATASETS, load_named
 from trainables.data.sets import adult, cifar10s, compas
 

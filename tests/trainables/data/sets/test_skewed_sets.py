@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.data import prepare
+from trainables.data.prepare import prepare
 from trainables.data.sets import cifar10s, digits
 from trainables.data.sets.folder import sha256
 from trainables.data.sets.skew import COLOUR, GREY, skewed_domains, to_grey

@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from trainables.data import FairData, from_frame, prepare
+from trainables.data import FairData, from_frame
 from trainables.data.fair_data import Attribute
-from trainables.data.prepare import Prepared
+from trainables.data.prepare import Prepared, prepare
 
 
 def incomes(n: int = 600) -> pd.DataFrame:

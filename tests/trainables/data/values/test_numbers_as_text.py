@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trainables.data import from_frame, prepare
+from trainables.data import from_frame
+from trainables.data.prepare import prepare
 from trainables.data.values.numbers_as_text import numbers_as_text
 
 MANY = [str(i) for i in range(18, 90)]  # 72 ages

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.trainables.data.sets.faces.made_celeba import make_celeba, zip_images
-from trainables.data import prepare
 from trainables.data.fair_data import FairData
 from trainables.data.mapped import PackedData
+from trainables.data.prepare import prepare
 from trainables.data.sets.faces import celeba
 from trainables.data.sets.faces.images import FaceImages
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.trainables.data.sets.faces.made_fairface import make_fairface
-from trainables.data import prepare
 from trainables.data.fair_data import FairData
+from trainables.data.prepare import prepare
 from trainables.data.sets.faces import fairface
 from trainables.data.sets.faces.fairface import AGES, GENDERS, RACES
 
