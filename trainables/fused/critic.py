@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 
 @dataclass(frozen=True)
-class _Passed:
+class Passed:
     """What a pass leaves for the way back."""
 
     seen: NDArray[Any]  # (h + c, n) features, then scores
@@ -62,12 +62,12 @@ class CompiledCritic:
         self._leave_slopes(passed, 2.0 * error)
         return error * error
 
-    def pass_over(self, features: Tensor, scores: Tensor) -> tuple[float, _Passed]:
+    def pass_over(self, features: Tensor, scores: Tensor) -> tuple[float, Passed]:
         from trainables.fused import critic_kernels  # numba is loaded where it is needed
 
         n, kind, hidden = len(features), np.float32, self.hidden
         inputs = features.shape[1] + scores.shape[1]
-        passed = _Passed(
+        passed = Passed(
             np.empty((inputs, n), kind),
             np.empty((hidden, n), kind),
             np.empty((hidden, n), kind),
@@ -85,13 +85,13 @@ class CompiledCritic:
         )
         return prediction, passed
 
-    def slopes_of_inputs(self, passed: _Passed, slope: float) -> NDArray[Any]:
+    def slopes_of_inputs(self, passed: Passed, slope: float) -> NDArray[Any]:
         """(h + c, n) the gradient at the inputs of a pass."""
         of_inputs = np.empty_like(passed.seen)
         self._back(passed, slope, np.empty(0, np.float32), of_inputs)
         return of_inputs
 
-    def _leave_slopes(self, passed: _Passed, slope: float) -> None:
+    def _leave_slopes(self, passed: Passed, slope: float) -> None:
         """Leaves the gradient of a pass at every parameter of the critic."""
         flat = torch.empty(sum(self._counts))
         self._back(passed, slope, flat.numpy(), np.empty((0, 0), np.float32))
@@ -99,7 +99,7 @@ class CompiledCritic:
             parameter.grad = piece.view_as(parameter)
 
     def _back(
-        self, passed: _Passed, slope: float, slopes: NDArray[Any], of_inputs: NDArray[Any]
+        self, passed: Passed, slope: float, slopes: NDArray[Any], of_inputs: NDArray[Any]
     ) -> None:
         from trainables.fused import critic_kernels
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from trainables.fused.adam import AdamStep
 from trainables.fused.critic import CompiledCritic
+from trainables.fused.fair_loss import LearningCritic
 from trainables.stage import State, snapshot
 
 
@@ -59,23 +60,33 @@ class BiasAdversary:
         """With `fused`, passes and steps on a CPU are compiled loops."""
         self.critic = BiasCritic(features, scores, hidden, generator).to(device)
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=lr, fused=True)
+        self._at_once = AdamStep.of(self.optimizer, ()) if fused else None
         self._compiled: CompiledCritic | None = None
-        if fused:
+        if fused and device.type == "cpu":
             self._compiled = CompiledCritic(self.critic.of_sample, self.critic.of_batch)
-            self._at_once = AdamStep.of(self.optimizer, ())
 
     def learn(self, features: Tensor, scores: Tensor, bias: Tensor) -> Tensor:
         """One step on the squared error; returns that error (). The inputs get no gradient."""
         if self._compiled is not None and self._compiled.fits(features, scores):
-            squared = self._compiled.learn(features, scores, float(bias.detach()))
-            if self._at_once is None or not self._at_once.step():
-                self.optimizer.step()
-            return features.new_tensor(squared)
+            return features.new_tensor(self._learn(features, scores, float(bias.detach())))
         error = F.mse_loss(self.critic(features.detach(), scores.detach()), bias.detach())
         self.optimizer.zero_grad()
         error.backward()
         self.optimizer.step()
         return error.detach()
+
+    def _learn(self, features: Tensor, scores: Tensor, bias: float) -> float:
+        """The same by compiled loops."""
+        if self._compiled is None or self._at_once is None:
+            raise RuntimeError("adversary: its loops must be compiled to learn by them")
+        error = self._compiled.learn(features, scores, bias)
+        if not self._at_once.step():
+            self.optimizer.step()
+        return error
+
+    def closed_form(self) -> LearningCritic | None:
+        """What `ClosedFairLoss` takes; None where passes go layer by layer."""
+        return None if self._compiled is None else LearningCritic(self._compiled, self._learn)
 
     def predict(self, features: Tensor, scores: Tensor) -> Tensor:
         """Predicted bias (), differentiable in features and scores.

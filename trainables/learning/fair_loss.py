@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TrialData, logits_of
-from trainables.fused.fair_terms import FairTerms
+from trainables.fused.fair_loss import ClosedFairLoss
 from trainables.fused.trunk import trunk_of
 from trainables.learning.adversaries import BiasAdversary
 from trainables.models.last_layer import FeatureTap
@@ -83,11 +83,10 @@ class SoftBias:
         cells = _Cells.of(groups * self.n_labels + labels, self._cells)
         return self._value(scores, labels, cells)
 
-    def closed_form(self) -> FairTerms | None:
-        """The same on a CPU in one loop, with cross-entropy and scores; None without one."""
-        if not FairTerms.knows(self.measure) or not self._mix.is_cpu:
-            return None
-        return FairTerms(self.measure, self._mix)
+    def closed_form(self) -> tuple[str, Tensor] | None:
+        """The measure and the labels' shares (groups, 2) for `ClosedFairLoss`, if it knows it."""
+        known = ClosedFairLoss.knows(self.measure) and self._mix.is_cpu
+        return (self.measure, self._mix) if known else None
 
     def accuracies(self, scores: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
         """The mean score of the true label (groups,), of a whole split, as biases weight it."""
@@ -225,8 +224,13 @@ class Multiplier:
     tolerance: float
     delta: float  # safety margin below the tolerance
 
+    @property
+    def limit(self) -> float:
+        """The bias that is multiplied by 1, as every smaller one is."""
+        return self.tolerance - self.delta
+
     def __call__(self, bias: Tensor) -> Tensor:
-        return ((bias.abs() - (self.tolerance - self.delta)) * self.slope).clamp_min(0) + 1
+        return ((bias.abs() - self.limit) * self.slope).clamp_min(0) + 1
 
 
 BiasFrom = Literal["soft", "critic", "nothing"]
@@ -258,7 +262,6 @@ class FairLoss:
         self._adversary: BiasAdversary | None = None
         self._seen: list[Tensor] = []
         fused = context.data.fused and trunk_of(net) is not None
-        self._closed = self._soft_bias.closed_form() if fused else None
         if bias_from == "critic":
             with FeatureTap(net, self._probe) as tap:
                 self._adversary = BiasAdversary(
@@ -269,6 +272,8 @@ class FairLoss:
                     device=context.device,
                     fused=fused,
                 )
+
+        self._closed = self._in_closed_form() if fused else None
 
     @contextmanager
     def watching(self, net: nn.Module) -> Iterator[None]:
@@ -290,7 +295,13 @@ class FairLoss:
 
         The critic takes its step first.
         """
-        task, scores, bias = self._terms(logits, batch)
+        if self._closed is not None and logits.dtype == torch.float32:
+            return self._at_once(self._closed, logits, batch)
+        task = self._head.loss(logits, batch.labels, batch.weights)
+        scores = self._head.scores(logits)
+        if self.bias_from == "nothing":
+            scores = scores.detach()
+        bias = self._soft_bias(scores, batch.labels, batch.groups)
         if self._adversary is None or self._tap is None:
             self._seen.append(torch.stack([task.detach(), bias.detach()]))
             return task if self.bias_from == "nothing" else self._multiplier(bias) * task
@@ -299,16 +310,26 @@ class FairLoss:
         self._seen.append(torch.stack([task.detach(), bias.detach(), error]))
         return self._multiplier(self._adversary.predict(features, scores)) * task
 
-    def _terms(self, logits: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Cross-entropy (), scores and soft bias () of a batch."""
-        if self._closed is not None and logits.dtype == torch.float32:
-            task, scores, bias = self._closed(logits, batch.labels, batch.groups, batch.weights)
-            return task, scores, bias
-        task = self._head.loss(logits, batch.labels, batch.weights)
-        scores = self._head.scores(logits)
-        if self.bias_from == "nothing":
-            scores = scores.detach()
-        return task, scores, self._soft_bias(scores, batch.labels, batch.groups)
+    def _in_closed_form(self) -> ClosedFairLoss | None:
+        """The same by compiled loops, if they know the measure."""
+        known = self._soft_bias.closed_form()
+        if known is None:
+            return None
+        return ClosedFairLoss(
+            *known,
+            bias_from=self.bias_from,
+            slope=self._multiplier.slope,
+            limit=self._multiplier.limit,
+            critic=None if self._adversary is None else self._adversary.closed_form(),
+        )
+
+    def _at_once(self, closed: ClosedFairLoss, logits: Tensor, batch: Batch) -> Tensor:
+        features = None if self._tap is None else self._tap.features()
+        loss = closed(logits, batch.labels, batch.groups, batch.weights, features)
+        terms = closed.terms
+        seen = (terms.task, terms.bias, terms.error)
+        self._seen.append(torch.tensor(seen if features is not None else seen[:2]))
+        return loss
 
     def means(self) -> dict[str, float]:
         """Means over the batches of the last `watching`: cross-entropy, bias, critic's error.
