@@ -27,8 +27,22 @@ class AdamStep:
     `optimizer`, which has to take the first step itself.
     """
 
-    def __init__(self, optimizer: Adam, masks: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """`masks` are pairs of a tensor and its mask, of the same type."""
+    def __init__(
+        self,
+        optimizer: Adam,
+        masks: Sequence[tuple[Tensor, Tensor]],
+        leaf: Leaf | None = None,
+    ) -> None:
+        """`masks` are pairs of a tensor and its mask, of the same type.
+
+        Where `leaf` has all the gradients of its parameters, they are taken from there.
+        """
+        self._leaf = leaf
+        place = {id(one): i for i, one in enumerate(leaf.parameters if leaf is not None else [])}
+        tensors = optimizer.param_groups[0]["params"]
+        self._mine = [i for i, one in enumerate(tensors) if id(one) in place]
+        self._theirs = [place[id(tensors[i])] for i in self._mine]
+        self._others = sorted(set(range(len(tensors))) - set(self._mine))
         self._optimizer = optimizer
         self._masks = {id(tensor): mask for tensor, mask in masks}
         self._tensors: list[Tensor] = []
@@ -37,31 +51,37 @@ class AdamStep:
         self._counts = np.zeros(0, np.int64)
 
     @classmethod
-    def of(cls, optimizer: Optimizer, masks: Sequence[tuple[Tensor, Tensor]]) -> AdamStep | None:
+    def of(
+        cls,
+        optimizer: Optimizer,
+        masks: Sequence[tuple[Tensor, Tensor]],
+        leaf: Leaf | None = None,
+    ) -> AdamStep | None:
         """None for an optimizer that does something else than the loop."""
         if type(optimizer) is not Adam or len(optimizer.param_groups) != 1:
             return None
         group = optimizer.param_groups[0]
         plain = all(group.get(name, off) == off for name, off in _PLAIN.items())
-        return cls(optimizer, masks) if plain else None
+        return cls(optimizer, masks, leaf) if plain else None
+
+    def renew(self) -> None:
+        """Has the next step look again at where everything lies.
+
+        Between two calls of this nobody may move a tensor, or load a state into the optimizer.
+        """
+        self._where = np.zeros((0, 6), np.int64)
 
     def ready(self) -> bool:
-        """Whether every tensor that learns, its state and its gradient lie as the loop needs."""
-        group, state = self._optimizer.param_groups[0], self._optimizer.state
-        tensors: list[Tensor] = group["params"]
-        if len(state) != len(tensors):
+        """Whether every tensor that learns, and its state, lie as the loop needs."""
+        if len(self._optimizer.state) != len(self._optimizer.param_groups[0]["params"]):
             return False
-        places = [one.data_ptr() for one in tensors]
-        moments = [state[one]["exp_avg"].data_ptr() for one in (tensors[0], tensors[-1])]
-        known = len(self._where) == len(tensors) and moments == self._where[[0, -1], 2].tolist()
-        if not known or places != self._where[:, 0].tolist():
+        if len(self._where) == 0:
             self._look()
         return len(self._where) > 0
 
     def _look(self) -> None:
         """Notes where everything lies."""
         group, state = self._optimizer.param_groups[0], self._optimizer.state
-        self._where = np.zeros((0, 6), np.int64)
         self._tensors = list(group["params"])
         kind, rows = self._tensors[0].dtype, []
         self._state = [state[one][name] for one in self._tensors for name in _STATE]
@@ -80,23 +100,24 @@ class AdamStep:
         self._counts = np.array([one.numel() for one in self._tensors])
         self._like = np.zeros(1, np.float32 if kind == torch.float32 else np.float64)
 
-    def step(self, leaf: Leaf | None = None) -> bool:
+    def step(self) -> bool:
         """One step down the gradients that the tensors hold; False, and none, if not `ready`."""
         if not self.ready():
             return False
         from trainables.fused.adam_kernel import step  # numba is loaded where it is needed
 
-        group = self._optimizer.param_groups[0]
-        of_leaf = None if leaf is None else leaf.slopes()
-        if leaf is not None and of_leaf is None:
+        group, leaf = self._optimizer.param_groups[0], self._leaf
+        alone = leaf is not None and leaf.alone()
+        if leaf is not None and not alone:
             leaf.hand_out()
-        of_leaf = of_leaf or {}
-        slopes = [None if id(one) in of_leaf else one.grad for one in self._tensors]
-        kept = [None if one is None else one.contiguous() for one in slopes]
-        self._where[:, 1] = [
-            of_leaf.get(id(tensor), 0) if one is None else one.data_ptr()
-            for tensor, one in zip(self._tensors, kept, strict=True)
-        ]
+        kept = []  # until the loop has read them
+        for i in self._others if alone else range(len(self._tensors)):
+            tensor = self._tensors[i]
+            slope = None if tensor.grad is None else tensor.grad.contiguous()
+            kept.append(slope)
+            self._where[i, 1] = 0 if slope is None else slope.data_ptr()
+        if alone and leaf is not None and leaf.tensor.grad is not None:
+            self._where[self._mine, 1] = leaf.tensor.grad.data_ptr() + leaf.starts[self._theirs]
         rates = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
         step(self._where, self._counts, np.array(rates), self._like)
         return True

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from trainables.fused.leaf import Leaf
-from trainables.fused.trunk import Mode, Trunk, trunk_of
+from trainables.fused.trunk import Known, Trunk, trunk_of
 
 
 def answer(
@@ -50,20 +50,33 @@ def _fused(
     trunk = trunk_of(net)
     if trunk is None or type(inputs) is not Tensor or not inputs.is_cpu or inputs.ndim < 2:
         return None
-    mode, running, rows = trunk.mode(), trunk.running(), inputs.flatten(1)
-    if mode is None or running is None or inputs.requires_grad:
+    rows = inputs.flatten(1)
+    if inputs.requires_grad or rows.shape[1] != trunk.width:
         return None
-    found, head = trunk.parameters(replaced, rows.dtype), trunk.of_head(replaced, mode)
-    least = 2 if mode.by_batch else 1
-    if found is None or head is None or len(rows) < least or rows.shape[1] != trunk.sizes[0]:
+    known = None if leaf is None or replaced else leaf.known(trunk)
+    if known is None or rows.dtype != torch.float32:
+        known = _looked_up(trunk, rows.dtype, replaced)
+    if known is None or len(rows) < (2 if known.mode.by_batch else 1):
         return None
-    parameters, where = found
+    parameters, head = known.parameters, known.of_head
     if leaf is not None and not replaced and leaf.places == trunk.places:
         parameters = [leaf.tensor]
-    call = _Call.of(trunk, mode, where, running)
+        leaf.keep(trunk, known)
+    call = _Call.of(trunk, known)
     hidden: Tensor = _Hidden.apply(rows.contiguous(), call, *parameters)
     said: Tensor = functional_call(trunk.head, head, (hidden,)) if head else trunk.head(hidden)
     return said
+
+
+def _looked_up(trunk: Trunk, kind: torch.dtype, replaced: Mapping[str, Tensor]) -> Known | None:
+    """All that a call needs to know; None where the loops do not fit."""
+    mode, running = trunk.mode(), trunk.running()
+    if mode is None or running is None:
+        return None
+    found, head = trunk.parameters(replaced, kind), trunk.of_head(replaced, mode)
+    if found is None or head is None:
+        return None
+    return Known(mode, found[0], found[1], running, head)
 
 
 @dataclass(frozen=True)
@@ -78,14 +91,13 @@ class _Call:
     alone: bool  # whether no row's answer depends on the others
 
     @classmethod
-    def of(
-        cls, trunk: Trunk, mode: Mode, where: NDArray[np.int64], running: NDArray[np.int64]
-    ) -> _Call:
-        momenta = trunk.momenta(mode) if mode.updates else [0.0] * len(trunk.layers)
+    def of(cls, trunk: Trunk, known: Known) -> _Call:
+        mode = known.mode
         seed = int(torch.randint(2**62, ())) if mode.dropped > 0 else 0
         options = np.array([seed, mode.by_batch, mode.updates], np.int64)
         alone = not mode.by_batch and mode.dropped == 0.0
-        return cls(trunk, where, running, (mode.epsilon, mode.dropped, *momenta), options, alone)
+        rates = (mode.epsilon, mode.dropped, *mode.momenta)
+        return cls(trunk, known.where, known.running, rates, options, alone)
 
 
 class _Hidden(torch.autograd.Function):

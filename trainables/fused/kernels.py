@@ -152,11 +152,12 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
     """`out` (n, width) of `inputs` (n, k) through all layers; what the way back needs is kept.
 
     `sizes` (layers + 1,) are the inputs and the units of each layer. `parameters` (layers, 4) are
-    the addresses of weight, bias, gamma, beta; `running` (layers, 2) those of the running mean and
-    variance. `rates` are (epsilon, share dropped, of `inputs`' type; then a momentum per layer),
-    `options` (seed, whether batch statistics, whether running ones are updated). `kept` has room
-    for n values of each input and unit: inputs, then what goes into each normalisation, feature
-    by feature. `moments` (layers, 2, largest width) are means and inverse deviations.
+    the addresses of weight, bias, gamma, beta; `running` (layers, 3) those of the running mean and
+    variance, and of the count of batches. `rates` (2 + layers,) are epsilon, the share dropped,
+    and a momentum per layer, -1 for the plain average of all batches; `options` a seed, whether
+    batches' statistics are used, and whether running ones are updated. `kept` has room for n
+    values of each input and unit: inputs, then what goes into each normalisation, feature by
+    feature. `moments` (layers, 2, largest width) are means and inverse deviations.
     """
     n, kind = inputs.shape[0], inputs.dtype
     epsilon, dropped = rates[0], rates[1]
@@ -178,6 +179,12 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
         bias = carray(pointer(parameters[layer, 1]), (m,), kind)
         gamma = carray(pointer(parameters[layer, 2]), (m,), kind)
         beta = carray(pointer(parameters[layer, 3]), (m,), kind)
+        share = kind.type(rates[2 + layer])  # of the running statistics that a batch takes
+        if updates:
+            seen = carray(pointer(running[layer, 2]), (1,), np.int64)
+            seen[0] += 1
+            if share < zero:
+                share = one / kind.type(seen[0])
         mean = carray(pointer(running[layer, 0]), (m,), kind)
         variance = carray(pointer(running[layer, 1]), (m,), kind)
         units = kept[done : done + m * n].reshape(m, n)
@@ -204,10 +211,9 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
                 centre += rest
                 spread = max(squares / kind.type(n) - rest * rest, zero)
                 if updates:
-                    momentum = rates[2 + layer]
                     unbiased = spread * kind.type(n) / kind.type(n - 1)
-                    mean[unit] += momentum * (centre - mean[unit])
-                    variance[unit] += momentum * (unbiased - variance[unit])
+                    mean[unit] += share * (centre - mean[unit])
+                    variance[unit] += share * (unbiased - variance[unit])
             else:
                 centre, spread = mean[unit], variance[unit]
             inverse = one / np.sqrt(spread + epsilon)

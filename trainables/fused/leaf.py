@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.fused.trunk import Trunk, trunk_of
+from trainables.fused.trunk import Known, Trunk, trunk_of
 
 
 class Leaf:
@@ -28,9 +28,11 @@ class Leaf:
         for parameter, view in zip(parameters, self._views(flat), strict=True):
             parameter.data = view
         self.tensor = flat.requires_grad_()
+        self._known: Known | None = None
+        self._known_of: Trunk | None = None
         self.places = [one.data_ptr() for one in parameters]
         starts = [0, *accumulate(self._counts)][:-1]
-        self._starts = np.array(starts) * flat.element_size()
+        self.starts = np.array(starts) * flat.element_size()  # of each slice, in bytes
 
     @classmethod
     def of(cls, net: nn.Module) -> Leaf | None:
@@ -43,20 +45,33 @@ class Leaf:
         pieces = flat.split(self._counts)
         return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
 
+    def known(self, trunk: Trunk) -> Known | None:
+        """What the last call found out, where it still holds; see `renew`."""
+        if self._known is None or self._known_of is not trunk:
+            return None
+        return self._known if self._known.mode.marks == trunk.marks() else None
+
+    def keep(self, trunk: Trunk, known: Known) -> None:
+        """Remembers what a call has found out."""
+        self._known_of, self._known = trunk, known
+
+    def renew(self) -> None:
+        """Has the next call look at every layer again.
+
+        Between two calls of this nobody may place hooks on hidden layers, move their parameters,
+        or switch modes other than those of all layers: to look each time costs half a pass.
+        """
+        self._known = None
+
     def clear(self) -> None:
         """Drops the gradient."""
         self.tensor.grad = None
 
-    def slopes(self) -> dict[int, int] | None:
-        """The addresses of the gradients by the `id` of their parameters.
-
-        None where there are none, or some parameter has a gradient of its own beside.
-        """
-        slopes = self.tensor.grad
-        if slopes is None or any(one.grad is not None for one in self.parameters):
-            return None
-        where = (slopes.data_ptr() + self._starts).tolist()
-        return dict(zip(map(id, self.parameters), where, strict=True))
+    def alone(self) -> bool:
+        """Whether all gradients of the parameters are here, and none beside."""
+        if self.tensor.grad is None:
+            return False
+        return all(one.grad is None for one in self.parameters)
 
     def hand_out(self) -> None:
         """Moves the gradient to the parameters, added to what they have."""

@@ -37,7 +37,19 @@ class Mode:
     updates: bool  # of the running ones
     dropped: float  # share, 0 where dropout is off
     epsilon: float
-    momenta: tuple[float | None, ...]
+    momenta: tuple[float, ...]  # -1: the plain average of all batches
+    marks: tuple[bool, ...]  # see Trunk.marks
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was found out of a network for a call."""
+
+    mode: Mode
+    parameters: list[Tensor]
+    where: NDArray[np.int64]  # their addresses (layers, 4)
+    running: NDArray[np.int64]  # see Trunk.running
+    of_head: dict[str, Tensor]
 
 
 class Trunk:
@@ -60,6 +72,7 @@ class Trunk:
                 *(layer.linear.out_features for layer in self.layers),
             ]
         )
+        self.width = int(self.sizes[0])  # of the inputs
         self.shapes = [
             shape
             for layer in self.layers
@@ -109,8 +122,21 @@ class Trunk:
         dropped = rate if dropping else 0.0
         if dropped >= 1.0:
             return None
-        momenta = tuple(layer.norm.momentum for layer in self.layers)
-        return Mode(by_batch, by_batch and tracks, dropped, epsilon, momenta)
+        momenta = (layer.norm.momentum for layer in self.layers)
+        shares = tuple(-1.0 if momentum is None else momentum for momentum in momenta)
+        return Mode(by_batch, by_batch and tracks, dropped, epsilon, shares, self.marks())
+
+    def marks(self) -> tuple[bool, ...]:
+        """How the first and the last layer behave: where it stays, no mode was switched."""
+        first, last = self.layers[0], self.layers[-1]
+        return (
+            first.norm.training,
+            first.norm.track_running_stats,
+            first.dropout.training,
+            last.norm.training,
+            last.norm.track_running_stats,
+            last.dropout.training,
+        )
 
     def parameters(
         self, replaced: Mapping[str, Tensor], kind: torch.dtype
@@ -152,26 +178,14 @@ class Trunk:
         return {name.removeprefix(prefix): one for name, one in of_head.items()}
 
     def running(self) -> NDArray[np.int64] | None:
-        """The addresses (layers, 2) of running means and variances; None without them."""
-        found = [layer.norm._buffers[name] for layer in self.layers for name in _MOMENTS]
+        """The addresses (layers, 3) of running means, variances and counts; None without them."""
+        found = [layer.norm._buffers[name] for layer in self.layers for name in _RUNNING]
         if any(one is None for one in found):
             return None
-        return addresses(found).reshape(-1, 2)  # type: ignore[arg-type]
-
-    def momenta(self, mode: Mode) -> list[float]:
-        """Counts the batch in every normalisation, and returns the share that it takes in each."""
-        shares = []
-        for layer, momentum in zip(self.layers, mode.momenta, strict=True):
-            seen = layer.norm._buffers["num_batches_tracked"]
-            if seen is None:
-                raise RuntimeError("fused: a normalisation that tracks must count its batches")
-            seen.add_(1)
-            shares.append(1.0 / float(seen) if momentum is None else momentum)
-        return shares
+        return addresses(found).reshape(-1, 3)  # type: ignore[arg-type]
 
 
-_MOMENTS = ("running_mean", "running_var")
-_RUNNING = (*_MOMENTS, "num_batches_tracked")
+_RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 _known: WeakKeyDictionary[nn.Module, Trunk] = WeakKeyDictionary()
 
 

@@ -107,6 +107,8 @@ class BiasAdversary:
     def load_state_dict(self, state: State) -> None:
         self.critic.load_state_dict(state["critic"])
         self.optimizer.load_state_dict(snapshot(state["optimizer"]))
+        if self._at_once is not None:
+            self._at_once.renew()
 
 
 @torch.no_grad()

@@ -74,13 +74,23 @@ class MaskedOptimizer:
             for name, weight in masks.check(net).items()
             if not bool(masks[name].all())
         ]
-        self._at_once = AdamStep.of(optimizer, self._masked) if fused else None
-        # for the forward passes of a step; None where the weights are leaves of their own
-        self.leaf = None if self._at_once is None else Leaf.of(net)
+        # for the forward passes of a step; None where all weights are leaves of their own
+        self.leaf = Leaf.of(net) if fused else None
+        self._at_once = AdamStep.of(optimizer, self._masked, self.leaf) if fused else None
 
     def set_lr(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
+
+    def renew(self) -> None:
+        """Before a pass over the rows: looks again at what may have changed since the last one.
+
+        See `Leaf.renew` and `AdamStep.renew` for what may not change within a pass.
+        """
+        if self.leaf is not None:
+            self.leaf.renew()
+        if self._at_once is not None:
+            self._at_once.renew()
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of `loss`."""
@@ -94,7 +104,7 @@ class MaskedOptimizer:
 
     def follow(self) -> None:
         """One step down the gradients that the weights hold."""
-        if self._at_once is not None and self._at_once.step(self.leaf):
+        if self._at_once is not None and self._at_once.step():
             return
         if self.leaf is not None:
             self.leaf.hand_out()
@@ -111,6 +121,7 @@ class MaskedOptimizer:
 
     def load_state_dict(self, state: State) -> None:
         self.optimizer.load_state_dict(snapshot(state))  # torch would keep the very tensors
+        self.renew()
 
 
 class MeanLoss:
@@ -144,6 +155,7 @@ def train_epoch(
 ) -> float:
     """One pass over `part` in training mode; the mean loss per row."""
     net.train()
+    optimizer.renew()
     mean = MeanLoss()
     for batch in data.epoch(part, size, generator, augment=data.augment):
         loss = data.head.loss(

