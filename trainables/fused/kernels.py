@@ -17,6 +17,8 @@ from trainables.fused.memory import pointer
 
 # Sums may be taken in another order, so that they run in vectors; NaN and infinity stay.
 _compiled: Any = partial(machine_code, fastmath={"contract", "reassoc", "nsz"})
+# Where a mean is subtracted another order would lose digits.
+_in_order: Any = partial(machine_code, fastmath={"contract", "nsz"})
 
 TILE = 128  # rows that a product works on together: they stay in the processor's first cache
 
@@ -139,12 +141,20 @@ def _keyed(seed, layer, unit):  # type: ignore[no-untyped-def]
     return _mixed(np.uint32(of_unit ^ np.uint32(high + np.uint32(layer))))
 
 
-@_compiled
+@_in_order
+def _before_norm(slope, row, factor, shift, centre, tilt):  # type: ignore[no-untyped-def]
+    """The slope at a normalisation's output becomes that at the products before it."""
+    zero, one = row.dtype.type(0), row.dtype.type(1)
+    for j in range(row.size):
+        value = factor * (slope[j] - shift - (row[j] - centre) * tilt)
+        slope[j] = value * (one if row[j] > zero else zero)
+
+
+@_in_order
 def _normalise(row, gamma, beta, mean, inverse, out):  # type: ignore[no-untyped-def]
     factor = gamma * inverse
-    shift = beta - mean * factor
-    for j in range(row.size):
-        out[j] = row[j] * factor + shift
+    for j in range(row.size):  # the mean first: of a unit that hardly varies little would be left
+        out[j] = (row[j] - mean) * factor + beta
 
 
 @_compiled
@@ -228,7 +238,7 @@ def backward(slopes, sizes, parameters, rates, options, kept, moments, out):  # 
     """The gradient at every parameter, one after the other in `out`: weight, bias, gamma, beta of
     the first layer and so on. `slopes` (n, width) is that at what `forward` gave out."""
     n, kind = slopes.shape[0], slopes.dtype
-    by_batch, zero, one = options[1] != 0, kind.type(0), kind.type(1)
+    by_batch, zero = options[1] != 0, kind.type(0)
     scale = kind.type(1) / (kind.type(1) - rates[1])
     layers = sizes.size - 1
     widest = 0
@@ -262,12 +272,10 @@ def backward(slopes, sizes, parameters, rates, options, kept, moments, out):  # 
             shift = tilt = zero
             if by_batch:
                 shift, tilt = total / kind.type(n), along * inverse / kind.type(n)
+            _before_norm(slope, row, factor, shift, centre, tilt)
             summed = zero
             for j in range(n):
-                value = factor * (slope[j] - shift - (row[j] - centre) * tilt)
-                value *= one if row[j] > zero else zero
-                slope[j] = value
-                summed += value
+                summed += slope[j]
             of_bias[unit] = summed
         if layer == 0:
             weight_slopes(behind[:m], kept[: k * n].reshape(k, n), of_weight)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import statistics
 
 import pytest
 import torch
@@ -104,7 +105,8 @@ def test_in_float32_they_err_no_more_than_twice_as_much_as_torch_does(rows, dept
     loops, by_layer = zip(*(errors for errors in found if errors is not None), strict=True)
 
     assert len(loops) >= 5
-    assert sum(loops) <= 2 * sum(by_layer)
+    # Of single draws either side may be far off: where a unit hardly varies within a batch.
+    assert statistics.median(loops) <= 2 * statistics.median(by_layer)
 
 
 @pytest.mark.parametrize("build", [mlp, mlp_wide])
