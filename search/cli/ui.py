@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from search.cli.run import Folder, check_run
 from search.cli.say import say
-from search.errors import UserError
-from search.toml_file import read_toml
-
-if TYPE_CHECKING:
-    from search.config.sections import TrackingConfig
 
 
 def ui(
@@ -27,10 +22,11 @@ def ui(
     """Shows a run in MLflow's pages on 127.0.0.1, until Ctrl-C."""
     check_run(folder)
     from search.config.tracking_uri import masked, resolved
+    from search.runs.folder import RunFolder
     from search.runs.trust import check_trusted, reached_store
     from search.tracking.stores import default_uri
 
-    tracking = _tracking(folder)
+    tracking = RunFolder(folder).tracking()
     uri = resolved(tracking.uri)
     if uri is not None and not _is_database(uri):
         say(f"{folder} is mirrored to the server {masked(uri)}")
@@ -71,23 +67,6 @@ def _bring_up_to_date(folder: Path, store: str) -> None:
 
     if not is_mirrored(folder):
         sync(folder, store)
-
-
-def _tracking(folder: Path) -> TrackingConfig:
-    """Where the run is mirrored to; the rest of its config is not needed, nor the user's files
-    that it names."""
-    from pydantic import ValidationError
-
-    from search.config.checks import rule
-    from search.config.sections import TrackingConfig
-
-    path = folder / "config.toml"
-    config = read_toml(path)
-    try:
-        return TrackingConfig.model_validate(config.get("tracking", {}))
-    except ValidationError as error:
-        said = rule(error.errors(include_url=False, include_input=False)[0]["msg"])
-        raise UserError(f"{path}: tracking.uri: {said}") from None
 
 
 def _is_database(uri: str) -> bool:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import ray
 import ray._private.utils
 import ray._private.worker
 
@@ -73,6 +74,9 @@ def deaths_told() -> Iterator[None]:
             raise
         raise MachineFault(_told(dead)) from error
     finally:
+        if dead:  # leaving may wait for the dead server too, and is watched as well
+            with suppress(KeyboardInterrupt):
+                ray.shutdown()
         ended.set()
         watching.join()
 

@@ -117,13 +117,13 @@ def report(
         for sentence in [sentence for of_kind in told for sentence in of_kind(front)]:
             say(sentence)
     target = _write(folder, front, facts, suffix)
-    config = folder.config()
-    if not given and config.tracking.enabled:
-        if is_trusted(facts["run"], reached_store(config.tracking)):
-            mirror.sync(folder.path, config.tracking.uri)
+    tracking = folder.tracking()
+    if not given and tracking.enabled:
+        if is_trusted(facts["run"], reached_store(tracking)):
+            mirror.sync(folder.path, tracking.uri)
         elif say is not None:
             say(
-                f"MLflow at {config.tracking.uri} is told nothing: the run was not started by "
+                f"MLflow at {tracking.uri} is told nothing: the run was not started by "
                 f"this user; `fairfront resume {folder.path} --trust` agrees to that"
             )
     return target

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import pandas as pd
+from pydantic import ValidationError
 
 from analysis.events import JOURNAL
 from analysis.front_json import Front
 from analysis.front_table import front_frame
 from analysis.trials import reports_frame, trials_frame
+from search.config.checks import rule
 from search.config.config import Config
 from search.config.fixed import change, change_of_told
+from search.config.sections import TrackingConfig
 from search.errors import UserError
 from search.front.build import build_front
 from search.front.view import View, view_by, view_of
@@ -37,6 +40,7 @@ from search.journal.record import TrialRecord
 from search.journal.repair import repair as repaired
 from search.runs.state import CONFIG, CONFIRMED, FRONT
 from search.runs.take_over import clear, refuse_run, refuse_strange
+from search.toml_file import read_toml
 from trainables.data import Prepared
 from trainables.data.encoding import Encoding, encoding_of
 from trainables.data.pruning_groups import PruningGroups
@@ -169,6 +173,16 @@ class RunFolder:
                 f"and [tracking] may change. Another value is another search"
             )
         return config
+
+    def tracking(self) -> TrackingConfig:
+        """Where the run is told of; the rest of its config, and the user's files that it names,
+        are not needed. Raises UserError where the address is none."""
+        path = self.path / CONFIG
+        try:
+            return TrackingConfig.model_validate(read_toml(path).get("tracking", {}))
+        except ValidationError as error:
+            said = rule(error.errors(include_url=False, include_input=False)[0]["msg"])
+            raise UserError(f"{path}: tracking.uri: {said}") from None
 
     def facts(self) -> Experiment:
         """The `experiment` event: what the journal says of the data and the objective."""

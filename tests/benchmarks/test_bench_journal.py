@@ -1,4 +1,5 @@
-"""The journal of 5,000 trials: its size, how fast it is written and replayed, what memory keeps.
+"""The journal of 5,000 trials: its size, how fast it is written and replayed, what memory keeps,
+and what `report` takes of it.
 
 The reports are those of real trials, written again under the names of 5,000 trials: short ones of
 a made-up problem, or of the run whose journal FAIRFRONT_BENCH_JOURNAL names. Times are CPU times,
@@ -8,6 +9,7 @@ so that they hold on a busy machine.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ import pytest
 from analysis.events import Event
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
+from search.journal.start import start_of
 from tests.benchmarks.made_reports import made
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
@@ -40,6 +43,7 @@ from pathlib import Path
 import psutil
 from search.journal.journal import read_events
 from search.journal.record import Record
+from search.journal.start import start_of
 
 before, begin = psutil.Process().memory_info().rss, time.process_time()
 record = Record()
@@ -48,20 +52,36 @@ seconds = time.process_time() - begin
 print(seconds, (psutil.Process().memory_info().rss - before) / 2**20, len(record.trials))
 """
 
+# The process's own peak: what `wait` says of a child includes the memory that it was forked from.
+REPORT = """
+import sys, time
+from search.cli.app import main
+
+sys.argv = ["fairfront", "report", sys.argv[1]]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+status = open("/proc/self/status").read()
+print(time.process_time(), 1024 * int(status.split("VmHWM:")[1].split()[0]))
+"""
+
 
 def _trials(folder: Path) -> tuple[list[Event], list[list[Event]]]:
     """The events before the trials, and the reports of real trials, short ones unless a journal of
-    real length is named."""
+    real length is named. The run's config.toml is put into the folder."""
     if JOURNAL:
+        shutil.copy(Path(JOURNAL).with_name("config.toml"), folder)
         return _recorded(Path(JOURNAL))
-    given = made()
+    given = made("tracking.enabled=false")
+    (folder / "config.toml").write_text(given.problem.config.to_toml())
     problem = given.problem
     bench = Workbench.open(problem.prepared, given.dense, problem.objective, device="cpu")
     found: list[list[Event]] = []
     for method, settings in SETTINGS.items():
         spec = {"trial": "t0000", "method": method, "seed": 0, "settings": settings}
         spec |= {"correction": problem.correction}
-        pipeline = Pipeline(Spec.from_config(spec), bench, CandidateStore(folder))
+        pipeline = Pipeline(Spec.from_config(spec), bench, CandidateStore(folder / "candidates"))
         found.append([])
         while not pipeline.done:
             found[-1].append(pipeline.step())
@@ -100,7 +120,7 @@ def _write(record: Record, trials: list[list[Event]]) -> tuple[int, float]:
     for number in range(TRIALS):
         trial, reports = f"t{number + 1:04d}", trials[number % len(trials)]
         spec = {"trial": trial, "method": "prune_advft", "settings": settings, "seed": 0}
-        record.add({"event": "trial_start", "trial": trial, "method": "prune_advft", "spec": spec})
+        record.add(start_of({**spec, "correction": {"name": "threshold"}}))
         named = [_named(report, trial) for report in reports]
         begin = time.process_time()
         for report in named:
@@ -111,26 +131,34 @@ def _write(record: Record, trials: list[list[Event]]) -> tuple[int, float]:
     return count, spent
 
 
-@pytest.mark.benchmark
-def test_the_journal_of_thousands_of_trials_is_resumed_from_within_half_a_minute(
-    tmp_path: Path,
-) -> None:
-    beginning, trials = _trials(tmp_path / "candidates")
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A journal in the folder of a run, and how many reports it has."""
+    folder = tmp_path_factory.mktemp("run")
+    beginning, trials = _trials(folder)
     kinds = Counter(report["candidate"] is not None for one in trials for report in one)
-    with closing(Journal(tmp_path)) as journal:
-        record = Record(journal)
+    with closing(Journal(folder)) as written:
+        record = Record(written)
         for event in beginning:
             record.add({key: value for key, value in event.items() if key != "time"})
         reports, spent = _write(record, trials)
-    size = journal.path.stat().st_size
+    size = written.path.stat().st_size
     print(
         f"\n{TRIALS} trials, {reports} reports, {kinds[True] / sum(kinds.values()):.0%} of them "
         f"candidates: {size / 1e6:.0f} MB, {size / reports:.0f} B a report, "
         f"{60 * size / TRIALS / 1e6:.1f} MB per 60 trials\n"
         f"written in {1e6 * spent / reports:.0f} us of CPU a report, {size / spent / 1e6:.0f} MB/s"
     )
+    return written.path, reports
+
+
+@pytest.mark.benchmark
+def test_the_journal_of_thousands_of_trials_is_resumed_from_within_half_a_minute(
+    journal: tuple[Path, int],
+) -> None:
+    path, reports = journal
     done = subprocess.run(
-        [sys.executable, "-c", REPLAY, str(journal.path)],
+        [sys.executable, "-c", REPLAY, str(path)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -145,3 +173,25 @@ def test_the_journal_of_thousands_of_trials_is_resumed_from_within_half_a_minute
     assert replayed == TRIALS
     assert seconds < 30
     assert memory < 512
+
+
+@pytest.mark.benchmark
+def test_a_report_of_a_journal_of_1_gb_takes_500_mb_at_most(
+    journal: tuple[Path, int],
+) -> None:
+    path, _ = journal
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT, str(path.parent)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=3600,
+    )
+    seconds, peak = (float(word) for word in done.stdout.split()[-2:])
+    size, page = path.stat().st_size, (path.parent / "report.html").stat().st_size
+    print(
+        f"\nreported in {seconds:.0f} s of CPU with {peak / 1e6:.0f} MB at most: a journal of "
+        f"{size / 1e6:.0f} MB, a page of {page / 1e6:.1f} MB"
+    )
+    assert peak <= 500e6 * max(1.0, size / 1e9)

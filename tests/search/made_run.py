@@ -4,6 +4,7 @@ from contextlib import closing
 
 from search.journal.journal import Journal
 from search.journal.record import Record
+from search.journal.start import start_of
 from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import open_problem
 from search.runs.folder import RunFolder
@@ -46,10 +47,8 @@ def made_run(path, config, settings):
 
 
 def _try(record, spec, bench, path):
-    parsed = Spec.from_config(spec)
-    start = {"trial": spec["trial"], "method": spec["method"], "spec": spec}
-    record.add({"event": "trial_start", **start, "learns_from": parsed.learns_from})
-    pipeline = Pipeline(parsed, bench, CandidateStore(path / "candidates"))
+    record.add(start_of(spec))
+    pipeline = Pipeline(Spec.from_config(spec), bench, CandidateStore(path / "candidates"))
     while not pipeline.done:
         record.report(pipeline.step())
     record.end(spec["trial"], "finished")

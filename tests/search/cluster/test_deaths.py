@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+GOES_ON = "`fairfront resume runs/first` goes on"
 SCRIPT = """
 import subprocess, sys, time
 from search.cluster import deaths
@@ -13,6 +14,7 @@ from search.errors import GOES_ON, MachineFault
 dead = subprocess.Popen([sys.executable, "-c", ""])
 deaths._servers = lambda: {{"its GCS server": dead}}
 deaths._GRACE, deaths._PATIENCE = 0.1, {{"its GCS server": (0.5, 0.5)}}
+deaths.ray.shutdown = lambda: time.sleep({leaving})
 GOES_ON.set("fairfront resume runs/first")
 interrupts = 0
 try:
@@ -32,13 +34,14 @@ except MachineFault as error:
 
 
 @pytest.mark.parametrize(
-    ("swallowed", "again"), [(0, ""), (1, ""), (99, "`fairfront resume runs/first` goes on")]
+    ("swallowed", "leaving", "again"),
+    [(0, 0, ""), (1, 0, ""), (99, 0, GOES_ON), (1, 30, GOES_ON)],
 )
 def test_a_death_ends_the_process_in_one_line_even_where_interrupts_are_swallowed(
-    swallowed, again
+    swallowed, leaving, again
 ):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(swallowed=swallowed)],
+        [sys.executable, "-c", SCRIPT.format(swallowed=swallowed, leaving=leaving)],
         capture_output=True,
         text=True,
         timeout=60,

@@ -36,29 +36,24 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, cache, name):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file"]
 
 
-def test_a_cache_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("variable", "name", "home", "who"),
+    [
+        ("FAIRFRONT_CACHE", "cache", "XDG_CACHE_HOME", "cache"),
+        ("FAIRFRONT_LEDGER", "ledger.jsonl", "XDG_DATA_HOME", "ledger"),
+    ],
+)
+def test_a_cache_or_ledger_that_cannot_be_made_is_named_before_the_search(
+    tmp_path, cache, monkeypatch, variable, name, home, who
+):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("FAIRFRONT_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(UserError, match=r"FAIRFRONT_CACHE: .*file/cache must be a folder"):
+    monkeypatch.setenv(variable, str(tmp_path / "file" / name))
+    with pytest.raises(UserError, match=rf"^{variable}: .*/file.* must be a folder"):
         check_places(None)
 
-    monkeypatch.delenv("FAIRFRONT_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(
-        UserError, match=r"cache: .*Not a directory; FAIRFRONT_CACHE names another"
-    ):
-        check_places(None)
-
-
-def test_a_ledger_that_cannot_be_written_is_named_before_the_search(tmp_path, cache, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("FAIRFRONT_LEDGER", str(tmp_path / "file" / "ledger.jsonl"))
-    with pytest.raises(UserError, match=r"FAIRFRONT_LEDGER: .*/file must be a folder"):
-        check_places(None)
-
-    monkeypatch.delenv("FAIRFRONT_LEDGER")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
-    with pytest.raises(UserError, match=r"ledger: .*; FAIRFRONT_LEDGER names another"):
+    monkeypatch.delenv(variable)
+    monkeypatch.setenv(home, str(tmp_path / "file"))
+    with pytest.raises(UserError, match=rf"^{who}: .*Not a directory; {variable} names another"):
         check_places(None)
 
 
