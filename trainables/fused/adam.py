@@ -1,123 +1,145 @@
-"""Adam's step over all tensors of a small network at once, on the state that torch keeps."""
+"""Adam over all tensors of a small network at once, on the state that torch keeps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from trainables.fused.leaf import Leaf
-
-_STATE = ("exp_avg", "exp_avg_sq", "step")
+_MOMENTS = ("exp_avg", "exp_avg_sq")
 _PLAIN: dict[str, Any] = {
     "amsgrad": False,
     "maximize": False,
     "decoupled_weight_decay": False,
 }  # what the loop does not do
+_KINDS = {(kind, True, True) for kind in (torch.float32, torch.float64)}
 
 
-class AdamStep:
-    """Does what `optimizer.step()` would do, under masks, wherever `ready` says that it can.
+class FlatAdam:
+    """Does what `optimizer.step()` would do, under masks, in one loop.
 
-    Masked gradients and values are 0 in it. Moments and counts of steps stay those of
-    `optimizer`, which has to take the first step itself.
+    Values and moments of all tensors lie in one piece each, and the optimizer's own are slices of
+    them: either may take the next step. Masked gradients and values are 0 in this one.
     """
 
-    def __init__(
-        self,
-        optimizer: Adam,
-        masks: Sequence[tuple[Tensor, Tensor]],
-        leaf: Leaf | None = None,
-    ) -> None:
-        """`masks` are pairs of a tensor and its mask, of the same type.
-
-        Where `leaf` has all the gradients of its parameters, they are taken from there.
-        """
-        self._leaf = leaf
-        place = {id(one): i for i, one in enumerate(leaf.parameters if leaf is not None else [])}
-        tensors = optimizer.param_groups[0]["params"]
-        self._mine = [i for i, one in enumerate(tensors) if id(one) in place]
-        self._theirs = [place[id(tensors[i])] for i in self._mine]
-        self._others = sorted(set(range(len(tensors))) - set(self._mine))
+    def __init__(self, optimizer: Adam, masks: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Rebinds the tensors' data. `masks` are pairs of a tensor and its mask, of its type."""
         self._optimizer = optimizer
-        self._masks = {id(tensor): mask for tensor, mask in masks}
-        self._tensors: list[Tensor] = []
-        self._state: list[Tensor] = []  # which are kept, since they are reached by address
-        self._where = np.zeros((0, 6), np.int64)
-        self._counts = np.zeros(0, np.int64)
+        self._tensors: list[Tensor] = optimizer.param_groups[0]["params"]
+        self._counts = [one.numel() for one in self._tensors]
+        self.values = _joined(self._tensors)
+        self._views = self._cut(self.values)
+        for one, view in zip(self._tensors, self._views, strict=True):
+            one.data = view
+        kept = {id(tensor): mask for tensor, mask in masks}
+        of_all = [kept.get(id(one), torch.ones_like(one)) for one in self._tensors]
+        self._mask = _joined(of_all) if kept else self.values.new_empty(0)
+        self._moments = [torch.zeros_like(self.values) for _ in _MOMENTS]
+        self._steps = torch.zeros(len(self._tensors))
+        self._state = [one.numpy() for one in (*self._moments, self._steps)]
+        self.numbers: NDArray[Any] = self.values.numpy()
+        self._bound = False  # the optimizer's state to these
 
     @classmethod
     def of(
-        cls,
-        optimizer: Optimizer,
-        masks: Sequence[tuple[Tensor, Tensor]],
-        leaf: Leaf | None = None,
-    ) -> AdamStep | None:
-        """None for an optimizer that does something else than the loop."""
+        cls, optimizer: Optimizer, masks: Sequence[tuple[Tensor, Tensor]] = ()
+    ) -> FlatAdam | None:
+        """None for an optimizer, or tensors, that the loop does not fit."""
         if type(optimizer) is not Adam or len(optimizer.param_groups) != 1:
             return None
         group = optimizer.param_groups[0]
         plain = all(group.get(name, off) == off for name, off in _PLAIN.items())
-        return cls(optimizer, masks, leaf) if plain else None
+        kinds = {(one.dtype, one.is_cpu, one.is_contiguous()) for one in group["params"]}
+        fits = len(kinds) == 1 and kinds <= _KINDS
+        return cls(optimizer, masks) if plain and fits else None
+
+    @property
+    def starts(self) -> dict[int, int]:
+        """Where each tensor begins in `values`, by its id."""
+        starts = accumulate(self._counts, initial=0)
+        return {id(one): start for one, start in zip(self._tensors, starts, strict=False)}
 
     def renew(self) -> None:
-        """Has the next step look again at where everything lies.
+        """Has the next step take over the optimizer's state, which somebody has changed."""
+        self._bound = False
 
-        Between two calls of this nobody may move a tensor, or load a state into the optimizer.
+    def arrays(self) -> tuple[NDArray[Any], ...] | None:
+        """Both moments, counts of steps and rates, as `adam_kernel.step` takes them.
+
+        None where the tensors do not stand at the same step: torch skips those without gradient.
         """
-        self._where = np.zeros((0, 6), np.int64)
-
-    def ready(self) -> bool:
-        """Whether every tensor that learns, and its state, lie as the loop needs."""
-        if len(self._optimizer.state) != len(self._optimizer.param_groups[0]["params"]):
-            return False
-        if len(self._where) == 0:
-            self._look()
-        return len(self._where) > 0
-
-    def _look(self) -> None:
-        """Notes where everything lies."""
-        group, state = self._optimizer.param_groups[0], self._optimizer.state
-        self._tensors = list(group["params"])
-        kind, rows = self._tensors[0].dtype, []
-        self._state = [state[one][name] for one in self._tensors for name in _STATE]
-        if kind not in (torch.float32, torch.float64):
-            return
-        if not all(one.is_cpu and one.is_contiguous() for one in (*self._tensors, *self._state)):
-            return
-        for one in self._tensors:
-            first, second, steps = (state[one][name] for name in _STATE)
-            mask = self._masks.get(id(one))
-            if {one.dtype, first.dtype, second.dtype} != {kind} or steps.dtype != torch.float32:
-                return
-            places = (first.data_ptr(), second.data_ptr(), steps.data_ptr())
-            rows.append((one.data_ptr(), 0, *places, 0 if mask is None else mask.data_ptr()))
-        self._where = np.array(rows)
-        self._counts = np.array([one.numel() for one in self._tensors])
-        self._like = np.zeros(1, np.float32 if kind == torch.float32 else np.float64)
-
-    def step(self) -> bool:
-        """One step down the gradients that the tensors hold; False, and none, if not `ready`."""
-        if not self.ready():
-            return False
-        from trainables.fused.adam_kernel import step  # numba is loaded where it is needed
-
-        group, leaf = self._optimizer.param_groups[0], self._leaf
-        alone = leaf is not None and leaf.alone()
-        if leaf is not None and not alone:
-            leaf.hand_out()
-        kept = []  # until the loop has read them
-        for i in self._others if alone else range(len(self._tensors)):
-            tensor = self._tensors[i]
-            slope = None if tensor.grad is None else tensor.grad.contiguous()
-            kept.append(slope)
-            self._where[i, 1] = 0 if slope is None else slope.data_ptr()
-        if alone and leaf is not None and leaf.tensor.grad is not None:
-            self._where[self._mine, 1] = leaf.tensor.grad.data_ptr() + leaf.starts[self._theirs]
+        if not self._bound:
+            self._bound = self._bind()
+        if not self._bound:
+            return None
+        group = self._optimizer.param_groups[0]
         rates = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
-        step(self._where, self._counts, np.array(rates), self._like)
+        return (*self._state, np.array(rates))
+
+    def step(self, slopes: Tensor | None) -> bool:
+        """One step down `slopes`, flat, added to the gradients that the tensors hold, if any.
+
+        False, and none, where the optimizer itself has to do it.
+        """
+        held = [one.grad for one in self._tensors]
+        missing = sum(one is None for one in held)
+        some = missing < len(held)
+        if slopes is None and missing:
+            return False
+        if some and any(
+            one.data_ptr() != view.data_ptr()
+            for one, view in zip(self._tensors, self._views, strict=True)
+        ):
+            return False  # somebody has moved them
+        state = self.arrays()
+        if state is None:
+            return False
+        if some:
+            given = [
+                torch.zeros_like(one) if grad is None else grad
+                for one, grad in zip(self._tensors, held, strict=True)
+            ]
+            slopes = _joined(given) if slopes is None else slopes + _joined(given)
+        from trainables.fused import adam_kernel  # numba is loaded where it is needed
+
+        if slopes is None:
+            return False
+        adam_kernel.step(self.numbers, slopes.numpy(), self._mask.numpy(), *state)
         return True
+
+    def hand_out(self, slopes: Tensor) -> None:
+        """Adds flat slopes to the gradients that the tensors hold."""
+        for one, piece in zip(self._tensors, self._cut(slopes), strict=True):
+            one.grad = piece if one.grad is None else one.grad + piece
+
+    def _cut(self, flat: Tensor) -> list[Tensor]:
+        pieces = flat.split(self._counts)
+        return [piece.view(one.shape) for piece, one in zip(pieces, self._tensors, strict=True)]
+
+    def _bind(self) -> bool:
+        """Makes the optimizer's state slices of ours, with the values that it has."""
+        states = [self._optimizer.state[one] for one in self._tensors]
+        steps = {float(state["step"]) if state else 0.0 for state in states}
+        if len(steps) > 1:
+            return False
+        self._steps.fill_(steps.pop())
+        for name, flat in zip(_MOMENTS, self._moments, strict=True):
+            for state, view in zip(states, self._cut(flat), strict=True):
+                if state:
+                    view.copy_(state[name])
+                else:
+                    view.zero_()
+        moments = zip(*(self._cut(flat) for flat in self._moments), strict=True)
+        for state, count, pair in zip(states, self._steps.unbind(), moments, strict=True):
+            state.update(zip(_MOMENTS, pair, strict=True), step=count)
+        return True
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat([one.detach().reshape(-1) for one in tensors])

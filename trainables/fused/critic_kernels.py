@@ -1,125 +1,140 @@
-"""The compiled loops of a critic that sees a batch as a set: two layers, a mean, two layers."""
+"""The compiled loops of a critic that sees a batch as a set: two layers, a mean, two layers.
+
+Its parameters lie in one piece: weight and bias of both layers of samples, then of both layers of
+the batch. What its layers make of a batch lies feature by feature, see `products`.
+"""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
-from numba import carray
 
-from trainables.compiling import machine_code
-from trainables.fused.kernels import linear, transpose, weight_slopes
-from trainables.fused.memory import pointer
-
-_compiled: Any = partial(machine_code, fastmath={"contract", "reassoc", "nsz"})
+from trainables.fused import adam_kernel
+from trainables.fused.products import back_through, compiled, rectified, weight_slopes
 
 
-@_compiled
-def forward(features, scores, where, hidden, seen, first, second, last):  # type: ignore[no-untyped-def]
-    """The prediction for `features` (n, h) with `scores` (n, c).
+@compiled
+def count(inputs, hidden):  # type: ignore[no-untyped-def]
+    """How many parameters a critic has."""
+    return hidden * (inputs + 2 * hidden + 4) + 1
 
-    `where` (8,) are the addresses of weight and bias of both layers of samples, then of both
-    layers of the batch. What the way back needs is written: `seen` (h + c, n), `first` and
-    `second` (hidden, n), `last` (2, hidden), the mean over samples and what follows it.
+
+@compiled
+def _parts(flat, inputs, hidden):  # type: ignore[no-untyped-def]
+    """Slices of (parameters,), in the shapes of the eight tensors."""
+    a = hidden * inputs
+    b = a + hidden
+    c = b + hidden * hidden
+    d = c + hidden
+    e = d + hidden * hidden
+    f = e + hidden
+    return (
+        flat[:a].reshape(hidden, inputs),
+        flat[a:b],
+        flat[b:c].reshape(hidden, hidden),
+        flat[c:d],
+        flat[d:e].reshape(hidden, hidden),
+        flat[e:f],
+        flat[f : f + hidden],
+        flat[f + hidden :],
+    )
+
+
+@compiled
+def predict(seen, n, values, first, second, last):  # type: ignore[no-untyped-def]
+    """The prediction for the n columns of `seen` (inputs, columns): features, then scores.
+
+    What the way back needs is written: `first` and `second` (hidden, columns), `last` (2, hidden),
+    the mean over samples and what follows it.
     """
-    kind, n, zero = features.dtype, features.shape[0], features.dtype.type(0)
-    inputs = seen.shape[0]
-    width = features.shape[1]
-    transpose(features, seen[:width])
-    transpose(scores, seen[width:])
-    weight = carray(pointer(where[0]), (hidden, inputs), kind)
-    linear(weight, carray(pointer(where[1]), (hidden,), kind), seen, first)
-    _rectify(first)
-    weight = carray(pointer(where[2]), (hidden, hidden), kind)
-    linear(weight, carray(pointer(where[3]), (hidden,), kind), first, second)
-    _rectify(second)
+    zero, hidden = seen.dtype.type(0), first.shape[0]
+    weight1, bias1, weight2, bias2, weight3, bias3, out, shift = _parts(
+        values, seen.shape[0], hidden
+    )
+    rectified(weight1, bias1, seen, first, n)
+    rectified(weight2, bias2, first, second, n)
     for unit in range(hidden):
-        total = zero
+        total, row = zero, second[unit]
         for j in range(n):
-            total += second[unit, j]
-        last[0, unit] = total / kind.type(n)
-    weight = carray(pointer(where[4]), (hidden, hidden), kind)
-    bias = carray(pointer(where[5]), (hidden,), kind)
-    out = carray(pointer(where[6]), (hidden,), kind)
-    prediction = carray(pointer(where[7]), (1,), kind)[0]
+            total += row[j]
+        last[0, unit] = total / seen.dtype.type(n)
+    prediction = shift[0]
     for unit in range(hidden):
-        total = bias[unit]
+        total = bias3[unit]
         for i in range(hidden):
-            total += weight[unit, i] * last[0, i]
+            total += weight3[unit, i] * last[0, i]
         last[1, unit] = max(total, zero)
         prediction += out[unit] * last[1, unit]
     return prediction
 
 
-@_compiled
-def backward(slope, where, hidden, seen, first, second, last, slopes, of_inputs):  # type: ignore[no-untyped-def]
-    """The way back from `slope` at the prediction.
+@compiled
+def _back(slope, n, values, inputs, first, second, last, of_last):  # type: ignore[no-untyped-def]
+    """Slopes at the products of both layers of samples, in place of `first` and `second`.
 
-    Gradients at the eight parameters go to `slopes`, one after the other, unless it is empty;
-    those at the inputs (h + c, n) to `of_inputs`, unless that is empty.
+    `slope` is that at the prediction. `of_last` (hidden,) become those at the last but one layer's.
     """
-    kind, n, zero = first.dtype, first.shape[1], first.dtype.type(0)
-    inputs = seen.shape[0]
-    out = carray(pointer(where[6]), (hidden,), kind)
-    weight = carray(pointer(where[4]), (hidden, hidden), kind)
-    of_last = np.empty(hidden, kind)
+    kind, zero, hidden = first.dtype, first.dtype.type(0), first.shape[0]
+    _, _, weight2, _, weight3, _, out, _ = _parts(values, inputs, hidden)
     of_mean = np.zeros(hidden, kind)
     for unit in range(hidden):
         of_last[unit] = slope * out[unit] if last[1, unit] > zero else zero
         for i in range(hidden):
-            of_mean[i] += of_last[unit] * weight[unit, i]
-    behind = np.empty((hidden, n), kind)
-    before = np.empty((hidden, n), kind)
+            of_mean[i] += of_last[unit] * weight3[unit, i]
     for unit in range(hidden):
-        each = of_mean[unit] / kind.type(n)
+        each, row = of_mean[unit] / kind.type(n), second[unit]
         for j in range(n):
-            behind[unit, j] = each if second[unit, j] > zero else zero
-    nothing = np.zeros(max(hidden, inputs), kind)
-    turned = np.empty((hidden, hidden), kind)
-    transpose(carray(pointer(where[2]), (hidden, hidden), kind), turned)
-    linear(turned, nothing[:hidden], behind, before)
+            row[j] = each if row[j] > zero else zero
+    before = np.empty_like(first)
+    back_through(weight2, second, before, n)
     for unit in range(hidden):
+        row, slopes = first[unit], before[unit]
         for j in range(n):
-            before[unit, j] = before[unit, j] if first[unit, j] > zero else zero
-    if of_inputs.size > 0:
-        turned_first = np.empty((inputs, hidden), kind)
-        transpose(carray(pointer(where[0]), (hidden, inputs), kind), turned_first)
-        linear(turned_first, nothing[:inputs], before, of_inputs)
-    if slopes.size == 0:
-        return
-    done = hidden * inputs
-    weight_slopes(before, seen, slopes[:done].reshape(hidden, inputs))
-    _sums(before, slopes[done : done + hidden])
-    done += hidden
-    weight_slopes(behind, first, slopes[done : done + hidden * hidden].reshape(hidden, hidden))
-    done += hidden * hidden
-    _sums(behind, slopes[done : done + hidden])
-    done += hidden
+            row[j] = slopes[j] if row[j] > zero else zero
+
+
+@compiled
+def slopes_of_inputs(slope, n, values, first, second, last, out):  # type: ignore[no-untyped-def]
+    """The gradient `out` (inputs, columns) at what `predict` saw, which wrote the other arrays.
+
+    They are written over.
+    """
+    inputs, hidden = out.shape[0], first.shape[0]
+    _back(slope, n, values, inputs, first, second, last, np.empty(hidden, first.dtype))
+    back_through(_parts(values, inputs, hidden)[0], first, out, n)
+
+
+@compiled
+def learn(seen, n, bias, values, moment1, moment2, steps, rates, first, second, last):  # type: ignore[no-untyped-def] # noqa: E501
+    """One step of Adam on the squared error of the prediction at `bias`; returns that error.
+
+    `first`, `second` and `last` are written over, see `predict`; the others but `seen` as in
+    `adam_kernel.step`.
+    """
+    kind, inputs, hidden = seen.dtype, seen.shape[0], first.shape[0]
+    error = predict(seen, n, values, first, second, last) - kind.type(bias)
+    slope = kind.type(2) * error
+    slopes = np.empty_like(values)
+    of1, of_bias1, of2, of_bias2, of3, of_bias3, of_out, of_shift = _parts(slopes, inputs, hidden)
+    for unit in range(hidden):
+        of_out[unit] = slope * last[1, unit]
+    of_shift[0] = slope
+    outputs = first.copy()
+    _back(slope, n, values, inputs, first, second, last, of_bias3)
     for unit in range(hidden):
         for i in range(hidden):
-            slopes[done + unit * hidden + i] = of_last[unit] * last[0, i]
-    done += hidden * hidden
-    slopes[done : done + hidden] = of_last
-    done += hidden
-    for unit in range(hidden):
-        slopes[done + unit] = slope * last[1, unit]
-    slopes[done + hidden] = slope
+            of3[unit, i] = of_bias3[unit] * last[0, i]
+    weight_slopes(second, outputs, of2, n)
+    weight_slopes(first, seen, of1, n)
+    _sums(second, n, of_bias2)
+    _sums(first, n, of_bias1)
+    adam_kernel.step(values, slopes, np.empty(0, kind), moment1, moment2, steps, rates)
+    return error * error
 
 
-@_compiled
-def _rectify(values):  # type: ignore[no-untyped-def]
-    zero, one = values.dtype.type(0), values.dtype.type(1)
-    for unit in range(values.shape[0]):
-        row = values[unit]
-        for j in range(row.size):
-            row[j] = row[j] * (zero if row[j] <= zero else one)
-
-
-@_compiled
-def _sums(rows, out):  # type: ignore[no-untyped-def]
+@compiled
+def _sums(rows, n, out):  # type: ignore[no-untyped-def]
     for unit in range(rows.shape[0]):
-        total = rows.dtype.type(0)
-        for j in range(rows.shape[1]):
-            total += rows[unit, j]
+        total, row = rows.dtype.type(0), rows[unit]
+        for j in range(n):
+            total += row[j]
         out[unit] = total

@@ -8,32 +8,43 @@ from typing import Any
 import numpy as np
 
 from trainables.compiling import machine_code
+from trainables.fused.layers import numbers
+from trainables.fused.products import linear
 
-_compiled: Any = partial(machine_code, fastmath={"contract"})
+_compiled: Any = partial(machine_code, fastmath={"contract", "reassoc", "nsz"})
 
 # How a measure combines the gaps of two groups, by its code.
-SPD, EOD, AOD, MEAN, SUM, MAX = range(6)
+NONE, SPD, EOD, AOD, MEAN, SUM, MAX = range(-1, 6)
 
 
 @_compiled
-def forward(logits, labels, groups, weights, mix, measure, scores, tilts):  # type: ignore[no-untyped-def]
-    """Cross-entropy and soft bias of logits (n,); probabilities go to `scores` (n,).
+def forward(seen, n, width, head, labels, groups, weights, mix, measure, tilts):  # type: ignore[no-untyped-def]
+    """Cross-entropy and soft bias of the n columns of features `seen` (:width, columns).
 
-    `mix` (groups, 2) is the share of the labels in each group. `tilts` (groups * 2,) become the
-    bias' slope by a score of each cell. Sums are float64.
+    The probabilities of class 1 are written below them, into the row `width`. `head` (2,) are the
+    addresses of weight and bias of the last layer, `mix` (groups, 2) the share of the labels in
+    each group. `tilts` (groups * 2,) become the bias' slope by a score of each cell. Sums are
+    float64.
     """
-    n, kinds = logits.size, mix.shape[0]
+    kinds = mix.shape[0]
+    scores = seen[width]
+    out = seen[width : width + 1]
+    linear(numbers(seen, head[0], (1, width)), numbers(seen, head[1], (1,)), seen[:width], out, n)
     counts, sums = np.zeros(2 * kinds), np.zeros(2 * kinds)
     task = 0.0
     for i in range(n):
-        logit = float(logits[i])
+        logit = float(scores[i])
         small = np.exp(-abs(logit))
         score = 1.0 / (1.0 + small) if logit >= 0 else small / (1.0 + small)
         scores[i] = score
         task += weights[i] * (max(logit, 0.0) - logit * labels[i] + np.log1p(small))
-        cell = 2 * groups[i] + labels[i]
-        counts[cell] += 1.0
-        sums[cell] += score
+        if measure != NONE:
+            cell = 2 * groups[i] + labels[i]
+            counts[cell] += 1.0
+            sums[cell] += score
+    tilts[:] = 0.0
+    if measure == NONE:
+        return task / n, 0.0
     rates = sums / np.maximum(counts, 1.0)
     slopes, bias = _bias(rates, counts, mix, measure)
     for cell in range(2 * kinds):
@@ -102,12 +113,32 @@ def _combined(gaps, measure, slopes):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def backward(of_task, of_bias, of_scores, labels, groups, weights, scores, tilts, out):  # type: ignore[no-untyped-def]
-    """The gradient at the logits (n,); `of_scores` (n,) are slopes at the scores, or empty."""
-    n = scores.size
+def backward(of_task, of_bias, labels, groups, weights, seen, tilts, head, behind, places, slopes):  # type: ignore[no-untyped-def] # noqa: E501
+    """The gradients at the last layer's parameters and at its inputs.
+
+    `of_task` and `of_bias` are the slopes at the cross-entropy and at the soft bias. `behind`
+    (width + 1, columns) holds what comes to features and scores in other ways; the rest is added
+    to it, the slope at the logits written into its last row. `places` (2,) as in
+    `layers.backward`, the rest as in `forward`.
+    """
+    n, kind, zero = labels.size, seen.dtype, seen.dtype.type(0)
+    width = behind.shape[0] - 1
+    scores, at_logits = seen[width], behind[width]
+    weight = numbers(seen, head[0], (width,))
     for i in range(n):
         score = float(scores[i])
-        slope = of_bias * tilts[2 * groups[i] + labels[i]]
-        if of_scores.size > 0:
-            slope += of_scores[i]
-        out[i] = of_task * weights[i] * (score - labels[i]) / n + slope * score * (1.0 - score)
+        slope = of_bias * tilts[2 * groups[i] + labels[i]] if of_bias != 0.0 else 0.0
+        slope = (slope + at_logits[i]) * score * (1.0 - score)
+        at_logits[i] = kind.type(of_task * weights[i] * (score - labels[i]) / n + slope)
+    total = zero
+    for i in range(n):
+        total += at_logits[i]
+    if places[1] >= 0:
+        slopes[places[1]] = total
+    for unit in range(width):
+        features, out, factor, along = seen[unit], behind[unit], weight[unit], zero
+        for i in range(n):
+            along += at_logits[i] * features[i]
+            out[i] += factor * at_logits[i]
+        if places[0] >= 0:
+            slopes[places[0] + unit] = along

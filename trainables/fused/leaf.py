@@ -1,84 +1,48 @@
-"""The parameters of a network's hidden layers as one leaf of autograd's graph.
+"""Many parameters of a network as one leaf of autograd's graph.
 
-A way back that ends in dozens of small leaves costs a small network more than its arithmetic. Who
-trains all parameters in one step asks for the gradient of this leaf instead.
+A way back that ends in dozens of small leaves costs a small network more than its arithmetic.
 """
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.fused.trunk import Known, Trunk, trunk_of
+from trainables.fused.trunk import trunk_of
 
 
+@dataclass(frozen=True)
 class Leaf:
-    """One flat tensor whose slices are the parameters of a network's hidden layers.
+    """A flat tensor whose slices are parameters of a network, and where its gradients go."""
 
-    Rebinds their data in place: the network must be the caller's own.
-    """
-
-    def __init__(self, trunk: Trunk, parameters: list[Tensor]) -> None:
-        self.parameters = parameters
-        self._counts, self._shapes = trunk.counts, trunk.shapes
-        flat = torch.cat([one.detach().reshape(-1) for one in parameters])
-        for parameter, view in zip(parameters, self._views(flat), strict=True):
-            parameter.data = view
-        self.tensor = flat.requires_grad_()
-        self._known: Known | None = None
-        self._known_of: Trunk | None = None
-        self.places = [one.data_ptr() for one in parameters]
-        starts = [0, *accumulate(self._counts)][:-1]
-        self.starts = np.array(starts) * flat.element_size()  # of each slice, in bytes
+    tensor: Tensor
+    places: NDArray[np.int64]  # (layers, 4) of the hidden layers' in it, -1 for those beside
+    of_head: NDArray[np.int64]  # (2,) of the last layer's
 
     @classmethod
-    def of(cls, net: nn.Module) -> Leaf | None:
-        """None of a network that the compiled loops do not fit."""
-        trunk = trunk_of(net)
-        found = None if trunk is None else trunk.parameters({}, torch.float32)
-        return None if trunk is None or found is None else cls(trunk, found[0])
+    def of(cls, net: nn.Module, flat: Tensor, starts: Mapping[str, int]) -> Leaf | None:
+        """`starts` says where in `flat` the values of each parameter begin, by its name.
 
-    def _views(self, flat: Tensor) -> list[Tensor]:
-        pieces = flat.split(self._counts)
-        return [piece.view(shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
-
-    def known(self, trunk: Trunk) -> Known | None:
-        """What the last call found out, where it still holds; see `renew`."""
-        if self._known is None or self._known_of is not trunk:
-            return None
-        return self._known if self._known.mode.marks == trunk.marks() else None
-
-    def keep(self, trunk: Trunk, known: Known) -> None:
-        """Remembers what a call has found out."""
-        self._known_of, self._known = trunk, known
-
-    def renew(self) -> None:
-        """Has the next call look at every layer again.
-
-        Between two calls of this nobody may place hooks on hidden layers, move their parameters,
-        or switch modes other than those of all layers: to look each time costs half a pass.
+        None of a network that the compiled loops do not fit.
         """
-        self._known = None
+        trunk = trunk_of(net)
+        known = {} if trunk is None else {name: None for name in (*trunk.names, *trunk.of_head)}
+        if trunk is None or not starts.keys() <= known.keys() or flat.dtype != torch.float32:
+            return None
+        at = [starts.get(name, -1) for name in known]
+        return cls(
+            flat.detach().requires_grad_(), np.array(at[:-2]).reshape(-1, 4), np.array(at[-2:])
+        )
 
-    def clear(self) -> None:
-        """Drops the gradient."""
-        self.tensor.grad = None
-
-    def alone(self) -> bool:
-        """Whether all gradients of the parameters are here, and none beside."""
-        if self.tensor.grad is None:
-            return False
-        return all(one.grad is None for one in self.parameters)
-
-    def hand_out(self) -> None:
-        """Moves the gradient to the parameters, added to what they have."""
-        if self.tensor.grad is None:
-            return
-        views = self._views(self.tensor.grad)
-        for parameter, view in zip(self.parameters, views, strict=True):
-            if parameter.requires_grad:
-                parameter.grad = view if parameter.grad is None else parameter.grad + view
-        self.tensor.grad = None
+    def holds(self, where: NDArray[np.int64], head: NDArray[np.int64]) -> bool:
+        """Whether its slices are the parameters at these addresses, as they are numbered."""
+        begin, size = self.tensor.data_ptr(), self.tensor.element_size()
+        pairs = ((where, self.places), (head, self.of_head))
+        return all(
+            bool(((places < 0) | (found == begin + size * places)).all()) for found, places in pairs
+        )

@@ -1,10 +1,10 @@
-"""Which networks the compiled loops fit, and all of them that a single call needs to know."""
+"""Which networks the compiled loops fit, and all of them that a call needs to know."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,7 +15,8 @@ from torch.nn.modules.module import _has_any_global_hook
 
 _LAYER = (nn.Linear, nn.ReLU, nn.Dropout, nn.BatchNorm1d)
 _Modules: TypeAlias = tuple[nn.Linear, nn.ReLU, nn.Dropout, nn.BatchNorm1d]
-_TYPES = (torch.float32, torch.float64)
+_RUNNING = ("running_mean", "running_var", "num_batches_tracked")
+_TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Layer:
     relu: nn.ReLU
     dropout: nn.Dropout
     norm: nn.BatchNorm1d
-    names: tuple[str, ...]  # of its parameters in the network, in the kernels' order
 
 
 @dataclass(frozen=True)
@@ -37,65 +37,49 @@ class Mode:
     updates: bool  # of the running ones
     dropped: float  # share, 0 where dropout is off
     epsilon: float
-    momenta: tuple[float, ...]  # -1: the plain average of all batches
-    marks: tuple[bool, ...]  # see Trunk.marks
+    momenta: tuple[float, ...]  # of a layer; -1: the plain average of all batches
 
+    @property
+    def alone(self) -> bool:
+        """Whether no row's answer depends on the others, or on chance."""
+        return not self.by_batch and self.dropped == 0.0
 
-@dataclass(frozen=True)
-class Known:
-    """What was found out of a network for a call."""
+    def rates(self, kind: torch.dtype) -> NDArray[Any]:
+        """(2 + layers,) as `layers.forward` takes them."""
+        return np.array([self.epsilon, self.dropped, *self.momenta], _TYPES[kind])
 
-    mode: Mode
-    parameters: list[Tensor]
-    where: NDArray[np.int64]  # their addresses (layers, 4)
-    running: NDArray[np.int64]  # see Trunk.running
-    of_head: dict[str, Tensor]
+    def options(self) -> NDArray[np.int64]:
+        """(3,) as `layers.forward` takes them: a seed of torch's global stream, if one is needed."""
+        seed = int(torch.randint(2**62, ())) if self.dropped > 0 else 0
+        return np.array([seed, self.by_batch, self.updates])
 
 
 class Trunk:
     """The hidden layers of an `nn.Sequential` as `mlp` builds it; its last module is the head."""
 
     def __init__(self, net: nn.Sequential) -> None:
-        keys = list(net._modules)
-        self._modules = list(net)
-        self.layers = [
-            Layer(
-                *cast("_Modules", tuple(self._modules[i : i + 4])),
-                tuple(f"{keys[j]}.{one}" for j in (i, i + 3) for one in ("weight", "bias")),
-            )
-            for i in range(1, len(keys) - 1, 4)
+        keys, self._modules = list(net._modules), list(net)
+        starts = range(1, len(keys) - 1, 4)
+        self.layers = [Layer(*cast("_Modules", tuple(self._modules[i : i + 4]))) for i in starts]
+        self.head = self._modules[-1]
+        first = self.layers[0].linear.in_features
+        self.sizes = np.array([first, *(layer.linear.out_features for layer in self.layers)])
+        # Parameters in the loops' order: weight, bias, gamma, beta of each hidden layer
+        self.names = [
+            f"{keys[j]}.{one}" for i in starts for j in (i, i + 3) for one in ("weight", "bias")
         ]
-        self.head_name = keys[-1]
-        self.sizes = np.array(
-            [
-                self.layers[0].linear.in_features,
-                *(layer.linear.out_features for layer in self.layers),
-            ]
-        )
-        self.width = int(self.sizes[0])  # of the inputs
         self.shapes = [
             shape
-            for layer in self.layers
-            for m, k in [(layer.linear.out_features, layer.linear.in_features)]
+            for k, m in zip(self.sizes[:-1].tolist(), self.sizes[1:].tolist(), strict=True)
             for shape in ((m, k), (m,), (m,), (m,))
         ]
         self.counts = [int(np.prod(shape)) for shape in self.shapes]
-        self.names = [name for layer in self.layers for name in layer.names]
-        self._own = frozenset(self.names)
-        self._tables = [
-            (module._parameters, name)
-            for layer in self.layers
-            for module in (layer.linear, layer.norm)
-            for name in ("weight", "bias")
-        ]
-        # The addresses of the last call: whoever is there again need not be looked at once more.
-        self.places: list[int] = []
-        self._addresses = np.zeros((0, 4), np.int64)
-        self._buffers = {f"{keys[i]}.{name}" for i in range(4, len(keys), 4) for name in _RUNNING}
-
-    @property
-    def head(self) -> nn.Module:
-        return self._modules[-1]
+        # where gradients go that are laid out one after the other
+        self.starts = np.cumsum([0, *self.counts[:-1]]).reshape(-1, 4)
+        self.starts_of_head = sum(self.counts) + np.array([0, int(self.sizes[-1])])
+        self.widest = int(self.sizes[1:].max())
+        self.of_head = [f"{keys[-1]}.weight", f"{keys[-1]}.bias"]
+        self._statistics = {f"{keys[i + 3]}.{name}" for i in starts for name in _RUNNING}
 
     def is_of(self, net: nn.Module) -> bool:
         """Whether the network still has these very modules."""
@@ -105,87 +89,64 @@ class Trunk:
         """How its layers behave; None where they differ, or somebody looks at what they do."""
         if _has_any_global_hook() or not all(map(_bare, self._modules[:-1])):
             return None
-        first = self.layers[0]
-        by_batch, dropping = first.norm.training, first.dropout.training
-        tracks, rate = first.norm.track_running_stats, first.dropout.p
-        epsilon = first.norm.eps
-        for layer in self.layers:
-            norm, dropout = layer.norm, layer.dropout
-            if (
-                norm.training != by_batch
-                or norm.track_running_stats != tracks
-                or norm.eps != epsilon
-                or dropout.training != dropping
-                or dropout.p != rate
-            ):
-                return None
-        dropped = rate if dropping else 0.0
+        ways = {
+            (one.norm.training, one.norm.track_running_stats, one.norm.eps)
+            + (one.dropout.p if one.dropout.training else 0.0,)
+            for one in self.layers
+        }
+        if len(ways) > 1:
+            return None
+        ((by_batch, tracks, epsilon, dropped),) = ways
         if dropped >= 1.0:
             return None
-        momenta = (layer.norm.momentum for layer in self.layers)
+        momenta = [layer.norm.momentum for layer in self.layers]
         shares = tuple(-1.0 if momentum is None else momentum for momentum in momenta)
-        return Mode(by_batch, by_batch and tracks, dropped, epsilon, shares, self.marks())
-
-    def marks(self) -> tuple[bool, ...]:
-        """How the first and the last layer behave: where it stays, no mode was switched."""
-        first, last = self.layers[0], self.layers[-1]
-        return (
-            first.norm.training,
-            first.norm.track_running_stats,
-            first.dropout.training,
-            last.norm.training,
-            last.norm.track_running_stats,
-            last.dropout.training,
-        )
+        return Mode(by_batch, by_batch and tracks, dropped, epsilon, shares)
 
     def parameters(
         self, replaced: Mapping[str, Tensor], kind: torch.dtype
-    ) -> tuple[list[Tensor], NDArray[np.int64]] | None:
-        """What the layers are computed with, in the kernels' order, and its addresses (layers, 4).
+    ) -> list[Tensor] | None:
+        """What the hidden layers are computed with, in the loops' order.
 
         None where some is missing, or not a plain tensor of type `kind` on the CPU.
         """
-        own: list[Tensor | None] = [table[name] for table, name in self._tables]
-        if replaced:
-            own = [replaced.get(name, one) for name, one in zip(self.names, own, strict=True)]
-        if any(one is None for one in own):
-            return None
-        found = cast("list[Tensor]", own)
-        places = [one.data_ptr() for one in found]
-        if places == self.places and not replaced and found[0].dtype == kind:
-            return found, self._addresses
-        if not readable(found, self.shapes, kind):
-            return None
-        where = np.array(places).reshape(-1, 4)
-        if not replaced:
-            self.places, self._addresses = places, where
-        return found, where
+        own = [
+            module._parameters[name]
+            for layer in self.layers
+            for module in (layer.linear, layer.norm)
+            for name in ("weight", "bias")
+        ]
+        found = [replaced.get(name, one) for name, one in zip(self.names, own, strict=True)]
+        return readable(found, self.shapes, kind)
 
-    def of_head(self, replaced: Mapping[str, Tensor], mode: Mode) -> dict[str, Tensor] | None:
-        """Which of the tensors the head is computed with, by its own names.
+    def head_parameters(
+        self, replaced: Mapping[str, Tensor], kind: torch.dtype
+    ) -> list[Tensor] | None:
+        """Weight and bias of a last layer that is linear, with no hooks; None of another."""
+        head = self.head
+        if type(head) is not nn.Linear or not _bare(head):
+            return None
+        own = (head._parameters["weight"], head._parameters["bias"])
+        found = [replaced.get(name, one) for name, one in zip(self.of_head, own, strict=True)]
+        shapes = [(head.out_features, head.in_features), (head.out_features,)]
+        return readable(found, shapes, kind)
 
-        None where they replace what the hidden layers' loops read or write beside parameters.
+    def only_reads(self, replaced: Mapping[str, Tensor], mode: Mode) -> bool:
+        """Whether a pass reads nothing of the `replaced` tensors but parameters.
+
+        The statistics may be among them where they are neither read nor updated.
         """
-        if not replaced:
-            return {}
-        prefix = f"{self.head_name}."
-        rest = {name: one for name, one in replaced.items() if name not in self._own}
-        of_head = {name: one for name, one in rest.items() if name.startswith(prefix)}
-        others = rest.keys() - of_head.keys()
-        unread = mode.by_batch and not mode.updates  # the running statistics
-        if others and not (unread and others <= self._buffers):
-            return None
-        return {name.removeprefix(prefix): one for name, one in of_head.items()}
+        unread = self._statistics if mode.by_batch and not mode.updates else set()
+        return replaced.keys() <= {*self.names, *self.of_head, *unread}
 
     def running(self) -> NDArray[np.int64] | None:
         """The addresses (layers, 3) of running means, variances and counts; None without them."""
         found = [layer.norm._buffers[name] for layer in self.layers for name in _RUNNING]
         if any(one is None for one in found):
             return None
-        return addresses(found).reshape(-1, 3)  # type: ignore[arg-type]
+        return addresses(cast("list[Tensor]", found)).reshape(-1, 3)
 
 
-_RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 _known: WeakKeyDictionary[nn.Module, Trunk] = WeakKeyDictionary()
 
 
@@ -224,14 +185,20 @@ def _bare(module: nn.Module) -> bool:
     )
 
 
-def addresses(tensors: list[Tensor]) -> NDArray[np.int64]:
+def addresses(tensors: Sequence[Tensor]) -> NDArray[np.int64]:
     """Where the values of tensors lie in memory."""
     return np.array([one.data_ptr() for one in tensors])
 
 
-def readable(tensors: list[Tensor], shapes: Sequence[tuple[int, ...]], kind: torch.dtype) -> bool:
-    """Whether the kernels can read tensors at their addresses: of one type, on the CPU."""
-    return kind in _TYPES and all(
+def readable(
+    tensors: Sequence[Tensor | None], shapes: Sequence[tuple[int, ...]], kind: torch.dtype
+) -> list[Tensor] | None:
+    """The tensors, if loops can read them at their addresses: of one type, on the CPU."""
+    found = [one for one in tensors if one is not None]
+    if kind not in _TYPES or len(found) < len(tensors):
+        return None
+    fits = all(
         one.dtype == kind and one.is_cpu and one.is_contiguous() and one.shape == shape
-        for one, shape in zip(tensors, shapes, strict=True)
+        for one, shape in zip(found, shapes, strict=True)
     )
+    return found if fits else None

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from trainables.fused.adam import AdamStep
-from trainables.fused.critic import CompiledCritic
-from trainables.fused.fair_loss import LearningCritic
+from trainables.fused.adam import FlatAdam
+from trainables.fused.batch_loss import CompiledCritic
 from trainables.stage import State, snapshot
 
 
@@ -57,36 +56,20 @@ class BiasAdversary:
         hidden: int = 32,
         fused: bool = False,
     ) -> None:
-        """With `fused`, passes and steps on a CPU are compiled loops."""
+        """With `fused`, compiled loops can do the same on a CPU."""
         self.critic = BiasCritic(features, scores, hidden, generator).to(device)
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=lr, fused=True)
-        self._at_once = AdamStep.of(self.optimizer, ()) if fused else None
-        self._compiled: CompiledCritic | None = None
-        if fused and device.type == "cpu":
-            self._compiled = CompiledCritic(self.critic.of_sample, self.critic.of_batch)
+        self._flat = FlatAdam.of(self.optimizer) if fused else None
+        # What `BatchLoss` takes: the same critic, without autograd
+        self.compiled = None if self._flat is None else CompiledCritic(self._flat, hidden)
 
     def learn(self, features: Tensor, scores: Tensor, bias: Tensor) -> Tensor:
         """One step on the squared error; returns that error (). The inputs get no gradient."""
-        if self._compiled is not None and self._compiled.fits(features, scores):
-            return features.new_tensor(self._learn(features, scores, float(bias.detach())))
         error = F.mse_loss(self.critic(features.detach(), scores.detach()), bias.detach())
         self.optimizer.zero_grad()
         error.backward()
         self.optimizer.step()
         return error.detach()
-
-    def _learn(self, features: Tensor, scores: Tensor, bias: float) -> float:
-        """The same by compiled loops."""
-        if self._compiled is None or self._at_once is None:
-            raise RuntimeError("adversary: its loops must be compiled to learn by them")
-        error = self._compiled.learn(features, scores, bias)
-        if not self._at_once.step():
-            self.optimizer.step()
-        return error
-
-    def closed_form(self) -> LearningCritic | None:
-        """What `ClosedFairLoss` takes; None where passes go layer by layer."""
-        return None if self._compiled is None else LearningCritic(self._compiled, self._learn)
 
     def predict(self, features: Tensor, scores: Tensor) -> Tensor:
         """Predicted bias (), differentiable in features and scores.
@@ -94,8 +77,6 @@ class BiasAdversary:
         The critic's own parameters collect gradients where the caller uses `backward`;
         `learn` clears them before it adds its own.
         """
-        if self._compiled is not None and self._compiled.fits(features, scores):
-            return self._compiled.predict(features, scores)
         prediction: Tensor = self.critic(features, scores)
         return prediction
 
@@ -107,8 +88,8 @@ class BiasAdversary:
     def load_state_dict(self, state: State) -> None:
         self.critic.load_state_dict(state["critic"])
         self.optimizer.load_state_dict(snapshot(state["optimizer"]))
-        if self._at_once is not None:
-            self._at_once.renew()
+        if self._flat is not None:
+            self._flat.renew()
 
 
 @torch.no_grad()

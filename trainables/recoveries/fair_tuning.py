@@ -118,8 +118,7 @@ class FairTrainer:
         updated. Raises FloatingPointError where a mean is not finite.
         """
         net = self.masked.net
-        self.optimizer.renew()
-        with batch_statistics(net), self._loss.watching(net):
+        with batch_statistics(net), self._loss.watching(net, self.optimizer.leaf):
             self._steps(generator, step_loss or self.loss, after_step)
         self._done += 1
         return finite(self._settings.name, self._loss.means())
@@ -153,10 +152,7 @@ class FairTrainer:
         pass, and get gradients. A network made so has a loss `fair` of its own, which its user has
         to watch (see `FairLoss.watching`). The critic takes its step on what it sees.
         """
-        net = self.masked.net
-        with torch.set_grad_enabled(self.learning):
-            logits = self._data.forward(net, batch.inputs, replaced, self.optimizer.leaf)
-        return (fair or self._loss)(logits, batch)
+        return (fair or self._loss).of(self.masked.net, batch, replaced, learning=self.learning)
 
     def recalibrate(self, generator: torch.Generator) -> None:
         """Estimates the running statistics of the network's normalisations anew."""

@@ -2,7 +2,10 @@
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
+
+from trainables.models.mlp import mlp
 
 
 def mixed(bits):
@@ -23,8 +26,37 @@ def kept_by_dropout(seed, layer, units, rows, rate):
     return drawn >= np.uint32(rate * 2.0**32)
 
 
+def drawn_net(depth, width, rate, density, draw, inputs=7, outputs=2):
+    """An mlp with `depth` hidden layers whose parameters and statistics are all drawn."""
+    net = mlp((inputs,), outputs, width=width, hidden=depth - 1, dropout=rate)
+    with torch.no_grad():
+        for module in net:
+            if isinstance(module, nn.Linear):
+                mask = torch.rand(module.weight.shape, generator=draw) < density
+                module.weight.normal_(generator=draw).mul_(mask / width**0.5)
+                module.bias.normal_(generator=draw)
+            if isinstance(module, nn.BatchNorm1d):
+                module.weight.uniform_(0.5, 2.0, generator=draw)
+                module.bias.normal_(generator=draw)
+                module.running_mean.normal_(generator=draw)
+                module.running_var.uniform_(0.5, 2.0, generator=draw)
+    return net
+
+
+def next_seed():
+    """What the next pass will draw from torch's global stream, which is left as it is."""
+    with torch.random.fork_rng():
+        return int(torch.randint(2**62, ()))
+
+
 def slow_answer(net, inputs, seed):
     """(n, outputs), and the smallest distance of any unit from the kink of its ReLU."""
+    features, nearest = slow_features(net, inputs, seed)
+    return net[-1](features), nearest
+
+
+def slow_features(net, inputs, seed):
+    """(n, width) what goes into the last layer, and that distance."""
     values, nearest = inputs, np.inf
     modules = list(net)[1:-1]
     for layer in range(len(modules) // 4):
@@ -40,4 +72,4 @@ def slow_answer(net, inputs, seed):
         else:
             mean, variance = norm.running_mean, norm.running_var
         values = (values - mean) / (variance + norm.eps).sqrt() * norm.weight + norm.bias
-    return net[-1](values), nearest
+    return values, nearest

@@ -11,34 +11,16 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from tests.trainables.fused.slow_layers import kept_by_dropout, slow_answer
+from tests.trainables.fused.slow_layers import (
+    drawn_net,
+    kept_by_dropout,
+    next_seed,
+    slow_answer,
+)
 from trainables.fused import trunk
 from trainables.fused.answer import answer
 from trainables.learning.training import batch_statistics
 from trainables.models.mlp import mlp, mlp_wide
-
-
-def drawn_net(depth, width, rate, density, draw, inputs=7, outputs=2):
-    """An mlp with `depth` hidden layers whose parameters and statistics are all drawn."""
-    net = mlp((inputs,), outputs, width=width, hidden=depth - 1, dropout=rate)
-    with torch.no_grad():
-        for module in net:
-            if isinstance(module, nn.Linear):
-                mask = torch.rand(module.weight.shape, generator=draw) < density
-                module.weight.normal_(generator=draw).mul_(mask / width**0.5)
-                module.bias.normal_(generator=draw)
-            if isinstance(module, nn.BatchNorm1d):
-                module.weight.uniform_(0.5, 2.0, generator=draw)
-                module.bias.normal_(generator=draw)
-                module.running_mean.normal_(generator=draw)
-                module.running_var.uniform_(0.5, 2.0, generator=draw)
-    return net
-
-
-def next_seed():
-    """What the next pass will draw from torch's global stream, which is left as it is."""
-    with torch.random.fork_rng():
-        return int(torch.randint(2**62, ()))
 
 
 def slopes_of(said, net, weights):
