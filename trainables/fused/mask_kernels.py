@@ -9,10 +9,12 @@ from trainables.fused.products import compiled
 
 
 @compiled
-def sample(logits, noise, frozen, noisy, mask, buffer):  # type: ignore[no-untyped-def]
+def sample(logits, noise, frozen, noisy, mask, buffer, rows):  # type: ignore[no-untyped-def]
     """M = 1[m + noise >= 0] and theta * M, all (n,); returns how many weights M keeps.
 
-    `noise` is standard normal, and is given the variance min(1, max(.05, .5 m)).
+    `noise` is standard normal, and is given the variance min(1, max(.05, .5 m)). Of each two that
+    follow one another in `rows` the first is where an output's weights begin, the second where
+    they end: the one of the largest noisy logit is kept. Without such outputs `rows` is empty.
     """
     kind = logits.dtype.type
     zero, one, half, least = kind(0), kind(1), kind(0.5), kind(0.05)
@@ -21,6 +23,13 @@ def sample(logits, noise, frozen, noisy, mask, buffer):  # type: ignore[no-untyp
         variance = min(one, max(least, half * logits[j]))
         noisy[j] = logits[j] + noise[j] * np.sqrt(variance)
         mask[j] = one if noisy[j] >= zero else zero
+    for row in range(rows.size - 1):
+        largest = rows[row]
+        for j in range(rows[row] + 1, rows[row + 1]):
+            if noisy[j] > noisy[largest]:
+                largest = j
+        mask[largest] = one
+    for j in range(logits.size):
         buffer[j] = frozen[j] * mask[j]
     for j in range(mask.size):
         kept += mask[j]

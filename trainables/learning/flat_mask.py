@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -71,6 +71,12 @@ class FlatWeights:
     def rows(self, flat: Tensor) -> list[Tensor]:
         """Slices of `flat` (size,) as one matrix (outputs, inputs) per weight."""
         return [view.flatten(1) for view in self.views(flat).values()]
+
+    @property
+    def outputs(self) -> list[int]:
+        """Where the weights of each output begin in a flat tensor, and where the last ones end."""
+        lengths = [len(one) * [one[0].numel()] for one in self.parameters.values()]
+        return [0, *accumulate(chain(*lengths))]
 
     @torch.no_grad()
     def write(self, mask: Tensor) -> None:
@@ -162,8 +168,7 @@ class MaskLogits:
         self.logits = torch.full_like(weights.frozen, settings.initial)
         self.optimizer = torch.optim.Adam([self.logits], lr=settings.lr, fused=True)
         # Where the network runs as compiled loops, so does this.
-        at_once = weights.leaf is not None and settings.noise and not settings.floor
-        self._flat = FlatAdam.of(self.optimizer) if at_once else None
+        self._flat = None if weights.leaf is None else FlatAdam.of(self.optimizer)
         self._settings = settings
         self._noisy = torch.empty_like(self.logits)
         self._mask = torch.empty_like(self.logits)  # 0 or 1: products with bools are slower
@@ -175,6 +180,7 @@ class MaskLogits:
         self._kept = np.float64(0)  # weights, of the last draw at once
         of_draw = (self.logits, self._scratch, weights.frozen, self._noisy, self._mask)
         self._arrays = [one.numpy() for one in (*of_draw, weights.buffer) if one.is_cpu]
+        self._rows = np.array(weights.outputs if settings.floor else [], np.int64)
 
     def noise_generator(self, generator: torch.Generator) -> torch.Generator:
         """A generator for the draws of M, on the device of the weights."""
@@ -201,8 +207,11 @@ class MaskLogits:
     def _sample_at_once(self, generator: torch.Generator) -> None:
         from trainables.fused import mask_kernels  # numba is loaded where it is needed
 
-        self._scratch.normal_(generator=generator)
-        self._kept = np.float64(mask_kernels.sample(*self._arrays))
+        if self._settings.noise:
+            self._scratch.normal_(generator=generator)
+        else:
+            self._scratch.zero_()
+        self._kept = np.float64(mask_kernels.sample(*self._arrays, self._rows))
 
     def kept(self) -> Tensor:
         """How many weights the drawn mask keeps, float64 ()."""

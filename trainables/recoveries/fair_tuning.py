@@ -8,6 +8,7 @@ each batch gives one of both, and an epoch is one pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -109,16 +110,19 @@ class FairTrainer:
         generator: torch.Generator,
         step_loss: StepLoss | None = None,
         after_step: AfterStep | None = None,
+        also: FairLoss | None = None,
     ) -> dict[str, float]:
         """One pass over debias; the means of what `loss` saw meanwhile, by name.
 
         A step goes down what `step_loss` computes, from as many calls of `loss` as it likes;
         without it, it is one call. `after_step` trains what else took part, by the gradients of
-        the same step. Normalisations use the statistics of the batch; their running ones are not
-        updated. Raises FloatingPointError where a mean is not finite.
+        the same step. `also` is a second loss that `step_loss` asks for. Normalisations use the
+        statistics of the batch; their running ones are not updated. Raises FloatingPointError
+        where a mean is not finite.
         """
         net = self.masked.net
-        with batch_statistics(net), self._loss.watching(net, self.optimizer.leaf):
+        second = nullcontext() if also is None else also.watching(net)
+        with batch_statistics(net), self._loss.watching(net, self.optimizer.leaf), second:
             self._steps(generator, step_loss or self.loss, after_step)
         self._done += 1
         return finite(self._settings.name, self._loss.means())
@@ -149,8 +153,8 @@ class FairTrainer:
         """Forward pass and fair loss () of a batch, within `pass_over` only.
 
         `replaced` tensors take the place of parameters and buffers of the network by name in this
-        pass, and get gradients. A network made so has a loss `fair` of its own, which its user has
-        to watch (see `FairLoss.watching`). The critic takes its step on what it sees.
+        pass, and get gradients. A network made so has a loss `fair` of its own, see `pass_over`. The
+        critic takes its step on what it sees.
         """
         return (fair or self._loss).of(self.masked.net, batch, replaced, learning=self.learning)
 

@@ -13,7 +13,8 @@ from trainables.models.mlp import mlp
 
 @pytest.mark.parametrize("ste", ["logit", "noisy"])
 @pytest.mark.parametrize("keep_target", [0.1, 0.999])
-def test_logits_and_masks_are_those_of_torch(ste, keep_target):
+@pytest.mark.parametrize(("noise", "floor"), [(True, False), (True, True), (False, False)])
+def test_logits_and_masks_are_those_of_torch(ste, keep_target, noise, floor):
     ends = []
     for fused in (True, False):
         torch.manual_seed(0)
@@ -23,10 +24,10 @@ def test_logits_and_masks_are_those_of_torch(ste, keep_target):
             starts = dict(zip(weights.parameters, weights.bounds, strict=False))
             weights.leaf = Leaf.of(net, weights.buffer, starts)
             assert weights.leaf is not None
-        logits = MaskLogits(weights, LogitSettings(0.5, 0.05, ste))
-        noise, draw = torch.Generator().manual_seed(3), torch.Generator().manual_seed(1)
+        logits = MaskLogits(weights, LogitSettings(0.1, 0.05, ste, noise, floor))
+        noises, draw = torch.Generator().manual_seed(3), torch.Generator().manual_seed(1)
         for _ in range(8):
-            logits.sample(noise)
+            logits.sample(noises)
             loss = (net(torch.randn(20, 7, generator=draw)) ** 2).mean()
             logits.step(loss, DensityPull(5.0, keep_target))
         ends.append(
