@@ -56,14 +56,20 @@ def benches():
     data = from_frame(table, name="made", missing="impute", **what)
     prepared = prepare(data, group="sex")
     shape = prepared.input_shape
-    open_bench = Workbench.open(prepared, build("mlp", shape, 1, seed=0, hidden=HIDDEN), Objective())
+    open_bench = Workbench.open(
+        prepared, build("mlp", shape, 1, seed=0, hidden=HIDDEN), Objective()
+    )
     first = Pipeline(spec_of("erm", 0), replace(open_bench, initial=open_bench.dense))
     while not first.done:
         first.step()
     dense = first.left[-1].net
     return {
         how: Workbench.open(
-            prepared, dense, Objective(), initial=build("mlp", shape, 1, seed=0, hidden=HIDDEN), fused=how
+            prepared,
+            dense,
+            Objective(),
+            initial=build("mlp", shape, 1, seed=0, hidden=HIDDEN),
+            fused=how,
         )
         for how in ("auto", "off")
     }

@@ -80,13 +80,18 @@ class OfSecond(TypedDict, total=False):
     beside: Beside
 
 
-class Judgement(Judged, OfSecond):
+class OfCandidate(TypedDict, total=False):
+    """What only the reports of candidates say."""
+
+    measures: dict[str, float | None]  # every measure by name
+
+
+class Judgement(Judged, OfCandidate, OfSecond):
     """What a trial's network is worth on tune after an epoch."""
 
     sparsity: float  # share of the prunable weights that is removed
     live: float  # share of the units that lie on a path of kept weights from input to output
     decision: DecisionDict  # fitted on the held-back rows
-    measures: NotRequired[dict[str, float | None]]  # only where there is a candidate
     candidate: str | None  # name of the kept weights in the candidate store; None: not kept
     dropped: list[str]  # earlier candidates of this trial that the new one makes superfluous
     # By split (tune, held_back; test only in a recording), at the finest crossing of attributes:

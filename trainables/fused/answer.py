@@ -141,13 +141,13 @@ def _compiled(net: nn.Module, replaced: Mapping[str, Tensor]) -> _Compiled | Non
 
 def _forward(rows: Tensor, call: _Compiled) -> tuple[Tensor, NDArray[Any], NDArray[Any], Any]:
     """What the hidden layers make of (n, inputs), and what the way back needs."""
-    from trainables.fused import layers
+    from trainables.fused import layers, products
 
     sizes, widest = call.trunk.sizes, call.trunk.widest
     n, values = len(rows), rows.numpy()
     kept = np.empty(layers.room_for(n, sizes), values.dtype)
     moments = np.empty((len(sizes) - 1, 2, widest), values.dtype)
-    out = np.empty((widest, layers.room(n)), values.dtype)
+    out = np.empty((widest, products.room(n)), values.dtype)
     options = call.mode.options()
     layers.forward(
         values, sizes, call.where, call.running, call.rates, options, kept, moments, out
@@ -168,12 +168,12 @@ class _Hidden(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from trainables.fused import layers
+        from trainables.fused import layers, products
 
         ctx.saved_tensors  # noqa: B018  # raises where one was changed since
         call, n = ctx.call, len(slopes)
         trunk = call.trunk
-        behind = np.empty((trunk.widest, layers.room(n)), ctx.kept.dtype)
+        behind = np.empty((trunk.widest, products.room(n)), ctx.kept.dtype)
         behind[: trunk.sizes[-1], :n] = slopes.numpy().T
         flat = slopes.new_empty(sum(trunk.counts))
         layers.backward(

@@ -178,12 +178,12 @@ class BatchLoss:
 
     def _computed(self, rows: Rows, now: _Pass, *, learns: bool) -> tuple[float, Tensor | None]:
         """The loss and, flat, its gradients."""
-        from trainables.fused import fair_kernels, layers  # numba is loaded where it is needed
+        from trainables.fused import fair_kernels, layers, products  # loads numba, only here
 
         trunk, n = now.trunk, len(rows.labels)
         sizes, where, head = trunk.sizes, now.of_hidden, now.where[-2:]
         values = rows.inputs.flatten(1).contiguous().numpy()
-        options, columns = now.mode.options(), layers.room(n)
+        options, columns = now.mode.options(), products.room(n)
         if self._kept.dtype != values.dtype or self._kept.size != columns * sizes.sum():
             self._kept = np.empty(columns * sizes.sum(), values.dtype)
         moments = np.empty((len(sizes) - 1, 2, trunk.widest), values.dtype)
@@ -240,9 +240,7 @@ def _with(now: _Pass, replaced: Mapping[str, Tensor]) -> _Pass:
         raise ValueError("batch loss: what replaces parameters must be of their shape and type")
     parameters = [*hidden, *head]
     where = addresses(parameters)
-    return _Pass(
-        trunk, now.mode, now.kind, now.rates, now.running, parameters, where, leaf=None
-    )
+    return _Pass(trunk, now.mode, now.kind, now.rates, now.running, parameters, where, leaf=None)
 
 
 class _Loss(torch.autograd.Function):
@@ -275,7 +273,8 @@ def slopes_at_once(loss: Tensor, leaf: Leaf) -> Tensor | None:
     It is there already; to have autograd hand it out costs as much as a third of a step.
     """
     node: Any = loss.grad_fn
-    if type(node) is not _Loss._backward_cls or node.now.leaf is not leaf:  # type: ignore[attr-defined]
+    now = getattr(node, "now", None)
+    if not isinstance(now, _Pass) or now.leaf is not leaf:
         return None
     slopes: Tensor = node.slopes
     return slopes

@@ -71,7 +71,7 @@ def predict(seen, n, values, first, second, last):  # type: ignore[no-untyped-de
 def _back(slope, n, values, inputs, first, second, last, of_last):  # type: ignore[no-untyped-def]
     """Slopes at the products of both layers of samples, in place of `first` and `second`.
 
-    `slope` is that at the prediction. `of_last` (hidden,) become those at the last but one layer's.
+    `slope` is that at the prediction; `of_last` (hidden,) become those at the layer before it.
     """
     kind, zero, hidden = first.dtype, first.dtype.type(0), first.shape[0]
     _, _, weight2, _, weight3, _, out, _ = _parts(values, inputs, hidden)
@@ -104,7 +104,7 @@ def slopes_of_inputs(slope, n, values, first, second, last, out):  # type: ignor
 
 
 @compiled
-def learn(seen, n, bias, values, moment1, moment2, steps, rates, first, second, last):  # type: ignore[no-untyped-def] # noqa: E501
+def learn(seen, n, bias, values, moment1, moment2, steps, rates, first, second, last):  # type: ignore[no-untyped-def]
     """One step of Adam on the squared error of the prediction at `bias`; returns that error.
 
     `first`, `second` and `last` are written over, see `predict`; the others but `seen` as in

@@ -113,7 +113,7 @@ def _combined(gaps, measure, slopes):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def backward(of_task, of_bias, labels, groups, weights, seen, tilts, head, behind, places, slopes):  # type: ignore[no-untyped-def] # noqa: E501
+def backward(of_task, of_bias, labels, groups, weights, seen, tilts, head, behind, places, slopes):  # type: ignore[no-untyped-def]
     """The gradients at the last layer's parameters and at its inputs.
 
     `of_task` and `of_bias` are the slopes at the cross-entropy and at the soft bias. `behind`

@@ -112,7 +112,7 @@ def room_for(n, sizes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def forward(inputs, sizes, parameters, running, rates, options, kept, moments, out):  # type: ignore[no-untyped-def] # noqa: E501
+def forward(inputs, sizes, parameters, running, rates, options, kept, moments, out):  # type: ignore[no-untyped-def]
     """`out` (width, room(n)) of `inputs` (n, k) through all layers; what the way back needs is
     kept.
 
@@ -176,7 +176,7 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
 
 
 @compiled
-def backward(behind, n, sizes, parameters, rates, options, kept, moments, places, slopes):  # type: ignore[no-untyped-def] # noqa: E501
+def backward(behind, n, sizes, parameters, rates, options, kept, moments, places, slopes):  # type: ignore[no-untyped-def]
     """The gradients at the parameters.
 
     `behind` (widest, room(n)) are the slopes at what `forward` gave out; they are written over.

@@ -31,7 +31,7 @@ class Leaf:
         None of a network that the compiled loops do not fit.
         """
         trunk = trunk_of(net)
-        known = {} if trunk is None else {name: None for name in (*trunk.names, *trunk.of_head)}
+        known = {} if trunk is None else dict.fromkeys((*trunk.names, *trunk.of_head))
         if trunk is None or not starts.keys() <= known.keys() or flat.dtype != torch.float32:
             return None
         at = [starts.get(name, -1) for name in known]
@@ -44,5 +44,6 @@ class Leaf:
         begin, size = self.tensor.data_ptr(), self.tensor.element_size()
         pairs = ((where, self.places), (head, self.of_head))
         return all(
-            bool(((places < 0) | (found == begin + size * places)).all()) for found, places in pairs
+            bool(((places < 0) | (found == begin + size * places)).all())
+            for found, places in pairs
         )

@@ -30,7 +30,7 @@ def room(n):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _product(weight, row_step, column_step, bias, bias_step, given, out, n, floor):  # type: ignore[no-untyped-def] # noqa: E501
+def _product(weight, row_step, column_step, bias, bias_step, given, out, n, floor):  # type: ignore[no-untyped-def]
     """out (m, n) = max(weight (m, k) @ given (k, n) + bias, floor), the weight by its steps."""
     size = out.itemsize
     rows, count = out.shape[0], given.shape[0]

@@ -49,7 +49,7 @@ class Mode:
         return np.array([self.epsilon, self.dropped, *self.momenta], _TYPES[kind])
 
     def options(self) -> NDArray[np.int64]:
-        """(3,) as `layers.forward` takes them: a seed of torch's global stream, if one is needed."""
+        """(3,) as `layers.forward` takes them; a seed of torch's global stream, if needed."""
         seed = int(torch.randint(2**62, ())) if self.dropped > 0 else 0
         return np.array([seed, self.by_batch, self.updates])
 
@@ -90,8 +90,12 @@ class Trunk:
         if _has_any_global_hook() or not all(map(_bare, self._modules[:-1])):
             return None
         ways = {
-            (one.norm.training, one.norm.track_running_stats, one.norm.eps)
-            + (one.dropout.p if one.dropout.training else 0.0,)
+            (
+                one.norm.training,
+                one.norm.track_running_stats,
+                one.norm.eps,
+                one.dropout.p if one.dropout.training else 0.0,
+            )
             for one in self.layers
         }
         if len(ways) > 1:
@@ -103,9 +107,7 @@ class Trunk:
         shares = tuple(-1.0 if momentum is None else momentum for momentum in momenta)
         return Mode(by_batch, by_batch and tracks, dropped, epsilon, shares)
 
-    def parameters(
-        self, replaced: Mapping[str, Tensor], kind: torch.dtype
-    ) -> list[Tensor] | None:
+    def parameters(self, replaced: Mapping[str, Tensor], kind: torch.dtype) -> list[Tensor] | None:
         """What the hidden layers are computed with, in the loops' order.
 
         None where some is missing, or not a plain tensor of type `kind` on the CPU.

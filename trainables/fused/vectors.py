@@ -31,7 +31,21 @@ def _product_of(rows: int) -> Any:
     """
 
     @intrinsic
-    def product(_, like, weight, row_step, column_step, bias, bias_step, given, step, out, out_step, count, floor):  # type: ignore[no-untyped-def] # noqa: E501
+    def product(  # type: ignore[no-untyped-def]
+        _,
+        like,
+        weight,
+        row_step,
+        column_step,
+        bias,
+        bias_step,
+        given,
+        step,
+        out,
+        out_step,
+        count,
+        floor,
+    ):
         """out[r] = max(sum over i of weight[r, i] * given[i] + bias[r], floor), r below `rows`.
 
         Arrays are given by address and steps in bytes; `given` has `count` rows. `like` is any

@@ -153,8 +153,8 @@ class FairTrainer:
         """Forward pass and fair loss () of a batch, within `pass_over` only.
 
         `replaced` tensors take the place of parameters and buffers of the network by name in this
-        pass, and get gradients. A network made so has a loss `fair` of its own, see `pass_over`. The
-        critic takes its step on what it sees.
+        pass, and get gradients. A network made so has a loss `fair` of its own, see `pass_over`.
+        The critic takes its step on what it sees.
         """
         return (fair or self._loss).of(self.masked.net, batch, replaced, learning=self.learning)
 

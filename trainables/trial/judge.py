@@ -13,7 +13,7 @@ from trainables.trial.candidate_store import CandidateFacts, CandidateStore
 
 if TYPE_CHECKING:
     from trainables.evaluation.counts import Counts, ScoreCounts
-    from trainables.evaluation.report import DecisionDict, Judged, Judgement, OfSecond
+    from trainables.evaluation.report import DecisionDict, Judged, Judgement, OfCandidate, OfSecond
     from trainables.masks import MaskedNet
     from trainables.stage import State
     from trainables.trial.spec import Spec
@@ -62,11 +62,13 @@ class Judge:
             name, dropped = self._offer(masked, epoch, values, how, required=required)
         elif required:
             name = self._put(masked, epoch, how)
+        further: OfCandidate = {} if name is None else {"measures": every_measure(judged)}
         report: Judgement = {
             "sparsity": masked.masks.sparsity,
             "live": masked.live_unit_share(bench.data.input_shape),
             "decision": how,
             **values,
+            **further,
             **self._second(counts),
             "candidate": name,
             "dropped": dropped,
@@ -77,10 +79,8 @@ class Judge:
             # and every measure follows from them. A decision by lot draws here as it did above.
             groups = bench.crossing_to_group
             counts = {split: decision.decide(whole, groups) for split, whole in counts.items()}
-        else:
-            report["measures"] = every_measure(judged)
-            if bench.recording:
-                counts["test"] = bench.count(masked.net, "test")
+        elif bench.recording:
+            counts["test"] = bench.count(masked.net, "test")
         report["counts"] = {split: of_split.to_dict() for split, of_split in counts.items()}
         return report
 

@@ -50,20 +50,14 @@ def slow_bias(measure, scores, labels, groups, mix):
     for pair in combinations(range(len(mix)), 2):
         rates = [[rate(group, label) for label in (0, 1)] for group in pair]
         if measure == "spd":
-            needed = [
-                (one, share)
-                for of_group, group in zip(rates, pair, strict=True)
+            terms = [
+                (sign * share, one)
+                for sign, of_group, group in zip((1, -1), rates, pair, strict=True)
                 for one, share in zip(of_group, mix[group], strict=True)
                 if share > 0
             ]
-            known = all(one is not None for one, _ in needed)
-            first, second = (
-                sum((one * share for one, share in zip(of_group, mix[group]) if share > 0), zero)
-                if known
-                else zero
-                for of_group, group in zip(rates, pair, strict=True)
-            )
-            values.append(first - second)
+            known = all(one is not None for _, one in terms)
+            values.append(sum((share * one for share, one in terms), zero) if known else zero)
             continue
         gaps = torch.stack(
             [zero if a is None or b is None else a - b for a, b in zip(*rates, strict=True)]
@@ -161,9 +155,7 @@ def test_without_a_way_back_the_loss_is_the_same_and_the_critic_still_learns():
     ends = []
     for learning in (True, False):
         adam = FlatAdam.of(critic_of(5)[1])
-        loss = BatchLoss(
-            "aod", mix, bias_from="critic", slope=9.0, critic=CompiledCritic(adam, 6)
-        )
+        loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=CompiledCritic(adam, 6))
         assert loss.begin(net)
         with torch.set_grad_enabled(learning):
             said = loss(batch)
