@@ -72,10 +72,13 @@ class FrontPoint(TypedDict):
 
 
 class Reference(TypedDict):
-    """The unrepaired dense net under one way to decide, a line that the front is compared with."""
+    """What the front is compared with: the unrepaired dense net, or a model that no trial has
+    made, under one way to decide. It is judged and confirmed as a point is, and is none."""
 
-    label: str  # "dense net", "dense net, group thresholds"
+    label: str  # "dense net", "dense net, group thresholds", "logistic regression"
     needs_group: bool
+    randomised: NotRequired[bool]  # predictions are drawn by lot; judged by what is to be expected
+    fitted_for: NotRequired[str]  # "aod at 0.05": for nothing else, whatever is asked for now
     tune: PointValues
     test: PointValues | None  # None before confirm
     beside: NotRequired[BesideValues]  # of the first one, where the front has a second decision
@@ -201,7 +204,7 @@ class Front(TypedDict):
     # How the second threshold is chosen: fixed (at .5), balanced_accuracy (the best) or fair
     beside: NotRequired[str]
     dense: DenseNet
-    references: list[Reference]  # empty while a search runs
+    references: list[Reference]  # the dense net first; empty while a search runs without models
     points: list[FrontPoint]  # best performance first; closest candidates by rising bias
     seeds: NotRequired[list[SeedRow]]  # of `confirm --seeds` only
     spread: NotRequired[Spread]  # of `seeds`

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 import pandas as pd
 
-from analysis.front_json import SPLITS, Front, FrontPoint, PointValues
+from analysis.front_json import SPLITS, Front, FrontPoint, PointValues, Reference
 from analysis.notation import bias_words, ends_of, known
 from analysis.palette import Look, method_looks
 
@@ -47,6 +47,49 @@ def front_frame(front: Front) -> pd.DataFrame:
     rest = [name for name in names if name not in leading and not name.startswith(groups)]
     grouped = [name for start in groups for name in names if name.startswith(start)]
     return pd.DataFrame(rows, columns=[*leading, *rest, *grouped])
+
+
+def rows_of_front(front: Front) -> pd.DataFrame:
+    """`front_frame`, then one row per reference, marked and without a candidate: front.csv as it
+    is written."""
+    points = front_frame(front)
+    points.insert(0, "reference", False)
+    given = [
+        {
+            "reference": True,
+            "method": reference_label(reference),
+            "needs_group": reference["needs_group"],
+            "randomised": bool(reference.get("randomised")),
+            "feasible": keeps_on_tune(reference),
+            "chosen": False,
+            "tune": reference["tune"],
+            "test": reference["test"],
+        }
+        for reference in front["references"]
+    ]
+    rows = [dict(_flat(_trimmed(one))) for one in given]
+    columns = [*points.columns, *(name for row in rows for name in row)]
+    every = [*points.to_dict("records"), *rows]
+    # As objects: epochs stay whole numbers, though references have none.
+    return pd.DataFrame(every, columns=list(dict.fromkeys(columns)), dtype=object)
+
+
+def reference_label(reference: Reference) -> str:
+    """What a reference is called, and what it was fitted for where that is for one thing alone."""
+    fitted_for = reference.get("fitted_for")
+    return reference["label"] + ("" if fitted_for is None else f", for {fitted_for}")
+
+
+def keeps_on_tune(reference: Reference) -> bool:
+    """Whether a reference is certain to keep the tolerance and better than a constant, as a
+    feasible point is."""
+    tune = reference["tune"]
+    return bool(tune.get("feasible") and tune.get("beats_trivial"))
+
+
+def of_dense(label: str) -> bool:
+    """Whether a reference, or its mark, is the dense net."""
+    return label.partition(",")[0] == "dense net"
 
 
 def chosen_point(front: Front) -> FrontPoint | None:
@@ -131,10 +174,14 @@ def interval_reach(
 
 
 def marks_of_references(front: Front) -> list[ReferenceMark]:
-    """The references of a front as figures draw them: with their values on tune."""
+    """The references of a front as figures draw them: with their values on tune.
+
+    A model that is no better than a constant would stretch the figure, and is left to tables.
+    """
     return [
-        _mark(reference["label"], reference["tune"], needs_group=reference["needs_group"])
+        _mark(reference_label(reference), reference["tune"], needs_group=reference["needs_group"])
         for reference in front["references"]
+        if of_dense(reference["label"]) or reference["tune"].get("beats_trivial", True)
     ]
 
 
@@ -208,7 +255,7 @@ def why_not_drawn(front: Front, references: Sequence[ReferenceMark]) -> str | No
     return f"Nothing can be drawn: no network has both a performance and {bias}."
 
 
-def _trimmed(point: FrontPoint) -> dict[str, object]:
+def _trimmed(point: Mapping[str, Any]) -> dict[str, object]:
     """The point with only the VALUES of its parts on tune and test."""
     trimmed: dict[str, object] = {**point}
     for split in SPLITS:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from analysis.front_json import Front, FrontObjective, FrontPoint, PointValues, Split, WithoutGroup
+from analysis.against_references import has_models, performance_if_kept, reference_sentences
+from analysis.front_json import (
+    Front,
+    FrontObjective,
+    FrontPoint,
+    PointValues,
+    Split,
+    WithoutGroup,
+)
 from analysis.front_table import (
     chosen_point,
     group_sentences,
@@ -73,7 +81,12 @@ def headline(front: Front) -> str:
 
 
 def verdict(front: Front) -> str:
-    """The finding in one line, as the terminal has it under the table: it names the candidate."""
+    """The finding in one line, as the terminal has it under the table: it names the candidate, and
+    says what that costs or gains against the references."""
+    return " ".join([_verdict(front), *reference_sentences(front)])
+
+
+def _verdict(front: Front) -> str:
     point = chosen_point(front)
     tolerance = f"{front['objective']['tolerance']:g}"
     chosen = "" if point is None else f"Chosen: {point['candidate'][:8]} ({point['method']})"
@@ -128,19 +141,21 @@ def unbeaten_reference(front: Front) -> str | None:
     That network is the one that front.json names: of all candidates that keep the tolerance on
     tune the best there. It is compared on tune, or on test once the front is confirmed, so that
     nothing is selected by its values on test. None too where the dense net does not keep the
-    tolerance (there is nothing to beat), and for fronts of earlier versions, which name no such
-    network.
+    tolerance (there is nothing to beat), for fronts of earlier versions, which name no such
+    network, and where models stand beside the dense net: see `reference_sentences`.
     """
+    if has_models(front):
+        return None
     split: Split = "test" if is_confirmed(front) else "tune"
     best, objective = front.get("without_group"), front["objective"]
-    of_dense = next((r[split] for r in front["references"] if r["needs_group"]), None)
-    to_beat = _performance_if_kept(of_dense, split, objective)
-    if best is None or of_dense is None or to_beat is None:
+    by_group = next((r[split] for r in front["references"] if r["needs_group"]), None)
+    to_beat = performance_if_kept(by_group, split, objective)
+    if best is None or by_group is None or to_beat is None:
         return None
     sentence = (
         f"On {split} the unrepaired dense net with one threshold per group keeps the tolerance "
         f"with {performance_words(objective)} {number(to_beat)} and "
-        f"{bias_words(objective)} {number(of_dense['bias'])}"
+        f"{bias_words(objective)} {number(by_group['bias'])}"
     )
     if not best["tried"]:
         return f"{sentence}; no network that works without the group was tried."
@@ -148,7 +163,7 @@ def unbeaten_reference(front: Front) -> str | None:
         return f"{sentence}; no network that works without the group keeps it on tune."
     if best[split] is None:  # judged anew, or confirmed by an earlier version
         return None
-    performance = _performance_if_kept(best[split], split, objective)
+    performance = performance_if_kept(best[split], split, objective)
     if performance is None:
         return f"{sentence}; {_named(best, split)} does not keep it."
     if performance > to_beat:
@@ -286,6 +301,7 @@ def _further(front: Front) -> list[str]:
     return [
         *no_op_sentences(front),
         *group_sentences(front),
+        *reference_sentences(front),
         *([] if unbeaten is None else [unbeaten]),
         *left_out,
         *_between_rounds(front),
@@ -306,19 +322,3 @@ def _named(best: WithoutGroup, split: Split) -> str:
     if split == "test":
         return f"the network that was best on tune of those without the group ({best['method']})"
     return f"the best network that works without the group ({best['method']})"
-
-
-def _performance_if_kept(
-    values: PointValues | None, split: Split, objective: FrontObjective
-) -> float | None:
-    """The performance of values that keep the tolerance, else None.
-
-    On tune they say themselves whether it is certain that they do.
-    """
-    if values is None or not known(values["bias"]) or not known(values["performance"]):
-        return None
-    if split == "tune":
-        kept = values["feasible"] and values["beats_trivial"]
-    else:
-        kept = values["bias"] < objective["tolerance"]
-    return values["performance"] if kept else None

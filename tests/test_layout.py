@@ -49,7 +49,7 @@ FLOORS = {
         ("fused",),
         ("masks", "user_code", "corrections"),
         ("data",),
-        ("stage", "models"),
+        ("stage", "models", "references"),
         ("learning",),
         ("dense", "pruners", "recoveries"),
         ("trial",),
@@ -57,6 +57,7 @@ FLOORS = {
     "analysis": (
         ("events", "front_json", "notation", "palette", "pareto"),
         ("front_table", "hypervolume", "over_compute"),
+        ("against_references",),
         ("words", "trials"),
         ("figures",),
         ("methods", "price", "importance"),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from analysis.figures.hover import point_details
-from analysis.figures.placed_reference import placed
+from analysis.figures.placed_reference import placed, shapes_of
 from analysis.front_json import Front, FrontObjective, FrontPoint, PointValues
 from analysis.front_table import (
     ReferenceMark,
@@ -252,7 +252,7 @@ def _chosen_ring(front: Front) -> list[go.Scatter]:
 def _reference_traces(marks: Sequence[ReferenceMark], edge: float) -> list[go.Scatter]:
     return [
         _reference(mark, shape, edge)
-        for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
+        for mark, shape in zip(marks, shapes_of(marks, REFERENCE_MARKERS), strict=True)
     ]
 
 
@@ -267,13 +267,14 @@ def _reference(mark: ReferenceMark, shape: str, edge: float) -> go.Scatter:
     return go.Scatter(
         x=[drawn.x],
         y=[drawn.y],
-        mode="markers+text",
+        mode="markers+text" if drawn.beside else "markers",
         name=label,
+        legendrank=1300,
         text=[f"{text}  " if drawn.label_on_left else f"  {text}"],
         textposition="middle left" if drawn.label_on_left else "middle right",
         textfont={"size": 12, "color": INK},
         hovertext=[details],
         hoverinfo="text",
-        showlegend=False,
-        marker={"symbol": shape, "size": 11, "color": INK},
+        showlegend=not drawn.beside,
+        marker={"symbol": f"{shape}-open" if drawn.hollow else shape, "size": 11, "color": INK},
     )

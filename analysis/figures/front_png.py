@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 
 from analysis.figures.chosen_mark import mark_chosen
-from analysis.figures.placed_reference import placed
+from analysis.figures.placed_reference import in_legend, placed, shapes_of
 from analysis.front_json import Front, FrontObjective, PointValues
 from analysis.front_table import (
     ReferenceMark,
@@ -174,9 +174,12 @@ def _references(axes: Axes, marks: Sequence[ReferenceMark]) -> list[Annotation]:
     """Draws the reference marks; returns their labels."""
     edge = axes.get_xlim()[1]
     labels = []
-    for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False):
+    for mark, shape in zip(marks, shapes_of(marks, REFERENCE_MARKERS), strict=True):
         drawn = placed(mark, edge)
-        axes.plot(drawn.x, drawn.y, shape, color=INK, markersize=9, zorder=3)
+        face = PAPER if drawn.hollow else INK
+        axes.plot(drawn.x, drawn.y, shape, color=INK, markerfacecolor=face, markersize=9, zorder=3)
+        if not drawn.beside:
+            continue
         label = axes.annotate(
             f"{drawn.label}\n{drawn.beyond}" if drawn.beyond else drawn.label,
             (drawn.x, drawn.y),
@@ -236,10 +239,15 @@ def _legend(figure: Figure, front: Front, marks: Sequence[ReferenceMark]) -> Non
     if chosen_point(front) is not None:
         ring = {"markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.5}
         handles.append(_handle("chosen", marker="o", **ring))
-    handles += [
-        _handle(mark["label"], marker=shape, markerfacecolor=INK)
-        for mark, shape in zip(marks, REFERENCE_MARKERS * len(marks), strict=False)
-    ]
+    entries = in_legend(marks, figure.axes[0].get_xlim()[1])
+    for mark, shape, label in zip(
+        marks, shapes_of(marks, REFERENCE_MARKERS), entries, strict=True
+    ):
+        if label is not None:
+            face = PAPER if mark["needs_group"] else INK
+            handles.append(_handle(label, marker=shape, markerfacecolor=face))
+    if None in entries:
+        handles.append(_handle("hollow: uses the group", marker="D", markerfacecolor=PAPER))
     longest = max(len(str(handle.get_label())) for handle in handles)
     columns = max(1, min(5, int(WIDTH / (MARK + CHARACTER * longest))))
     more = -(-len(handles) // columns) - ROWS

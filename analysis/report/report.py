@@ -30,6 +30,7 @@ from analysis.report.tables import (
     methods_table,
     no_ops_table,
     points_table,
+    references_table,
     safe_json,
     signed_pair,
 )
@@ -134,6 +135,7 @@ def _of_front(front: Front) -> list[str]:
     """The sections about the networks of the front."""
     return [
         _section("Points", _points_caption(front), points_table(front)),
+        _section("References", REFERENCES_CAPTION, references_table(front)),
         _section("No-ops", NO_OPS_CAPTION, no_ops_table(front)),
         _section("Dense net and chosen point", COMPARISON_CAPTION, comparison_table(front)),
         _section("Other seeds", _seeds_caption(front), seeds_table(front)),
@@ -291,6 +293,11 @@ OVER_COMPUTE_CAPTION = (
 )
 POINTS_CAPTION = (
     "Click a column to sort. Intervals are 95 %; those on test hold for all points at once."
+)
+REFERENCES_CAPTION = (
+    "What the front is compared with: the dense net, and models that take seconds to fit. Each is "
+    "judged as a point is; none is on the front, in its hypervolume or chosen. Decided by lot: a "
+    "prediction is drawn, and judged by what is to be expected."
 )
 COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
 CURVES_CAPTION = (

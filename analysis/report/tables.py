@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.front_json import SPLITS, Front, FrontPoint, Interval, PointValues, Split
-from analysis.front_table import chosen_point, is_confirmed
+from analysis.front_table import chosen_point, is_confirmed, keeps_on_tune, reference_label
 from analysis.notation import (
     bias_words,
     interval_text,
@@ -97,6 +97,25 @@ def points_table(front: Front) -> str:
     rows = [_point_row(point, list(signed), second, confirmed=confirmed) for point in points]
     marked = 0 if points[0]["chosen"] else None
     return table(columns, rows, groups=groups, marked=marked)
+
+
+def references_table(front: Front) -> str:
+    """What the front is compared with, on tune and, once confirmed, on test; empty without any."""
+    objective, confirmed = front["objective"], is_confirmed(front)
+    values = [performance_words(objective), bias_words(objective)]
+    splits: Sequence[Split] = SPLITS if confirmed else ("tune",)
+    columns = ["reference", "needs group", "decided by lot", "feasible"]
+    columns += [f"{name}, {split}" for split in splits for name in values]
+    rows = []
+    for reference in front["references"]:
+        row = [text(reference_label(reference)), yes_no(reference["needs_group"])]
+        row += [yes_no(reference.get("randomised", False)), yes_no(keeps_on_tune(reference))]
+        for split in splits:
+            judged = reference[split]
+            absent = [text("\N{EN DASH}")] * 2
+            row += absent if judged is None else _measured(judged, ())
+        rows.append(row)
+    return table(columns, rows) if rows else ""
 
 
 def _second_columns(front: Front) -> dict[Split, str]:
@@ -231,7 +250,7 @@ def _identity(point: FrontPoint) -> Cell:
 
 
 def _measured(values: PointValues, signed: Sequence[str]) -> list[Cell]:
-    measures = values["measures"]
+    measures = values.get("measures", {})
     return [
         fraction(values["performance"], values.get("performance_interval")),
         fraction(values["bias"], values.get("bias_interval")),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from analysis.front_json import SPLITS, BesideValues, Front, FrontPoint, Reference, Split
-from analysis.front_table import one_per_trial
+from analysis.front_table import keeps_on_tune, of_dense, one_per_trial, reference_label
 from analysis.notation import second_words
 from search.cli.say import cells
 
@@ -38,9 +38,11 @@ def front_table(front: Front, *, beside: bool = True) -> Table:
         table.add_column(f"perf.\n{where}\non {split}", justify="right")
         table.add_column(f"bias\n{where}\non {split}", justify="right")
     for reference in front["references"]:
-        label = reference["label"].removeprefix("dense net, ")
-        place = ("dense net", "") if label == reference["label"] else ("", label)
-        mark = "g" if reference["needs_group"] else ""
+        place = _place(reference)
+        mark = "" if not of_model(reference) or keeps_on_tune(reference) else "x"
+        mark += ("g" if reference["needs_group"] else "") + (
+            "r" if "fitted_for" in reference else ""
+        )
         figures = [*_cells(reference, splits), "0.000", *_cells(reference.get("beside"), second)]
         table.add_row(*cells(mark, *place, *figures))
     for point in shown_points(front):
@@ -50,6 +52,23 @@ def front_table(front: Front, *, beside: bool = True) -> Table:
         place = (point["candidate"][:8], point["method"])
         table.add_row(*cells(_mark(point), *place, *figures), style=style)
     return table
+
+
+def of_model(reference: Reference) -> bool:
+    """Whether it is a model that no trial has made."""
+    return not of_dense(reference["label"])
+
+
+def _place(reference: Reference) -> tuple[str, str]:
+    """What stands of a reference in the columns of candidates and of methods: the first word of a
+    model and its others, so that the table stays narrow; of its further decision the decision."""
+    name, _, decision = reference_label(reference).partition(", ")
+    if not of_model(reference):
+        return ("", decision) if decision else (name, "")
+    if "fitted_for" in reference:
+        return name, decision
+    first, _, others = name.partition(" ")
+    return ("", decision) if decision else (first, others)
 
 
 def shown_points(front: Front) -> list[FrontPoint]:
@@ -68,6 +87,8 @@ def legend(front: Front) -> str:
         f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
         "* chosen, x infeasible, g needs the group"
     )
+    if any(reference.get("randomised") for reference in front["references"]):
+        meaning += ", r decided by lot"
     if any(point.get("no_ops") for point in front["points"]):
         meaning += ", ! no-op"
     more = len(front["points"]) - len(shown_points(front))

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from torch import nn
+
 from search.cluster.shipping import check_sendable
 from search.config.config import Config
+from search.engine.shares import FIRST
 from search.engine.warm_start import earlier_runs
 from search.problem.dense_doubts import seen_by_network
+from search.problem.estimate import estimate
+from search.problem.fitted_defaults import fitted
 from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import pools_of
 from search.problem.unread_numbers import refuse_unread_numbers
 from search.runs.folder import RunFolder
 from search.runs.places import check_places
-from search.units import dotted
+from search.units import clock, dotted
 from spaces.space import Value
 from trainables.data import Prepared
 
@@ -33,6 +38,8 @@ def describe(config: Config, out: Path | None = None) -> Iterator[str]:
     refuse_unread_numbers(problem.prepared)
     net, of_network = problem.start()
     check_sendable(net)
+    problem = fitted(problem, net)
+    config = problem.config
     rehearse(problem, net)
     earlier = earlier_runs(config.search.warm_start, problem)
     yield config.to_toml().rstrip()
@@ -53,6 +60,7 @@ def describe(config: Config, out: Path | None = None) -> Iterator[str]:
         for name, one in space.ranges.items():
             yield f"  {name}: {one}" + (f", first {first[name]}" if name in first else "")
         yield from (f"  {name}: {value} (fixed)" for name, value in space.fixed.items())
+    yield from _times(problem, net)
 
 
 def _data(prepared: Prepared, config: Config) -> Iterator[str]:
@@ -69,16 +77,48 @@ def _data(prepared: Prepared, config: Config) -> Iterator[str]:
 
 
 def _share(problem: Problem, method: str) -> str:
-    """How many trials it gets: methods take turns, and none has more than different settings."""
-    spaces = problem.spaces
-    if not spaces[method].ranges:
+    """How many trials it gets."""
+    if not problem.spaces[method].ranges:
         return "1 trial, nothing to search"
+    taken = _even(problem)[method]
+    if problem.config.search.share == "adaptive" and taken > FIRST:
+        return f"{FIRST} trials, then by what it has shown ({taken} if all are alike)"
+    return f"{taken} trials"
+
+
+def _even(problem: Problem) -> dict[str, int]:
+    """Trials by method where methods take turns; none has more than different settings."""
+    spaces = problem.spaces
     taken = dict.fromkeys(spaces, 0)
     for _ in range(problem.config.search.trials):
         left = [name for name, space in spaces.items() if taken[name] < space.size]
         if left:
             taken[min(left, key=taken.__getitem__)] += 1
-    return f"{taken[method]} trials"
+    return taken
+
+
+def _times(problem: Problem, net: nn.Module) -> Iterator[str]:
+    """What a few batches say of how long the search would take here."""
+    config = problem.config
+    if config.resources.gpu:
+        yield "time: not estimated, since trials would run on GPUs"
+        return
+    expected = estimate(problem, net)
+    if expected is None:
+        yield "time: not estimated, since a loss was not finite in the first batches"
+        return
+    timed = (name for name in expected.trials if name not in expected.untimed)
+    each = ", ".join(f"{name} {expected.trials[name]:.1f} s" for name in timed)
+    others = f"; {len(expected.untimed)} others not timed" if expected.untimed else ""
+    yield f"time of a trial, by a few batches of it on this machine: {each}{others}"
+    at_once = config.search.concurrent or 1
+    times = dict.fromkeys(expected.trials, 1) if config.trials else _even(problem)
+    work = sum(expected.trials[name] * count for name, count in times.items())
+    yield (
+        f"time of the search: {clock(expected.dense)} at most for the dense net, some "
+        f"{clock(work / at_once)} for {sum(times.values())} trials, {at_once} at once, and the "
+        f"start of the workers; stopped trials take less"
+    )
 
 
 def _pools(problem: Problem) -> Iterator[str]:

@@ -25,16 +25,19 @@ from search.engine.machines import local_cpus, machines, supplies_of
 from search.engine.progress import Limits, Progress, spending
 from search.engine.ray_scheduler import DEATHS, Forgiving, JournalingScheduler
 from search.engine.ray_searcher import MethodSearcher, TrialSearcher
+from search.engine.references_beside import ReferencesBeside
+from search.engine.shares import share_of
 from search.engine.study import MethodStudy, Target
 from search.engine.unchanged import unchanged_dense
 from search.engine.warm_start import earlier_runs
 from search.errors import UserError
-from search.journal.events import Dense, Experiment, Listener, WarmStart
+from search.journal.events import Dense, Event, Experiment, Listener, WarmStart
 from search.journal.journal import Journal, read_events
 from search.journal.opening_ledger import record_opening
 from search.journal.record import Record
 from search.problem.dense_doubts import doubts_of
 from search.problem.dense_net import decision_of, dense_report
+from search.problem.fitted_defaults import fitted
 from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import with_pools
@@ -86,6 +89,8 @@ def run(
     refuse_unread_numbers(problem.prepared)
     start, of_network = problem.start()
     check_sendable(start)
+    problem = fitted(problem, start)
+    config = problem.config
     rehearse(problem, start)
     earlier = earlier_runs(config.search.warm_start, problem)
     if on_event is not None:
@@ -118,7 +123,7 @@ def run(
         again = f"fairfront resume {folder.path}"
         with (
             stopped_by_faults(again),
-            Driver(folder, problem, dense, address, on_event) as driver,
+            Driver(folder, problem, dense, address, on_event, references=True) as driver,
         ):
             # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
             driver.record.add(
@@ -179,7 +184,7 @@ def resume(
     with (
         stopped_by_faults(f"fairfront resume {folder.path}"),
         machines(config, address, folder),
-        Driver(folder, problem, dense, address, on_event) as driver,
+        Driver(folder, problem, dense, address, on_event, references=True) as driver,
     ):
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
@@ -224,7 +229,8 @@ def reopened(
 class Driver:
     """Journal, record, Ray and the MLflow mirror for the length of one search.
 
-    `trainable` is what Ray runs, given `supplies`; its results are those of FairPruning.
+    `trainable` is what Ray runs, given `supplies`; its results are those of FairPruning. With
+    `references`, what the front is compared with is fitted beside the trials.
     """
 
     def __init__(
@@ -235,10 +241,15 @@ class Driver:
         address: str | None,
         on_event: Listener | None,
         trainable: type[tune.Trainable] = FairPruning,
+        *,
+        references: bool = False,
     ) -> None:
         self._folder, self._problem, self._dense = folder, problem, dense
         self._address, self._trainable = address, trainable
         self._on_event = on_event
+        self._references = (
+            ReferencesBeside(folder, problem, dense, on_event) if references else None
+        )
         self._stack = ExitStack()
 
     def __enter__(self) -> Driver:
@@ -248,16 +259,25 @@ class Driver:
             journal = Journal(self._folder.path)
             opening.callback(journal.close)
             self._progress = Progress(self._problem.config, self._on_event)
-            self.record = Record(journal, self._progress.take)
+            self.record = Record(journal, self._heard)
             for event in read_events(journal.path):
                 self.record.replay([event])
                 self._progress.replay(event)
+                if self._references is not None:
+                    self._references.replay(event)
+            if self._references is not None:
+                opening.callback(self._references.close)
             drop_checkpoints_ahead(self._folder.path, self.record.unfinished())
             self._stack = opening.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+
+    def _heard(self, event: Event) -> None:
+        self._progress.take(event)
+        if self._references is not None:
+            self._references.follow(self.record, event)
 
     def search(self) -> None:
         """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
@@ -275,6 +295,8 @@ class Driver:
             self._tune(searcher, limits)
             searcher.end_dead()
             self._folder.tidy(self.record.trials.values())
+        if self._references is not None:
+            self._references.finish(self.record)
         charged, spent = self.record.compute
         costs = spending(config, self.record.seconds)
         self.record.add(
@@ -310,6 +332,7 @@ class Driver:
             studies,
             self.record,
             trials=config.search.trials,
+            share=share_of(problem),
             seed=config.seed,
             correction=problem.correction,
             limits=limits,

@@ -10,6 +10,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from search.engine.progress import Limits
+from search.engine.shares import Even, Share
 from search.engine.study import MethodStudy
 from search.errors import MachineFault
 from search.journal.record import Record, TrialRecord
@@ -139,7 +140,7 @@ class TrialSearcher(Searcher):
 
 
 class MethodSearcher(TrialSearcher):
-    """Proposes trials, a study per method; the methods take turns, so that budgets are equal.
+    """Proposes trials, a study per method; `share` says which method is next, evenly by default.
 
     A method with few different settings takes a trial for each, and the rest of its share goes to
     the others.
@@ -154,16 +155,18 @@ class MethodSearcher(TrialSearcher):
         seed: int,
         correction: Mapping[str, Any],
         limits: Limits | None = None,
+        share: Share | None = None,
     ) -> None:
         super().__init__(record, seed=seed, correction=correction, limits=limits)
         self._studies = studies
         self._trials = trials
+        self._share = share or Even()
         for trial in record.remembered:
             self._studies[trial.method].remember(trial)
         for trial in record.trials.values():
             self._studies[trial.method].adopt(trial.trial, trial.spec["settings"])
             if trial.status != "running":
-                self._studies[trial.method].tell(trial)
+                self._learn(trial)
 
     def _new_left(self) -> int:
         quotas = sum(max(0, self._quota(method)) for method in self._studies)
@@ -179,6 +182,7 @@ class MethodSearcher(TrialSearcher):
 
     def _learn(self, trial: TrialRecord) -> None:
         self._studies[trial.method].tell(trial)
+        self._share.take(trial)
 
     def _quota(self, method: str) -> int:
         """How many more trials the method may get: never more than it has different settings."""
@@ -186,8 +190,8 @@ class MethodSearcher(TrialSearcher):
         return int(most) - self._record.started(method)
 
     def _next_method(self) -> str | None:
-        """The method with the fewest trials so far, in the order in which they were listed."""
         if len(self._record.trials) >= self._trials:
             return None
-        allowed = [method for method in self._studies if self._quota(method) > 0]
-        return min(allowed, key=self._record.started, default=None)
+        open_to = [method for method in self._studies if self._quota(method) > 0]
+        started = {method: self._record.started(method) for method in self._studies}
+        return self._share.next(started, open_to)

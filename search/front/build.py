@@ -11,21 +11,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from analysis.front_json import BesideValues, Front, FrontPoint, PointValues, Reference
+from analysis.front_json import Front, FrontPoint, PointValues
+from search.front.judging import NotDefined, by_second, fitted, tune_values
 from search.front.notes import bias_undefined, left_out, without_group
+from search.front.references import judged_references
 from search.front.selection import Row, select
 from search.front.view import View
 from search.journal.candidates import Candidates, needs_group
-from search.journal.events import Dense, Event, Experiment, ReportEvent, TrialStart
+from search.journal.events import (
+    Dense,
+    Event,
+    Experiment,
+    References,
+    ReportEvent,
+    TrialStart,
+)
 from search.journal.no_ops import NoOps
 from trainables.corrections import CORRECTIONS, decision_from_dict
-from trainables.corrections.argmax import Argmax
 from trainables.corrections.decision import Correction, Decision
-from trainables.corrections.group_thresholds import GroupThresholds
-from trainables.corrections.threshold import Threshold
-from trainables.evaluation.counts import Counts, ScoreCounts, counts_from_dict
+from trainables.evaluation.counts import counts_from_dict
 from trainables.evaluation.objective import Objective
-from trainables.evaluation.report import evaluate
 from trainables.evaluation.trivial import trivial_performance
 
 _IN_MEMORY = 2**24  # bytes of packed reports
@@ -37,6 +42,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     Raises NotDefined where not even the dense net can be judged so.
     """
     dense: Dense | None = None
+    models: References | None = None
     store = _Store()
     candidates: Candidates[_Packed] = Candidates(store.packed)
     no_ops = NoOps()
@@ -46,6 +52,8 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
             rounds[event["trial"]] = event["round"]
         if event["event"] == "dense":
             dense = event
+        elif event["event"] == "references":
+            models = event
         else:
             candidates.take(event)
             no_ops.take(event)
@@ -56,7 +64,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         view.objective.counted(tune)
     except ValueError as error:
         raise NotDefined(str(error)) from error
-    references = _references(dense, facts, view)
+    references = judged_references(dense, models, facts, view)
     trivial = trivial_performance(view.objective.performance, tune)
     # A report says what its counts say as the search saw them: no need to count thousands again.
     as_searched = not view.changed and view.objective == Objective(**facts["objective"])
@@ -116,95 +124,20 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     return front
 
 
-class NotDefined(ValueError):
-    """A correction cannot be fitted for the groups that are looked at."""
-
-
-def _fitted(
-    report: Dense | ReportEvent, view: View, correction: Correction, seed: int
-) -> Decision:
-    """The correction fitted on debias' held-back part. Raises NotDefined where it cannot be."""
-    held_back = counts_from_dict(report["counts"]["held_back"]).regroup(view.crossing_to_group)
-    try:
-        return correction.fit(held_back, view.objective, view.priors, seed)
-    except ValueError as error:
-        raise NotDefined(str(error)) from error
-
-
-def values_of(
-    counts: Counts | ScoreCounts,
-    decision: Decision,
-    view: View,
-    *,
-    sparsity: float,
-    level: float = 0.95,
-) -> PointValues:
-    """Performance, bias, their intervals and every measure of counts at the finest crossing."""
-    decided = decision.decide_by_group(counts, view.crossing_to_group)
-    return {**evaluate(decided, view.objective, level=level), "sparsity": sparsity}
-
-
-def _tune_values(report: Dense | ReportEvent, decision: Decision, view: View) -> PointValues:
-    counts = counts_from_dict(report["counts"]["tune"])
-    return values_of(counts, decision, view, sparsity=report["sparsity"])
-
-
 def _correction(spec: dict[str, Any]) -> Correction:
     """A trial's own, which its method may bring along."""
     settings = dict(spec["correction"])
     return CORRECTIONS[settings.pop("name")](**settings)
 
 
-def decisions_of_references(dense: Dense, facts: Experiment, view: View) -> dict[str, Decision]:
-    """How the unrepaired dense net is judged, by label: with its best threshold (or argmax), and
-    for binary tasks with group thresholds, which is what can be had if the group may be used.
-    Where the bias compares with the dense net, it is the decision that it compares with."""
-    if len(facts["classes"]) > 2:
-        corrections: dict[str, Correction] = {"dense net": Argmax()}
-    else:
-        corrections = {
-            "dense net": Threshold(choose="balanced_accuracy"),
-            "dense net, group thresholds": GroupThresholds(),
-        }
-    seed = facts["seed"]
-    fitted = {
-        label: _fitted(dense, view, correction, seed) for label, correction in corrections.items()
-    }
-    if view.objective.against_dense and "decision" in dense:
-        fitted["dense net"] = decision_from_dict(dense["decision"])
-    return fitted
-
-
-def _beside(report: Dense | ReportEvent, view: View, second: Threshold, seed: int) -> BesideValues:
-    """The second decision of a candidate, whose whole counts say all of it."""
-    decision = _fitted(report, view, second, seed)
-    tune = _tune_values(report, decision, view)
-    return {"decision": decision.to_dict(), "tune": tune, "test": None}
-
-
-def _references(dense: Dense, facts: Experiment, view: View) -> list[Reference]:
-    references: list[Reference] = [
-        {
-            "label": label,
-            "needs_group": bool(decision.needs_group),
-            "tune": _tune_values(dense, decision, view),
-            "test": None,
-        }
-        for label, decision in decisions_of_references(dense, facts, view).items()
-    ]
-    if view.beside is not None:
-        references[0]["beside"] = _beside(dense, view, view.beside, facts["seed"])
-    return references
-
-
 def _judged(start: TrialStart, report: ReportEvent, view: View) -> tuple[Decision, PointValues]:
     """How a candidate decides and what its counts on tune then say."""
     if view.changed:
         spec = start["spec"]
-        decision = _fitted(report, view, _correction(spec), spec["seed"])
+        decision = fitted(report, view, _correction(spec), spec["seed"])
     else:
         decision = decision_from_dict(report["decision"])
-    return decision, _tune_values(report, decision, view)
+    return decision, tune_values(report, decision, view)
 
 
 def _row(start: TrialStart, report: ReportEvent, view: View) -> Row:
@@ -285,5 +218,5 @@ def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) 
         "kept_promise": None,
     }
     if view.beside is not None:
-        point["beside"] = _beside(report, view, view.beside, start["spec"]["seed"])
+        point["beside"] = by_second(report, view, view.beside, start["spec"]["seed"])
     return point

@@ -12,9 +12,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.front_json import DenseNet, Front, FrontPoint, PointValues
+from analysis.front_json import DenseNet, Front, FrontPoint, PointValues, Reference
 from analysis.hypervolume import GrowingHypervolume
+from search.front.references import judged_references
 from search.front.selection import IDEAL, Row, chosen_of, front_of
+from search.front.view import view_of
 from search.journal.candidates import (
     Candidates,
     Change,
@@ -22,7 +24,7 @@ from search.journal.candidates import (
     is_feasible,
     needs_group,
 )
-from search.journal.events import Best, Event, Experiment, ReportEvent
+from search.journal.events import Best, Dense, Event, Experiment, ReportEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class GrowingFront:
         self._axes = 2 + facts["sparsity"]
         self._with_points = points
         self._dense: DenseNet = {"tune": None, "test": None}
+        self._of_dense: Dense | None = None
+        self._references: list[Reference] = []
         self._candidates: Candidates[_Feasible | None] = Candidates(self._feasible)
         self._front = _Front.of([], self._axes)
         self._volume = GrowingHypervolume(facts["reference"][: self._axes], IDEAL[: self._axes])
@@ -65,6 +69,11 @@ class GrowingFront:
                 "bias": event["bias"],
                 "sparsity": event["sparsity"],
             }
+            self._of_dense = event if self._with_points else None
+        if event["event"] == "references" and self._of_dense is not None:
+            view = view_of(self._facts)
+            self._references = judged_references(self._of_dense, event, self._facts, view)
+            self.version += 1
         change = self._candidates.take(event)
         if change is not None:
             self._follow(change)
@@ -116,7 +125,7 @@ class GrowingFront:
             "opening": None,
             "methods": sorted({s["method"] for s in self._candidates.starts().values()}),
             "dense": self._dense,
-            "references": [],
+            "references": self._references,
             "points": sorted(marked, key=lambda point: -(point["tune"]["performance"] or 0.0)),
         }
 

@@ -117,6 +117,25 @@ class Dense(DenseFacts):
     time: NotRequired[float]
 
 
+class ReferenceFacts(TypedDict):
+    """A fitted model that no trial has made; the front is compared with it."""
+
+    name: str  # of trainables/references/models.py
+    # split (held_back, tune) -> counts at the finest crossing: of its scores, or what is to be
+    # expected of predictions that are drawn by lot
+    counts: dict[str, CountsDict]
+    fitted_for: NotRequired[str]  # "aod at 0.05", where its decisions cannot be fitted anew
+
+
+class References(TypedDict):
+    """The models that the front is compared with; a later event takes the place of this one."""
+
+    event: Literal["references"]
+    time: NotRequired[float]
+    models: list[ReferenceFacts]
+    digest: str  # of their file
+
+
 class Remembered(TypedDict):
     """An ended trial of an earlier run, judged by this search's tolerance."""
 
@@ -236,6 +255,7 @@ class ConfirmStart(TypedDict):
     front: list[str]  # candidates
     chosen: str
     seeds: NotRequired[list[str | None]]  # candidates of the retrainings
+    references: NotRequired[str]  # digest of the models that are looked at along with it
 
 
 class Confirm(TypedDict):
@@ -257,6 +277,7 @@ class CompareStart(TypedDict):
 Event = (
     Experiment
     | Dense
+    | References
     | WarmStart
     | TrialStart
     | ReportEvent

@@ -23,6 +23,7 @@ from search.problem.dense_recipe import DenseRecipe
 from search.problem.enough_rows import with_min_cell_of
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
 from search.problem.prune_by import notes_on as notes_on_pruning
+from search.problem.references import notes_on_references
 from search.problem.shared_pruners import notes_on, pooled, pools_of
 from search.problem.start_network import GIVEN, Build, start_network
 from search.schedulers.policy import Stopping
@@ -117,6 +118,11 @@ class Problem:
         for method, space in self.spaces.items():
             yield self._spec(method, space.published_nested())
 
+    def listed(self) -> Iterator[Spec]:
+        """The trials that the config lists."""
+        for trial in self.config.trials:
+            yield self._spec(trial.method, trial.settings)
+
     def check(self) -> None:
         """Raises UserError where a method would fail in every trial, at its published settings."""
         for method, space in self.spaces.items():
@@ -168,6 +174,7 @@ class Problem:
             *notes_on(self.spaces, self.config.pool_size),
             *self.pruning_notes(),
             *self._notes_on_precision(),
+            *notes_on_references(self.config, self.prepared, self.objective.bias),
             f"tune: the smallest tolerance that so few rows can certify for {self.objective.bias} "
             f"is {smallest:.3f} at {whose}{enough}",
         ]
@@ -258,7 +265,12 @@ class Problem:
             "reference": list(reference),
             "correction": self.correction,
             "group_at_prediction": self.config.objective.group_at_prediction,
-            "notes": [*prepared.notes, *self.pruning_notes(), *self.network_notes],
+            "notes": [
+                *prepared.notes,
+                *self.pruning_notes(),
+                *self.network_notes,
+                *notes_on_references(self.config, prepared, self.objective.bias),
+            ],
             "smallest_tolerance": prepared.smallest_tolerance,
             "hashes": dict(prepared.hashes),
             "rows": {name: len(part.labels) for name, part in prepared.parts.items()},
@@ -311,7 +323,7 @@ def open_problem(
     except ValueError as error:
         raise UserError(str(error)) from error
     problem = Problem(
-        config, prepared, objective, method_spaces(config), _correction(config, prepared), model
+        config, prepared, objective, method_spaces(config), correction_for(config, prepared), model
     )
     problem.check()
     return problem
@@ -356,7 +368,7 @@ def _folder(config: Config) -> Path | None:
     return None if config.folder is None else Path(config.folder)
 
 
-def _correction(config: Config, prepared: Prepared) -> dict[str, Any]:
+def correction_for(config: Config, prepared: Prepared) -> dict[str, Any]:
     """The correction as trials are given it; argmax where there are more than two classes.
 
     Raises UserError where [correction] names another one for such a task.

@@ -14,7 +14,8 @@ from torch import nn
 from analysis.front_json import PointValues
 from search.engine.unchanged import unchanged_dense
 from search.errors import UserError
-from search.front.build import decisions_of_references, values_of
+from search.front.judging import values_of
+from search.front.references import decisions_of_dense
 from search.front.view import View, view_of
 from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
@@ -126,7 +127,7 @@ class OnTest:
         The dense net is at its best threshold, unless the column's experiment fixes that of all.
         """
         decisions = (
-            decisions_of_references(self._folder.dense_event(), self._folder.facts(), self._view)
+            decisions_of_dense(self._folder.dense_event(), self._folder.facts(), self._view)
             if self._task is None
             else {DENSE: usual_decision(self._task)}
         )

@@ -220,6 +220,7 @@ class Plan:
             search={
                 **{"methods": methods, "trials": self.options.trials * len(methods)},
                 **{"sampler": "tpe", "scheduler": "none"},
+                **{"share": "even", "defaults": "published"},
                 "shared_pruners": self.options.trials,
             },
         )

@@ -15,8 +15,8 @@ from analysis.hypervolume import hypervolume
 from analysis.over_compute import SearchCurve, bands, differences, over_compute_figure
 from search.engine.experiment import reopened
 from search.errors import UserError
-from search.front.build import values_of
 from search.front.growing import GrowingFront
+from search.front.judging import values_of
 from search.front.selection import IDEAL
 from search.front.view import view_of
 from search.journal.events import Event, Experiment

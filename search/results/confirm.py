@@ -14,25 +14,28 @@ from analysis.front_table import chosen_point
 from analysis.report.seeds import spread
 from search.engine.experiment import reopened
 from search.errors import UserError
-from search.front.build import decisions_of_references, values_of
+from search.front.judging import values_of
 from search.front.notes import Hidden, hidden, named_in
+from search.front.references import DENSE, compared_with
 from search.front.view import View, view_of
 from search.journal.events import ConfirmStart, Event, Experiment, Listener
 from search.journal.journal import Journal
 from search.journal.opening_ledger import record_opening
 from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
+from search.problem.references import rows_of
 from search.problem.start_network import Build
 from search.results.seeds import seed_rows
 from search.runs.folder import RunFolder
 from search.runs.intact import check_candidates
+from search.runs.reference_models import StoredReferences, stored_references
 from search.tracking import mirror
 from trainables.corrections import decision_from_dict
-from trainables.corrections.decision import Decision
 from trainables.data import FairData
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.intervals import simultaneous_level
 from trainables.evaluation.report import DecisionDict
+from trainables.references.fitting import counted as counted_of_model
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.workbench import Workbench
 
@@ -75,14 +78,15 @@ def confirm(
         folder, folder.config(), data, model, "confirm", trust_code=trust_code
     )
     check_candidates(folder, named_in(front), "confirm")
+    stored_models = stored_references(folder, "confirm")
     if seeds:
         rows = seed_rows(folder, problem, chosen, seeds, address=address, listener=listener)
         known = front.get("seeds", [])
         front = {**front, "seeds": [*known, *rows[len(known) :]]}
     if stored is not None:
         return folder.save_front(_with_spread(front), confirmed=True)
-    opening = _announce(folder, front, chosen, facts)
-    evaluated = _evaluated(folder, problem, dense, front)
+    opening = _announce(folder, front, chosen, facts, stored_models)
+    evaluated = _evaluated(folder, problem, dense, front, stored_models)
     confirmed: Front = {**_with_spread(evaluated), "opening": opening}
     folder.save_front(confirmed, confirmed=True)
     _append(folder, {"event": "confirm", "opening": opening})
@@ -91,7 +95,13 @@ def confirm(
     return confirmed
 
 
-def _announce(folder: RunFolder, front: Front, chosen: FrontPoint, facts: Experiment) -> int:
+def _announce(
+    folder: RunFolder,
+    front: Front,
+    chosen: FrontPoint,
+    facts: Experiment,
+    stored: StoredReferences,
+) -> int:
     """Writes down what will be looked at, then the opening itself, before anything is opened."""
     named: ConfirmStart = {
         "event": "confirm_start",
@@ -99,6 +109,8 @@ def _announce(folder: RunFolder, front: Front, chosen: FrontPoint, facts: Experi
         "chosen": chosen["candidate"],
         "seeds": [row["candidate"] for row in front.get("seeds", [])],
     }
+    if stored.event is not None:
+        named["references"] = stored.event["digest"]
     _append(folder, named)
     seconds = [point.get("beside") for point in front["points"]]
     looked_at = [named, [second and second["decision"] for second in seconds]]
@@ -115,7 +127,9 @@ def _with_spread(front: Front) -> Front:
     return {**front, "spread": spread(front["seeds"])} if "seeds" in front else front
 
 
-def _evaluated(folder: RunFolder, problem: Problem, dense: nn.Module, front: Front) -> Front:
+def _evaluated(
+    folder: RunFolder, problem: Problem, dense: nn.Module, front: Front, stored: StoredReferences
+) -> Front:
     """The front with test values for every point, seed, the dense net and the reference lines."""
     view = view_of(folder.facts())
     decision = decision_of(problem.correction, folder.dense_event())
@@ -156,7 +170,7 @@ def _evaluated(folder: RunFolder, problem: Problem, dense: nn.Module, front: Fro
     for row in rows:
         test = on_test(folder.seeds.candidates, row)
         seeds.append({**row, "test": test, "kept_promise": _kept_promise(row, test, view)})
-    references = _references_on_test(folder, bench, view, front, level)
+    references = _references_on_test(folder, bench, view, front, stored, level)
     confirmed: Front = {
         **front,
         "dense": {**front["dense"], "test": references[0]["test"]},
@@ -184,19 +198,31 @@ def _kept_promise(point: FrontPoint | SeedRow, test: PointValues | None, view: V
 
 
 def _references_on_test(
-    folder: RunFolder, bench: Workbench, view: View, front: Front, level: float
+    folder: RunFolder,
+    bench: Workbench,
+    view: View,
+    front: Front,
+    stored: StoredReferences,
+    level: float,
 ) -> list[Reference]:
     """The front's reference lines with their values on test."""
-    counts = bench.count(bench.dense, "test")
+    compared = compared_with(folder.dense_event(), stored.event, folder.facts(), view)
+    by_label = {each.label: each for each in compared}
 
-    def values(decision: Decision) -> PointValues:
-        return values_of(counts, decision, view, sparsity=0.0, level=level)
+    @cache
+    def counts_of(network: str) -> Counts | ScoreCounts:
+        if network == DENSE:
+            return bench.count(bench.dense, "test")
+        rows, crossings = rows_of(bench, "test"), len(view.crossing_to_group)
+        return counted_of_model(stored.models[network], rows, crossings)
 
-    decisions = decisions_of_references(folder.dense_event(), folder.facts(), view)
     references: list[Reference] = []
     for reference in front["references"]:
-        references.append({**reference, "test": values(decisions[reference["label"]])})
+        each = by_label[reference["label"]]
+        counts = counts_of(each.network)
+        references.append({**reference, "test": each.values(counts, view, level=level)})
         if (second := reference.get("beside")) is not None:
-            by_second = values(decision_from_dict(second["decision"]))
+            decision = decision_from_dict(second["decision"])
+            by_second = values_of(counts, decision, view, sparsity=0.0, level=level)
             references[-1]["beside"] = {**second, "test": by_second}
     return references

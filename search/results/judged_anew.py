@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from analysis.front_json import Front
 from search.errors import UserError
-from search.front.build import NotDefined, build_front
+from search.front.build import build_front
+from search.front.judging import NotDefined
 from search.front.view import View
 from search.journal.journal import read_events
 from search.runs.folder import RunFolder, view_of_run

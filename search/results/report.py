@@ -61,7 +61,10 @@ def price_of_fairness(
 
 
 def _needed(event: Event) -> bool:
-    """Reports without a candidate are most of a journal, and on no front."""
+    """Reports without a candidate are most of a journal, and on no front; references are on none
+    either, and to judge them under each tolerance takes its time."""
+    if event["event"] == "references":
+        return False
     return event["event"] != "report" or bool(event["candidate"] or event["dropped"])
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from analysis.events import JOURNAL
 from analysis.front_json import Front
-from analysis.front_table import front_frame
+from analysis.front_table import front_frame, rows_of_front
 from analysis.trials import reports_frame, trials_frame
 from search.config.checks import rule
 from search.config.config import Config
@@ -286,7 +286,7 @@ class RunFolder:
             write_json(self.path / CONFIRMED, front)
         write_json(self.path / f"front{suffix}.json", front)
         with whole_file(self.path / f"front{suffix}.csv") as file:
-            front_frame(front).to_csv(file, index=False)
+            rows_of_front(front).to_csv(file, index=False)
         return front
 
     def tidy(self, trials: Iterable[TrialRecord] = ()) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tomli_w
 
+from analysis.against_references import best_reference
 from analysis.front_json import Front, FrontPoint
 from search.runs.state import CONFIG, FRONT
 from search.tracking.mlflow_runs import MlflowRun, SearchRuns
@@ -19,9 +20,11 @@ from search.tracking.texts import (
     draw_front,
     front_table,
     metrics_of,
+    metrics_of_references,
     note_of_search,
     note_of_trial,
     other_metrics,
+    references_table,
 )
 from search.tracking.updates import SEARCH, Translator, numbers
 from search.units import flat
@@ -33,6 +36,8 @@ COST = 50  # ... and at least so many times what the last one took: 2 % of one c
 NOTE = "mlflow.note.content"  # what MLflow's page of a run shows as its description
 # Tags of trials on the front, and of the search's run about the chosen point.
 ON_FRONT = ("fairfront.front", "fairfront.chosen", "fairfront.candidate", "fairfront.kept_promise")
+# Which reference is the best that keeps the tolerance on tune, without the group and with it.
+OF_REFERENCES = {"fairfront.reference": False, "fairfront.reference_with_group": True}
 OF_CHOSEN = ("fairfront.chosen_trial", "fairfront.candidate", "fairfront.kept_promise")
 
 
@@ -108,6 +113,8 @@ class FolderMirror:
     def _send_front(self, parent: MlflowRun, front: Front) -> None:
         """Table, figure and description; values and tags of the trials on the front."""
         runs = self._runs
+        if front["references"]:
+            runs.put_table(parent, references_table(front), "references.json")
         if front["points"]:
             runs.put_table(parent, front_table(front), "front_table.json")
             with tempfile.TemporaryDirectory() as folder:
@@ -128,6 +135,7 @@ class FolderMirror:
         size = float(sum(point["feasible"] for point in front["points"]))
         values = numbers({"front/points": size, "opening": front["opening"]})
         values |= metrics_of(front["dense"]["test"], "dense/test/")
+        values |= metrics_of_references(front)
         tags = {NOTE: note_of_search(front, self._translator.ended)}
         for point in front["points"]:
             if point["chosen"]:
@@ -135,7 +143,10 @@ class FolderMirror:
                 values |= metrics_of(point["test"], "chosen/test/")
                 tags |= {"fairfront.candidate": point["candidate"], **_kept_promise(point)}
                 tags["fairfront.chosen_trial"] = point["trial"]
-        self._drop(parent, set(OF_CHOSEN) - tags.keys())
+        for tag, needs_group in OF_REFERENCES.items():
+            if (best := best_reference(front, needs_group=needs_group)) is not None:
+                tags[tag] = best["label"]
+        self._drop(parent, {*OF_CHOSEN, *OF_REFERENCES} - tags.keys())
         at = self._translator.last_time[SEARCH]
         metrics = [(name, value, at, 0) for name, value in values.items()]
         metrics += [(name, value, at, step) for name, value, step in other_metrics(front)]

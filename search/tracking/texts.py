@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from analysis.front_json import SPLITS, Front, FrontPoint, PointValues, Reference, Split
-from analysis.front_table import front_frame, marks_of_references, one_per_trial
+from analysis.front_table import (
+    front_frame,
+    marks_of_references,
+    one_per_trial,
+    reference_label,
+    rows_of_front,
+)
 from analysis.notation import with_interval
 from analysis.words import unbeaten_reference, verdict
 from search.tracking.updates import numbers
@@ -42,6 +48,27 @@ def front_table(front: Front) -> str:
     first = [name for name in FIRST_COLUMNS if name in frame]
     rest = [name for name in frame if name not in first]
     return str(frame[[*first, *rest]].to_json(orient="split", index=False))
+
+
+def references_table(front: Front) -> str:
+    """What a front is compared with, one row each, as MLflow stores tables."""
+    frame = rows_of_front({**front, "points": []}).dropna(axis="columns", how="all")
+    frame = frame.drop(columns=["reference", "chosen"]).rename(columns={"method": "label"})
+    frame.columns = frame.columns.str.replace(".", " ")
+    return str(frame.to_json(orient="split", index=False))
+
+
+def metrics_of_references(front: Front) -> dict[str, float]:
+    """Performance and bias of each reference, with their intervals, on each split."""
+    metrics: dict[str, float] = {}
+    for reference in front["references"]:
+        name = re.sub(r"[^\w\-. /:]", "", reference["label"])
+        for split in SPLITS:
+            values = reference[split]
+            if values is not None:
+                own: PointValues = {**values, "measures": {}}
+                metrics |= metrics_of(own, f"reference/{name}/{split}/")
+    return {key: value for key, value in metrics.items() if not key.endswith("/sparsity")}
 
 
 def draw_front(front: Front, path: Path) -> None:
@@ -158,7 +185,8 @@ def _table(front: Front, points: Sequence[FrontPoint]) -> str:
     heads = [f"{name} ({split})" for split in splits for name in ("performance", "bias")]
     lines = ["| trial | method | sparsity | " + " | ".join(heads) + " |"]
     lines.append("|" + "---|" * (3 + len(heads)))
-    lines += [_row([as_it_is(line["label"]), ""], line, splits) for line in front["references"]]
+    for line in front["references"]:
+        lines.append(_row([as_it_is(reference_label(line)), ""], line, splits))
     for point in points:
         trial = as_it_is(point["trial"])
         name = f"**{trial}** (chosen)" if point["chosen"] else trial

@@ -40,7 +40,12 @@ def front(*points, line=None, on_test=None, without=None):
             "tune": values(0.99, 0.2, False),
             "test": None,
         },
-        {"label": "by group", "needs_group": True, "tune": line, "test": on_test},
+        {
+            "label": "dense net, group thresholds",
+            "needs_group": True,
+            "tune": line,
+            "test": on_test,
+        },
     ]
     return {
         **{"name": "made", "objective": OBJECTIVE, "points": list(points)},

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainables.evaluation.counts import BINS, THRESHOLDS, Counts, ScoreCounts
+from trainables.evaluation.counts import (
+    BINS,
+    THRESHOLDS,
+    Counts,
+    ExpectedCounts,
+    ScoreCounts,
+)
 from trainables.evaluation.pairs import count_pairs
 
 
@@ -80,6 +86,28 @@ def count_predictions(
         return Counts(histogram({**cells, **outcomes}))
     beside = histogram({**cells, "dense prediction": (dense, n_labels), **outcomes})
     return Counts(beside.sum(axis=2), beside_dense=beside)
+
+
+def count_expected(
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    n_groups: int,
+    dense: NDArray[np.int64],
+) -> ExpectedCounts:
+    """What is to be expected of predictions of a binary task that are drawn by lot: positive with
+    `probabilities` (n,). The predictions of the `dense` net (n,) are kept beside them."""
+    outside = ~((probabilities >= 0) & (probabilities <= 1))  # also true for NaN
+    if outside.any():
+        raise ValueError(
+            f"count: probabilities must lie in [0, 1], got {probabilities[outside][0]}"
+        )
+    cells = (groups * 2 + labels) * 2 + dense
+    size = n_groups * 4
+    positives = np.bincount(cells, probabilities, size)
+    table = np.stack([np.bincount(cells, minlength=size) - positives, positives], axis=-1)
+    beside = np.maximum(table, 0.0).reshape(n_groups, 2, 2, 2)  # rounding: a sum of ones
+    return ExpectedCounts(beside.sum(axis=2), beside_dense=beside)
 
 
 def histogram(axes: Mapping[str, tuple[ArrayLike, int]]) -> NDArray[np.int64]:

@@ -29,12 +29,13 @@ class CountsDict(PackedArray):
     net's decision, outcomes). Earlier versions wrote 3: (groups, labels, outcomes).
     """
 
-    kind: str  # "decided" or "scores"
+    kind: str  # "decided", "scores" or "expected"
     pairs: NotRequired[PackedArray]  # of decided counts whose rows come as pairs
+    expected: NotRequired[list[float]]  # in place of `counts`: of predictions drawn by lot
 
 
 class _GroupCounts:
-    """Immutable whole numbers by (group, label, outcome). Subclasses name their field.
+    """Immutable counts by (group, label, outcome). Subclasses name their field.
 
     `beside_dense` (groups, labels, the dense net's decision, outcomes) counts the same rows; it
     is None where the dense net's decisions are not known.
@@ -42,6 +43,7 @@ class _GroupCounts:
 
     _field: ClassVar[str]
     _kind: ClassVar[str]  # how `to_dict` calls it
+    _whole: ClassVar[bool] = True  # whether they are whole numbers
 
     beside_dense: NDArray[np.int64] | None
 
@@ -59,7 +61,8 @@ class _GroupCounts:
         if self.beside_dense is not None:
             beside = self._frozen("beside_dense", 4)
             expected = (*array.shape[:2], array.shape[1], array.shape[2])
-            if beside.shape != expected or not np.array_equal(beside.sum(axis=2), array):
+            same = np.array_equal if self._whole else np.allclose
+            if beside.shape != expected or not same(beside.sum(axis=2), array):
                 raise ValueError(
                     f"{type(self).__name__}: beside_dense must have shape {expected} and add up "
                     f"to the {self._field}, got shape {beside.shape}"
@@ -69,16 +72,16 @@ class _GroupCounts:
     def _frozen(self, field: str, axes: int) -> NDArray[np.int64]:
         who = type(self).__name__
         given = np.asarray(getattr(self, field))
-        if given.dtype.kind not in "iu":
+        if self._whole and given.dtype.kind not in "iu":
             raise ValueError(f"{who}: counts must be whole numbers, got {given.dtype}")
-        array = given.astype(np.int64)
+        array = given.astype(np.int64 if self._whole else np.float64)
         if array.ndim != axes or array.size == 0:
             raise ValueError(f"{who}: must have {axes} filled axes, got shape {array.shape}")
         if array.min() < 0:
             raise ValueError(f"{who}: counts cannot be negative, got {array.min()}")
         array.setflags(write=False)
         object.__setattr__(self, field, array)
-        return array
+        return cast("NDArray[np.int64]", array)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -197,6 +200,23 @@ class Counts(_GroupCounts):
 
 
 @dataclass(frozen=True, eq=False)
+class ExpectedCounts(Counts):
+    """What is to be expected of predictions that are drawn by lot: counts with fractions.
+
+    Cells have as many rows as there are. Each row counts towards both predictions, by their
+    probabilities. Nothing is drawn, so nobody profits from a lucky draw.
+    """
+
+    _kind = "expected"
+    _whole = False
+
+    def to_dict(self) -> CountsDict:
+        whole = self.array if self.beside_dense is None else self.beside_dense
+        values = [float(value) for value in whole.reshape(-1)]
+        return {"kind": self._kind, "shape": list(whole.shape), "expected": values}
+
+
+@dataclass(frozen=True, eq=False)
 class ScoreCounts(_GroupCounts):
     """Scores of a binary task: a histogram (groups, 2 labels, 1001 bins).
 
@@ -258,11 +278,15 @@ def tables_at_all_thresholds(
 def counts_from_dict(state: CountsDict) -> Counts | ScoreCounts:
     """The inverse of `to_dict`."""
     kinds: dict[str, type[Counts] | type[ScoreCounts]] = {
-        kind._kind: kind for kind in (Counts, ScoreCounts)
+        kind._kind: kind for kind in (Counts, ExpectedCounts, ScoreCounts)
     }
     if state["kind"] not in kinds:
         raise ValueError(f"counts: kind must be one of {sorted(kinds)}, got {state['kind']!r}")
-    given, kind = unpacked(state), kinds[state["kind"]]
+    kind = kinds[state["kind"]]
+    if "expected" in state:
+        given = np.asarray(state["expected"]).reshape(state["shape"])
+    else:
+        given = unpacked(state)
     arrays = {kind._field: given}
     if given.ndim == 4:
         arrays = {kind._field: given.sum(axis=2), "beside_dense": given}
@@ -279,7 +303,7 @@ def _equal(one: NDArray[np.int64] | None, other: NDArray[np.int64] | None) -> bo
 
 def _summed(array: NDArray[np.int64], mapping: NDArray[np.int64]) -> NDArray[np.int64]:
     """`array` (old groups, ...) added up to (new groups, ...); -1 is left out."""
-    result = np.zeros((int(mapping.max()) + 1, *array.shape[1:]), dtype=np.int64)
+    result = np.zeros((int(mapping.max()) + 1, *array.shape[1:]), dtype=array.dtype)
     kept = mapping >= 0
     np.add.at(result, mapping[kept], array[kept])
     return result

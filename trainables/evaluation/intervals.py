@@ -176,13 +176,18 @@ def _resample(
         return _resample_pairs(measure, counts.pairs, resamples, generator)
     smoothed = _smoothed_changes(table) if measure.against_dense else _smoothed(table)
     if measure.within_cells:  # all of these are binary: each cell is one binomial draw
-        cells = table.sum(-1)
+        cells = _rows(table.sum(-1))
         rates = np.where(cells > 0, smoothed[..., 1] / (cells + 1), 0.0)
         positives = generator.binomial(cells, rates, size=(resamples, *cells.shape))
         return smoothed, np.stack([cells - positives, positives], axis=-1)
     shares = smoothed.reshape(-1) / smoothed.sum()
-    rows = generator.multinomial(table.sum(), shares, size=resamples)
+    rows = generator.multinomial(_rows(table.sum()), shares, size=resamples)
     return smoothed, rows.reshape(resamples, *table.shape)
+
+
+def _rows(rows: NDArray[Any]) -> NDArray[np.int64]:
+    """Numbers of rows, which expected counts add up to but for rounding."""
+    return np.asarray(np.rint(rows), dtype=np.int64)
 
 
 def _resample_pairs(

@@ -68,10 +68,14 @@ def test_what_the_example_leaves_out_has_the_same_values_by_default(example, tmp
 
     short, full = Config.load(small), Config.load(example)
 
+    # What the network is where none is named, and what follows from the data, is not written out.
+    left_open = {"concurrent": short.search.concurrent, "share": None, "defaults": None}
     assert short.model_copy(update={"name": full.name}) == full.model_copy(
-        update={"search": short.search}
+        update={"search": short.search, "model": short.model}
     )
-    assert short.search == full.search.model_copy(update={"concurrent": short.search.concurrent})
+    assert short.search == full.search.model_copy(update=left_open)
+    assert short.model.args == {"width": 64, "hidden": 1}
+    assert full.model.args == {}
 
 
 @pytest.mark.parametrize("cpu", [1, 2, 10_000])

@@ -159,7 +159,7 @@ def _evaluated_once():
         return known[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("search.front.build.evaluate", evaluated)
+        patch.setattr("search.front.judging.evaluate", evaluated)
         yield
 
 

@@ -154,3 +154,51 @@ def test_resamples_have_as_many_rows_and_the_law_of_drawing_rows():
 def test_what_no_threshold_can_be_fitted_on_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def gained_threshold_by_threshold(counts, objective, seed):
+    """What each threshold gains over a constant where that is fair, recomputed one by one."""
+    gained = np.zeros(len(THRESHOLDS))
+    for drawn in resample(counts.histogram, RESAMPLES, np.random.default_rng(seed)):
+        for index in range(len(THRESHOLDS)):
+            table = ScoreCounts(drawn).at(index).table
+            if MEASURES[objective.bias].bias(table) < 0.03:
+                gained[index] += max(0, MEASURES[objective.performance].compute(table) - 0.5)
+    return gained
+
+
+def test_gain_takes_a_threshold_that_gains_most_over_a_constant_in_fair_resamples():
+    counts, objective = scored(300, 0.3), Objective("balanced_accuracy", "aod")
+
+    index = Threshold("gain").fit(counts, objective, UNIFORM, seed=5).index
+
+    gained = gained_threshold_by_threshold(counts, objective, seed=5)
+    assert gained[index] == pytest.approx(gained.max())
+
+
+def test_on_few_rows_a_constant_is_fairest_and_gains_nothing():
+    """Cells of twelve rows: noise alone exceeds the limit in most resamples."""
+    objective = Objective("balanced_accuracy", "aod")
+    constant, gained = 0, 0
+    for seed in range(20):
+        counts = scored(48, 0.3, seed=seed)
+        constant += Threshold("fair").fit(counts, objective, UNIFORM, seed=1).trivial
+        gained += not Threshold("gain").fit(counts, objective, UNIFORM, seed=1).trivial
+
+    assert constant > 10
+    assert gained == 20
+
+
+def test_where_nothing_is_fair_gain_weighs_it_against_the_bias():
+    """Groups that are told apart by their scores: each threshold between them is unfair."""
+    labels, groups = np.array([0, 1] * 200), np.repeat([0, 1], 200)
+    scores = 0.2 + 0.1 * labels + 0.5 * groups
+    counts = count(scores, labels, groups, 2)
+    objective = Objective("balanced_accuracy", "spd")
+
+    decision = Threshold("gain").fit(counts, objective, UNIFORM, seed=0)
+
+    # Above .2 and .7 the own group's labels are told apart, and nobody's of the other: .75 of the
+    # rows at a gap of .5. Between the groups all is as good as a constant.
+    assert 0.2 < THRESHOLDS[decision.index] < 0.3 or 0.7 < THRESHOLDS[decision.index] < 0.8
+    assert not decision.trivial

@@ -1,0 +1,1 @@
+"""Models of tables that fronts are compared with: fitted in seconds, never pruned."""
