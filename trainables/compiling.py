@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +23,12 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
     with _declaring:
         import numba
 
-        folder = cache_folder() / "numba"
-        keeps = _can_write(folder)
+        folder = code_folder()
         config: Any = numba.config
         before = config.CACHE_DIR
         # What numba finds here as a function is declared is where its code is kept, from then on.
-        config.CACHE_DIR = before or str(folder)
+        config.CACHE_DIR = before or str(folder or "")
+        keeps = folder is not None
         try:
             made: Callable[..., Any] = numba.njit(nogil=True, cache=keeps, **options)(function)
         finally:
@@ -35,10 +36,12 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
         return made
 
 
-def _can_write(folder: Path) -> bool:
+def code_folder() -> Path | None:
+    """Where compiled code is kept; None where nothing can be written there."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or cache_folder() / "numba")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=folder).close()
     except OSError:
-        return False
-    return True
+        return None
+    return folder

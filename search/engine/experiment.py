@@ -52,6 +52,7 @@ from search.schedulers import SCHEDULERS
 from search.schedulers.policy import Policy
 from search.tracking import mirror
 from trainables.data import FairData
+from trainables.fused.warming import warm
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
 from trainables.trial.workbench import Workbench
@@ -92,6 +93,7 @@ def run(
     problem = fitted(problem, start)
     config = problem.config
     rehearse(problem, start)
+    compile_loops(config, start, on_event)
     earlier = earlier_runs(config.search.warm_start, problem)
     if on_event is not None:
         told = (one.note() for one in earlier)
@@ -181,6 +183,7 @@ def resume(
     check_cluster(config.resources.gpu, address)
     resolved(config.tracking.uri)
     problem, dense = reopened(folder, config, data, model, "resume", trust_code=trust_code)
+    compile_loops(config, dense, on_event)
     with (
         stopped_by_faults(f"fairfront resume {folder.path}"),
         machines(config, address, folder),
@@ -188,6 +191,15 @@ def resume(
     ):
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
+
+
+def compile_loops(config: Config, net: nn.Module, on_event: Listener | None) -> None:
+    """Before workers start: what of small networks runs as compiled loops, once per machine."""
+    if config.model.fused == "auto" and not config.resources.gpu:
+        warm(
+            net,
+            lambda text: None if on_event is None else on_event({"event": "note", "text": text}),
+        )
 
 
 def reopened(
