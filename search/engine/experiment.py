@@ -195,11 +195,13 @@ def resume(
 
 def compile_loops(config: Config, net: nn.Module, on_event: Listener | None) -> None:
     """Before workers start: what of small networks runs as compiled loops, once per machine."""
+
+    def say(text: str) -> None:
+        if on_event is not None:
+            on_event({"event": "note", "text": text})
+
     if config.model.fused == "auto" and not config.resources.gpu:
-        warm(
-            net,
-            lambda text: None if on_event is None else on_event({"event": "note", "text": text}),
-        )
+        warm(net, say)
 
 
 def reopened(

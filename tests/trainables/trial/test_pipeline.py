@@ -120,8 +120,7 @@ def test_a_trial_saved_and_loaded_at_every_epoch_reports_what_an_undisturbed_one
 
     assert without_seconds(found) == without_seconds(whole.reports)
     assert len(whole.reports) == EPOCHS[whole.spec.method]
-    # Three epochs of eight units find nothing by some seeds; by this one, layer by layer, all do.
-    assert bench.data.fused or any(report["candidate"] for report in whole.reports)
+    assert any(report["candidate"] for report in whole.reports)
     assert names(store) == names(whole.store)
 
 
