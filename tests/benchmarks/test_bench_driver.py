@@ -24,7 +24,7 @@ from rich.console import Console
 from search.cli.live import LiveView
 from search.engine.driver import Driver
 from search.engine.ray_scheduler import CONTINUE
-from tests.benchmarks.made_reports import Made, made, told
+from tests.made_reports import Made, made, told
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "5000"))
 EPOCHS = int(os.environ.get("FAIRFRONT_BENCH_EPOCHS", "20"))

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from search.engine.driver import Driver
-from tests.benchmarks.made_reports import made, no_op
+from tests.made_reports import made, no_op
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_MANY", "2000"))
 EPOCHS = 2

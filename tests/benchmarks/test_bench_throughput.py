@@ -14,7 +14,7 @@ from ray import tune
 from search.cluster.connect import connected
 from search.engine.driver import Driver
 from search.tracking.mirror import finish_mirror
-from tests.benchmarks.made_reports import Made, made, no_op
+from tests.made_reports import Made, made, no_op
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "150"))
 ROUNDS = int(os.environ.get("FAIRFRONT_BENCH_ROUNDS", "3"))
