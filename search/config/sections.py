@@ -139,6 +139,11 @@ class ModelConfig(Section):
         return cast("str", self.build or self.name)  # one of them is always given
 
     @property
+    def given_args(self) -> Args:
+        """What the file itself has to hand to a builder: nothing where it names no network."""
+        return {} if self.name == "mlp" and self.args == SMALL else self.args
+
+    @property
     def scale(self) -> InputScale:
         """How numbers are scaled, as data are prepared."""
         given = self.inputs
