@@ -120,7 +120,9 @@ def test_a_trial_saved_and_loaded_at_every_epoch_reports_what_an_undisturbed_one
 
     assert without_seconds(found) == without_seconds(whole.reports)
     assert len(whole.reports) == EPOCHS[whole.spec.method]
-    assert any(report["candidate"] for report in whole.reports)
+    # Masks over random weights may be worth nothing after so few epochs.
+    random = whole.spec.method.endswith("_random")
+    assert random or any(report["candidate"] for report in whole.reports)
     assert names(store) == names(whole.store)
 
 
