@@ -45,7 +45,8 @@ FLOORS = {
     ),
     "trainables": (
         ("names", "files", "registry"),
-        ("methods", "live_units", "evaluation"),
+        ("methods", "live_units", "evaluation", "compiling"),
+        ("fused",),
         ("masks", "user_code", "corrections"),
         ("data",),
         ("stage", "models", "references"),

@@ -30,7 +30,7 @@ from search.units import seconds
 from trainables.corrections.threshold import ChosenBy, Threshold
 from trainables.data import SPLITS
 from trainables.data.input_scale import InputScale, MeanAndStd
-from trainables.data.precision import Precision
+from trainables.data.precision import Fused, Precision
 from trainables.trial.archive import default_tolerances
 
 # The network where [model] names none: on tables it learns what the published one of ten layers
@@ -126,6 +126,7 @@ class ModelConfig(Section):
     # A .safetensors, .pt or .pth file, beside the TOML file or absolute.
     weights: str | None = None
     precision: Precision = "float32"  # that networks learn in; they are judged in float32
+    fused: Fused = "auto"  # "off": multilayer perceptrons, too, run layer by layer
     # How numbers and pixels are scaled, for a network that was trained elsewhere: by mean and std
     # of train, not at all, to 0..1 (uint8 by 255, others by the extremes of train), or as given.
     inputs: Literal["standardised", "raw", "0..1"] | InputsConfig = "standardised"

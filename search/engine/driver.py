@@ -91,7 +91,7 @@ class Driver:
     def _heard(self, event: Event) -> None:
         self._progress.take(event)
         if self._references is not None:
-            self._references.follow(self.record, event)
+            self._references.follow(self.record)
 
     def search(self) -> None:
         """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
@@ -99,6 +99,8 @@ class Driver:
         if config.search.recording:
             facts = self._folder.facts()
             record_opening(facts["hashes"]["test"], facts["run"], facts["name"], "recording")
+        if self._references is not None:
+            self._references.start()
         limits = Limits.of(config, self.record, self._begun)
         searcher = self._searcher(limits)
         if config.tracking.enabled:

@@ -43,6 +43,7 @@ from search.runs.places import check_places
 from search.runs.state import CONFIG
 from search.runs.trust import check_trusted, reached
 from trainables.data import FairData
+from trainables.fused.warming import warm
 from trainables.trial.workbench import Workbench
 
 
@@ -97,6 +98,7 @@ def _run(
     problem = fitted(problem, start)
     config = problem.config
     rehearse(problem, start)
+    compile_loops(config, start, on_event)
     learned = earlier_runs(config.search.warm_start, problem)
 
     def note(text: str) -> None:
@@ -200,6 +202,7 @@ def resume(
     check_cluster(config.resources.gpu, address)
     resolved(config.tracking.uri)
     problem, dense = reopened(folder, config, data, model, "resume", trust_code=trust_code)
+    compile_loops(config, dense, on_event)
     with (
         stopped_by_faults(f"fairfront resume {folder.path}"),
         machines(config, address, folder),
@@ -207,6 +210,17 @@ def resume(
     ):
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
+
+
+def compile_loops(config: Config, net: nn.Module, on_event: Listener | None) -> None:
+    """Before workers start: what of small networks runs as compiled loops, once per machine."""
+
+    def say(text: str) -> None:
+        if on_event is not None:
+            on_event({"event": "note", "text": text})
+
+    if config.model.fused == "auto" and not config.resources.gpu:
+        warm(net, say)
 
 
 def reopened(

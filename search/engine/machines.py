@@ -92,6 +92,7 @@ def supplies_of(
         initial=problem.initial(),
         early=early,
         precision=config.model.precision,
+        fused=config.model.fused,
         pruning=problem.pruning,
         dense_decision=dense_decision,
         tolerances=config.objective.tolerance_range,

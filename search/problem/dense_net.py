@@ -168,7 +168,7 @@ def _train(
     course: Course,
 ) -> TrainedNets:
     seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
-    data = TrialData(prepared, device, recipe.precision)
+    data = TrialData(prepared, device, recipe.precision, fused=recipe.fused)
     start = start.to(device)
     context = Context(start, None, start, (), data, objective, device, seed)
     with seeded(derived_seed(seed, "start"), device):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainables.data import Prepared
-from trainables.data.precision import Precision
+from trainables.data.precision import Fused, Precision
 from trainables.learning.fingerprint import AFTER_DENSE, training_code
 
 
@@ -22,6 +22,7 @@ class DenseRecipe:
     start_hash: str  # `weights_hash` of it
     seed: int
     precision: Precision = "float32"
+    fused: Fused = "off"
     threads: int = 1  # of a CPU: results depend on their number
     on_device: bool = False  # it is trained on a device, not on the CPU
 
@@ -31,7 +32,8 @@ class DenseRecipe:
         hashes = {part: prepared.hashes[part] for part in ("train", "early_stop")}
         start = [self.network, self.start_hash]
         where = [self.threads, self.on_device, training_code(AFTER_DENSE)]
-        facts = [self.name, self.settings, *start, self.seed, self.precision, hashes, *where]
+        how = [self.precision, self.fused]
+        facts = [self.name, self.settings, *start, self.seed, *how, hashes, *where]
         seen: list[object] = [prepared.input_shape, prepared.classes, prepared.group_names]
         seen += [prepared.encoder.to_dict(), [int(group) for group in prepared.crossing_to_group]]
         seen.append(prepared.priors.tolist())

@@ -184,6 +184,7 @@ class Problem:
             start_hash=weights_hash(start),
             seed=config.seed,
             precision=config.model.precision,
+            fused=config.model.fused,
             threads=config.resources.cpu,
             on_device=config.resources.gpu > 0,
         )

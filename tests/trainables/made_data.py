@@ -12,13 +12,15 @@ from trainables.stage import Context
 PARTS = {"train": 150, "early_stop": 40, "debias": 60, "held_back": 30, "tune": 50}
 
 
-def made_prepared(*, classes=2, groups=2, shape=(5,), dtype=np.float32, seed=0, weights=None):
+def made_prepared(
+    *, classes=2, groups=2, shape=(5,), dtype=np.float32, seed=0, weights=None, rows=PARTS
+):
     """The label can be learned from the first input, the group from the second."""
     draw = np.random.default_rng(seed)
     names = tuple("abcdefgh"[:groups])
     parts = {
-        name: _part(rows, classes, groups, shape, dtype, draw, weights)
-        for name, rows in PARTS.items()
+        name: _part(count, classes, groups, shape, dtype, draw, weights)
+        for name, count in rows.items()
     }
     channels = shape[0]
     images = dtype == np.uint8

@@ -1,4 +1,4 @@
-"""The numbers that networks learn in."""
+"""How networks compute: the numbers that they learn in, and whose loops."""
 
 from __future__ import annotations
 
@@ -6,3 +6,5 @@ from typing import Literal
 
 # bf16: mixed precision. Layers compute in bfloat16; weights, losses and optimizers are float32.
 Precision = Literal["float32", "bf16"]
+# auto: multilayer perceptrons of ours run as compiled loops on the CPU; off: layer by layer.
+Fused = Literal["auto", "off"]

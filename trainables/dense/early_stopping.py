@@ -65,7 +65,7 @@ class Learner(ABC):
         self.batch_size = settings.batch_size
         make = adam if settings.optimizer == "adam" else sgd
         optimizer = make(self.net, settings.lr, weight_decay=settings.weight_decay)
-        self.optimizer = MaskedOptimizer(self.net, self.masks, optimizer)
+        self.optimizer = MaskedOptimizer(self.net, self.masks, optimizer, fused=context.data.fused)
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
         """One pass over train, images augmented where the data say so."""

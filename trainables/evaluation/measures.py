@@ -111,7 +111,7 @@ def _largest_loss(rate: Rates) -> PerTable:
 
 
 def _mean(rate: Rates) -> PerTable:
-    return np.asarray(rate.mean((-1, -2)))
+    return np.asarray(rates.summed(rate, -1, -2) / (rate.shape[-1] * rate.shape[-2]))
 
 
 def _worst(rate: Rates) -> PerTable:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 IntervalList = list[float | None]
 
 
-class _Judged(TypedDict):
+class Judged(TypedDict):
     """What is always said of decided counts by group. Fractions throughout."""
 
     performance: float | None  # of the objective's performance measure
@@ -44,7 +44,7 @@ class _Judged(TypedDict):
     trivial: bool  # more than 99 % of the rows get the same prediction
 
 
-class Values(_Judged):
+class Values(Judged):
     """What decided counts by group are worth: the result of `evaluate`."""
 
     measures: dict[str, float | None]  # every measure by name; None also: not for such a task
@@ -80,13 +80,18 @@ class OfSecond(TypedDict, total=False):
     beside: Beside
 
 
-class Judgement(_Judged, OfSecond):
+class OfCandidate(TypedDict, total=False):
+    """What only the reports of candidates say."""
+
+    measures: dict[str, float | None]  # every measure by name
+
+
+class Judgement(Judged, OfCandidate, OfSecond):
     """What a trial's network is worth on tune after an epoch."""
 
     sparsity: float  # share of the prunable weights that is removed
     live: float  # share of the units that lie on a path of kept weights from input to output
     decision: DecisionDict  # fitted on the held-back rows
-    measures: NotRequired[dict[str, float | None]]  # only where there is a candidate
     candidate: str | None  # name of the kept weights in the candidate store; None: not kept
     dropped: list[str]  # earlier candidates of this trial that the new one makes superfluous
     # By split (tune, held_back; test only in a recording), at the finest crossing of attributes:
@@ -151,7 +156,22 @@ def evaluate(
     `level` is that of the two-sided intervals; `bias_upper` and `performance_lower` are one-sided
     95 % bounds whatever the level.
     """
-    measures, resamples = all_measures(counts), resamples_for(level)
+    return {
+        **evaluate_objective(counts, objective, level=level, seed=seed),
+        "measures": every_measure(counts),
+    }
+
+
+def every_measure(counts: Counts) -> dict[str, float | None]:
+    """The value of every measure by name."""
+    return {name: _number(value) for name, value in all_measures(counts).items()}
+
+
+def evaluate_objective(
+    counts: Counts, objective: Objective, *, level: float = 0.95, seed: int = 0
+) -> Judged:
+    """`evaluate` without the measures that the objective does not name."""
+    resamples = resamples_for(level)
     performance = estimate(objective.performance, counts, seed, resamples)
     bias = estimate(objective.bias, counts, seed, resamples)
     return {
@@ -164,7 +184,6 @@ def evaluate(
         "bias_interval": _numbers(bias.interval(level)),
         "bias_upper": _number(bias.upper()),
         "prediction_shares": _numbers(prediction_shares(counts)),
-        "measures": {name: _number(value) for name, value in measures.items()},
         "feasible": bias.point < objective.safe_bias or bias.upper() < objective.tolerance,
         "beats_trivial": beats_trivial(objective.performance, counts, performance),
         "trivial": is_trivial(counts),

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainables.fused.adam import FlatAdam
+from trainables.fused.batch_loss import CompiledCritic
 from trainables.stage import State, snapshot
 
 
@@ -52,9 +54,14 @@ class BiasAdversary:
         generator: torch.Generator,
         device: torch.device,
         hidden: int = 32,
+        fused: bool = False,
     ) -> None:
+        """With `fused`, compiled loops can do the same on a CPU."""
         self.critic = BiasCritic(features, scores, hidden, generator).to(device)
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=lr, fused=True)
+        self._flat = FlatAdam.of(self.optimizer) if fused else None
+        # What `BatchLoss` takes: the same critic, without autograd
+        self.compiled = None if self._flat is None else CompiledCritic(self._flat, hidden)
 
     def learn(self, features: Tensor, scores: Tensor, bias: Tensor) -> Tensor:
         """One step on the squared error; returns that error (). The inputs get no gradient."""
@@ -81,6 +88,8 @@ class BiasAdversary:
     def load_state_dict(self, state: State) -> None:
         self.critic.load_state_dict(state["critic"])
         self.optimizer.load_state_dict(snapshot(state["optimizer"]))
+        if self._flat is not None:
+            self._flat.renew()
 
 
 @torch.no_grad()

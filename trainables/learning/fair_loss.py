@@ -10,7 +10,7 @@ arXiv:1911.11834 (bias amplification).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TrialData, logits_of
+from trainables.fused.batch_loss import BatchLoss
+from trainables.fused.leaf import Leaf
 from trainables.learning.adversaries import BiasAdversary
 from trainables.models.last_layer import FeatureTap
 from trainables.stage import Context, State
@@ -80,6 +82,11 @@ class SoftBias:
         """Bias () of probabilities `scores` (n,) or (n, classes), with `labels`, `groups` (n,)."""
         cells = _Cells.of(groups * self.n_labels + labels, self._cells)
         return self._value(scores, labels, cells)
+
+    def closed_form(self) -> tuple[str, Tensor] | None:
+        """The measure and the labels' shares (groups, 2) for `BatchLoss`, if it knows it."""
+        known = BatchLoss.knows(self.measure) and self._mix.is_cpu
+        return (self.measure, self._mix) if known else None
 
     def accuracies(self, scores: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
         """The mean score of the true label (groups,), of a whole split, as biases weight it."""
@@ -217,8 +224,13 @@ class Multiplier:
     tolerance: float
     delta: float  # safety margin below the tolerance
 
+    @property
+    def limit(self) -> float:
+        """The bias that is multiplied by 1, as every smaller one is."""
+        return self.tolerance - self.delta
+
     def __call__(self, bias: Tensor) -> Tensor:
-        return ((bias.abs() - (self.tolerance - self.delta)) * self.slope).clamp_min(0) + 1
+        return ((bias.abs() - self.limit) * self.slope).clamp_min(0) + 1
 
 
 BiasFrom = Literal["soft", "critic", "nothing"]
@@ -242,6 +254,7 @@ class FairLoss:
         critic_lr: float,
     ) -> None:
         self.bias_from = bias_from
+        self._data = context.data
         self._head = context.data.head
         self._soft_bias = _soft_bias(context)
         self._multiplier = Multiplier(slope, context.objective.tolerance, delta)
@@ -257,16 +270,20 @@ class FairLoss:
                     lr=critic_lr,
                     generator=context.generator("critic"),
                     device=context.device,
+                    fused=context.data.fused,
                 )
+        self._closed = self._in_closed_form() if context.data.fused else None
+        self._at_once = False  # whether this pass goes by the closed form
 
     @contextmanager
-    def watching(self, net: nn.Module) -> Iterator[None]:
-        """A `with` block for the forward passes of `net` whose loss is asked for.
+    def watching(self, net: nn.Module, leaf: Leaf | None = None) -> Iterator[None]:
+        """A `with` block for a pass over the rows by `net`: `means` starts anew.
 
-        It keeps the network's features, where a critic needs them, and `means` starts anew.
+        Within it nobody changes more of the network than values. Its gradients may go to `leaf`.
         """
         self._seen = []
-        if self._adversary is None:
+        self._at_once = self._closed is not None and self._closed.begin(net, leaf)
+        if self._adversary is None or self._at_once:
             yield
             return
         with FeatureTap(net, self._probe) as tap:
@@ -274,11 +291,30 @@ class FairLoss:
             yield
         self._tap = None
 
-    def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
-        """The loss () of `logits`, which the network has just computed of `batch`.
+    def of(
+        self,
+        net: nn.Module,
+        batch: Batch,
+        replaced: Mapping[str, Tensor] | None = None,
+        *,
+        learning: bool = True,
+    ) -> Tensor:
+        """The loss () of what `net` says of a batch; without `learning` it has no gradient.
 
-        The critic takes its step first.
+        The critic takes its step first. `replaced`: see `TrialData.forward`.
         """
+        with torch.set_grad_enabled(learning):
+            if self._closed is not None and self._at_once:
+                loss = self._closed(batch, replaced)
+                terms = self._closed.terms
+                error = () if self._adversary is None else (terms.error,)
+                self._seen.append(torch.tensor((terms.task, terms.bias, *error)))
+                return loss
+            logits = self._data.forward(net, batch.inputs, replaced)
+        return self(logits, batch)
+
+    def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
+        """The same of `logits`, which the network has just computed layer by layer."""
         task = self._head.loss(logits, batch.labels, batch.weights)
         scores = self._head.scores(logits)
         if self.bias_from == "nothing":
@@ -291,6 +327,19 @@ class FairLoss:
         error = self._adversary.learn(features, scores, bias)
         self._seen.append(torch.stack([task.detach(), bias.detach(), error]))
         return self._multiplier(self._adversary.predict(features, scores)) * task
+
+    def _in_closed_form(self) -> BatchLoss | None:
+        """The same by compiled loops, if they know the measure."""
+        known = self._soft_bias.closed_form()
+        if known is None or self._data.n_classes != 2:
+            return None
+        return BatchLoss(
+            *known,
+            bias_from=self.bias_from,
+            slope=self._multiplier.slope,
+            limit=self._multiplier.limit,
+            critic=None if self._adversary is None else self._adversary.compiled,
+        )
 
     def means(self) -> dict[str, float]:
         """Means over the batches of the last `watching`: cross-entropy, bias, critic's error.

@@ -11,12 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from itertools import accumulate, chain, pairwise
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from trainables.fused.adam import FlatAdam
+from trainables.fused.batch_loss import slopes_at_once
+from trainables.fused.leaf import Leaf
 from trainables.stage import State, snapshot
 
 LARGEST_LOGIT = 6.0  # beyond it the straight-through gradient sigma' vanishes (below .0025)
@@ -39,8 +44,11 @@ class FlatWeights:
         self.buffer = self.frozen.clone()
         for name, view in self.views(self.buffer).items():
             self.parameters[name].data = view
+        self.leaf: Leaf | None = None  # the buffer, where whoever uses the weights gives one
         self._leaves = list(self.parameters.values())
         self._theta = list(self.views(self.frozen).values())
+        self.slopes = torch.zeros_like(self.frozen)  # see `gradient`
+        self._slopes = list(self.views(self.slopes).values())
 
     @property
     def size(self) -> int:
@@ -64,19 +72,29 @@ class FlatWeights:
         """Slices of `flat` (size,) as one matrix (outputs, inputs) per weight."""
         return [view.flatten(1) for view in self.views(flat).values()]
 
+    @property
+    def outputs(self) -> list[int]:
+        """Where the weights of each output begin in a flat tensor, and where the last ones end."""
+        lengths = [len(one) * [one[0].numel()] for one in self.parameters.values()]
+        return [0, *accumulate(chain(*lengths))]
+
     @torch.no_grad()
     def write(self, mask: Tensor) -> None:
         """theta * M into the buffer, for a flat `mask` (size,) of zeros and ones, or bools."""
         torch.mul(self.frozen, mask, out=self.buffer)
 
-    def gradient(self, outputs: Tensor, into: list[Tensor], slope: Tensor | None = None) -> None:
-        """dL/dM = theta * dL/dw, written into the views `into`, one per weight.
+    def gradient(self, outputs: Tensor, slope: Tensor | None = None) -> None:
+        """dL/dM = theta * dL/dw, written into `slopes`.
 
         `outputs` is the loss () or, where its gradient `slope` there is given, what the loss is
         of. 0 for weights that the outputs do not depend on.
         """
-        slopes = torch.autograd.grad(outputs, self._leaves, slope, allow_unused=True)
-        for by_weight, theta, view in zip(slopes, self._theta, into, strict=True):
+        at_once = None if self.leaf is None else slopes_at_once(outputs, self.leaf)
+        if at_once is not None:
+            torch.mul(at_once, self.frozen, out=self.slopes)
+            return
+        found = torch.autograd.grad(outputs, self._leaves, slope, allow_unused=True)
+        for by_weight, theta, view in zip(found, self._theta, self._slopes, strict=True):
             if by_weight is None:
                 view.zero_()
             else:
@@ -118,13 +136,14 @@ class DensityPull:
     beta: float
     keep_target: float  # tau
 
-    def slope(self, kept: Tensor, total: int) -> Tensor:
+    def slope(self, kept: Any, total: int) -> Any:
         """Its derivative () by every entry of M, where `kept` () of `total` weights are kept.
 
         beta / (d total) = beta / kept above tau. 0 below it: nothing pulls the density up again.
+        Of a tensor or a number of numpy's it is another one.
         """
         above = kept > self.keep_target * total
-        return above * self.beta / kept.clamp_min(1)
+        return above * self.beta / (kept + ~above)  # never divided by 0
 
 
 @dataclass(frozen=True)
@@ -148,14 +167,20 @@ class MaskLogits:
         self.weights = weights
         self.logits = torch.full_like(weights.frozen, settings.initial)
         self.optimizer = torch.optim.Adam([self.logits], lr=settings.lr, fused=True)
+        # Where the network runs as compiled loops, so does this.
+        self._flat = None if weights.leaf is None else FlatAdam.of(self.optimizer)
         self._settings = settings
         self._noisy = torch.empty_like(self.logits)
         self._mask = torch.empty_like(self.logits)  # 0 or 1: products with bools are slower
+        whole = self.logits if self._flat is not None else weights.cut(self.logits)[0]
+        self._scratch = torch.empty_like(whole)
         self._noisy_rows, self._mask_rows = weights.rows(self._noisy), weights.rows(self._mask)
-        self._gradient = torch.empty_like(self.logits)
-        self._gradient_views = list(weights.views(self._gradient).values())
-        self.logits.grad = self._gradient
+        self.logits.grad = weights.slopes
         self._pieces = self._cut()
+        self._kept = np.float64(0)  # weights, of the last draw at once
+        of_draw = (self.logits, self._scratch, weights.frozen, self._noisy, self._mask)
+        self._arrays = [one.numpy() for one in (*of_draw, weights.buffer) if one.is_cpu]
+        self._rows = np.array(weights.outputs if settings.floor else [], np.int64)
 
     def noise_generator(self, generator: torch.Generator) -> torch.Generator:
         """A generator for the draws of M, on the device of the weights."""
@@ -164,6 +189,9 @@ class MaskLogits:
 
     def sample(self, generator: torch.Generator) -> None:
         """Draws M and writes theta * M; `generator` lives on the device of the weights."""
+        if self._flat is not None:
+            self._sample_at_once(generator)
+            return
         with torch.no_grad():
             for piece in self._pieces:
                 if self._settings.noise:
@@ -176,13 +204,26 @@ class MaskLogits:
             for piece in self._pieces:
                 torch.mul(piece.frozen, piece.mask, out=piece.buffer)
 
+    def _sample_at_once(self, generator: torch.Generator) -> None:
+        from trainables.fused import mask_kernels  # numba is loaded where it is needed
+
+        if self._settings.noise:
+            self._scratch.normal_(generator=generator)
+        else:
+            self._scratch.zero_()
+        self._kept = np.float64(mask_kernels.sample(*self._arrays, self._rows))
+
     def kept(self) -> Tensor:
         """How many weights the drawn mask keeps, float64 ()."""
         return torch.stack([piece.mask.sum() for piece in self._pieces]).sum(dtype=torch.float64)
 
     def step(self, loss: Tensor, pull: DensityPull | None = None) -> None:
         """One Adam step of the logits down the loss () and the pull at the drawn mask."""
-        self.weights.gradient(loss, self._gradient_views)
+        self.weights.gradient(loss)
+        state = None if self._flat is None else self._flat.arrays()
+        if state is not None:
+            self._step_at_once(state, pull)
+            return
         with torch.no_grad():
             density_slope = None
             if pull is not None:
@@ -193,6 +234,16 @@ class MaskLogits:
                 piece.gradient.mul_(straight_through_slope(piece.slope_at, piece.scratch))
             self.optimizer.step()
             self.logits.clamp_(-LARGEST_LOGIT, LARGEST_LOGIT)
+
+    def _step_at_once(self, state: tuple[NDArray[Any], ...], pull: DensityPull | None) -> None:
+        from trainables.fused import mask_kernels
+
+        density_slope = 0.0 if pull is None else pull.slope(self._kept, self.weights.size)
+        at = self._noisy if self._settings.ste == "noisy" else self.logits
+        torch.sigmoid(at, out=self._scratch)
+        logits, sigma, *_ = self._arrays
+        slopes = self.weights.slopes.numpy()
+        mask_kernels.step(slopes, density_slope, sigma, logits, *state, LARGEST_LOGIT)
 
     def mask(self) -> Tensor:
         """The noise-free mask M* = 1[m >= 0], a new flat bool tensor (size,)."""
@@ -210,6 +261,8 @@ class MaskLogits:
         with torch.no_grad():
             self.logits.copy_(state["logits"])
         self.optimizer.load_state_dict(snapshot(state["optimizer"]))
+        if self._flat is not None:
+            self._flat.renew()
 
     def _cut(self) -> list[_Piece]:
         weights = self.weights
@@ -217,14 +270,13 @@ class MaskLogits:
             self.logits,
             self._noisy,
             self._mask,
-            self._gradient,
+            weights.slopes,
             self._noisy if self._settings.ste == "noisy" else self.logits,
             weights.frozen,
             weights.buffer,
         )
         slices = [weights.cut(flat) for flat in flats]
-        scratch = torch.empty_like(slices[0][0])
-        scratches = [scratch[: len(piece)] for piece in slices[0]]
+        scratches = [self._scratch[: len(piece)] for piece in slices[0]]
         return [_Piece(*piece) for piece in zip(*slices, scratches, strict=True)]
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.data.batches import recalibrate_batch_norm
+from trainables.fused.leaf import Leaf
 from trainables.learning.flat_mask import FlatWeights
 from trainables.learning.training import batch_statistics
 from trainables.masks import MaskedNet, Masks, prunable
@@ -35,6 +36,10 @@ class LearnedMask:
         self._learns_from = learns_from
         self.net = copy.deepcopy(start)
         self.weights = FlatWeights(prunable(self.net))
+        self.leaf: Leaf | None = None  # of the masked weights, for a loss of compiled loops
+        if context.data.fused:
+            starts = dict(zip(self.weights.parameters, self.weights.bounds, strict=False))
+            self.leaf = self.weights.leaf = Leaf.of(self.net, self.weights.buffer, starts)
         self.mask = torch.ones_like(self.weights.frozen, dtype=torch.bool)  # flat, as shown
         self._masks = Masks(self.weights.views(self.mask))
 

@@ -55,11 +55,9 @@ class MaskScores:
             ]
         )
         self.optimizer = _optimizer(self.scores, settings)
-        self._gradient = torch.zeros_like(self.scores)
-        self._gradient_views = list(weights.views(self._gradient).values())
-        self.scores.grad = self._gradient
+        self.scores.grad = weights.slopes
         self._pieces = list(
-            zip(weights.cut(self._gradient), weights.cut(self.scores), strict=True)
+            zip(weights.cut(weights.slopes), weights.cut(self.scores), strict=True)
         )
         self._sizes = torch.empty_like(self.scores)  # |s|
         self._mask = torch.empty_like(self.scores)  # 0 or 1: products with bools are slower
@@ -100,7 +98,7 @@ class MaskScores:
         `outputs` is the loss () itself, or what a network said. The slope of M by |s| is taken to
         be 1, so that dL/ds = theta * dL/dw * sign(s).
         """
-        self.weights.gradient(outputs, self._gradient_views, slope)
+        self.weights.gradient(outputs, slope)
         with torch.no_grad():
             for gradient, scores in self._pieces:
                 gradient.mul_(scores.sign())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import SGD, Adam, Optimizer
 
-from trainables.data.batches import TrialData
+from trainables.data.batches import Batch, TrialData
+from trainables.fused.adam import FlatAdam
+from trainables.fused.batch_loss import BatchLoss, slopes_at_once
+from trainables.fused.leaf import Leaf
 from trainables.masks import Masks
 from trainables.stage import State, snapshot
 
@@ -59,7 +62,10 @@ class MaskedOptimizer:
     sets the weights to 0: neither weight decay nor momentum nor rounding can bring one back.
     """
 
-    def __init__(self, net: nn.Module, masks: Masks, optimizer: Optimizer) -> None:
+    def __init__(
+        self, net: nn.Module, masks: Masks, optimizer: Optimizer, *, fused: bool = False
+    ) -> None:
+        """With `fused`, Adam's steps on a CPU are one compiled loop."""
         masks.apply_(net)
         self.optimizer = optimizer
         # Masks are kept as factors of the weights' own type, which is several times faster than
@@ -69,6 +75,12 @@ class MaskedOptimizer:
             for name, weight in masks.check(net).items()
             if not bool(masks[name].all())
         ]
+        self._flat = FlatAdam.of(optimizer, self._masked) if fused else None
+        self.leaf: Leaf | None = None  # of all weights, where a batch's gradients can go at once
+        if self._flat is not None:
+            starts = self._flat.starts
+            named = {name: starts.get(id(one), -1) for name, one in net.named_parameters()}
+            self.leaf = Leaf.of(net, self._flat.values, named)
 
     def set_lr(self, lr: float) -> None:
         for group in self.optimizer.param_groups:
@@ -76,12 +88,22 @@ class MaskedOptimizer:
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of `loss`."""
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for group in self.optimizer.param_groups:  # as zero_grad does, which costs more
+            for parameter in group["params"]:
+                parameter.grad = None
+        if self.leaf is not None:
+            self.leaf.tensor.grad = slopes_at_once(loss, self.leaf)
+        if self.leaf is None or self.leaf.tensor.grad is None:
+            loss.backward()
         self.follow()
 
     def follow(self) -> None:
         """One step down the gradients that the weights hold."""
+        slopes = None if self.leaf is None else self.leaf.tensor.grad
+        if self._flat is not None and self._flat.step(slopes):
+            return
+        if self._flat is not None and slopes is not None:
+            self._flat.hand_out(slopes)
         with torch.no_grad():
             for weight, mask in self._masked:
                 if weight.grad is not None:
@@ -95,6 +117,8 @@ class MaskedOptimizer:
 
     def load_state_dict(self, state: State) -> None:
         self.optimizer.load_state_dict(snapshot(state))  # torch would keep the very tensors
+        if self._flat is not None:
+            self._flat.renew()
 
 
 class MeanLoss:
@@ -118,6 +142,21 @@ class MeanLoss:
         return math.nan if self._total is None else float(self._total) / self._rows
 
 
+def task_loss(
+    net: nn.Module, data: TrialData, leaf: Leaf | None = None
+) -> Callable[[Batch], Tensor]:
+    """The mean loss () of a batch, in a pass over the rows; see `BatchLoss.begin`."""
+    at_once = BatchLoss()
+    if data.fused and data.n_classes == 2 and at_once.begin(net, leaf):
+        return at_once
+
+    def by_layer(batch: Batch) -> Tensor:
+        logits = data.forward(net, batch.inputs)
+        return data.head.loss(logits, batch.labels, batch.weights)
+
+    return by_layer
+
+
 def train_epoch(
     net: nn.Module,
     optimizer: MaskedOptimizer,
@@ -128,9 +167,9 @@ def train_epoch(
 ) -> float:
     """One pass over `part` in training mode; the mean loss per row."""
     net.train()
-    mean = MeanLoss()
+    loss_of, mean = task_loss(net, data, optimizer.leaf), MeanLoss()
     for batch in data.epoch(part, size, generator, augment=data.augment):
-        loss = data.head.loss(data.forward(net, batch.inputs), batch.labels, batch.weights)
+        loss = loss_of(batch)
         optimizer.step(loss)
         mean.add(loss, len(batch))
     return mean.value()

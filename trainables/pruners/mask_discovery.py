@@ -116,11 +116,10 @@ class _Discovery(StageRun):
     def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
         """One pass over debias (algorithm 1, lines 3-7)."""
         net, logits, size = self._net, self._logits, self._settings.batch_size
-        with self._masked.learning(), self._loss.watching(net):
+        with self._masked.learning(), self._loss.watching(net, self._masked.leaf):
             for batch in self._data.whole_batches("debias", size, generator):
                 logits.sample(noise)
-                loss = self._loss(self._data.forward(net, batch.inputs), batch)
-                logits.step(loss, self._pull)
+                logits.step(self._loss.of(net, batch), self._pull)
 
     def _judge(self, generator: torch.Generator) -> dict[str, float]:
         """Density and Phi without noise; remembers the mask if it is the best so far."""

@@ -188,7 +188,9 @@ class RoundsRun(StageRun):
 
     def _trained_by(self, lr: float) -> MaskedOptimizer:
         """A new optimizer, which also sets the removed weights to 0."""
-        self._optimizer = MaskedOptimizer(self._net, self._masks, adam(self._net, lr))
+        self._optimizer = MaskedOptimizer(
+            self._net, self._masks, adam(self._net, lr), fused=self._data.fused
+        )
         return self._optimizer
 
     @property

@@ -15,14 +15,12 @@ import functools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.files import cache_folder
+from trainables.compiling import machine_code
 
 Rule = Literal["paper", "reference"]
 Floats = NDArray[np.floating[Any]]
@@ -226,28 +224,7 @@ def _compiled() -> _Compiled:
 
 @functools.cache
 def _compile_once() -> _Compiled:
-    import numba
-
-    folder = cache_folder() / "numba"
-    keeps = _can_write(folder)
-    config: Any = numba.config
-    before = config.CACHE_DIR
-    # What numba finds here as a function is declared is where its code is kept, from then on.
-    config.CACHE_DIR = before or str(folder)
-    try:
-        made = [numba.njit(nogil=True, cache=keeps)(f) for f in (_sort, _paper, _reference)]
-    finally:
-        config.CACHE_DIR = before
-    return _Compiled(*made)
-
-
-def _can_write(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
-    except OSError:
-        return False
-    return True
+    return _Compiled(*(machine_code(function) for function in (_sort, _paper, _reference)))
 
 
 # What follows is compiled by numba: loops over plain arrays.

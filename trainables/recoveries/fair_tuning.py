@@ -8,6 +8,7 @@ each batch gives one of both, and an epoch is one pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -83,7 +84,9 @@ class FairTrainer:
     def __init__(self, settings: FairTuning, context: Context, masked: MaskedNet) -> None:
         self.masked = masked
         net = masked.net
-        self.optimizer = MaskedOptimizer(net, masked.masks, adam(net, settings.lr))
+        self.optimizer = MaskedOptimizer(
+            net, masked.masks, adam(net, settings.lr), fused=context.data.fused
+        )
         self._settings = settings
         self._data = context.data
         self._loss = fair_loss(settings, context, net)
@@ -107,16 +110,19 @@ class FairTrainer:
         generator: torch.Generator,
         step_loss: StepLoss | None = None,
         after_step: AfterStep | None = None,
+        also: FairLoss | None = None,
     ) -> dict[str, float]:
         """One pass over debias; the means of what `loss` saw meanwhile, by name.
 
         A step goes down what `step_loss` computes, from as many calls of `loss` as it likes;
         without it, it is one call. `after_step` trains what else took part, by the gradients of
-        the same step. Normalisations use the statistics of the batch; their running ones are not
-        updated. Raises FloatingPointError where a mean is not finite.
+        the same step. `also` is a second loss that `step_loss` asks for. Normalisations use the
+        statistics of the batch; their running ones are not updated. Raises FloatingPointError
+        where a mean is not finite.
         """
         net = self.masked.net
-        with batch_statistics(net), self._loss.watching(net):
+        second = nullcontext() if also is None else also.watching(net)
+        with batch_statistics(net), self._loss.watching(net, self.optimizer.leaf), second:
             self._steps(generator, step_loss or self.loss, after_step)
         self._done += 1
         return finite(self._settings.name, self._loss.means())
@@ -147,13 +153,10 @@ class FairTrainer:
         """Forward pass and fair loss () of a batch, within `pass_over` only.
 
         `replaced` tensors take the place of parameters and buffers of the network by name in this
-        pass, and get gradients. A network made so has a loss `fair` of its own, which its user has
-        to watch (see `FairLoss.watching`). The critic takes its step on what it sees.
+        pass, and get gradients. A network made so has a loss `fair` of its own, see `pass_over`.
+        The critic takes its step on what it sees.
         """
-        net = self.masked.net
-        with torch.set_grad_enabled(self.learning):
-            logits = self._data.forward(net, batch.inputs, replaced)
-        return (fair or self._loss)(logits, batch)
+        return (fair or self._loss).of(self.masked.net, batch, replaced, learning=self.learning)
 
     def recalibrate(self, generator: torch.Generator) -> None:
         """Estimates the running statistics of the network's normalisations anew."""

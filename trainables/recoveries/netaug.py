@@ -115,9 +115,8 @@ class _Augmenting(StageRun):
 
         if not each_step:
             self._reserve.draw(generator)
-        with self._loss.watching(trainer.masked.net):
-            losses = trainer.pass_over(generator, step_loss, self._reserve.step)
-            augmented = {f"augmented_{name}": v for name, v in self._loss.means().items()}
+        losses = trainer.pass_over(generator, step_loss, self._reserve.step, self._loss)
+        augmented = {f"augmented_{name}": v for name, v in self._loss.means().items()}
         if learning:
             trainer.recalibrate(generator)
         return finite("netaug", losses | augmented)

@@ -49,7 +49,9 @@ class _Retraining(StageRun):
         self._data = context.data
         self._masked = context.latest("retrain").clone()
         net = self._masked.net
-        self._optimizer = MaskedOptimizer(net, self._masked.masks, adam(net, settings.lr))
+        self._optimizer = MaskedOptimizer(
+            net, self._masked.masks, adam(net, settings.lr), fused=context.data.fused
+        )
         self._done = 0
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:

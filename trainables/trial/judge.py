@@ -7,13 +7,13 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from trainables.corrections.threshold import Threshold
-from trainables.evaluation.report import evaluate, point_values
+from trainables.evaluation.report import evaluate_objective, every_measure, point_values
 from trainables.trial.archive import Entry, admit
 from trainables.trial.candidate_store import CandidateFacts, CandidateStore
 
 if TYPE_CHECKING:
     from trainables.evaluation.counts import Counts, ScoreCounts
-    from trainables.evaluation.report import DecisionDict, Judgement, OfSecond, Values
+    from trainables.evaluation.report import DecisionDict, Judged, Judgement, OfCandidate, OfSecond
     from trainables.masks import MaskedNet
     from trainables.stage import State
     from trainables.trial.spec import Spec
@@ -54,7 +54,7 @@ class Judge:
             self._spec.seed,
         )
         judged = decision.decide_by_group(counts["tune"], bench.crossing_to_group)
-        values = evaluate(judged, bench.objective)
+        values = evaluate_objective(judged, bench.objective)
         how = decision.to_dict()
         name: str | None = None
         dropped: list[str] = []
@@ -62,11 +62,13 @@ class Judge:
             name, dropped = self._offer(masked, epoch, values, how, required=required)
         elif required:
             name = self._put(masked, epoch, how)
+        further: OfCandidate = {} if name is None else {"measures": every_measure(judged)}
         report: Judgement = {
             "sparsity": masked.masks.sparsity,
             "live": masked.live_unit_share(bench.data.input_shape),
             "decision": how,
             **values,
+            **further,
             **self._second(counts),
             "candidate": name,
             "dropped": dropped,
@@ -77,7 +79,6 @@ class Judge:
             # and every measure follows from them. A decision by lot draws here as it did above.
             groups = bench.crossing_to_group
             counts = {split: decision.decide(whole, groups) for split, whole in counts.items()}
-            del report["measures"]
         elif bench.recording:
             counts["test"] = bench.count(masked.net, "test")
         report["counts"] = {split: of_split.to_dict() for split, of_split in counts.items()}
@@ -104,7 +105,7 @@ class Judge:
         self,
         masked: MaskedNet,
         epoch: int,
-        values: Values,
+        values: Judged,
         decision: DecisionDict,
         *,
         required: bool,

@@ -263,6 +263,7 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
         "network": bench.network,
         "code": training_code(),
         "precision": bench.data.precision,
+        "fused": bench.data.fused,
         "incoming": []
         if stage.settings.starts_from_dense
         else [_digest_of(left) for left in incoming],

@@ -18,7 +18,7 @@ from trainables.corrections.decision import Decision
 from trainables.corrections.threshold import ChosenBy
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
-from trainables.data.precision import Precision
+from trainables.data.precision import Fused, Precision
 from trainables.data.pruning_groups import PruningGroups
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import NoReport, Report
@@ -54,6 +54,7 @@ class Supplies:
     initial: nn.Module | None = None  # see Workbench
     early: nn.Module | None = None
     precision: Precision = "float32"  # that networks learn in
+    fused: Fused = "off"  # see TrialData
     pruning: PruningGroups | None = None  # to prune by; None: see TrialData
     dense_decision: Decision | None = None  # see Workbench
     tolerances: tuple[float, float] | None = None  # see Workbench
@@ -78,6 +79,7 @@ class Supplies:
             initial=self.initial,
             early=self.early,
             precision=self.precision,
+            fused=self.fused,
             pruning=self.pruning,
             given_decision=self.dense_decision,
             beside=self.beside,

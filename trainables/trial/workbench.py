@@ -12,7 +12,7 @@ import torch
 from trainables.corrections.argmax import Argmax, LargestScore
 from trainables.corrections.threshold import HALF, ChosenBy, CommonThreshold, Threshold
 from trainables.data.batches import TrialData, scores_of
-from trainables.data.precision import Precision
+from trainables.data.precision import Fused, Precision
 from trainables.evaluation.counting import count
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.task_sums import TaskSum, task_sums
@@ -62,6 +62,7 @@ class Workbench:
         initial: nn.Module | None = None,
         early: nn.Module | None = None,
         precision: Precision = "float32",
+        fused: Fused = "off",
         pruning: PruningGroups | None = None,
         given_decision: Decision | None = None,
         beside: ChosenBy | None = None,
@@ -75,7 +76,7 @@ class Workbench:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         bench = cls(
             prepared,
-            TrialData(prepared, place, precision, pruning),
+            TrialData(prepared, place, precision, pruning, fused),
             dense.to(place).eval(),
             objective,
             sparsity,

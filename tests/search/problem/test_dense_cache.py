@@ -79,6 +79,7 @@ def test_a_dense_net_that_saw_images_cropped_and_mirrored_is_another_one():
         {"settings": {"max_epochs": 2}},
         {"seed": 1},
         {"precision": "bf16"},
+        {"fused": "auto"},
         {"threads": 2},
         {"on_device": True},
     ],

@@ -45,6 +45,15 @@ def test_a_dense_net_of_another_precision_is_another(tmp_path):
     torch.testing.assert_close(*weights, atol=0.05, rtol=0.05)
 
 
+@pytest.mark.parametrize(("given", "runs"), [({}, True), ({"fused": "off"}, False)])
+def test_networks_run_by_compiled_loops_unless_the_experiment_says_otherwise(
+    given, runs, tmp_path
+):
+    problem = open_problem(Config.model_validate(experiment(**given)))
+
+    assert supplies_of(problem, problem.untrained(), tmp_path).open().data.fused == runs
+
+
 def test_an_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="precision"):
         Config.model_validate(experiment(precision="fp8"))

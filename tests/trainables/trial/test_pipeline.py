@@ -36,13 +36,19 @@ def trained_net(classes):
     return run.result().net
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids=["binary", "three classes"])
+@pytest.fixture(
+    scope="module",
+    params=[(2, "off"), (3, "off"), (2, "auto")],
+    ids=["binary", "three classes", "compiled loops"],
+)
 def bench(request):
-    classes = request.param
+    classes, fused = request.param
     objective = LOOSE if classes == 2 else Objective("accuracy", "bias_amplification", 0.6, 0.1)
-    net = trained_net(classes)
+    net, initial = trained_net(classes), fresh_net(classes)
+    if fused == "auto":  # as the loops fit
+        net, initial = (nn.Sequential(nn.Flatten(), *layers) for layers in (net, initial))
     prepared = made_prepared(classes=classes)
-    return Workbench.open(prepared, net, objective, device="cpu", initial=fresh_net(classes))
+    return Workbench.open(prepared, net, objective, device="cpu", initial=initial, fused=fused)
 
 
 def fresh_net(classes):

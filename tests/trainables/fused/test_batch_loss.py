@@ -1,0 +1,186 @@
+"""The loss of a batch and its gradients in one go, beside autograd in float64."""
+
+from itertools import combinations
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from tests.trainables.fused.slow_layers import drawn_net, next_seed, slow_features
+from trainables.data.task import head_for
+from trainables.fused.adam import FlatAdam
+from trainables.fused.batch_loss import BatchLoss, CompiledCritic
+from trainables.learning.adversaries import BiasCritic
+from trainables.learning.fair_loss import MEASURES, Multiplier, SoftBias
+
+KNOWN = [measure for measure in MEASURES if BatchLoss.knows(measure)]
+
+
+def test_the_odds_measures_and_spd_have_a_closed_form():
+    assert set(KNOWN) == {"eod", "aod", "abs_aod", "deo_sum", "deo_max", "deo_mean", "spd"}
+    assert SoftBias("di", torch.full((2, 2), 0.25)).closed_form() is None
+
+
+def drawn_rows(rows, kinds, draw, inputs=7):
+    return SimpleNamespace(
+        inputs=torch.randn(rows, inputs, generator=draw, dtype=torch.float64),
+        labels=torch.randint(2, (rows,), generator=draw),
+        groups=torch.randint(kinds, (rows,), generator=draw),
+        weights=torch.rand(rows, generator=draw, dtype=torch.float64),
+    )
+
+
+def drawn_mix(kinds, draw):
+    """(groups, 2) the share of the labels in each group."""
+    priors = torch.rand(kinds, 2, generator=draw, dtype=torch.float64) + 0.1
+    return priors / priors.sum(1, keepdim=True)
+
+
+def slow_bias(measure, scores, labels, groups, mix):
+    """The soft bias, cell by cell."""
+
+    def rate(group, label):
+        cell = scores[(groups == group) & (labels == label)]
+        return cell.mean() if len(cell) else None
+
+    values, zero = [], scores.sum() * 0.0
+    for pair in combinations(range(len(mix)), 2):
+        rates = [[rate(group, label) for label in (0, 1)] for group in pair]
+        if measure == "spd":
+            terms = [
+                (sign * share, one)
+                for sign, of_group, group in zip((1, -1), rates, pair, strict=True)
+                for one, share in zip(of_group, mix[group], strict=True)
+                if share > 0
+            ]
+            known = all(one is not None for _, one in terms)
+            values.append(sum((share * one for share, one in terms), zero) if known else zero)
+            continue
+        gaps = torch.stack(
+            [zero if a is None or b is None else a - b for a, b in zip(*rates, strict=True)]
+        )
+        values.append(
+            {
+                "eod": gaps[1],
+                "aod": gaps.mean(),
+                "abs_aod": gaps.abs().mean(),
+                "deo_mean": gaps.abs().mean(),
+                "deo_sum": gaps.abs().sum(),
+                "deo_max": gaps.abs().max(),
+            }[measure]
+        )
+    return values[0] if len(values) == 1 else torch.stack(values).abs().max()
+
+
+def critic_of(width):
+    """A critic in float64 and its optimizer."""
+    critic = BiasCritic(width, 1, 6, torch.Generator().manual_seed(0)).double()
+    return critic, torch.optim.Adam(critic.parameters(), lr=1e-3, fused=True)
+
+
+def slow_critic(features, scores, bias):
+    """A step of the critic as autograd has it; its error, and what it predicts then."""
+    critic, optimizer = critic_of(features.shape[1])
+    error = F.mse_loss(critic(features.detach(), scores.detach()), bias.detach())
+    error.backward()
+    optimizer.step()
+    return error.detach(), critic(features, scores)
+
+
+@settings(max_examples=60)
+@given(
+    measure=st.sampled_from(KNOWN),
+    kinds=st.integers(2, 4),
+    rows=st.sampled_from([2, 3, 10, 17, 64, 300]),  # so few that cells are empty, and more
+    depth=st.integers(1, 4),
+    rate=st.sampled_from([0.0, 0.2]),
+    training=st.booleans(),
+    source=st.sampled_from(["soft", "critic", "nothing"]),
+    slope=st.sampled_from([0.0, 20.0]),
+    seed=st.integers(0, 2**20),
+    no_prior=st.booleans(),
+)
+def test_loss_terms_and_gradients_are_those_of_the_parts(
+    measure, kinds, rows, depth, rate, training, source, slope, seed, no_prior
+):
+    draw = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    net = drawn_net(depth, 5, rate, 0.8, draw, outputs=1).double().train(training)
+    batch = drawn_rows(rows, kinds, draw)
+    mix, head = drawn_mix(kinds, draw), head_for(2)
+    if no_prior:
+        mix[0] = torch.tensor([1.0, 0.0])
+    times = Multiplier(slope, tolerance=0.05, delta=0.02)
+
+    torch.manual_seed(seed)
+    features, nearest = slow_features(net, batch.inputs, next_seed())
+    assume(nearest > 1e-9)
+    logits = net[-1](features)
+    task, scores = head.loss(logits, batch.labels, batch.weights), head.scores(logits)
+    bias, error, factor = slow_bias(measure, scores, batch.labels, batch.groups, mix), 0.0, 1.0
+    if source == "critic":
+        error, predicted = slow_critic(features, scores, bias)
+        factor = times(predicted)
+    elif source == "soft":
+        factor = times(bias)
+    slow = factor * task
+
+    critic = None
+    if source == "critic":
+        critic = CompiledCritic(FlatAdam.of(critic_of(5)[1]), 6)
+    at_once = BatchLoss(
+        measure, mix, bias_from=source, slope=slope, limit=times.limit, critic=critic
+    )
+    assert at_once.begin(net)
+    torch.manual_seed(seed)
+    fast = at_once(batch)
+
+    terms = torch.tensor([fast.item(), *vars(at_once.terms).values()], dtype=torch.float64)
+    wanted = torch.stack([torch.as_tensor(one).detach() for one in (slow, task, bias, error)])
+    torch.testing.assert_close(terms, wanted.double(), rtol=1e-9, atol=1e-12)
+    ends = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(1.3 * loss, net.parameters())])
+        for loss in (fast, slow)
+    ]
+    assert float((ends[0] - ends[1]).abs().max()) <= 1e-9 * float(ends[1].abs().max())
+
+
+def test_without_a_way_back_the_loss_is_the_same_and_the_critic_still_learns():
+    draw = torch.Generator().manual_seed(0)
+    net, batch = drawn_net(2, 5, 0.0, 1.0, draw, outputs=1).double(), drawn_rows(20, 2, draw)
+    mix = drawn_mix(2, draw)
+    ends = []
+    for learning in (True, False):
+        adam = FlatAdam.of(critic_of(5)[1])
+        loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=CompiledCritic(adam, 6))
+        assert loss.begin(net)
+        with torch.set_grad_enabled(learning):
+            said = loss(batch)
+        assert said.requires_grad == learning
+        ends.append((said.detach(), adam.values.clone()))
+
+    torch.testing.assert_close(*ends, rtol=0, atol=0)
+
+
+def test_only_parameters_that_ask_for_it_get_a_gradient():
+    draw = torch.Generator().manual_seed(0)
+    net, batch = drawn_net(2, 5, 0.0, 1.0, draw, outputs=1).double(), drawn_rows(20, 2, draw)
+    net.requires_grad_(False)
+    net[5].weight.requires_grad_(True)
+    loss = BatchLoss()
+    assert loss.begin(net)
+    loss(batch).backward()
+
+    assert [name for name, one in net.named_parameters() if one.grad is not None] == ["5.weight"]
+
+
+@pytest.mark.parametrize("change", ["hook on the last layer", "hook within", "three outputs"])
+def test_what_it_does_not_fit_is_refused(change):
+    net = drawn_net(2, 5, 0.0, 1.0, torch.Generator(), outputs=3 if "outputs" in change else 1)
+    if "hook" in change:
+        net[-1 if "last" in change else 2].register_forward_hook(lambda *_: None)
+
+    assert not BatchLoss().begin(net)

@@ -1,0 +1,69 @@
+"""Training through one leaf beside training through every parameter."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from trainables.fused.batch_loss import BatchLoss
+from trainables.learning.training import MaskedOptimizer, adam, batch_statistics
+from trainables.masks import Masks
+from trainables.models.mlp import mlp
+
+
+def rows_of(draw):
+    nothing = torch.zeros(20, dtype=torch.int64)
+    labels = torch.randint(2, (20,), generator=draw)
+    inputs = torch.randn(20, 7, generator=draw)
+    return SimpleNamespace(inputs=inputs, labels=labels, groups=nothing, weights=torch.ones(20))
+
+
+def trained(through_leaf, *, also_replaced=False, steps=5):
+    torch.manual_seed(0)
+    net = mlp((7,), 1, hidden=2, width=9)
+    draw = torch.Generator().manual_seed(5)
+    masks = Masks.keep_all(net)
+    masks = Masks({k: torch.rand(m.shape, generator=draw) < 0.5 for k, m in masks.items()})
+    optimizer = MaskedOptimizer(net, masks, adam(net, 0.01), fused=True)
+    loss_of = BatchLoss()
+    with batch_statistics(net):
+        assert loss_of.begin(net, optimizer.leaf if through_leaf else None)
+        for step in range(steps):
+            torch.manual_seed(step)
+            rows = rows_of(draw)
+            loss = loss_of(rows)
+            if also_replaced:
+                loss = loss + loss_of(rows, {n: one + 0.1 for n, one in net.named_parameters()})
+            optimizer.step(loss)
+    return net, optimizer
+
+
+@pytest.mark.parametrize("also_replaced", [False, True])
+def test_weights_end_alike(also_replaced):
+    ends = [trained(through, also_replaced=also_replaced)[0] for through in (True, False)]
+
+    torch.testing.assert_close(ends[0].state_dict(), ends[1].state_dict(), rtol=1e-5, atol=1e-6)
+
+
+def test_copies_of_the_network_have_weights_of_their_own():
+    net, optimizer = trained(True)
+    other, before = copy.deepcopy(net), copy.deepcopy(net.state_dict())
+    with torch.no_grad():
+        other[1].weight.zero_()
+
+    assert torch.equal(net[1].weight, before["1.weight"])
+    assert optimizer.leaf.tensor.data_ptr() == net[1].weight.data_ptr()
+
+
+def test_weights_that_were_moved_elsewhere_are_leaves_of_their_own():
+    net, optimizer = trained(True)
+    for parameter in net.parameters():
+        parameter.data = parameter.data.clone()
+    before = copy.deepcopy(net.state_dict())
+    loss_of = BatchLoss()
+    assert loss_of.begin(net, optimizer.leaf)
+    optimizer.step(loss_of(rows_of(torch.Generator())))
+
+    assert all(one.grad is not None for one in net.parameters())
+    assert not torch.equal(net[1].weight, before["1.weight"])

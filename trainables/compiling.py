@@ -1,0 +1,47 @@
+"""Loops over plain arrays as machine code, by numba: kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from trainables.files import cache_folder
+
+_declaring = threading.Lock()  # numba's settings are those of the process
+
+
+def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """`function` compiled by numba when it is first called, or read from the cache folder.
+
+    numba is loaded here, so only where it is needed. `options` are those of `numba.njit`.
+    `NUMBA_CACHE_DIR`, where it is set, names the folder instead.
+    """
+    with _declaring:
+        import numba
+
+        folder = code_folder()
+        config: Any = numba.config
+        before = config.CACHE_DIR
+        # What numba finds here as a function is declared is where its code is kept, from then on.
+        config.CACHE_DIR = before or str(folder or "")
+        keeps = folder is not None
+        try:
+            made: Callable[..., Any] = numba.njit(nogil=True, cache=keeps, **options)(function)
+        finally:
+            config.CACHE_DIR = before
+        return made
+
+
+def code_folder() -> Path | None:
+    """Where compiled code is kept; None where nothing can be written there."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or cache_folder() / "numba")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError:
+        return None
+    return folder

@@ -1,0 +1,1 @@
+"""Our multilayer perceptrons as compiled loops: a small network's step without a framework."""

@@ -1,0 +1,319 @@
+"""The compiled loops: Linear -> ReLU -> Dropout -> BatchNorm, layer after layer, and back.
+
+Activations lie feature by feature, see `products`. Parameters are read where torch keeps them, by
+address.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numba import carray
+
+from trainables.compiling import machine_code
+from trainables.fused.products import (
+    back_through,
+    compiled,
+    linear,
+    rectified,
+    room,
+    transpose,
+    weight_slopes,
+)
+from trainables.fused.vectors import pointer
+
+# Where a mean is subtracted another order would lose digits.
+_in_order: Any = partial(machine_code, fastmath={"contract", "nsz"})
+
+
+# numba widens sums and products of 32 bits to 64, so each is cut back: four times as fast.
+
+
+@compiled
+def _mixed(bits):  # type: ignore[no-untyped-def]
+    """Bits of a counter, mixed so that each depends on all (Chris Wellons' lowbias32)."""
+    bits = np.uint32(bits ^ (bits >> np.uint32(16)))
+    bits = np.uint32(bits * np.uint32(0x7FEB352D))
+    bits = np.uint32(bits ^ (bits >> np.uint32(15)))
+    bits = np.uint32(bits * np.uint32(0x846CA68B))
+    return np.uint32(bits ^ (bits >> np.uint32(16)))
+
+
+@compiled
+def _drop(row, key, limit, scale):  # type: ignore[no-untyped-def]
+    """Each value times `scale`, or 0 where the draw of its place is below `limit`."""
+    zero = row.dtype.type(0)
+    for j in range(row.size):
+        drawn = _mixed(np.uint32(key + np.uint32(j)))
+        row[j] = zero if drawn < limit else row[j] * scale
+
+
+@compiled
+def _keyed(seed, layer, unit):  # type: ignore[no-untyped-def]
+    """The start of a unit's stream of draws."""
+    low, high = np.uint32(seed & 0xFFFFFFFF), np.uint32((seed >> 32) & 0xFFFFFFFF)
+    of_unit = _mixed(np.uint32(low + np.uint32(unit)))
+    return _mixed(np.uint32(of_unit ^ np.uint32(high + np.uint32(layer))))
+
+
+@compiled
+def _moments(row):  # type: ignore[no-untyped-def]
+    """Mean and variance of a unit's values in a batch, by two passes."""
+    zero, n = row.dtype.type(0), row.dtype.type(row.size)
+    total = zero
+    for j in range(row.size):
+        total += row[j]
+    centre = total / n
+    squares = rest = zero
+    for j in range(row.size):
+        distance = row[j] - centre
+        rest += distance
+        squares += distance * distance
+    rest /= n  # what rounding left of the mean
+    return centre + rest, max(squares / n - rest * rest, zero)
+
+
+@_in_order
+def _normalise(row, gamma, beta, mean, inverse, out):  # type: ignore[no-untyped-def]
+    factor = gamma * inverse
+    for j in range(row.size):  # the mean first: of a unit that hardly varies little would be left
+        out[j] = (row[j] - mean) * factor + beta
+
+
+@_in_order
+def _before_norm(slope, row, factor, shift, centre, tilt):  # type: ignore[no-untyped-def]
+    """The slope at a normalisation's output becomes that at the products before it."""
+    zero, one = row.dtype.type(0), row.dtype.type(1)
+    for j in range(row.size):
+        value = factor * (slope[j] - shift - (row[j] - centre) * tilt)
+        slope[j] = value * (one if row[j] > zero else zero)
+
+
+@compiled
+def _sum(row):  # type: ignore[no-untyped-def]
+    total = row.dtype.type(0)
+    for j in range(row.size):
+        total += row[j]
+    return total
+
+
+@compiled
+def numbers(like, address, shape):  # type: ignore[no-untyped-def]
+    """The array of a shape at an address, of the type of `like`."""
+    return carray(pointer(address), shape, like.dtype)
+
+
+@compiled
+def room_for(n, sizes):  # type: ignore[no-untyped-def]
+    """How many numbers `kept` has to hold for n rows."""
+    return room(n) * sizes.sum()
+
+
+@compiled
+def forward(inputs, sizes, parameters, running, rates, options, kept, moments, out):  # type: ignore[no-untyped-def]
+    """`out` (width, room(n)) of `inputs` (n, k) through all layers; what the way back needs is
+    kept.
+
+    `sizes` (layers + 1,) are the inputs and the units of each layer. `parameters` (layers, 4) are
+    the addresses of weight, bias, gamma, beta; `running` (layers, 3) those of the running mean and
+    variance, and of the count of batches. `rates` (2 + layers,) are epsilon, the share dropped,
+    and a momentum per layer, -1 for the plain average of all batches; `options` a seed, whether
+    batches' statistics are used, and whether running ones are updated. `kept` takes `room_for` the
+    inputs, then what goes into each normalisation, feature by feature. `moments` (layers, 2,
+    largest width) are means and inverse deviations. `out` has room for the widest layer.
+    """
+    n, kind = inputs.shape[0], inputs.dtype
+    columns = room(n)
+    epsilon, dropped = rates[0], rates[1]
+    seed, by_batch, updates = options[0], options[1] != 0, options[2] != 0
+    limit = np.uint32(dropped * 4294967296.0)
+    zero, one = kind.type(0), kind.type(1)
+    scale = one / (one - dropped)
+    values = kept[: sizes[0] * columns].reshape(sizes[0], columns)
+    transpose(inputs, values)
+    done = sizes[0] * columns
+    for layer in range(sizes.size - 1):
+        k, m = sizes[layer], sizes[layer + 1]
+        weight, bias = (
+            numbers(inputs, parameters[layer, 0], (m, k)),
+            numbers(inputs, parameters[layer, 1], (m,)),
+        )
+        gamma, beta = (
+            numbers(inputs, parameters[layer, 2], (m,)),
+            numbers(inputs, parameters[layer, 3], (m,)),
+        )
+        share = kind.type(rates[2 + layer])  # of the running statistics that a batch takes
+        if updates:
+            seen = carray(pointer(running[layer, 2]), (1,), np.int64)
+            seen[0] += 1
+            if share < zero:
+                share = one / kind.type(seen[0])
+        mean, variance = (
+            numbers(inputs, running[layer, 0], (m,)),
+            numbers(inputs, running[layer, 1], (m,)),
+        )
+        units = kept[done : done + m * columns].reshape(m, columns)
+        done += m * columns
+        rectified(weight, bias, values, units, n)
+        for unit in range(m):
+            row = units[unit, :n]
+            if limit > 0:
+                _drop(row, _keyed(seed, layer, unit), limit, scale)
+            if by_batch:
+                centre, spread = _moments(row)
+                if updates:
+                    unbiased = spread * kind.type(n) / kind.type(n - 1)
+                    mean[unit] += share * (centre - mean[unit])
+                    variance[unit] += share * (unbiased - variance[unit])
+            else:
+                centre, spread = mean[unit], variance[unit]
+            inverse = one / np.sqrt(spread + epsilon)
+            moments[layer, 0, unit], moments[layer, 1, unit] = centre, inverse
+            _normalise(row, gamma[unit], beta[unit], centre, inverse, out[unit, :n])
+        values = out[:m]  # written over once the next layer's products are in `kept`
+
+
+@compiled
+def backward(behind, n, sizes, parameters, rates, options, kept, moments, places, slopes):  # type: ignore[no-untyped-def]
+    """The gradients at the parameters.
+
+    `behind` (widest, room(n)) are the slopes at what `forward` gave out; they are written over.
+    `places` (layers, 4) say where the gradient of a layer's weight, bias, gamma and beta goes in
+    `slopes`, -1 for those that nobody wants. The rest is as in `forward`.
+    """
+    kind = behind.dtype
+    by_batch, zero, rows = options[1] != 0, kind.type(0), kind.type(n)
+    scale = kind.type(1) / (kind.type(1) - rates[1])
+    columns = room(n)
+    before = np.empty_like(behind)  # a layer's input, and slopes there
+    begin = kept.size
+    for layer in range(sizes.size - 2, -1, -1):
+        k, m = sizes[layer], sizes[layer + 1]
+        weight, gamma = (
+            numbers(behind, parameters[layer, 0], (m, k)),
+            numbers(behind, parameters[layer, 2], (m,)),
+        )
+        begin -= m * columns
+        units = kept[begin : begin + m * columns].reshape(m, columns)
+        for unit in range(m):
+            row, slope = units[unit, :n], behind[unit, :n]
+            centre, inverse = moments[layer, 0, unit], moments[layer, 1, unit]
+            total = along = zero
+            for j in range(n):
+                total += slope[j]
+                along += slope[j] * (row[j] - centre)
+            along *= inverse
+            shift = tilt = zero
+            if by_batch:
+                shift, tilt = total / rows, along * inverse / rows
+            _before_norm(slope, row, gamma[unit] * inverse * scale, shift, centre, tilt)
+            if places[layer, 1] >= 0:
+                slopes[places[layer, 1] + unit] = _sum(slope)
+            if places[layer, 2] >= 0:
+                slopes[places[layer, 2] + unit] = along
+            if places[layer, 3] >= 0:
+                slopes[places[layer, 3] + unit] = total
+        if layer > 0:
+            earlier = kept[begin - k * columns : begin].reshape(k, columns)
+            of_gamma, of_beta = (
+                numbers(behind, parameters[layer - 1, 2], (k,)),
+                numbers(behind, parameters[layer - 1, 3], (k,)),
+            )
+            for unit in range(k):
+                centre, inverse = moments[layer - 1, 0, unit], moments[layer - 1, 1, unit]
+                _normalise(
+                    earlier[unit, :n],
+                    of_gamma[unit],
+                    of_beta[unit],
+                    centre,
+                    inverse,
+                    before[unit, :n],
+                )
+        else:
+            before = kept[: k * columns].reshape(k, columns)
+        place = places[layer, 0]
+        if place >= 0:
+            of_weight = slopes[place : place + m * k].reshape(m, k)
+            weight_slopes(behind[:m], before[:k], of_weight, n)
+        if layer > 0:
+            back_through(weight, behind[:m], before[:k], n)
+            behind, before = before, behind
+
+
+@compiled
+def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignore[no-untyped-def]
+    """As `forward` where nothing depends on other rows and there is no way back, piece by piece.
+
+    A normalisation (x - mean) g + beta, with g = gamma / deviation, becomes part of the next
+    layer: W (g x) + W (beta - mean g) + bias. With the addresses `head` (2,) of the last layer's
+    weight and bias `out` (n, outputs) are its answers, else (n, width) what would go into it.
+    """
+    n, kind = inputs.shape[0], inputs.dtype
+    layers, widest = sizes.size - 1, sizes.max()
+    columns = room(min(n, PIECE))
+    weights = np.empty((sizes[:-1] * sizes[1:]).sum(), kind)
+    biases = np.empty(sizes[1:].sum(), kind)
+    factors, shifts = np.ones(sizes[0], kind), np.zeros(sizes[0], kind)
+    done = began = 0
+    for layer in range(layers):
+        k, m = sizes[layer], sizes[layer + 1]
+        weight, bias = (
+            numbers(inputs, parameters[layer, 0], (m, k)),
+            numbers(inputs, parameters[layer, 1], (m,)),
+        )
+        _folded(
+            weight, bias, factors, shifts,
+            weights[done : done + m * k].reshape(m, k), biases[began : began + m],
+        )  # fmt: skip
+        done, began = done + m * k, began + m
+        factors, shifts = np.empty(m, kind), np.empty(m, kind)
+        gamma, beta = (
+            numbers(inputs, parameters[layer, 2], (m,)),
+            numbers(inputs, parameters[layer, 3], (m,)),
+        )
+        mean, variance = (
+            numbers(inputs, running[layer, 0], (m,)),
+            numbers(inputs, running[layer, 1], (m,)),
+        )
+        for unit in range(m):
+            factors[unit] = gamma[unit] / np.sqrt(variance[unit] + rates[0])
+            shifts[unit] = beta[unit] - mean[unit] * factors[unit]
+    width = sizes[layers]
+    last, of_last = np.empty((out.shape[1], width), kind), np.empty(out.shape[1], kind)
+    if head[0] != 0:
+        _folded(
+            numbers(inputs, head[0], (out.shape[1], width)),
+            numbers(inputs, head[1], (out.shape[1],)), factors, shifts, last, of_last,
+        )  # fmt: skip
+    else:
+        last[:], of_last[:] = np.diag(factors), shifts
+    values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
+    said = np.empty((out.shape[1], columns), kind)
+    for start in range(0, n, PIECE):
+        rows = inputs[start : start + PIECE]
+        transpose(rows, values)
+        done = began = 0
+        for layer in range(layers):
+            k, m = sizes[layer], sizes[layer + 1]
+            weight = weights[done : done + m * k].reshape(m, k)
+            rectified(weight, biases[began : began + m], values[:k], units[:m], rows.shape[0])
+            values, units = units, values
+            done, began = done + m * k, began + m
+        linear(last, of_last, values[:width], said, rows.shape[0])
+        transpose(said[:, : rows.shape[0]], out[start : start + PIECE])
+
+
+PIECE = 64  # rows that go through all layers at once: they stay in the processor's first cache
+
+
+@compiled
+def _folded(weight, bias, factors, shifts, new_weight, new_bias):  # type: ignore[no-untyped-def]
+    """A layer of x becomes one of z, where x = factors * z + shifts."""
+    for unit in range(weight.shape[0]):
+        total = bias[unit]
+        for i in range(weight.shape[1]):
+            total += weight[unit, i] * shifts[i]
+            new_weight[unit, i] = weight[unit, i] * factors[i]
+        new_bias[unit] = total

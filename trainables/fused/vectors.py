@@ -1,0 +1,109 @@
+"""What compiled loops cannot say in Python: memory by its address, and products in registers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+BYTES = 64  # of a vector: one or two registers of the processor
+LANES = 16  # columns that a product works on at least: those of a vector of float32
+
+
+@intrinsic
+def pointer(_, address):  # type: ignore[no-untyped-def]
+    """An address as a pointer, within a compiled loop."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), generate
+
+
+def _product_of(rows: int) -> Any:
+    """The product of `rows` rows with a vector's worth of columns, all sums in registers.
+
+    LLVM does not find this form by itself: a plain loop reads and writes its sums each time, and
+    is half as fast.
+    """
+
+    @intrinsic
+    def product(  # type: ignore[no-untyped-def]
+        _,
+        like,
+        weight,
+        row_step,
+        column_step,
+        bias,
+        bias_step,
+        given,
+        step,
+        out,
+        out_step,
+        count,
+        floor,
+    ):
+        """out[r] = max(sum over i of weight[r, i] * given[i] + bias[r], floor), r below `rows`.
+
+        Arrays are given by address and steps in bytes; `given` has `count` rows. `like` is any
+        array of their type. NaN stays.
+        """
+        kind = like.dtype
+        lanes = BYTES * 8 // kind.bitwidth
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            (_, weight, row_step, column_step, bias, bias_step) = arguments[:6]
+            given, step, out, out_step, count, floor = arguments[6:]
+            number = context.get_value_type(kind)
+            vector = ir.VectorType(number, lanes)
+            whole = ir.IntType(64)
+
+            def at(address: Any, times: Any, by: Any, what: Any) -> Any:
+                place = builder.add(address, builder.mul(times, by))
+                return builder.inttoptr(place, what.as_pointer())
+
+            def read(place: Any) -> Any:
+                found = builder.load(place)
+                found.align = kind.bitwidth // 8
+                return found
+
+            def everywhere(value: Any) -> Any:
+                empty = ir.Constant(vector, ir.Undefined)
+                zero = ir.Constant(ir.IntType(32), 0)
+                first = builder.insert_element(empty, value, zero)
+                same = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+                return builder.shuffle_vector(first, empty, same)
+
+            numbers = [ir.Constant(whole, row) for row in range(rows)]
+            sums = [cgutils.alloca_once(builder, vector) for _ in numbers]
+            for row, total in zip(numbers, sums, strict=True):
+                builder.store(everywhere(read(at(bias, row, bias_step, number))), total)
+            with cgutils.for_range(builder, count, intp=whole) as loop:
+                values = read(at(given, loop.index, step, vector))
+                column = builder.add(weight, builder.mul(loop.index, column_step))
+                for row, total in zip(numbers, sums, strict=True):
+                    factor = everywhere(read(at(column, row, row_step, number)))
+                    term = builder.fmul(factor, values, flags=("contract",))
+                    added = builder.fadd(term, builder.load(total), flags=("contract",))
+                    builder.store(added, total)
+            least = everywhere(floor)
+            for row, total in zip(numbers, sums, strict=True):
+                value = builder.load(total)
+                below = builder.fcmp_ordered("<=", value, least)
+                written = builder.store(
+                    builder.select(below, least, value), at(out, row, out_step, vector)
+                )
+                written.align = kind.bitwidth // 8
+            return context.get_dummy_value()
+
+        numbers = (weight, row_step, column_step, bias, bias_step, given, step, out, out_step)
+        return types.void(like, *numbers, count, kind), generate
+
+    return product
+
+
+product_of_4 = _product_of(4)
+product_of_1 = _product_of(1)
