@@ -257,8 +257,12 @@ def load_task(folder: Path) -> Task:
 
 
 def main(folder: Path) -> None:
-    """Fits what lies in `folder` and leaves models and counts there, the counts last."""
+    """Fits what lies in `folder` and leaves models and counts there, the counts last.
+
+    The rows go at once: whoever waits for the models may be killed meanwhile.
+    """
     task = load_task(folder)
+    (folder / ROWS).unlink()
     models = fit_models(task)
     save_models(models, folder / MODELS)
     found = folder / f"{FOUND}.partial"

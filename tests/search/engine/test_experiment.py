@@ -153,10 +153,8 @@ def test_the_folder_holds_the_resolved_config_and_what_reading_it_again_needs(se
     resolved = Config.load(searched.folder / "config.toml")
     objective = resolved.objective.model_copy(update={"reference": None})
     data = resolved.data.model_copy(update={"min_cell_of": None})
-    search = resolved.search.model_copy(update={"share": None})
-    left_open = {"objective": objective, "data": data, "search": search}
+    left_open = {"objective": objective, "data": data}
     assert resolved.model_copy(update=left_open) == CONFIG
-    assert resolved.search.share == "adaptive"
     assert resolved.data.min_cell_of in ("cells", "groups")
     assert resolved.objective.reference == tuple(searched.front["objective"]["reference"])
     names = {path.name for path in searched.folder.iterdir()}
