@@ -44,7 +44,7 @@ class DataConfig(Section):
 
     name: Annotated[str, AfterValidator(lambda name: check_name("data set", name))] | None = None
     load: FunctionName | None = None
-    args: Args = Field(default_factory=dict)  # handed to the loader
+    args: Args = {}  # noqa: RUF012 - pydantic copies it; handed to the loader
     group: Annotated[str, AfterValidator(check_group)]
     label: str | None = None  # FRAME_OPTIONS are for a loader that returns a DataFrame
     positive: str | int | float | bool | None = None
@@ -107,7 +107,7 @@ class ModelConfig(Section):
 
     name: Annotated[str, AfterValidator(lambda name: check_name("model", name))] | None = None
     build: FunctionName | None = None
-    args: Args = Field(default_factory=dict)  # handed to the builder
+    args: Args = {}  # noqa: RUF012 - pydantic copies it; handed to the builder
     # A .safetensors, .pt or .pth file, beside the TOML file or absolute.
     weights: str | None = None
     precision: Precision = "float32"  # that networks learn in; they are judged in float32
@@ -178,7 +178,7 @@ class PruneByConfig(Section):
     # None: the dense net.
     network: str | None = None
     model: Annotated[str, AfterValidator(lambda name: check_name("model", name))] = "resnet34"
-    args: Args = Field(default_factory=dict)  # of that model, such as stem = "imagenet"
+    args: Args = {}  # noqa: RUF012 - pydantic copies it; of that model, such as stem = "imagenet"
     image_size: Annotated[int, Field(ge=1)] | None = None  # that images are scaled to for it
 
     @field_validator("network")

@@ -238,7 +238,7 @@ def test_a_dry_run_shows_config_cells_and_spaces_and_leaves_nothing(tmp_path, mo
     assert result.exit_code == 0, result.output
     assert "trials = 7" in result.output
     assert "cells on tune (domain x label):" in result.output
-    assert "certify for bias_amplification is 0.0" in result.output
+    assert "would be certified to keep bias_amplification below 0.1" in result.output
     assert "method adv_ft: 4 trials" in result.output
     assert "method prune_advft: 3 trials" in result.output
     assert "pruner.keep_target: 0.05 .. 0.4 (log), first 0.1" in result.output
