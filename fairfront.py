@@ -16,7 +16,9 @@ message. Importing this module loads neither torch nor ray; the first call does.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from analysis.front_json import Front
     from search.config.config import Config
     from search.engine.experiment import RunResult
-    from search.journal.events import Listener
+    from search.journal.events import Listener, Told
     from search.problem.start_network import Build
     from search.runs.export import Model
     from trainables.data import Attribute, FairData
@@ -86,6 +88,7 @@ def search(
     out: Path | str | None = None,
     address: str | None = None,
     on_event: Listener | None = None,
+    progress: bool | None = None,
 ) -> RunResult:
     """Searches and writes a run; returns its `folder` and its `front` as seen on tune.
 
@@ -95,16 +98,20 @@ def search(
     output, one of more a logit for each class. `out` is a new or empty folder, by default
     `runs/<name>-<time>` where Python runs. `address` is the head of a Ray cluster ("host:port" or
     "auto"); without it all runs on this machine. `on_event` is called with each line of the
-    journal, a dict, and with notes to the user.
+    journal, a dict, and with notes to the user. `progress` shows what is going on, as the command
+    line does; by default on a terminal, where there is no `on_event`.
 
     Raises UserError where the input does not fit together, before anything is written, and
     KeyboardInterrupt on Ctrl-C, with all in place for `resume`.
     """
     from search.config.config import Config
     from search.engine.experiment import run
+    from search.runs.folder import new_path
 
     loaded = config if isinstance(config, Config) else Config.load(config)
-    return run(loaded, out=out, data=data, model=model, address=address, on_event=on_event)
+    folder = new_path(loaded.name) if out is None else out
+    with _shown(progress, on_event, loaded.search.trials, folder) as listener:
+        return run(loaded, out=folder, data=data, model=model, address=address, on_event=listener)
 
 
 def resume(
@@ -119,6 +126,7 @@ def resume(
     repair: bool = False,
     trust_code: bool = False,
     on_event: Listener | None = None,
+    progress: bool | None = None,
 ) -> RunResult:
     """Goes on with an interrupted search: finished trials stay, unfinished ones continue.
 
@@ -134,18 +142,47 @@ def resume(
     """
     from search.engine.experiment import resume as go_on
 
-    return go_on(
-        run,
-        trials=trials,
-        time_limit=_seconds("time_limit", time_limit),
-        budget=_seconds("budget", budget),
-        data=data,
-        model=model,
-        address=address,
-        repair=repair,
-        trust_code=trust_code,
-        on_event=on_event,
-    )
+    with _shown(progress, on_event, trials, run) as listener:
+        return go_on(
+            run,
+            trials=trials,
+            time_limit=_seconds("time_limit", time_limit),
+            budget=_seconds("budget", budget),
+            data=data,
+            model=model,
+            address=address,
+            repair=repair,
+            trust_code=trust_code,
+            on_event=listener,
+        )
+
+
+@contextmanager
+def _shown(
+    progress: bool | None, on_event: Listener | None, trials: int | None, run: Path | str
+) -> Iterator[Listener | None]:
+    """The listener of a search, whose progress is shown where that is wanted.
+
+    Ctrl-C leaves as a KeyboardInterrupt that says how to go on, without what Ray was doing then.
+    """
+    from search.cli.live import LiveView
+
+    wanted = progress or (progress is None and on_event is None and sys.stdout.isatty())
+    try:
+        if not wanted:
+            yield on_event
+            return
+        with LiveView(trials) as shown:
+
+            def both(event: Told) -> None:
+                shown.on_event(event)
+                if on_event is not None:
+                    on_event(event)
+
+            yield both
+    except KeyboardInterrupt:
+        again = f"fairfront.resume({str(run)!r}) goes on with it"
+        raise KeyboardInterrupt(again) from None
 
 
 def _seconds(name: str, given: float | str | None) -> float | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import pandas as pd
 
 from analysis.front_json import SPLITS, Front, FrontPoint, PointValues, Reference
 from analysis.notation import bias_words, ends_of, known
-from analysis.palette import Look, method_looks
+
+if TYPE_CHECKING:
+    from analysis.palette import Look
 
 VALUES = (
     *("performance", "performance_interval", "bias", "bias_interval"),
@@ -111,6 +113,8 @@ def looks_on_front(front: Front) -> dict[str, Look]:
     """The look of each method that has a drawable point, by name; it is the one that the method
     has in the other figures of its search."""
     drawn = {point["method"] for point in drawable(front)}
+    from analysis.palette import method_looks  # loads matplotlib
+
     looks = method_looks([*front.get("methods", ()), *drawn])
     return {method: look for method, look in looks.items() if method in drawn}
 

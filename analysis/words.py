@@ -123,7 +123,7 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
         sentences.append(_values(front, "test", point["test"]))
         sentences.append(_certainty(front, point["test"]))
         if opening is not None:
-            sentences.append(_opening(opening))
+            sentences.append(opening_sentence(opening))
     elif finding(front) == "judged otherwise":
         sentences.append(
             "Another tolerance, measure or grouping than in the search: test values are not "
@@ -270,7 +270,20 @@ def _certainty(front: Front, test: PointValues) -> str:
     )
 
 
-def _opening(opening: int) -> str:
+def chosen_sentence(front: Front) -> str:
+    """What is chosen of a front that was judged anew, with its values on tune; or why nothing."""
+    point, objective = chosen_point(front), front["objective"]
+    if point is None:
+        return verdict(front)
+    return (
+        f"{objective['bias']} below {objective['tolerance']:g}: {point['candidate'][:8]} "
+        f"({point['method']}) is chosen; on tune {values_words(objective, point['tune'])}, "
+        f"sparsity {number(point['tune']['sparsity'])}."
+    )
+
+
+def opening_sentence(opening: int) -> str:
+    """How many times the test rows have been opened, this time included, and what that means."""
     if opening == 1:
         return "These test rows had not been opened before."
     return (

@@ -106,9 +106,10 @@ def _summary(values: Sequence[float | None]) -> Summary | None:
 def _summary_words(summary: Summary | None) -> str:
     if summary is None:
         return "not estimable"
-    sd = f" ± {number(summary['sd'])} (sd)" if "sd" in summary else ""
+    if "sd" not in summary:  # one value
+        return number(summary["mean"])
     return (
-        f"mean {number(summary['mean'])}{sd}, "
+        f"mean {number(summary['mean'])} ± {number(summary['sd'])} (sd), "
         f"range {number(summary['min'])} to {number(summary['max'])}"
     )
 

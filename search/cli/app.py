@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shlex
 import sys
@@ -97,6 +98,7 @@ app.add_typer(replay.app, name="replay")
 
 def main() -> None:
     """The `fairfront` command."""
+    gc.set_threshold(50_000, 20, 100)  # imports make objects by the million, and hardly garbage
     log_plainly()
     try:
         app()

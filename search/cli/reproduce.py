@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from search.cli.interrupt import Interrupted
+from search.cli.pulse import Pulse
 from search.cli.say import say
 from search.errors import UserError
 from search.units import clock
@@ -123,10 +124,11 @@ def _watched(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     lines = ProgressLines(say)
     try:
-        with Interruptible() as interruption:
+        with Interruptible() as interruption, lines.pulse:
 
             def tell(event: TableEvent | Told) -> None:
-                lines.take(event)
+                with lines.pulse.lock:
+                    lines.take(event)
                 interruption.check()
 
             run_table(table, options, folder, only=only, tune=tune, tell=tell)
@@ -142,18 +144,35 @@ class ProgressLines:
     """Turns the events of `reproduce` into lines; `left` counts from what this session has run."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+        self._write = say
+        self.pulse = Pulse(self._now, say)
+        self._doing = "opening the data"
         self._begin = time.monotonic()
         self._searches = self._started = self._trials = self._trials_done = 0
         self._spent: list[float] = []  # seconds of the searches of this session
         self._rows: dict[str, str] = {}  # trial -> its row, or method where it tunes
 
+    def _say(self, line: str) -> None:
+        self.pulse.said()
+        self._write(line)
+
+    def _now(self) -> str:
+        return f"  ... {self._doing}; {self._time()}"
+
     def take(self, event: TableEvent | Told) -> None:
         match event["event"]:
+            case "underway":
+                of = f" epoch {event['epoch']} of at most {event['epochs']}"
+                self._doing = event["what"] + (of if event["epochs"] else "")
+            case "report":
+                row = self._rows.get(event["trial"], event["trial"])
+                of = f"epoch {event['stage_epoch']} of {event['stage_epochs']}"
+                self._doing = f"{row}: {event['name']} {of}"
             case "table":
                 self._searches = event["searches"]
                 self._say(f"{event['name']}: at most {self._searches} searches")
             case "dense_start":
+                self._doing = "dense nets"
                 self._say(
                     f"{event['column']}: {event['nets']} dense nets, trained or from the cache"
                 )
@@ -168,6 +187,7 @@ class ProgressLines:
             case "trial_end":
                 self._trial(event)
             case "evaluation":
+                self._doing = "counting on test"
                 self._say("All searches have ended; opening the test split")
 
     def _step(self, event: StepStart) -> None:

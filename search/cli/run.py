@@ -16,7 +16,7 @@ from trainables.names import nearest
 if TYPE_CHECKING:
     from analysis.front_json import Front
     from search.engine.experiment import RunResult
-    from search.journal.events import Told
+    from search.journal.events import EndedBy, SearchEnd
 
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder.")]
@@ -37,18 +37,23 @@ def confirm(
     """Opens the test split once, for the front as it was chosen on tune."""
     check_run(folder)
     from analysis.report.seeds import spread_lines
+    from analysis.words import opening_sentence
+    from search.cli.live import LiveView
     from search.results.confirm import confirm as open_test
     from search.runs.folder import RunFolder
 
     if RunFolder(folder).confirmation() is not None:
         say("Confirmed before: this is what was found then; test is not opened again.")
-    front = open_test(folder, seeds=seeds, address=address, trust_code=trust, listener=_tell)
+    with LiveView(seeds, doing="opening the data") as shown:
+        front = open_test(
+            folder, seeds=seeds, address=address, trust_code=trust, listener=shown.on_event
+        )
     show(front)
     for line in spread_lines(front):
         say(line)
     show_later_trials(folder)
-    if front.get("opening") is not None:
-        say(f"Openings of these test rows so far, by all runs: {front['opening']}")
+    if (opening := front.get("opening")) is not None:
+        say(opening_sentence(opening))
 
 
 def report(
@@ -193,8 +198,8 @@ def show_later_trials(folder: Path) -> None:
         say(sentence)
 
 
-def show_end(result: RunResult, left: int, *, recording: bool, listed: bool = False) -> None:
-    """The front of a search that has ended, `left` of its trials not run, and what comes next.
+def show_end(result: RunResult, end: SearchEnd, *, recording: bool, listed: bool = False) -> None:
+    """The front of a search, what has ended it, and what comes next.
 
     Where the trials are `listed` there can be no more of them.
     """
@@ -208,23 +213,33 @@ def show_end(result: RunResult, left: int, *, recording: bool, listed: bool = Fa
     from analysis.front_table import chosen_point
 
     chosen = chosen_point(result.front)
-    if left:
-        say(
-            f"{left} trials were not run: its time limit or budget was reached. "
-            f"fairfront resume {result.folder} runs them (with --budget for a larger one)"
-        )
+    again = f"fairfront resume {result.folder}"
+    if left := end["left"]:
+        say(_unfinished(left, end.get("ended_by"), again))
     if recording:
         say(f"Next: fairfront replay record {result.folder} --to TABLE.npz")
     elif chosen is not None and chosen["test"] is None:
         say(f"Next: fairfront confirm {result.folder}")
-    elif chosen is None and not listed:
-        say(f"Next: fairfront resume {result.folder} --trials N goes on with more trials")
+    elif chosen is None and not listed and not left:
+        say(f"Next: {again} --trials N goes on with more trials than these, of which none will do")
 
 
-def _tell(event: Told) -> None:
-    if event["event"] == "trial_end":
-        reason = f" ({event['reason']})" if event["reason"] else ""
-        say(f"{event['trial']} {event['status']}{reason}")
+def _unfinished(left: int, ended_by: EndedBy | None, again: str) -> str:
+    """What was not run, and the command that runs it."""
+    trials = "1 trial was" if left == 1 else f"{left} trials were"
+    match ended_by:
+        case "time_limit":
+            return (
+                f"{trials} not run to the end: the time limit was reached. Next: {again} goes on "
+                f"without one, with --time-limit 10m for ten minutes more"
+            )
+        case "budget":
+            return (
+                f"{trials} not run to the end: the budget was reached. Next: {again} --budget N "
+                f"goes on with a larger one"
+            )
+        case _:
+            return f"{trials} not run to the end. Next: {again} runs what is left"
 
 
 def _check_view(tolerance: float | None, bias: str | None, group: str | None) -> None:

@@ -18,7 +18,7 @@ from search.units import seconds
 
 if TYPE_CHECKING:
     from search.engine.experiment import RunResult
-    from search.journal.events import Listener, Told
+    from search.journal.events import Listener, SearchEnd, Told
 
 
 def search(
@@ -38,6 +38,9 @@ def search(
     tracking_uri: Annotated[str | None, typer.Option(help="tracking.uri")] = None,
 ) -> None:
     """Searches; leaves the front and all that led to it in a folder."""
+    from search.config.source import find
+
+    find(experiment)  # a misspelt name is told before pydantic has built its models
     from search.config.config import Config
 
     given = {"search.trials": trials, "search.time_limit": time_limit, "search.budget": budget}
@@ -120,14 +123,14 @@ def _watched(
     from search.cli.live import LiveView
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every study and trial
-    left = 0
+    end: SearchEnd = {"event": "search_end", "left": 0}
     try:
         with Interruptible() as interruption, LiveView(trials) as shown:
 
             def listen(event: Told) -> None:
-                nonlocal left
+                nonlocal end
                 if event["event"] == "search_end":
-                    left = event["left"]
+                    end = event
                 shown.on_event(event)
                 interruption.check()
 
@@ -136,7 +139,7 @@ def _watched(
         if not (folder / JOURNAL).exists():
             raise  # nothing was written: the same command begins anew
         raise Interrupted(f"Go on with: fairfront resume {folder}") from error
-    show_end(result, left, recording=recording, listed=listed)
+    show_end(result, end, recording=recording, listed=listed)
 
 
 def _seconds(option: str, given: str | None) -> float | None:

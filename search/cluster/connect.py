@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -35,11 +35,12 @@ _ENVIRONMENT = {
 
 
 @contextmanager
-def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
+def connected(address: str | None, *, cpus: int, gpus: bool, per_trial: int = 1) -> Iterator[None]:
     """Ray for the length of a `with` block; within another such block, the same Ray.
 
     Without `address` a local Ray with `cpus` is started, its dashboard off; with `gpus` it offers
-    all of the machine's devices, else none. Raises UserError where a cluster cannot be joined, and
+    all of the machine's devices, else none. Its workers load what a trial needs as they start,
+    which take `per_trial` CPUs each. Raises UserError where a cluster cannot be joined, and
     MachineFault where Ray cannot be started, or dies within the block.
     """
     if ray.is_initialized():
@@ -52,7 +53,7 @@ def connected(address: str | None, *, cpus: int, gpus: bool) -> Iterator[None]:
         try:
             with own_sigterm():
                 if folder is not None:
-                    _start(cpus, gpus, folder)
+                    _start(cpus, gpus, folder, per_trial)
                 else:
                     _join(str(address))
             with deaths_told():
@@ -120,7 +121,7 @@ def close_token_file() -> None:
         token.chmod(0o600)
 
 
-def _start(cpus: int, gpus: bool, folder: Path) -> None:
+def _start(cpus: int, gpus: bool, folder: Path, per_trial: int) -> None:
     """A Ray of our own in `folder`, that only this machine can reach, whatever else runs here.
 
     It gives its servers 30 s, which a busy machine may not keep, so it is started twice if need
@@ -128,7 +129,7 @@ def _start(cpus: int, gpus: bool, folder: Path) -> None:
     """
     for attempt in (1, 2):
         try:
-            with _loopback_only():
+            with _loopback_only(), _environment(_of_workers(per_trial)):
                 ray.init(
                     address="local",
                     num_cpus=cpus,
@@ -136,7 +137,6 @@ def _start(cpus: int, gpus: bool, folder: Path) -> None:
                     include_dashboard=False,
                     logging_level=logging.CRITICAL,
                     log_to_driver=False,
-                    runtime_env={"env_vars": {"PYTHONPATH": python_path()}},
                     _temp_dir=str(folder),
                 )
             break
@@ -166,6 +166,35 @@ def _join(address: str) -> None:
         ) from error
 
 
+def _of_workers(per_trial: int) -> dict[str, str]:
+    """The environment of workers that Ray starts along with itself, one for each CPU.
+
+    They are only used where no runtime environment is asked for, so what they need is in theirs.
+    They have loaded torch before a trial tells them its CPUs, so its threads stand here too.
+    """
+    found = {"PYTHONPATH": python_path()}
+    if "OMP_NUM_THREADS" not in os.environ:
+        found["OMP_NUM_THREADS"] = str(per_trial)
+    if per_trial == 1:  # else there are more of them than trials, and all would load torch
+        found["RAY_preload_python_modules"] = "trainables.trial.preload"
+    return found
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Variables of this process, and so of those that it starts, for the length of a block."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 @contextmanager
 def _loopback_only() -> Iterator[None]:
     """Within the block Ray's servers listen on 127.0.0.1 alone, not on every interface.
@@ -175,15 +204,10 @@ def _loopback_only() -> Iterator[None]:
     from a variable when ray was imported, into a constant; child processes read the variable
     itself. Both are put back afterwards: a cluster that is joined later needs them.
     """
-    name = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
-    variable, constant = os.environ.get(name), ray_constants.ENABLE_RAY_CLUSTER
-    os.environ[name] = "0"
+    constant = ray_constants.ENABLE_RAY_CLUSTER
     ray_constants.ENABLE_RAY_CLUSTER = False
     try:
-        yield
+        with _environment({ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR: "0"}):
+            yield
     finally:
         ray_constants.ENABLE_RAY_CLUSTER = constant
-        if variable is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = variable

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ray
-from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 from search.errors import UserError
 from trainables.names import first_line
@@ -24,6 +24,8 @@ def code_for_workers() -> dict[str, Any]:
     Sending a working directory instead would take along runs, data and whatever else lies there.
     Where a job was submitted with modules of its own, the answer is empty: Ray refuses two sets.
     """
+    from ray._private.runtime_env.constants import RAY_JOB_CONFIG_JSON_ENV_VAR
+
     job = json.loads(os.environ.get(RAY_JOB_CONFIG_JSON_ENV_VAR, "{}"))
     if "py_modules" in (job.get("runtime_env") or {}):
         return {}
@@ -43,6 +45,10 @@ def ship_by_value(net: nn.Module) -> list[str]:
     from the same folders. Not sent are our packages and what is installed.
     """
     own = [module for module in map(_module_of, net.modules()) if module is not None]
+    if not own:
+        return []
+    import ray  # half a second, which a dry run need not wait for
+
     folders = {_folder(module) for module in own}
     shipped = [
         module
@@ -56,9 +62,13 @@ def ship_by_value(net: nn.Module) -> list[str]:
 
 def check_sendable(net: nn.Module) -> None:
     """Raises UserError where Ray could not send the network to workers."""
-    ship_by_value(net)
+    dumps = pickle.dumps
+    if ship_by_value(net):
+        import ray
+
+        dumps = ray.cloudpickle.dumps
     try:
-        ray.cloudpickle.dumps(net)
+        dumps(net)
     except Exception as error:  # of many kinds: whatever a part of it raises
         rule = "[model] the network must be one that can be pickled, to be sent to workers"
         raise UserError(f"{rule}, failed with {first_line(error)}") from error

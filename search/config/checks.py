@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,9 +14,23 @@ from search.config.registries import Kind, check_name, registry
 from search.errors import unknown
 from spaces.compose import ROLES, stage_space
 from spaces.space import Space
+from trainables.registry import Registry
 
 # method -> role -> setting, and role -> stage -> setting for all methods that have the stage
 Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+_STAGES_ASKED = ContextVar("_STAGES_ASKED", default=True)
+
+
+@contextmanager
+def unasked_stages() -> Iterator[None]:
+    """Within the block stages are known by name alone: what values they take they must be
+    imported for, and torch with them, which takes seconds."""
+    before = _STAGES_ASKED.set(False)
+    try:
+        yield
+    finally:
+        _STAGES_ASKED.reset(before)
 
 
 def check_group(text: str) -> str:
@@ -48,18 +64,24 @@ def check_performance(name: str) -> str:
 
 def check_settings(kind: Kind, name: str, settings: Mapping[str, Any]) -> None:
     """Raises ValueError unless `name` is registered and takes these settings."""
-    _check_fit(f"{kind} {name}", registry(kind)[check_name(kind, name)], settings)
+    known = registry(kind)
+    check_name(kind, name)
+    if _STAGES_ASKED.get() or not isinstance(known, Registry):
+        _check_fit(f"{kind} {name}", known[name], settings)
 
 
 def check_stages(method: str, settings: Mapping[str, Mapping[str, Any]]) -> None:
     """Raises ValueError unless the method's stages take these settings, given by slot."""
     from trainables.methods import METHODS
-    from trainables.trial.spec import STAGES
 
     slots = METHODS[method].slots
     for slot in settings:
         if slot not in slots:
             raise ValueError(unknown(f"stage of {method}", slot, slots))
+    if not _STAGES_ASKED.get():
+        return
+    from trainables.trial.spec import STAGES
+
     for slot, stage in slots.items():
         of_slot = {**stage.fixed, **settings.get(slot, {})}
         _check_fit(f"{stage.role} {stage.name}", STAGES[stage.role][stage.name], of_slot)
@@ -116,13 +138,15 @@ def _check_fit(who: str, settings_class: type[Any], settings: Mapping[str, Any])
 
 
 def _check_stage(key: str, role: str, name: str, overrides: Mapping[str, Any]) -> None:
-    from trainables.trial.spec import STAGES
-
-    settings_class = STAGES[role][name]
     try:
         space = stage_space(role, name).narrow(overrides)
     except ValueError as error:
         raise ValueError(f"{key}.{error}") from error
+    if not _STAGES_ASKED.get():
+        return
+    from trainables.trial.spec import STAGES
+
+    settings_class = STAGES[role][name]
     for setting in overrides:
         for value in _deciding_values(space, setting):
             try:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Self, get_args
 
 import tomli_w
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
-from search.config.checks import Spaces, check_spaces, rule
-from search.config.registries import presets
+from search.config.checks import Spaces, check_spaces, rule, unasked_stages
 from search.config.sections import (
     CorrectionConfig,
     DataConfig,
@@ -28,9 +25,9 @@ from search.config.sections import (
     TrackingConfig,
     TrialConfig,
 )
+from search.config.source import Source, read
 from search.config.tracking_uri import masked
-from search.errors import UserError, unknown
-from search.toml_file import read_toml
+from search.errors import UserError
 from trainables.names import nearest
 
 
@@ -94,8 +91,10 @@ class Config(Section):
 
         Raises UserError naming the file, the key, the rule and the value of all that is wrong.
         """
-        source = _read(path_or_preset, overrides)
+        source = read(path_or_preset, overrides)
         try:
+            with unasked_stages():  # most that can be wrong is told at once
+                cls.model_validate(source.values)
             config = cls.model_validate(source.values)
         except ValidationError as error:
             raise UserError("\n".join(dict.fromkeys(_complaints(error, source)))) from error
@@ -119,72 +118,7 @@ class Config(Section):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-@dataclass(frozen=True)
-class _Source:
-    """The values of an experiment before they are checked, and where each came from."""
-
-    where: str  # the file's path, or `preset NAME`
-    folder: Path  # where the user's own modules and files are looked up
-    values: dict[str, Any]
-    overridden: tuple[str, ...]  # dotted keys given by --set
-
-    def origin(self, key: str) -> str:
-        """What to name when `key`, or how the keys of that table fit together, is wrong."""
-        for other in self.overridden:
-            if f"{key}.".startswith(f"{other}.") or f"{other}.".startswith(f"{key}."):
-                return "--set"
-        return self.where
-
-
-def _read(path_or_preset: str | Path, overrides: Sequence[str]) -> _Source:
-    """Raises UserError where there is no such file or preset, or it is not TOML."""
-    where, folder, values = _find(path_or_preset)
-    keys = []
-    for override in overrides:
-        key, value = _parse_override(override)
-        _put(values, key, value)
-        keys.append(key)
-    return _Source(where, folder, values, tuple(keys))
-
-
-def _find(path_or_preset: str | Path) -> tuple[str, Path, dict[str, Any]]:
-    """What to call the file in messages, the folder of the user's own files, what it says."""
-    path = Path(path_or_preset)
-    if path.is_file():
-        return str(path), path.resolve().parent, read_toml(path)
-    known = presets()
-    name = str(path_or_preset)
-    if name in known:
-        return f"preset {name}", Path.cwd(), tomllib.loads(known[name])
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        raise UserError(f"{path}: there is no such file")
-    raise UserError(f"{unknown('preset', name, known)} (a file would end in .toml)")
-
-
-def _parse_override(text: str) -> tuple[str, Any]:
-    """Key and value of `a.b=value`; a value that is no TOML is a string."""
-    key, equals, value = text.partition("=")
-    key = key.strip()
-    if not equals or not all(key.split(".")):
-        raise UserError(f"--set: must read like objective.tolerance=0.1, got {masked(text)!r}")
-    try:
-        parsed = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
-        return key, value.strip()
-    return key, parsed["value"] if len(parsed) == 1 else value
-
-
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    *tables, last = key.split(".")
-    inner = values
-    for name in tables:
-        inner = inner.setdefault(name, {})
-        if not isinstance(inner, dict):
-            raise UserError(f"--set: {name} is no table, got {key}={masked(repr(value))}")
-    inner[last] = value
-
-
-def _complaints(error: ValidationError, source: _Source) -> Iterator[str]:
+def _complaints(error: ValidationError, source: Source) -> Iterator[str]:
     """All that pydantic found, one line each, with the file, the key, the rule and the value."""
     for detail in error.errors(include_url=False):
         path = [part for part in detail["loc"] if isinstance(part, str) and part.isidentifier()]

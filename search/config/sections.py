@@ -139,6 +139,11 @@ class ModelConfig(Section):
         return cast("str", self.build or self.name)  # one of them is always given
 
     @property
+    def given_args(self) -> Args:
+        """What the file itself has to hand to a builder: nothing where it names no network."""
+        return {} if self.name == "mlp" and self.args == SMALL else self.args
+
+    @property
     def scale(self) -> InputScale:
         """How numbers are scaled, as data are prepared."""
         given = self.inputs
@@ -329,8 +334,7 @@ class SearchConfig(Section):
     # Pruners that learn choose among this many sets of settings, and the methods share the masks
     # that each set leads to; None or 0: each trial has settings and masks of its own.
     shared_pruners: Annotated[int, Field(ge=0)] | None = None
-    # Whether models that need no search are fitted beside it and shown with the front, for tables
-    # of two classes; None: unless trials are listed or recorded.
+    # Whether tables get models to compare with; None: unless trials are listed or recorded.
     references: bool | None = None
     warm_start: Names = ()  # folders of earlier runs on the same task, to learn from
     # None: even in recordings and runs of earlier versions, else adaptive.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from search.cluster.shipping import check_sendable
 from search.config.config import Config
 from search.engine.shares import FIRST
-from search.engine.warm_start import earlier_runs
 from search.problem.dense_doubts import seen_by_network
 from search.problem.estimate import estimate
 from search.problem.fitted_defaults import fitted
@@ -23,6 +23,9 @@ from search.runs.places import check_places
 from search.units import clock, dotted
 from spaces.space import Value
 from trainables.data import Prepared
+
+if TYPE_CHECKING:
+    from search.engine.warm_start import Earlier
 
 
 def describe(config: Config, out: Path | None = None) -> Iterator[str]:
@@ -41,7 +44,11 @@ def describe(config: Config, out: Path | None = None) -> Iterator[str]:
     problem = fitted(problem, net)
     config = problem.config
     rehearse(problem, net)
-    earlier = earlier_runs(config.search.warm_start, problem)
+    earlier: list[Earlier] = []
+    if config.search.warm_start:
+        from search.engine.warm_start import earlier_runs  # loads Optuna
+
+        earlier = earlier_runs(config.search.warm_start, problem)
     yield config.to_toml().rstrip()
     yield ""
     weights = sum(parameter.numel() for parameter in net.parameters())

@@ -2,59 +2,48 @@
 
 from __future__ import annotations
 
-import uuid
-from contextlib import ExitStack
+import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
-import optuna
 import pandas as pd
-from ray import tune
 from torch import nn
 
 from analysis.front_json import Front
-from search.cluster.connect import check_cluster, cluster_address, connected
-from search.cluster.nodes import trials_at_once
-from search.cluster.shipping import check_sendable, ship_by_value
+from search.cluster.connect import check_cluster, cluster_address
+from search.cluster.shipping import check_sendable
 from search.config.config import Config
 from search.config.tracking_uri import resolved
+from search.engine.begin import beginning_in, how_it_comes, notes_on, report_of, trained
+from search.engine.dense_training import Watch
+from search.engine.driver import Driver
 from search.engine.faults import stopped_by_faults
-from search.engine.listed_trials import ListedSearcher
-from search.engine.machines import local_cpus, machines, supplies_of
-from search.engine.progress import Limits, Progress, spending
-from search.engine.ray_scheduler import DEATHS, Forgiving, JournalingScheduler
-from search.engine.ray_searcher import MethodSearcher, TrialSearcher
-from search.engine.references_beside import ReferencesBeside
-from search.engine.shares import share_of
-from search.engine.study import MethodStudy, Target
+from search.engine.machines import machines
+from search.engine.progress import Limits
 from search.engine.unchanged import unchanged_dense
 from search.engine.warm_start import earlier_runs
 from search.errors import UserError
-from search.journal.events import Dense, Event, Experiment, Listener, WarmStart
-from search.journal.journal import Journal, read_events
-from search.journal.opening_ledger import record_opening
+from search.journal.events import Dense, Experiment, Listener, WarmStart
+from search.journal.journal import refuse_if_written
 from search.journal.record import Record
 from search.problem.dense_doubts import doubts_of
-from search.problem.dense_net import decision_of, dense_report
+from search.problem.dense_net import decision_of
 from search.problem.fitted_defaults import fitted
 from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import with_pools
 from search.problem.start_network import Build
 from search.problem.unread_numbers import refuse_unread_numbers
-from search.runs.checkpoints import drop_checkpoints_ahead
-from search.runs.folder import TUNE, RunFolder, new_path
+from search.runs import beginning
+from search.runs.beginning import Beginning, is_beginning
+from search.runs.folder import RunFolder, new_path
 from search.runs.places import check_places
-from search.runs.trust import check_trusted, reached, remember
-from search.samplers.sampling import Sampling
-from search.schedulers import SCHEDULERS
-from search.schedulers.policy import Policy
-from search.tracking import mirror
+from search.runs.state import CONFIG
+from search.runs.trust import check_trusted, reached
 from trainables.data import FairData
 from trainables.fused.warming import warm
-from trainables.stage import derived_seed
-from trainables.trial.trainable import FairPruning
 from trainables.trial.workbench import Workbench
 
 
@@ -80,9 +69,25 @@ def run(
     `data` and `model` stand for [data] and [model] when they are at hand as Python objects.
     Raises UserError before anything is written where the input does not fit together.
     """
+    begun = time.monotonic()
     folder = RunFolder(Path(out) if out else new_path(config.name))
     check_places(folder.path)
     folder.refuse_existing()
+    return _run(config, folder, None, data, model, address, on_event, begun)
+
+
+def _run(
+    config: Config,
+    folder: RunFolder,
+    earlier: Beginning | None,
+    data: FairData | pd.DataFrame | None,
+    model: nn.Module | Build | None,
+    address: str | None,
+    on_event: Listener | None,
+    begun: float,
+) -> RunResult:
+    """`run` in a folder that can be written; `earlier` is what another session wrote there that
+    ended before it had a dense net, and `begun` when this one was started (monotonic)."""
     address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
     resolved(config.tracking.uri)
@@ -94,55 +99,58 @@ def run(
     config = problem.config
     rehearse(problem, start)
     compile_loops(config, start, on_event)
-    earlier = earlier_runs(config.search.warm_start, problem)
-    if on_event is not None:
-        told = (one.note() for one in earlier)
-        texts = (*of_network, *problem.notes(), *told)
-        for text in (*texts, "dense net: trained now, or taken from the cache"):
+    learned = earlier_runs(config.search.warm_start, problem)
+
+    def note(text: str) -> None:
+        if on_event is not None:
             on_event({"event": "note", "text": text})
-    with machines(config, address, folder) as train:
-        dense = problem.dense(start, train)
+
+    for text in (*of_network, *problem.notes(), *(one.note() for one in learned)):
+        note(text)
+    note(how_it_comes(problem, start))
+    limits = Limits.of(config, Record(), begun)
+    watch = None
+    if not problem.dense_is_cached(start):
+        kept = folder.path / beginning.TRAINING
+        before = beginning.how_far(folder.path)
+        allowed = partial(
+            limits.seconds_for_dense_net, 0.0 if before is None else before["seconds"]
+        )
+        watch = Watch(kept, allowed, on_event)
+    with (
+        stopped_by_faults(f"fairfront resume {folder.path}"),
+        beginning_in(folder.path, earlier, problem, in_memory=data is not None) as began,
+        machines(config, address, folder, watch) as train,
+    ):
+        nets = trained(folder.path, problem, start, train)
         bench = Workbench.open(
             problem.prepared,
-            dense,
+            nets.dense,
             problem.objective,
             device="cpu",
             given_decision=decision_of(problem.correction),
         )
-        report = dense_report(bench)
+        report = report_of(folder.path, bench, nets)
         problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(bench)
-        doubts = doubts_of(config, bench, report)
+        doubts = [*notes_on(nets), *doubts_of(config, bench, report)]
         problem = replace(problem, network_notes=(*of_network, *doubts))
-        if on_event is not None:
-            of_pruning = problem.pruning_notes() if problem.pruning is not None else []
-            for text in (*of_pruning, *doubts):
-                on_event({"event": "note", "text": text})
-        folder.create(problem.config, dense, problem.prepared, problem.early(start, train))
+        for text in (*(problem.pruning_notes() if problem.pruning is not None else []), *doubts):
+            note(text)
+        early = problem.early(start, train, nets)
+        began.unlock()
+        folder.create(problem.config, nets.dense, problem.prepared, early)
         if problem.pruning is not None:
             folder.store_pruning_groups(problem.pruning)
-        name = uuid.uuid4().hex
-        remember(name, reached(config))
-        again = f"fairfront resume {folder.path}"
-        with (
-            stopped_by_faults(again),
-            Driver(folder, problem, dense, address, on_event, references=True) as driver,
-        ):
+        with Driver(
+            folder, problem, nets.dense, address, on_event, begun=begun, references=True
+        ) as driver:
             # cast: mypy cannot tell that the facts do not hold a time, which the journal adds
-            driver.record.add(
-                cast(
-                    "Experiment",
-                    {
-                        "event": "experiment",
-                        "run": name,
-                        "in_memory": data is not None,
-                        "model_in_memory": model is not None,
-                        **problem.facts(),
-                    },
-                )
-            )
-            for run_before in earlier:
+            facts = {"event": "experiment", **began.facts, **problem.facts()}
+            driver.record.add(cast("Experiment", facts))
+            for run_before in learned:
                 driver.record.add(cast("WarmStart", {"event": "warm_start", **run_before.facts()}))
             driver.record.add(cast("Dense", {"event": "dense", **report}))
+            beginning.forget(folder.path)
             driver.search()
             return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
@@ -167,9 +175,15 @@ def resume(
     where `trials` asks for another number than [[trials]] lists, and, without `trust_code`, where
     the run of somebody else names code.
     """
+    begun = time.monotonic()
     folder = RunFolder(Path(path))
-    folder.open_again(repair=repair)
-    config = folder.config()
+    beginning_before = Beginning.read(folder.path) if is_beginning(folder.path) else None
+    if beginning_before is None:
+        folder.open_again(repair=repair)
+        config = folder.config()
+    else:
+        refuse_if_written(folder.path)
+        config = Config.load(folder.path / CONFIG)
     if config.trials and trials not in (None, len(config.trials)):
         raise UserError(
             f"resume: --trials must be left out where [[trials]] lists them, got {trials} for "
@@ -179,6 +193,11 @@ def resume(
     limits = {key: value for key, value in changes.items() if value is not None}
     search = config.search.model_copy(update={"time_limit": None, **limits})
     config = config.model_copy(update={"search": search})
+    if beginning_before is not None:
+        found = reached(config, data_given=data is not None, model_given=model is not None)
+        check_trusted(beginning_before.run, folder.path, "resume", found, trust=trust_code)
+        refuse_missing_data(beginning_before.in_memory, folder.path, data, "resume")
+        return _run(config, folder, beginning_before, data, model, address, on_event, begun)
     address = cluster_address(address)
     check_cluster(config.resources.gpu, address)
     resolved(config.tracking.uri)
@@ -187,7 +206,7 @@ def resume(
     with (
         stopped_by_faults(f"fairfront resume {folder.path}"),
         machines(config, address, folder),
-        Driver(folder, problem, dense, address, on_event, references=True) as driver,
+        Driver(folder, problem, dense, address, on_event, begun=begun, references=True) as driver,
     ):
         driver.search()
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
@@ -221,10 +240,7 @@ def reopened(
     facts = folder.facts()
     found = reached(config, data_given=data is not None, model_given=model is not None)
     check_trusted(facts["run"], folder.path, who, found, trust=trust_code)
-    if facts["in_memory"] and data is None:
-        raise UserError(
-            f"{who}: {folder.path} was run on data handed over from Python; hand them again"
-        )
+    refuse_missing_data(facts["in_memory"], folder.path, data, who)
     # The groups to prune by are kept: the network that they were made with need not be there.
     problem = open_problem(config.model_copy(update={"prune_by": None}), data, model)
     if problem.prepared.hashes != facts["hashes"]:
@@ -240,157 +256,9 @@ def reopened(
     return problem, unchanged_dense(folder, problem, who)
 
 
-class Driver:
-    """Journal, record, Ray and the MLflow mirror for the length of one search.
-
-    `trainable` is what Ray runs, given `supplies`; its results are those of FairPruning. With
-    `references`, what the front is compared with is fitted beside the trials.
-    """
-
-    def __init__(
-        self,
-        folder: RunFolder,
-        problem: Problem,
-        dense: nn.Module,
-        address: str | None,
-        on_event: Listener | None,
-        trainable: type[tune.Trainable] = FairPruning,
-        *,
-        references: bool = False,
-    ) -> None:
-        self._folder, self._problem, self._dense = folder, problem, dense
-        self._address, self._trainable = address, trainable
-        self._on_event = on_event
-        self._references = (
-            ReferencesBeside(folder, problem, dense, on_event) if references else None
-        )
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Driver:
-        # Optuna announces every study and every told trial on stderr unless it is asked not to.
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with ExitStack() as opening:
-            journal = Journal(self._folder.path)
-            opening.callback(journal.close)
-            self._progress = Progress(self._problem.config, self._on_event)
-            self.record = Record(journal, self._heard)
-            for event in read_events(journal.path):
-                self.record.replay([event])
-                self._progress.replay(event)
-                if self._references is not None:
-                    self._references.replay(event)
-            if self._references is not None:
-                opening.callback(self._references.close)
-            drop_checkpoints_ahead(self._folder.path, self.record.unfinished())
-            self._stack = opening.pop_all()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
-
-    def _heard(self, event: Event) -> None:
-        self._progress.take(event)
-        if self._references is not None:
-            self._references.follow(self.record, event)
-
-    def search(self) -> None:
-        """Runs what is left to run. Raises KeyboardInterrupt on Ctrl-C, with the journal whole."""
-        config = self._problem.config
-        if config.search.recording:
-            facts = self._folder.facts()
-            record_opening(facts["hashes"]["test"], facts["run"], facts["name"], "recording")
-        limits = Limits.of(config, self.record)
-        searcher = self._searcher(limits)
-        if config.tracking.enabled:
-            process = mirror.start_mirror(self._folder.path, config.tracking.uri)
-            self._stack.callback(mirror.finish_mirror, process, 600)
-        if searcher.left and not limits.reached:
-            self._progress.expect(searcher.left)
-            self._tune(searcher, limits)
-            searcher.end_dead()
-            self._folder.tidy(self.record.trials.values())
-        if self._references is not None:
-            self._references.finish(self.record)
-        charged, spent = self.record.compute
-        costs = spending(config, self.record.seconds)
-        self.record.add(
-            {
-                "event": "search_end",
-                "left": searcher.left,
-                "charged": charged,
-                "spent": spent,
-                "spent_hours": costs["spent_hours"],
-                "budget_hours": costs["budget_hours"],
-                "device": costs["device"],
-            }
-        )
-
-    def _searcher(self, limits: Limits) -> TrialSearcher:
-        config, problem = self._problem.config, self._problem
-        if config.trials:
-            return ListedSearcher(
-                config.trials,
-                self.record,
-                share=bool(config.search.shared_pruners),
-                seed=config.seed,
-                correction=problem.correction,
-                limits=limits,
-            )
-        asked = config.objective
-        target = Target(problem.objective.safe_bias, asked.sparsity, asked.optimise or ())
-        studies = {
-            method: MethodStudy(space, self._sampling(method), target)
-            for method, space in problem.spaces.items()
-        }
-        return MethodSearcher(
-            studies,
-            self.record,
-            trials=config.search.trials,
-            share=share_of(problem),
-            seed=config.seed,
-            correction=problem.correction,
-            limits=limits,
-        )
-
-    def _sampling(self, method: str) -> Sampling:
-        config = self._problem.config
-        seed = derived_seed(config.seed, "sampler", method)
-        per_method = max(1, config.search.trials // len(self._problem.spaces))
-        return Sampling(config.search.sampler, seed, per_method)
-
-    def _policy(self) -> Policy | None:
-        return SCHEDULERS[self._problem.config.search.scheduler](self._problem.stopping())
-
-    def _tune(self, searcher: TrialSearcher, limits: Limits) -> None:
-        config = self._problem.config
-        cpu, gpu = config.resources.cpu, config.resources.gpu
-        ship_by_value(self._dense)
-        with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0):
-            concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
-            early = self._folder.early(self._problem.untrained())
-            decision = decision_of(self._problem.correction, self._folder.dense_event())
-            supplies = supplies_of(self._problem, self._dense, self._folder.path, early, decision)
-            forgiving = Forgiving(self.record)
-            scheduler = JournalingScheduler(self.record, self._policy(), limits, forgiving)
-            trainable = tune.with_resources(
-                tune.with_parameters(self._trainable, supplies=supplies),
-                {"cpu": cpu, "gpu": gpu},
-            )
-            tuner = tune.Tuner(
-                trainable,
-                tune_config=tune.TuneConfig(
-                    search_alg=searcher,
-                    scheduler=scheduler,
-                    num_samples=searcher.left,
-                    max_concurrent_trials=concurrent,
-                    reuse_actors=True,
-                ),
-                run_config=tune.RunConfig(
-                    name="tune",
-                    storage_path=str(self._folder.path.resolve() / TUNE),
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    failure_config=tune.FailureConfig(max_failures=DEATHS),
-                    verbose=0,
-                ),
-            )
-            tuner.fit()
+def refuse_missing_data(
+    in_memory: bool, path: Path, data: FairData | pd.DataFrame | None, who: str
+) -> None:
+    """Raises UserError where a run's data were handed over from Python and are not again."""
+    if in_memory and data is None:
+        raise UserError(f"{who}: {path} was run on data handed over from Python; hand them again")

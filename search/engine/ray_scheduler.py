@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.stopper import Stopper
 
 from search.engine.progress import Limits
 from search.errors import MachineFault
@@ -60,6 +61,30 @@ def lost_machines() -> int:
 
 
 CONTINUE, STOP = str(TrialScheduler.CONTINUE), str(TrialScheduler.STOP)
+
+
+class AtLimit(Stopper):
+    """Ends a search when its limit is reached, in the middle of an epoch too: one may take hours.
+
+    What a trial has reported counts; it is left unfinished, and `resume` goes on with it.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never of a trial alone: the scheduler sees to that."""
+        return False
+
+    def stop_all(self) -> bool:
+        return self._limits.reached
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles what its Tuner holds, but no search is ever resumed from that."""
+        return {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AtLimit:
+        return self
 
 
 class JournalingScheduler(FIFOScheduler):

@@ -34,14 +34,14 @@ from trainables.user_code import python_path
 
 log = logging.getLogger(__name__)
 
-NICE = 5  # it takes what trials leave; with 19 a short search would end before it
+NICE = 10  # it takes what trials leave, at most a tenth of a core that they want for themselves
 PATIENCE = 300.0  # seconds that a search which has ended waits for it at most
-IF_LIMITED = 8.0  # the same where its time is limited
+IF_LIMITED = 4.0  # the same where its time is limited, which is to hold within ten
 _POLL = 0.05  # seconds
 
 
 class ReferencesBeside:
-    """Starts with the first report of a trial, so that no worker's start waits for it.
+    """Begins with the search, while Ray and its workers start, so that a short one has them too.
 
     What it has found goes into the journal with the next event, or when the search ends. What was
     found by an earlier session stays.
@@ -66,17 +66,18 @@ class ReferencesBeside:
         if event["event"] == "references" and has_models(self._folder):
             self._wanted = False
 
-    def follow(self, record: Record, event: Event) -> None:
-        """An event of this session, which is on record."""
-        if event["event"] == "report" and self._wanted and self._process is None:
+    def start(self) -> None:
+        """Unless an earlier session has found them; the dense net is on record."""
+        if self._wanted:
             self._start()
+
+    def follow(self, record: Record) -> None:
+        """Takes over what is there by now; another event of this session is on record."""
         if self._process is not None and self._process.poll() is not None:
             self._collect(record)
 
     def finish(self, record: Record) -> None:
         """Waits for what is under way, but not for long."""
-        if self._wanted and self._process is None:
-            self._start()
         search = self._problem.config.search
         limited = search.time_limit is not None or search.budget is not None
         deadline = time.monotonic() + (IF_LIMITED if limited else PATIENCE)
@@ -151,8 +152,8 @@ class ReferencesBeside:
         judged = judged_references(dense, event, facts, view_of(facts))
         kept = sorted(filter(keeps_on_tune, judged), key=lambda one: -_performance(one))
         words = [
-            f"{reference_label(one)} {number(_performance(one))} at bias "
-            f"{number(one['tune']['bias'])}{' (uses the group)' if one['needs_group'] else ''}"
+            f"{reference_label(one)}{' (uses the group)' if one['needs_group'] else ''}: "
+            f"{number(_performance(one))}, bias {number(one['tune']['bias'])}"
             for one in kept
         ]
         return f"references that keep the tolerance on tune: {'; '.join(words) or 'none'}"

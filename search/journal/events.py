@@ -108,6 +108,8 @@ class DenseFacts(TypedDict):
     digest: NotRequired[str]  # another, of what its file holds
     frozen: NotRequired[list[str]]  # names of the parameters that do not learn
     decided: NotRequired[PackedArray]  # classes, for some rows of tune, see `sampled_rows`
+    seconds: NotRequired[float]  # that its training took in this search; missing: it was cached
+    epochs: NotRequired[int]  # that it was trained for, where a limit cut the training short
 
 
 class Dense(DenseFacts):
@@ -222,12 +224,16 @@ class Spending(TypedDict):
     device: str  # GPU or CPU
 
 
+EndedBy = Literal["trials", "time_limit", "budget"]
+
+
 class SearchEnd(TypedDict):
     """A session of the search is over."""
 
     event: Literal["search_end"]
     time: NotRequired[float]
     left: int  # trials that were not run
+    ended_by: NotRequired[EndedBy]  # why no more were run
     charged: NotRequired[float]  # samples, see trainables/evaluation/report.py
     spent: NotRequired[float]
     spent_hours: NotRequired[float]  # as in Spending
@@ -320,6 +326,29 @@ class SearchStatus(Spending):
     seconds_left: float | None
 
 
+class HowFar(TypedDict):
+    """How far the training of a dense net is."""
+
+    epoch: int  # finished ones
+    epochs: int  # at most
+    seconds: float  # that its epochs have taken, in all sessions
+    best: float | None  # smallest early-stopping loss; None: none was computed
+    best_epoch: int | None
+
+
+class Underway(TypedDict):
+    """How far something is that takes many epochs; never written down."""
+
+    event: Literal["underway"]
+    of: str  # "dense net", or the name of a retraining
+    what: str  # that, and the stage that it is in
+    epoch: int  # finished ones
+    epochs: int  # at most
+    best: NotRequired[float | None]  # smallest early-stopping loss so far
+    best_epoch: NotRequired[int | None]
+    seconds_left: float | None  # at most; None: not known yet
+
+
 class Replayed(TypedDict):
     """An event of an earlier session, told again."""
 
@@ -327,5 +356,5 @@ class Replayed(TypedDict):
     of: Event
 
 
-Told = Event | Note | SearchStatus | Replayed
+Told = Event | Note | SearchStatus | Underway | Replayed
 Listener = Callable[[Told], None]

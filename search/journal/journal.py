@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 LOCK = "journal.lock"
 NOT_BEGUN = (
-    "{0}: its search ended before it had begun; `fairfront search {0}/config.toml --out {0}` "
-    "starts it again there, or the experiment's own file with that --out"
+    "{0}: its search ended before it had begun; `fairfront resume {0}` goes on with its dense "
+    "net, and `fairfront search` with the experiment's own file and that --out starts it again"
 )
 
 

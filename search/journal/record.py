@@ -84,7 +84,7 @@ class Record:
         self.trials: dict[str, TrialRecord] = {}
         self.dense: Dense | None = None
         self.remembered: list[TrialRecord] = []  # of earlier searches, see warm_start.py
-        self.seconds = 0.0  # that the epochs of all trials have taken
+        self.seconds = 0.0  # that the epochs of the dense net and of all trials have taken
         self._highest = 0  # number of any trial's name
         self._of_method: dict[str, dict[str, TrialRecord]] = {}
         self._journal = journal
@@ -173,6 +173,7 @@ class Record:
                     trial.status, trial.reason = event["status"], event["reason"]
             case "dense":
                 self.dense = event
+                self.seconds += event.get("seconds", 0.0)
             case "warm_start":
                 self.remembered += map(_of_an_earlier_search, event["trials"])
             case "repair":

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from search.errors import UserError
-from search.journal.events import Dense, DenseFacts
+from search.journal.events import Dense, DenseFacts, HowFar
+from search.problem.course import Course, Halted
 from search.problem.dense_recipe import DenseRecipe
 from trainables.corrections import decision_from_dict
 from trainables.corrections.decision import Decision
@@ -44,7 +45,9 @@ class TrainedNets:
     """What the training of a dense net leaves, on the CPU."""
 
     dense: nn.Module
-    early: nn.Module  # after the first EARLY_EPOCHS
+    early: nn.Module | None  # after the first EARLY_EPOCHS; None: from the cache, not asked for
+    how_far: HowFar | None = None  # None: it was not trained now
+    cut: bool = False  # before its time: a limit was reached
 
 
 # Recipe, network to start from, data, objective, CPU threads -> the trained networks.
@@ -64,25 +67,33 @@ def weights_hash(net: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def dense_net(
+def is_cached(recipe: DenseRecipe, prepared: Prepared) -> bool:
+    """Whether the dense net was trained before."""
+    return _dense_path(recipe, prepared).exists()
+
+
+def dense_nets(
     recipe: DenseRecipe,
     start: nn.Module,
     prepared: Prepared,
     objective: Objective,
     train: Trainer | None = None,
-) -> nn.Module:
+) -> TrainedNets:
     """The dense net, trained from `start` or taken from the cache.
 
     As many threads of a CPU train it as a trial has: with more threads than free cores torch
     is many times slower. `train` (default `train_dense`) says where: in this process or elsewhere.
+    One that a limit has cut short is not put into the cache. Raises Halted where a limit left no
+    time for a single epoch.
     """
     path = _dense_path(recipe, prepared)
     if (cached := _cached(path, start)) is not None:
         log.info("dense net: taken from %s", path)
-        return cached
+        return TrainedNets(cached, None)
     nets = (train or train_dense)(recipe, start, prepared, objective, recipe.threads)
-    _keep(nets, path)
-    return nets.dense
+    if not nets.cut:
+        _keep(nets, path)
+    return nets
 
 
 def early_net(
@@ -91,7 +102,7 @@ def early_net(
     prepared: Prepared,
     objective: Objective,
     train: Trainer | None = None,
-) -> nn.Module:
+) -> nn.Module | None:
     """The dense net as it was early in its training; see `dense_net` for what is asked for.
 
     Where the cache has only the dense net, from an earlier version, it is trained once more.
@@ -100,7 +111,8 @@ def early_net(
     if (cached := _cached(_early_path(path), start)) is not None:
         return cached
     nets = (train or train_dense)(recipe, start, prepared, objective, recipe.threads)
-    _keep(nets, path)
+    if not nets.cut:
+        _keep(nets, path)
     return nets.early
 
 
@@ -126,8 +138,9 @@ def _early_path(dense: Path) -> Path:
 def _keep(nets: TrainedNets, path: Path) -> None:
     """Writes both; the dense net last, since where it is there the training is not repeated."""
     for net, target in ((nets.early, _early_path(path)), (nets.dense, path)):
-        with whole_file(target) as file:
-            save_net(net, file)
+        if net is not None:
+            with whole_file(target) as file:
+                save_net(net, file)
 
 
 def train_dense(
@@ -137,10 +150,13 @@ def train_dense(
     objective: Objective,
     threads: int,
     device_name: str = "cpu",
+    course: Course | None = None,
 ) -> TrainedNets:
-    """Trains in this process."""
+    """Trains in this process, for as long as `course` lets it."""
     with limited_threads(threads):
-        return _train(recipe, start, prepared, objective, torch.device(device_name))
+        return _train(
+            recipe, start, prepared, objective, torch.device(device_name), course or Course()
+        )
 
 
 def _train(
@@ -149,6 +165,7 @@ def _train(
     prepared: Prepared,
     objective: Objective,
     device: torch.device,
+    course: Course,
 ) -> TrainedNets:
     seed = derived_seed(recipe.seed, "dense", recipe.name, sorted(recipe.settings.items()))
     data = TrialData(prepared, device, recipe.precision, fused=recipe.fused)
@@ -156,14 +173,25 @@ def _train(
     context = Context(start, None, start, (), data, objective, device, seed)
     with seeded(derived_seed(seed, "start"), device):
         run = DENSE[recipe.name](**recipe.settings).start(context)
-    epoch, early = 0, start
-    while epoch < run.epochs:
-        with seeded(derived_seed(seed, "epoch", epoch), device):
-            run.epoch(context.generator("epoch", epoch))
-        epoch += 1
-        if epoch == EARLY_EPOCHS:
-            early = run.result().clone().net
-    return TrainedNets(run.result().net.cpu().eval(), early.cpu().eval())
+    key = recipe.key(prepared)
+    early = run.result().clone().net
+    epoch, cut = course.begin(key, run, early), False
+    data.interrupt = course.check
+    try:
+        while epoch < run.epochs:
+            course.check()
+            with seeded(derived_seed(seed, "epoch", epoch), device):
+                losses = run.epoch(context.generator("epoch", epoch))
+            epoch += 1
+            if epoch == EARLY_EPOCHS:
+                early = run.result().clone().net
+            course.passed(key, run, early if epoch >= EARLY_EPOCHS else None, losses)
+    except Halted:
+        if epoch < EARLY_EPOCHS:
+            raise
+        cut = True
+    dense = run.result().net.cpu().eval()
+    return TrainedNets(dense, early.cpu().eval(), course.how_far, cut)
 
 
 def decision_of(correction: Mapping[str, Any], dense: Dense | None = None) -> Decision | None:

@@ -14,7 +14,8 @@ from typing import Any
 from torch import nn
 
 from search.config.config import Config
-from search.problem.problem import Problem, correction_for, method_spaces
+from search.problem.check_correction import correction_for
+from search.problem.problem import Problem, method_spaces
 from spaces.fitted import Size, dense_settings, stage_overrides
 from trainables.data import Prepared
 from trainables.dense import DENSE

@@ -18,7 +18,15 @@ from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.digest import json_digest
 from search.journal.events import ExperimentFacts
-from search.problem.dense_net import Trainer, dense_net, early_net, weights_hash
+from search.problem.check_correction import check_correction, correction_for
+from search.problem.dense_net import (
+    TrainedNets,
+    Trainer,
+    dense_nets,
+    early_net,
+    is_cached,
+    weights_hash,
+)
 from search.problem.dense_recipe import DenseRecipe
 from search.problem.enough_rows import with_min_cell_of
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
@@ -73,12 +81,33 @@ class Problem:
 
     def dense(self, start: nn.Module, train: Trainer | None = None) -> nn.Module:
         """The dense net: trained from `start` (see `untrained`) by `train`, or from the cache."""
-        return self._trained(dense_net, start, train)
+        return self.trained(start, train).dense
 
-    def early(self, start: nn.Module, train: Trainer | None = None) -> nn.Module | None:
-        """The dense net as it was early in its training; None where no method asks for it."""
-        asked = any("early" in stage.settings.needs for _, stage in self._possible_stages())
-        return self._trained(early_net, start, train) if asked else None
+    def trained(self, start: nn.Module, train: Trainer | None = None) -> TrainedNets:
+        """The dense net as `dense` has it, and what is known of its training.
+
+        Raises Halted where a limit left no time for a single epoch.
+        """
+        nets: TrainedNets = self._trained(dense_nets, start, train)
+        return nets
+
+    def dense_is_cached(self, start: nn.Module) -> bool:
+        """Whether the dense net was trained before, by this or another search."""
+        return is_cached(self._recipe(start), self.prepared)
+
+    def early(
+        self, start: nn.Module, train: Trainer | None = None, nets: TrainedNets | None = None
+    ) -> nn.Module | None:
+        """The dense net as it was early in its training; None where no method asks for it.
+
+        `nets` are those of its training, where they are at hand.
+        """
+        if not any("early" in stage.settings.needs for _, stage in self._possible_stages()):
+            return None
+        if nets is not None and nets.early is not None:
+            return nets.early
+        early: nn.Module | None = self._trained(early_net, start, train)
+        return early
 
     def _possible_stages(self) -> Iterator[tuple[str, StageSpec]]:
         """Method and stage, for all stages that may ask for something different of the search.
@@ -130,7 +159,7 @@ class Problem:
                 spec = self._spec(method, space.published_nested())
             except (ValueError, TypeError) as error:
                 raise UserError(f"[space.{method}] {error}") from error
-            _check_correction(method, spec, self.prepared)
+            check_correction(method, spec, self.prepared)
         check_prune_by(self.config, self.prepared, self.untrained)
         for method, stage in self._possible_stages():
             if self.config.dense.name == GIVEN and stage.settings.needs:
@@ -140,11 +169,15 @@ class Problem:
                     f'has none ([dense] name = "{GIVEN}")'
                 )
 
-    def _trained(
-        self, get: Callable[..., nn.Module], start: nn.Module, train: Trainer | None
-    ) -> nn.Module:
+    def _trained(self, get: Callable[..., Any], start: nn.Module, train: Trainer | None) -> Any:
+        try:
+            return get(self._recipe(start), start, self.prepared, self.objective, train)
+        except FloatingPointError as error:
+            raise UserError(f"[dense] {error}") from error
+
+    def _recipe(self, start: nn.Module) -> DenseRecipe:
         config = self.config
-        recipe = DenseRecipe(
+        return DenseRecipe(
             name=config.dense.name,
             settings=config.dense.settings,
             network=network_fingerprint(start, self.prepared.input_shape),
@@ -155,10 +188,6 @@ class Problem:
             threads=config.resources.cpu,
             on_device=config.resources.gpu > 0,
         )
-        try:
-            return get(recipe, start, self.prepared, self.objective, train)
-        except FloatingPointError as error:
-            raise UserError(f"[dense] {error}") from error
 
     def notes(self) -> list[str]:
         """What the user should know first: cells, balance, and what can be certified."""
@@ -366,35 +395,3 @@ def method_spaces(config: Config) -> dict[str, Space]:
 
 def _folder(config: Config) -> Path | None:
     return None if config.folder is None else Path(config.folder)
-
-
-def correction_for(config: Config, prepared: Prepared) -> dict[str, Any]:
-    """The correction as trials are given it; argmax where there are more than two classes.
-
-    Raises UserError where [correction] names another one for such a task.
-    """
-    if not prepared.binary:
-        if (beside := config.correction.beside) is not None:
-            raise UserError(
-                f"[correction] beside = {beside!r} needs two classes: it is a threshold of one "
-                f"score, got {len(prepared.classes)} classes"
-            )
-        if config.correction.name not in ("threshold", "argmax") or config.correction.settings:
-            raise UserError(
-                f"[correction] name must be argmax for {len(prepared.classes)} classes, "
-                f"got {config.correction.name!r}"
-            )
-        return {"name": "argmax"}
-    return {"name": config.correction.name, **config.correction.settings}
-
-
-def _check_correction(method: str, spec: Spec, prepared: Prepared) -> None:
-    """A correction that is not defined for these classes or groups would fail in every trial."""
-    own = METHODS[method].correction is not None
-    who = f"[search] methods: {method}" if own else f"[correction] {spec.correction_name}"
-    groups = prepared.group_names
-    if spec.correction.binary != prepared.binary:
-        needed = "two classes" if spec.correction.binary else "more than two classes"
-        raise UserError(f"{who} needs {needed}, got {len(prepared.classes)}")
-    if spec.correction.two_groups and len(groups) != 2:
-        raise UserError(f"{who} is defined for two groups, got {len(groups)}: {', '.join(groups)}")

@@ -35,7 +35,9 @@ def start_network(
             with initialised_by(seed):  # lazy layers draw their weights now
                 net, notes = checked("the network handed over", model, shape, outputs)
         else:
-            name, args = model or section.builder, section.args
+            name, args = section.builder, section.args
+            if model is not None:
+                name, args = model, section.given_args
             net, notes = build_noted(name, shape, outputs, seed=seed, folder=folder, **args)
             if section.weights is not None:
                 file = (folder or Path()) / section.weights

@@ -18,7 +18,8 @@ from torch import nn
 
 from search.cluster.connect import check_cluster, cluster_address
 from search.config.config import Config
-from search.engine.experiment import Driver, reopened
+from search.engine.driver import Driver
+from search.engine.experiment import reopened
 from search.engine.faults import stopped_by_faults
 from search.engine.machines import machines
 from search.errors import UserError

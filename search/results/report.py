@@ -17,7 +17,7 @@ from analysis.front_table import group_sentences, marks_of_references, undefined
 from analysis.notation import known
 from analysis.price import PRICE_COLUMNS
 from analysis.report.report import Facts, report_html
-from analysis.words import no_op_sentences
+from analysis.words import chosen_sentence, no_op_sentences
 from search.front.build import build_front
 from search.front.view import View
 from search.journal.events import Event, Experiment
@@ -119,6 +119,8 @@ def report(
         told = (no_op_sentences, group_sentences, undefined_sentences)
         for sentence in [sentence for of_kind in told for sentence in of_kind(front)]:
             say(sentence)
+        if given:
+            say(chosen_sentence(front))
     target = _write(folder, front, facts, suffix)
     tracking = folder.tracking()
     if not given and tracking.enabled:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -27,10 +30,13 @@ from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
 from search.runs.folder import RunFolder
 from trainables.evaluation.report import Report
+from trainables.files import whole_file
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec
 from trainables.trial.trainable import Supplies, UnfitWorker
+
+LOOK = 1.0  # seconds between two looks at how far retrainings are
 
 
 def seed_rows(
@@ -60,7 +66,9 @@ def seed_rows(
             early = folder.early(problem.untrained())
             decision = decision_of(problem.correction, folder.dense_event())
             supplies = supplies_of(problem, dense, home.path, early, decision)
-            _train(home, problem.config, supplies, missing, record, cluster_address(address))
+            _train(
+                home, problem.config, supplies, missing, record, cluster_address(address), listener
+            )
     return _rows(folder, specs)
 
 
@@ -82,17 +90,23 @@ def _train(
     specs: Sequence[dict[str, Any]],
     record: Record,
     address: str | None,
+    listener: Listener | None,
 ) -> None:
     """Trains `specs` on Ray; each is written down as a whole once it has ended."""
     cpu, gpu = config.resources.cpu, config.resources.gpu
     ship_by_value(supplies.dense)
-    with connected(address, cpus=local_cpus(config), gpus=gpu > 0):
+    with connected(address, cpus=local_cpus(config), gpus=gpu > 0, per_trial=cpu):
         shared = ray.put(supplies)
         task = ray.remote(num_cpus=cpu, num_gpus=gpu, max_retries=DEATHS)(_whole_trial)
         running = {task.remote(shared, spec): spec for spec in specs}
         while running:
-            (done, *_), _ = ray.wait(list(running))
-            _write_down(record, running.pop(done), partial(ray.get, done))
+            over, _ = ray.wait(list(running), timeout=LOOK)
+            if not over:
+                _tell(listener, home, running.values())
+            for done in over:
+                spec = running.pop(done)
+                _write_down(record, spec, partial(ray.get, done))
+                how_far_path(home.path, spec["trial"]).unlink(missing_ok=True)
     home.tidy()
 
 
@@ -100,10 +114,42 @@ def _whole_trial(supplies: Supplies, spec: dict[str, Any]) -> list[Report]:
     """Runs in a worker: all reports of a trial, from its first epoch to its last."""
     store = CandidateStore(supplies.folder / "candidates")
     pipeline = Pipeline(Spec.from_config(spec), supplies.open(), store)
-    reports = []
+    reports, told = [], 0.0
     while not pipeline.done:
         reports.append(pipeline.step())
+        if time.monotonic() - told > LOOK:
+            told = time.monotonic()
+            last = {key: reports[-1][key] for key in ("name", "stage_epoch", "stage_epochs")}
+            with whole_file(how_far_path(supplies.folder, spec["trial"])) as file:
+                file.write_text(json.dumps(last), encoding="utf-8")
     return reports
+
+
+def how_far_path(home: Path, trial: str) -> Path:
+    """Where a retraining says how far it is, while it runs."""
+    return home / f"{trial}.json"
+
+
+def _tell(
+    listener: Listener | None, home: RunFolder, running: Iterable[Mapping[str, Any]]
+) -> None:
+    if listener is None:
+        return
+    for spec in running:
+        try:
+            told = json.loads(how_far_path(home.path, spec["trial"]).read_text("utf-8"))
+        except (OSError, ValueError):
+            told = {"name": "starts", "stage_epoch": 0, "stage_epochs": 0}
+        listener(
+            {
+                "event": "underway",
+                "of": spec["trial"],
+                "what": f"{spec['trial']} {told['name']}",
+                "epoch": told["stage_epoch"],
+                "epochs": told["stage_epochs"],
+                "seconds_left": None,
+            }
+        )
 
 
 def _write_down(record: Record, spec: dict[str, Any], reports: Callable[[], list[Report]]) -> None:

@@ -38,6 +38,7 @@ from search.journal.journal import (
 )
 from search.journal.record import TrialRecord
 from search.journal.repair import repair as repaired
+from search.runs import beginning
 from search.runs.state import CONFIG, CONFIRMED, FRONT
 from search.runs.take_over import clear, refuse_run, refuse_strange
 from search.toml_file import read_toml
@@ -59,7 +60,9 @@ DENSE = "dense.safetensors"
 EARLY = "early.safetensors"  # the dense net early in its training, where a method asks for it
 ENCODING = "encoder.json"
 PRUNING = "pruning_groups.npz"  # of [prune_by]: the group of each row of train
-_BEFORE_IT_BEGINS = frozenset({JOURNAL, LOCK, CONFIG, DENSE, EARLY, ENCODING, PRUNING, DATA})
+_BEFORE_IT_BEGINS = frozenset(
+    {JOURNAL, LOCK, CONFIG, DENSE, EARLY, ENCODING, PRUNING, DATA, *beginning.FILES}
+)
 
 
 def new_path(name: str) -> Path:

@@ -12,6 +12,7 @@ from analysis.front_json import Front
 from search.errors import UserError
 from search.journal.events import END_STATUSES, EndStatus, SearchEnd
 from search.journal.journal import is_written
+from search.runs.beginning import how_far, is_beginning
 from search.runs.state import CONFIRMED, FRONT, Completion, completion_of
 from search.units import readable_bytes, samples
 
@@ -88,6 +89,8 @@ def run_line(folder: Path) -> RunLine:
     try:
         completion = completion_of(folder / JOURNAL)
         state, trials = _state(folder, complete=completion.complete), completion.trials
+        if is_beginning(folder):
+            state = _of_dense_net(folder)
     except (UserError, OSError) as error:
         state, trials, trouble = "damaged", None, str(error)
     chosen: tuple[float | None, float | None] = (None, None)
@@ -121,6 +124,13 @@ def _state(folder: Path, *, complete: bool) -> str:
     if (folder / CONFIRMED).exists():
         return "confirmed"
     return "complete" if complete else "interrupted"
+
+
+def _of_dense_net(folder: Path) -> str:
+    """`dense net 12/400, interrupted`: of a run whose dense net is still to be trained."""
+    told = how_far(folder)
+    epochs = "" if told is None else f" {told['epoch']}/{told['epochs']}"
+    return f"dense net{epochs}, {'running' if is_written(folder) else 'interrupted'}"
 
 
 def _compute(end: SearchEnd | None) -> tuple[float, float] | None:

@@ -69,16 +69,25 @@ def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subpro
         )
 
 
-def finish_mirror(process: subprocess.Popen[bytes], timeout: float) -> bool:
+_LEFT: list[subprocess.Popen[bytes]] = []  # mirrors that end by themselves
+
+
+def finish_mirror(
+    process: subprocess.Popen[bytes], timeout: float, *, leave: bool = False
+) -> bool:
     """Lets the mirror send the rest; whether it could within `timeout` seconds.
 
-    What it could not is left to the next mirror of that folder.
+    What it could not is left to the next mirror of that folder, or, with `leave`, to this one: it
+    goes on when this process has ended, as long as it takes to send the rest.
     """
     if process.stdin is not None:
         process.stdin.close()
     try:
         return process.wait(timeout) == 0
     except subprocess.TimeoutExpired:
+        if leave:
+            _LEFT.append(process)
+            return False
         process.terminate()
         process.wait()
         return False

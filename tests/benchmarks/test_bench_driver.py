@@ -22,9 +22,9 @@ from ray import tune
 from rich.console import Console
 
 from search.cli.live import LiveView
-from search.engine import experiment
+from search.engine.driver import Driver
 from search.engine.ray_scheduler import CONTINUE
-from tests.benchmarks.made_reports import Made, made, told
+from tests.made_reports import Made, made, told
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "5000"))
 EPOCHS = int(os.environ.get("FAIRFRONT_BENCH_EPOCHS", "20"))
@@ -84,7 +84,7 @@ def _drive(problem: Made, folder: Path, monkeypatch: pytest.MonkeyPatch) -> type
     shown = LiveView(TRIALS, Console(file=io.StringIO()))
     run = problem.folder(folder)
     arguments = (run, problem.problem, problem.dense, None, shown.on_event)
-    with experiment.Driver(*arguments) as driver:
+    with Driver(*arguments) as driver:
         driver.record.add({"event": "experiment", "run": "made", **problem.problem.facts()})
         driver.record.add({"event": "dense", **problem.of_dense})
         driver.search()

@@ -24,7 +24,7 @@ from analysis.events import Event
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from search.journal.start import start_of
-from tests.benchmarks.made_reports import made
+from tests.made_reports import made
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from search.engine import experiment
-from tests.benchmarks.made_reports import made, no_op
+from search.engine.driver import Driver
+from tests.made_reports import made, no_op
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_MANY", "2000"))
 EPOCHS = 2
@@ -42,7 +42,7 @@ def test_files_and_threads_stay_and_memory_hardly_grows_over_many_trials(tmp_pat
     problem = made(f"search.trials={TRIALS}", "search.concurrent=2", "tracking.enabled=false")
     run, watching = problem.folder(tmp_path / "run"), Watching()
     trainable = no_op(problem.reports, EPOCHS)
-    driver = experiment.Driver(run, problem.problem, problem.dense, None, watching.take, trainable)
+    driver = Driver(run, problem.problem, problem.dense, None, watching.take, trainable)
     with driver:
         driver.record.add({"event": "experiment", "run": "many", **problem.problem.facts()})
         driver.record.add({"event": "dense", **problem.of_dense})

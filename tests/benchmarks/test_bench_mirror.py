@@ -22,7 +22,7 @@ from search.journal.journal import Journal
 from search.journal.record import Record
 from search.tracking.mirror import finish_mirror, start_mirror
 from search.tracking.stores import default_uri
-from tests.benchmarks.made_reports import Made, made, told
+from tests.made_reports import Made, made, told
 from tests.search.made_journal import ask
 from tests.search.tracking.made_server import free_port, server
 

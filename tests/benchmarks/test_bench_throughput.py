@@ -12,9 +12,9 @@ import pytest
 from ray import tune
 
 from search.cluster.connect import connected
-from search.engine import experiment
+from search.engine.driver import Driver
 from search.tracking.mirror import finish_mirror
-from tests.benchmarks.made_reports import Made, made, no_op
+from tests.made_reports import Made, made, no_op
 
 TRIALS = int(os.environ.get("FAIRFRONT_BENCH_TRIALS", "150"))
 ROUNDS = int(os.environ.get("FAIRFRONT_BENCH_ROUNDS", "3"))
@@ -78,7 +78,7 @@ def _ours(folder: Path, problem: Made, monkeypatch: pytest.MonkeyPatch) -> tuple
     monkeypatch.setattr("search.tracking.mirror.finish_mirror", finishing)
     run = problem.folder(folder)
     trainable = no_op(problem.reports, EPOCHS)
-    with experiment.Driver(run, problem.problem, problem.dense, None, None, trainable) as driver:
+    with Driver(run, problem.problem, problem.dense, None, None, trainable) as driver:
         driver.record.add({"event": "experiment", "run": folder.name, **problem.problem.facts()})
         driver.record.add({"event": "dense", **problem.of_dense})
         wall, cpu = time.perf_counter(), time.process_time()

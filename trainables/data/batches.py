@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -94,6 +94,7 @@ class TrialData:
         }
         # (n,) of a part, where the objective compares with them; the workbench gives them
         self.dense_predictions: dict[str, NDArray[np.int64]] = {}
+        self.interrupt: Callable[[], None] | None = None  # called before each batch of an epoch
         self._pixels: tuple[Tensor, Tensor] | None = None
         if any(part.inputs.dtype == torch.uint8 for part in self._parts.values()):
             self._pixels = _per_channel(prepared.encoder, device)
@@ -209,6 +210,8 @@ class TrialData:
                 part.weights[rows],
             )
             for batch in zip(*(column.split(sizes) for column in gathered), strict=True):
+                if self.interrupt is not None:
+                    self.interrupt()
                 yield Batch(*batch)
 
 

@@ -6,13 +6,16 @@ import itertools
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.data.fair_data import Attribute
 from trainables.data.values.text import meant
 from trainables.names import known_names
+
+if TYPE_CHECKING:
+    from trainables.data.fair_data import Attribute
 
 OTHER = "other"
 _QUOTED = r'"(?:[^"]|"")*"'
@@ -88,6 +91,8 @@ class Grouping:
 
     def of_crossing(self, values: Mapping[str, tuple[str, ...]]) -> NDArray[np.int64]:
         """(n_crossing,) the group of each cell of the finest crossing (`FairData.crossing`)."""
+        from trainables.data.fair_data import Attribute  # loads pandas
+
         sizes = [len(names) for names in values.values()]
         cells = np.indices(sizes).reshape(len(sizes), -1)
         crossed = {

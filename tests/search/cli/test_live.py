@@ -22,7 +22,8 @@ def trial(name: str, method: str) -> dict[str, Any]:
 def report(name: str, performance: float, epoch: int = 1, **changes: Any) -> dict[str, Any]:
     facts = {"bias": 0.01, "sparsity": 0.5, "feasible": True, "candidate": f"{name}-{epoch}"}
     facts |= {"beats_trivial": True, "decision": {"kind": "threshold"}, "dropped": []}
-    facts |= {"trial": name, "epoch": epoch}
+    facts |= {"trial": name, "epoch": epoch, "name": "adversarial"}
+    facts |= {"stage_epoch": epoch, "stage_epochs": 9}
     return {"event": "report", "performance": performance, **facts, **changes}
 
 
@@ -77,10 +78,12 @@ def test_without_a_terminal_every_end_of_a_trial_is_one_plain_line():
     lines = output.getvalue().splitlines()
     assert lines[0] == "dense net: performance 0.950, bias 0.200, sparsity 0.000"
     assert lines[1] == (
-        "[1/4] t0001 adv_ft finished; best feasible: performance 0.800, bias 0.010, sparsity 0.500"
+        "[1/4] t0001 adv_ft finished; its best feasible: performance 0.800, bias 0.010, "
+        "sparsity 0.500; best so far: performance 0.800, bias 0.010, sparsity 0.500"
     )
     assert lines[2] == (
-        "[2/4] t0002 prune_advft stopped (bias stays above 0.03); nothing feasible"
+        "[2/4] t0002 prune_advft stopped (bias stays above 0.03); nothing feasible; "
+        "best so far: performance 0.850, bias 0.010, sparsity 0.500"
     )
     assert lines[3].startswith("search ended: 1 finished, 1 stopped, 0 failed; best feasible: ")
     assert len(lines) == 4

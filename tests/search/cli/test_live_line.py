@@ -74,4 +74,4 @@ def test_what_needs_the_group_is_marked_unless_it_may_be_chosen(allowed: bool, s
         shown.on_event(by_group)
         end = {"event": "trial_end", "trial": "t0001", "status": "finished", "reason": None}
         shown.on_event(end)
-    assert f"t0001 group_thresholds finished; {said}performance 0.700" in output.getvalue()
+    assert f"t0001 group_thresholds finished; its {said}performance 0.700" in output.getvalue()

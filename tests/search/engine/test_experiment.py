@@ -11,7 +11,7 @@ import torch
 
 import fairfront
 from search.config.config import Config
-from search.engine import experiment
+from search.engine import driver, machines
 from search.engine.experiment import run
 from search.errors import UserError
 from search.journal.journal import read_events
@@ -107,7 +107,8 @@ def test_every_trial_runs_to_its_end_and_is_written_down_once(searched):
 
 
 def test_the_listener_hears_what_the_journal_says(searched):
-    heard = [event for event in searched.heard if event["event"] not in ("status", "note")]
+    passing = ("status", "note", "underway")
+    heard = [event for event in searched.heard if event["event"] not in passing]
 
     assert json.loads(json.dumps(heard)) == events(searched.folder)
     assert [e for e in searched.heard if e["event"] == "status"][-1]["done"] == 4
@@ -152,7 +153,8 @@ def test_the_folder_holds_the_resolved_config_and_what_reading_it_again_needs(se
     resolved = Config.load(searched.folder / "config.toml")
     objective = resolved.objective.model_copy(update={"reference": None})
     data = resolved.data.model_copy(update={"min_cell_of": None})
-    assert resolved.model_copy(update={"objective": objective, "data": data}) == CONFIG
+    left_open = {"objective": objective, "data": data}
+    assert resolved.model_copy(update=left_open) == CONFIG
     assert resolved.data.min_cell_of in ("cells", "groups")
     assert resolved.objective.reference == tuple(searched.front["objective"]["reference"])
     names = {path.name for path in searched.folder.iterdir()}
@@ -186,9 +188,10 @@ def test_no_worker_gets_the_test_part(tmp_path, monkeypatch):
     def caught(trainable, supplies):
         raise Sent(supplies)
 
-    monkeypatch.setattr(experiment, "connected", lambda *_, **__: nullcontext())
-    monkeypatch.setattr(experiment, "Forgiving", lambda record: None)  # asks Ray for its machines
-    monkeypatch.setattr(experiment.tune, "with_parameters", caught)
+    for room in (driver, machines):
+        monkeypatch.setattr(room, "connected", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(driver, "Forgiving", lambda record: None)  # asks Ray for its machines
+    monkeypatch.setattr(driver.tune, "with_parameters", caught)
 
     with pytest.raises(Sent) as error:
         run(CONFIG, out=tmp_path / "run")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from search.engine import progress
-from search.engine.progress import Progress
+from search.engine.progress import Limits, Progress
 
 CONFIG = SimpleNamespace(
     resources=SimpleNamespace(cpu=1, gpu=0.25), search=SimpleNamespace(budget=3600.0)
@@ -30,7 +30,7 @@ def events(*told, sparsity=True):
 
 
 def start(trial):
-    return {"event": "trial_start", "trial": trial}
+    return {"event": "trial_start", "trial": trial, "method": "adv_ft"}
 
 
 def end(trial, status="finished"):
@@ -40,6 +40,7 @@ def end(trial, status="finished"):
 def report(trial, performance, bias, sparsity, candidate="c", kind="threshold", epoch=3, **flags):
     values = {"performance": performance, "bias": bias, "sparsity": sparsity}
     facts = {"event": "report", "trial": trial, "epoch": epoch, "dropped": []}
+    facts |= {"stage_epoch": epoch, "stage_epochs": 9, "final_stage": True, "seconds": 0.0}
     decided = {"candidate": candidate, "decision": {"kind": kind}}
     return {**facts, **values, **decided, "feasible": True, "beats_trivial": True, **flags}
 
@@ -140,6 +141,19 @@ def test_the_listener_hears_every_event_and_a_status_after_what_changes_it():
     ]
 
 
+def test_a_report_without_a_candidate_changes_the_status_once_a_second(monkeypatch):
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now.seconds)
+    heard = []
+    status = Progress(CONFIG, heard.append)
+    status.take(start("t1"))
+    heard.clear()
+    for now.seconds in (100.5, 101.5, 101.9, 103.0):
+        status.take(report("t1", 0.7, 0.05, 0.5, candidate=None))
+
+    assert [e["event"] for e in heard] == ["report", *(["report", "status", "report"] * 2)][:6]
+
+
 def test_an_earlier_session_is_told_wrapped_and_counted():
     heard = []
     status = Progress(CONFIG, heard.append)
@@ -171,12 +185,26 @@ def test_the_time_left_follows_from_the_trials_that_ended_in_this_session(monkey
     status.expect(5)
     assert status.status()["seconds_left"] is None
 
-    now.seconds = 120.0
     for trial in ("t3", "t4"):
         status.take(start(trial))
+    now.seconds = 120.0
+    for trial in ("t3", "t4"):
         status.take(end(trial))
 
-    assert status.status()["seconds_left"] == pytest.approx(20 / 2 * 3)
+    assert status.status()["seconds_left"] == pytest.approx(20 * 3 / 2)
+
+
+def test_no_more_time_is_left_than_a_limit_allows(monkeypatch):
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now.seconds)
+    status = Progress(CONFIG, None)
+    status.expect(5, Limits(SimpleNamespace(seconds=0.0), deadline=130.0))
+    status.take(start("t1"))
+    assert status.status()["seconds_left"] == 30.0
+
+    now.seconds = 120.0
+    status.take(end("t1"))
+    assert status.status()["seconds_left"] == 10.0
 
 
 def test_the_hours_of_devices_are_counted_over_all_sessions_and_by_the_share_of_a_trial():

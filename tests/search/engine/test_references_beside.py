@@ -71,10 +71,9 @@ def searched(tmp_path_factory, ledger):
     with closing(Journal(path)) as journal:
         record = Record(journal)
         record.replay(read_events(folder.journal))
-        beside.follow(record, {"event": "trial_start"})
-        assert beside._process is None  # no worker's start waits for it
-        beside.follow(record, {"event": "report"})
-        assert beside._process is not None
+        beside.start()
+        beside.follow(record)  # nothing is waited for
+        assert "references" not in folder.journal.read_text()
         beside.finish(record)
         beside.close()
     return SimpleNamespace(
@@ -248,6 +247,7 @@ def test_a_process_that_fails_is_told_of_and_fails_no_search(searched, monkeypat
     beside = ReferencesBeside(searched.folder, searched.problem, dense)
     before = searched.folder.journal.read_text()
 
+    beside.start()
     beside.finish(Record())
     beside.close()
 

@@ -58,7 +58,8 @@ def report(trial, epoch, values, by_group, candidate, dropped):
         **{"event": "report", "time": 1.0, "trial": trial, "epoch": epoch, "live": 1.0},
         **{"performance_se": 0.0, "performance_interval": [0.5, 1.0], "bias_interval": [0.0, 0.1]},
         **{"measures": {}, "losses": {}, "charged": 10 * epoch, "spent": 10 * epoch},
-        **{"stage": 0, "seconds": 1.0, "decision": DECISIONS[by_group], "dropped": dropped},
+        **{"stage": 0, "stage_epoch": epoch, "stage_epochs": 9, "final_stage": True},
+        **{"seconds": 1.0, "decision": DECISIONS[by_group], "dropped": dropped},
         **{"counts": {"tune": NET, "held_back": NET}, "candidate": candidate},
         **values,
     }

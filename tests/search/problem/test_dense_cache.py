@@ -9,7 +9,7 @@ from torch import nn
 
 from search.config.config import Config
 from search.problem import dense_recipe
-from search.problem.dense_net import dense_net, early_net
+from search.problem.dense_net import dense_nets, early_net
 from search.problem.dense_recipe import DenseRecipe
 from search.problem.problem import Problem
 from tests.trainables.made_data import made_prepared
@@ -123,13 +123,17 @@ def test_other_code_of_forward_or_frozen_layers_train_anew(cache, changed):
     assert len(list(cache.glob("*.early.safetensors"))) == 2
 
 
+def dense_of(*training):
+    return dense_nets(*training).dense
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_damaged_net_of_the_cache_is_trained_again(cache, damage, caplog):
     def get(net_of):
         torch.manual_seed(0)
         return net_of(RECIPE, Net(torch.relu), DATA, Objective()).state_dict()
 
-    for net_of, suffix in ((dense_net, ""), (early_net, ".early")):
+    for net_of, suffix in ((dense_of, ""), (early_net, ".early")):
         whole = get(net_of)
         path = cache / f"{RECIPE.key(DATA)}{suffix}.safetensors"
         content = bytearray(path.read_bytes())

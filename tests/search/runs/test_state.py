@@ -68,7 +68,7 @@ def test_the_end_of_a_resumed_search_and_a_second_confirmation_say_so(
     path = made(tmp_path / "run", *LATER)
     confirmed = json.loads((path / "confirmed.json").read_text())
 
-    show_end(RunResult(path, confirmed), 0, recording=False)
+    show_end(RunResult(path, confirmed), {"event": "search_end", "left": 0}, recording=False)
     assert "before 1 of the 3 trials ended" in capsys.readouterr().out
     assert (
         "before 1 of the 3 trials ended" in CliRunner().invoke(app, ["confirm", str(path)]).output

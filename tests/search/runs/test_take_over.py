@@ -89,7 +89,6 @@ def test_nor_a_folder_with_anything_of_the_user_s(tmp_path):
 @pytest.mark.parametrize("kinds", [(), ("experiment",)])
 @pytest.mark.parametrize("command", [confirm, report, lambda path: export(path, "chosen")])
 def test_commands_on_it_give_advice_that_works(tmp_path, kinds, command):
-    """The advice is the command that the first test shows to be taken."""
     run = tmp_path / "run"
     folder = create(run)
     begin(run)
@@ -98,7 +97,7 @@ def test_commands_on_it_give_advice_that_works(tmp_path, kinds, command):
         with closing(Journal(run)) as journal:
             journal.append({"event": "experiment", **told, "correction": {"name": "argmax"}})
 
-    with pytest.raises(UserError, match="ended before it had begun; `fairfront search") as said:
+    with pytest.raises(UserError, match="ended before it had begun; `fairfront resume") as said:
         command(run)
-    assert f"fairfront search {run}/config.toml --out {run}" in str(said.value)
+    assert f"`fairfront resume {run}` goes on" in str(said.value)
     assert Config.load(folder.path / "config.toml") == CONFIG

@@ -84,6 +84,7 @@ def test_models_come_back_from_their_file_as_they_were(models, tmp_path):
 
 def test_a_process_finds_what_a_call_finds(models, tmp_path):
     save_task(task(), tmp_path)
+    again = load_task(tmp_path)
 
     main(tmp_path)
 
@@ -91,7 +92,7 @@ def test_a_process_finds_what_a_call_finds(models, tmp_path):
     found = load_models(tmp_path / "references.npz")
     for name, model in models.items():
         assert found[name].scores(new).tolist() == model.scores(new).tolist()
-    again = load_task(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"references.npz", "references.json"}
     assert (again.objective, again.seed) == (task().objective, 7)
     assert again.parts["tune"].inputs.tolist() == task().parts["tune"].inputs.tolist()
 

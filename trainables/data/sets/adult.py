@@ -15,9 +15,9 @@ import pandas as pd
 
 from trainables.data.fair_data import Attribute, FairData
 from trainables.data.sets.folder import check_counts, check_numbers, find_file, reading
+from trainables.data.sets.official import ADULT as SOURCE
+from trainables.data.sets.official import ADULT_FILES as FILES
 
-SOURCE = "https://archive.ics.uci.edu/dataset/2/adult"
-FILES = ("adult/adult.data", "adult/adult.test")
 COLUMNS = (
     *("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation"),
     *("relationship", "race", "sex", "capital-gain", "capital-loss", "hours-per-week"),

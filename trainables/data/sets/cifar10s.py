@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from trainables.data.fair_data import FairData
 from trainables.data.sets.folder import check_counts, check_sha256, find_file
+from trainables.data.sets.official import CIFAR10 as SOURCE
 from trainables.data.sets.skew import SplitImages, skewed_data
 from trainables.data.splits import apportion, stream
 from trainables.names import known_names
 
-SOURCE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 CHECKSUMS = {  # sha256
     "cifar-10-batches-py/data_batch_1": (
         "54636561a3ce25bd3e19253c6b0d8538147b0ae398331ac4a2d86c6d987368cd"

@@ -17,9 +17,9 @@ import pandas as pd
 
 from trainables.data.fair_data import Attribute, FairData
 from trainables.data.sets.folder import check_counts, check_numbers, find_file, reading
+from trainables.data.sets.official import COMPAS as SOURCE
+from trainables.data.sets.official import COMPAS_FILES as FILES
 
-SOURCE = "https://github.com/propublica/compas-analysis"
-FILES = ("compas/compas-scores-two-years.csv",)
 NUMBERS = ["age", "juv_fel_count", "juv_misd_count", "juv_other_count", "priors_count"]
 CATEGORIES = {"age_cat": 3, "c_charge_degree": 2, "c_charge_desc": 389}  # values that occur
 CHOSEN_BY = ["days_b_screening_arrest", "is_recid", "score_text"]

@@ -13,6 +13,8 @@ digits are the colour-majority classes, even digits the grey-majority ones.
 from __future__ import annotations
 
 import colorsys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -35,15 +37,12 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
     `target="digit"` has ten classes, `"odd"` is the binary task whose positive class is the
     colour-majority one. The images of debias, tune and test are the same for both.
     """
-    from sklearn.datasets import load_digits  # takes a second: only where this is used
-
     if target not in get_args(Target):
         raise ValueError(
             f"digits: unknown target {target!r}; {known_names(target, get_args(Target))}"
         )
-    scans, digits = load_digits(return_X_y=True)
+    scans, digits = scans_and_digits()
     generator = stream(split_seed, "digits")
-    digits = digits.astype(np.int64)
     owner = apportion(digits, FRACTIONS, generator)
     splits = {name: np.flatnonzero(owner == index) for index, name in enumerate(FRACTIONS)}
     pixels = tint(scans.reshape(-1, 8, 8), generator.random(len(scans)))
@@ -56,6 +55,19 @@ def load(*, skew: float = 0.97, target: Target = "digit", split_seed: int = 0) -
         skew=skew,
         generator=generator,
     )
+
+
+def scans_and_digits() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(1797, 64) ink in 0..16 and (1797,) digits: what scikit-learn's `load_digits` returns.
+
+    Read from its file: importing scikit-learn takes a second, of all that a small search takes.
+    """
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("digits: needs scikit-learn, which brings its file")
+    path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    rows = np.loadtxt(path, delimiter=",")
+    return rows[:, :-1], rows[:, -1].astype(np.int64)
 
 
 def tint(scans: NDArray[np.float64], hues: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 VARIABLE = "FAIRFRONT_DATA"
 
@@ -65,6 +66,8 @@ def find_either(
 @contextmanager
 def reading(who: str, path: Path) -> Iterator[None]:
     """Names the file in errors of what reads it: bytes that are no text, rows that are uneven."""
+    import pandas as pd  # here and below: who lists data sets need not wait for it
+
     try:
         yield
     except (UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -79,6 +82,9 @@ def check_numbers(
 
     Missing values are NaN, or the text `missing`. Rows of the table count from 1.
     """
+    import numpy as np
+    import pandas as pd
+
     for column in columns:
         values = table[column]
         absent = values.isna() if missing is None else values == missing

@@ -7,10 +7,12 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WHOLE = re.compile(r"-?\d+\.0*")
 # Not before a digit: "1.5" and "15" are two values. Signs say something: "<=50K" and ">50K".
@@ -45,6 +47,8 @@ def with_text_names(who: str, frame: pd.DataFrame) -> pd.DataFrame:
 
     Raises ValueError for names of several levels, as a pivot or `groupby().agg()` makes them.
     """
+    import pandas as pd  # here alone: who reads the name of a group need not wait for it
+
     if isinstance(frame.columns, pd.MultiIndex):
         raise ValueError(
             f"{who}: column names must have one level, got {frame.columns.nlevels}, such as "

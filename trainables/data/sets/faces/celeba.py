@@ -26,14 +26,14 @@ from trainables.data.sets.folder import (
     find_file,
     reading,
 )
+from trainables.data.sets.official import CELEBA as SOURCE
+from trainables.data.sets.official import CELEBA_ATTRIBUTES as ATTRIBUTES
+from trainables.data.sets.official import CELEBA_IMAGES as IMAGES
+from trainables.data.sets.official import CELEBA_PARTITION as PARTITION
 from trainables.data.splits import stream
 from trainables.names import known_names
 
-SOURCE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 SKIN_SOURCE = "https://github.com/abacusai/intraprocessing_debiasing"
-ATTRIBUTES = "celeba/list_attr_celeba.txt"
-PARTITION = "celeba/list_eval_partition.txt"
-IMAGES = ("celeba/img_align_celeba", "celeba/img_align_celeba.zip")  # either will do
 SKIN = {"dark": "celeba/fitz_dark.npy", "light": "celeba/fitz_light.npy"}
 PARTS = {"training": 162_770, "validation": 19_867, "test": 19_962}  # 0, 1, 2 in the file
 N_ATTRIBUTES = 40

@@ -22,14 +22,14 @@ from trainables.data.fair_data import Attribute, FairData
 from trainables.data.grouping import Grouping
 from trainables.data.sets.faces.images import FaceImages
 from trainables.data.sets.folder import data_folder, find_either, find_file
+from trainables.data.sets.official import FAIRFACE as SOURCE
+from trainables.data.sets.official import FAIRFACE_IMAGES as IMAGES
+from trainables.data.sets.official import FAIRFACE_LABELS as LABELS
 from trainables.data.splits import apportion, stream
 from trainables.names import known_names
 
-SOURCE = "https://github.com/joojs/fairface"
 FOLDER = "fairface"
 PARTS = ("train", "val")
-LABELS = tuple(f"{FOLDER}/fairface_label_{part}.csv" for part in PARTS)
-IMAGES = tuple(f"{FOLDER}/{part}" for part in PARTS)  # folders
 OFFICIAL = 97_698  # images of both parts
 GENDERS = ("Female", "Male")
 RACES = (  # in the order of Lin et al., named as in the files
