@@ -149,7 +149,10 @@ def test_a_journal_without_one_gives_a_front_without_one(runs):
             ["correction.choose=fixed", "correction.beside=fixed"],
             "beside must be another choice than the one that decides, got 'fixed' twice",
         ),
-        (["correction.beside=.5"], "correction.beside: must be 'fair', 'gain', 'balanced_accuracy' or"),
+        (
+            ["correction.beside=.5"],
+            "correction.beside: must be 'fair', 'gain', 'balanced_accuracy' or",
+        ),
     ],
 )
 def test_a_second_decision_that_is_none_is_refused(settings, complaint):
