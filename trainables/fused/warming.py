@@ -78,9 +78,8 @@ def _use_all() -> None:
         with torch.no_grad():
             answer(net.eval(), rows.inputs)
         critic = nn.Sequential(*(nn.Linear(*sides) for sides in ((5, 2), (2, 2), (2, 2), (2, 1))))
-        adam = FlatAdam.of(torch.optim.Adam(critic.parameters()))
-        of_net = FlatAdam.of(torch.optim.Adam(net.parameters()))
-        assert adam is not None and of_net is not None
+        adam = FlatAdam(torch.optim.Adam(critic.parameters()), ())
+        of_net = FlatAdam(torch.optim.Adam(net.parameters()), ())
         names = [name for name, _ in net.named_parameters()]
         leaf = Leaf.of(net, of_net.values, dict(zip(names, of_net.starts.values(), strict=True)))
         loss_of = BatchLoss(
