@@ -78,8 +78,7 @@ def _use_all() -> None:
         with torch.no_grad():
             answer(net.eval(), rows.inputs)
         critic = nn.Sequential(*(nn.Linear(*sides) for sides in ((5, 2), (2, 2), (2, 2), (2, 1))))
-        adam = FlatAdam(torch.optim.Adam(critic.parameters()), ())
-        of_net = FlatAdam(torch.optim.Adam(net.parameters()), ())
+        adam, of_net = _flat_adam(critic), _flat_adam(net)
         names = [name for name, _ in net.named_parameters()]
         leaf = Leaf.of(net, of_net.values, dict(zip(names, of_net.starts.values(), strict=True)))
         loss_of = BatchLoss(
@@ -99,3 +98,10 @@ def _use_all() -> None:
         moments, steps = (others[0], others[1]), np.zeros(1, np.float32)
         slopes = others[2]
         mask_kernels.step(slopes, 0.0, others[3], logits, *moments, steps, rates, 6.0)
+
+
+def _flat_adam(net: nn.Module) -> FlatAdam:
+    adam = FlatAdam.of(torch.optim.Adam(net.parameters()))
+    if adam is None:
+        raise RuntimeError("warm: plain Adam over a fresh network must have a flat form")
+    return adam
