@@ -35,10 +35,9 @@ def start_network(
             with initialised_by(seed):  # lazy layers draw their weights now
                 net, notes = checked("the network handed over", model, shape, outputs)
         else:
-            name, args = section.builder, section.args
-            if model is not None:
-                name, args = model, section.given_args
-            net, notes = build_noted(name, shape, outputs, seed=seed, folder=folder, **args)
+            builder: str | Build = section.builder if model is None else model
+            args = section.args if model is None else section.given_args
+            net, notes = build_noted(builder, shape, outputs, seed=seed, folder=folder, **args)
             if section.weights is not None:
                 file = (folder or Path()) / section.weights
                 load_weights(net, file, other_classes=config.dense.name != GIVEN)

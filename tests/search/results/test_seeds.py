@@ -140,6 +140,7 @@ def test_a_seed_trained_again_gives_the_reports_of_a_trial_of_that_seed(searched
         problem.objective,
         True,
         tmp_path,
+        fused=problem.config.model.fused,
     )
 
     reports = seeding._whole_trial(supplies, spec)

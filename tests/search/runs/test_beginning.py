@@ -47,7 +47,7 @@ def config(**search: Any) -> Config:
                 "positive": "granted",
                 "attributes": ["sex"],
             },
-            "model": {"name": "mlp"},
+            "model": {"name": "mlp", "args": {"hidden": 1}, "fused": "off"},
             "dense": {"name": "erm", "max_epochs": EPOCHS, "check_every": 2},
             "objective": {"bias": "spd", "tolerance": 0.1},
             "search": {"methods": ["adv_ft"], "trials": 1, "defaults": "published", **search},
@@ -122,7 +122,7 @@ def test_the_folder_can_be_taken_over_and_a_search_that_does_not_fit_leaves_none
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("limit", [{"time_limit": 1.5}, {"budget": 1.5}])
+@pytest.mark.parametrize("limit", [{"time_limit": 6.0}, {"budget": 6.0}])
 def test_a_limit_leaves_the_dense_net_half_and_the_search_goes_on_with_that(
     tmp_path: Path, limit: dict[str, float]
 ) -> None:
