@@ -30,13 +30,7 @@ CASES = {
     "magnitude_retrain": ("magnitude_retrain", {"pruner": {"sparsity": 0.5}}),
 }
 BATCHES = (64, 256)
-# Times less CPU at either batch size, somewhat below what was measured on two busy cores.
-AT_LEAST = {
-    "adv_ft, critic": (2.5, 1.5),
-    "adv_ft, soft": (2.5, 1.3),
-    "prune_advft": (1.4, 1.1),
-    "magnitude_retrain": (2.8, 2.2),
-}
+AT_LEAST = 6.0  # times less CPU
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +73,6 @@ def cpu_seconds(step):
 @pytest.mark.parametrize("case", CASES)
 def test_epochs_of_a_trial_cost_a_fraction_of_the_cpu_time(capsys, case, batch):
     method, settings = CASES[case]
-    at_least = AT_LEAST[case][BATCHES.index(batch)]
     fused, plain = (trial(method, settings, batch, how) for how in ("auto", "off"))
     for one in (fused, plain):
         one.step()
@@ -91,6 +84,6 @@ def test_epochs_of_a_trial_cost_a_fraction_of_the_cpu_time(capsys, case, batch):
     with capsys.disabled():
         print(
             f"\n{case}, batch {batch}: fused {first:.3f} s, layer by layer {second:.3f} s, "
-            f"{second / first:.1f} times (median of {ROUNDS}, at least {at_least})"
+            f"{second / first:.1f} times (median of {ROUNDS}, at least {AT_LEAST})"
         )
-    assert second / first >= at_least
+    assert second / first >= AT_LEAST

@@ -87,7 +87,9 @@ def test_in_float32_they_err_no_more_than_twice_as_much_as_torch_does(rows, dept
     loops, by_layer = zip(*(errors for errors in found if errors is not None), strict=True)
 
     assert len(loops) >= 5
-    # Of single draws either side may be far off: where a unit hardly varies within a batch.
+    # Input by input no float32 keeps this: units that hardly vary within a batch blow the rounding
+    # of sums up. Of 451 draws without dropout torch, given the rows in another order, had more
+    # than twice its own error in 54, the loops in 36, torch more than twice theirs in 70.
     assert statistics.median(loops) <= 2 * statistics.median(by_layer)
 
 
