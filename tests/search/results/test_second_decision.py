@@ -49,7 +49,9 @@ def runs(tmp_path_factory):
         path = tmp_path_factory.mktemp("second") / "run"
         folders[beside] = made_run(path, Config.load("quick", [*SETTINGS, *asked]), TRIALS)
         folders[beside].write_front()
-        confirm(path)
+        with pytest.MonkeyPatch.context() as patch:  # each is the first opening, at one level
+            patch.setenv("FAIRFRONT_LEDGER", str(path.parent / "ledger.jsonl"))
+            confirm(path)
     return folders
 
 
