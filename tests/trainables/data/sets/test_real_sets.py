@@ -62,8 +62,8 @@ def test_adult_keeps_the_races_that_are_large_enough_and_names_the_others(real):
 @on("adult")
 def test_adult_keeps_all_groups_of_enough_rows_where_accuracies_are_compared(real):
     data = adult.load(folder=real)
-    by_race = prepare(data, group="race", bias="accuracy_std", min_cell_of="groups")
-    crossed = prepare(data, group="sex*race", bias="accuracy_std", min_cell_of="groups")
+    by_race = prepare(data, group="race", min_cell_of="groups")
+    crossed = prepare(data, group="sex*race", min_cell_of="groups")
 
     assert by_race.group_names == data.attributes["race"].names
     assert "left_out" not in by_race.parts
@@ -100,7 +100,7 @@ def test_adult_can_compare_white_with_all_others(real):
 def test_compas_has_the_published_rows_columns_and_groups(real):
     data = compas.load(folder=real)
     sex, race = data.attributes["sex"], data.attributes["race"]
-    prepared = prepare(data, group="sex", bias="eod")
+    prepared = prepare(data, group="sex")
 
     assert len(data) == 6_167
     assert prepared.input_shape == (401,)
