@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.front_json import Front, FrontObjective, PointValues, Reference, Split
-from analysis.front_table import chosen_point, keeps_on_tune, of_dense, reference_label
+from analysis.front_table import handed_over, keeps_on_tune, of_dense, reference_label
 from analysis.notation import bias_words, known, number, performance_words
 
 
@@ -53,7 +53,7 @@ def performance_if_kept(
 
 def _against_best(front: Front, *, needs_group: bool) -> str:
     which = "that uses the group" if needs_group else "that needs no group"
-    best, chosen = best_reference(front, needs_group=needs_group), chosen_point(front)
+    best, ours = best_reference(front, needs_group=needs_group), handed_over(front)
     if best is None:
         return f"No reference {which} keeps the tolerance on tune."
     split: Split = "tune" if best["test"] is None else "test"
@@ -67,11 +67,11 @@ def _against_best(front: Front, *, needs_group: bool) -> str:
     if split == "test" and performance_if_kept(values, split, objective) is None:
         words += ", which breaks the tolerance"
     named = f"{reference_label(best)} ({words})"
-    own = None if chosen is None else chosen[split]
-    if own is None or not known(own["performance"]):
+    own = None if ours is None else ours[split]
+    if ours is None or own is None or not known(own["performance"]):
         return f"The best reference {which} is {named}."
     gain = own["performance"] - values["performance"]
     said = f"gains {number(gain)}" if gain > 0 else f"costs {number(-gain)}"
     if number(gain) == number(0.0):
         said = "comes to the same"
-    return f"Against the best reference {which}, {named}, it {said}."
+    return f"Against the best reference {which}, {named}, {ours['candidate'][:8]} {said}."

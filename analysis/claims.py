@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.front_json import Claims, Front, FrontPoint, SeedRow, Verdict
-from analysis.front_table import chosen_point
-from analysis.notation import bias_words, known, number
+from analysis.front_json import Claims, Front, FrontPoint, PointValues, SeedRow, Verdict
+from analysis.front_table import chosen_point, handed_over
+from analysis.notation import bias_words, known, number, performance_words
 
 # The verdicts, each as it is said of a network.
 WORDS: dict[Verdict, str] = {
@@ -30,14 +30,6 @@ def verdict_of(row: FrontPoint | SeedRow) -> Verdict | None:
     return "not certified" if kept else "broke"
 
 
-def handed_over(front: Front) -> FrontPoint | None:
-    """The point to be used: of a confirmed front the best certified one, else the one chosen on
-    tune; None where there is neither."""
-    if (name := front.get("handed_over")) is not None:
-        return next(point for point in front["points"] if point["candidate"] == name)
-    return chosen_point(front)
-
-
 def certified_at(row: FrontPoint | SeedRow) -> float | None:
     """The bound that a network's bias lies below, all that were named at once; None: not known."""
     claim = row.get("claim")
@@ -55,8 +47,8 @@ def claim_sentences(front: Front) -> list[str]:
     bound = None if (point := handed_over(front)) is None else certified_at(point)
     if point is not None and known(bound):
         sentences.append(
-            f"Of {_named(point)}, any tolerance above {number(bound)} may be quoted: that bound "
-            f"holds for all networks that were named at once."
+            f"Of {_named(point)}, any tolerance above {number(bound)} may be quoted; each network "
+            f"has such a bound of its own (certified_at), and all of them hold together."
         )
     if front.get("handed_over") is None:
         sentences += _what_to_do(front, claims)
@@ -95,9 +87,11 @@ def _not_the_chosen(front: Front, chosen: FrontPoint) -> list[str]:
         "broke": "on test it does not keep the tolerance",
         "not estimable": "its bias on test is not estimable",
     }[verdict_of(chosen) or "not estimable"]
+    worth = "" if given["test"] is None else f" ({_worth(front, given['test'])} on test)"
+    own = "" if chosen["test"] is None else f" ({_worth(front, chosen['test'])})"
     return [
-        f"Tune chose {_named(chosen)}, but {what}. Handed over is {_named(given)}, the best of "
-        f"those that are certified."
+        f"Tune chose {_named(chosen)}{own}, but {what}. Handed over is {_named(given)}{worth}, "
+        f"the best of those that are certified: weigh what that costs."
     ]
 
 
@@ -113,6 +107,10 @@ def _what_to_do(front: Front, claims: Claims) -> list[str]:
         f"test rows cannot show it.{needed} Fewer rows certify a larger tolerance; see "
         f"certified_at of each point, and `fairfront power` before the next search."
     ]
+
+
+def _worth(front: Front, values: PointValues) -> str:
+    return f"{performance_words(front['objective'])} {number(values['performance'])}"
 
 
 def _named(point: FrontPoint) -> str:

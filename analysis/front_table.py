@@ -100,6 +100,14 @@ def chosen_point(front: Front) -> FrontPoint | None:
     return next((point for point in front["points"] if point["chosen"]), None)
 
 
+def handed_over(front: Front) -> FrontPoint | None:
+    """The point to be used: of a confirmed front the best certified one, else the one chosen on
+    tune; None where there is neither."""
+    if (name := front.get("handed_over")) is not None:
+        return next(point for point in front["points"] if point["candidate"] == name)
+    return chosen_point(front)
+
+
 def one_per_trial(front: Front) -> list[FrontPoint]:
     """The chosen point of a trial, else the one that is handed over, or the one that performs
     best, in the order of the front."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from analysis.against_references import has_models, performance_if_kept, reference_sentences
-from analysis.claims import claim_sentences, handed_over, level_sentence, verdict_of
+from analysis.claims import claim_sentences, level_sentence, verdict_of
 from analysis.front_json import (
     Front,
     FrontObjective,
@@ -17,6 +17,7 @@ from analysis.front_json import (
 from analysis.front_table import (
     chosen_point,
     group_sentences,
+    handed_over,
     is_confirmed,
     is_undefined,
     undefined_sentences,
@@ -316,8 +317,8 @@ def chosen_sentence(front: Front) -> str:
         return verdict(front)
     return (
         f"{objective['bias']} below {objective['tolerance']:g}: {point['candidate'][:8]} "
-        f"({point['method']}) is chosen; on tune {values_words(objective, point['tune'])}, "
-        f"sparsity {number(point['tune']['sparsity'])}."
+        f"({point['method']}) is chosen, with a margin of {objective['margin']:g}; on tune "
+        f"{values_words(objective, point['tune'])}, sparsity {number(point['tune']['sparsity'])}."
     )
 
 

@@ -16,9 +16,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from analysis.claims import handed_over
 from analysis.front_json import Claim, FrontPoint, PointValues
-from analysis.front_table import chosen_point
+from analysis.front_table import chosen_point, handed_over
 from search.errors import UserError, unknown
 from search.journal.events import ObjectiveFacts
 from search.runs.folder import RunFolder, write_json

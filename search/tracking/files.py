@@ -13,8 +13,9 @@ from pathlib import Path
 import tomli_w
 
 from analysis.against_references import best_reference
-from analysis.claims import certified_at, handed_over, verdict_of
+from analysis.claims import certified_at, verdict_of
 from analysis.front_json import Front, FrontPoint
+from analysis.front_table import handed_over
 from search.runs.state import CONFIG, FRONT
 from search.tracking.mlflow_runs import MlflowRun, SearchRuns
 from search.tracking.texts import (

@@ -69,20 +69,31 @@ def test_it_says_what_the_chosen_network_costs_or_gains_against_the_best_of_eith
 
     assert costs == [
         "Against the best reference that needs no group, reductions, for aod at 0.05 (balanced "
-        "accuracy 0.815, |AOD| 0.020 on tune, decided by lot), it costs 0.015.",
+        "accuracy 0.815, |AOD| 0.020 on tune, decided by lot), t0034-70 costs 0.015.",
         "Against the best reference that uses the group, logistic regression, group thresholds "
-        "(balanced accuracy 0.825, |AOD| 0.010 on tune), it costs 0.025.",
+        "(balanced accuracy 0.825, |AOD| 0.010 on tune), t0034-70 costs 0.025.",
     ]
-    assert gains[0].endswith("it gains 0.005.")
+    assert gains[0].endswith("t0034-70 gains 0.005.")
     assert verdict(front(0.8)).endswith(" ".join(costs))
     assert set(costs) <= set(explanation(front(0.8)))
 
 
 def test_once_confirmed_the_best_on_tune_is_compared_on_test_whatever_it_is_worth_there():
-    without, _ = reference_sentences(front(0.8, confirmed=True))
+    made = front(0.8, confirmed=True)
+    chosen = next(p["candidate"] for p in made["points"] if p["chosen"])
+    without, _ = reference_sentences({**made, "handed_over": chosen})
 
     assert "0.790, |AOD| 0.060 on test, decided by lot, which breaks the tolerance" in without
-    assert without.endswith("it comes to the same.")
+    assert without.endswith("t0034-70 comes to the same.")
+
+
+def test_what_is_handed_over_is_compared_and_not_what_tune_chose():
+    made = front(0.8, confirmed=True)
+    other = next(p for p in made["points"] if not p["chosen"])
+    other["test"] |= {"performance": 0.515}
+    without, _ = reference_sentences({**made, "handed_over": other["candidate"]})
+
+    assert without.endswith(f"{other['candidate'][:8]} costs 0.275.")  # .790 - .515
 
 
 def test_what_does_not_keep_the_tolerance_on_tune_is_no_best():

@@ -145,6 +145,7 @@ def test_explanation_names_both_where_tune_chose_another_than_the_certified_one(
     text = " ".join(explanation(front))
     assert f"Tune chose prune_advft ({chosen_of(front)['candidate'][:8]})" in text
     assert "only its estimate lies below the tolerance" in text
+    assert "on test), the best of those that are certified: weigh what that costs" in text
     assert front["handed_over"][:8] in text
 
 
