@@ -24,7 +24,7 @@ from search.runs.beginning import BEGINNING, HOW_FAR, TRAINING, how_far, is_begi
 from search.runs.listing import run_line
 from tests.made_tables import made_table
 
-EPOCHS = 6
+EPOCHS = 20
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,11 @@ def config(**search: Any) -> Config:
                 "attributes": ["sex"],
             },
             "model": {"name": "mlp", "args": {"hidden": 1}, "fused": "off"},
-            "dense": {"name": "erm", "max_epochs": EPOCHS, "check_every": 2},
+            # Small batches, so that an epoch lasts long enough for a key to be pressed.
+            "dense": {
+                **{"name": "erm", "max_epochs": EPOCHS, "check_every": 2, "patience": EPOCHS},
+                "batch_size": 16,
+            },
             "objective": {"bias": "spd", "tolerance": 0.1},
             "search": {"methods": ["adv_ft"], "trials": 1, "defaults": "published", **search},
             "tracking": {"enabled": False},
@@ -129,7 +133,10 @@ def test_a_limit_leaves_the_dense_net_half_and_the_search_goes_on_with_that(
     many = config(**limit).model_copy(
         update={
             "dense": Config.model_validate(
-                {**config().model_dump(), "dense": {"name": "erm", "max_epochs": 5000}}
+                {
+                    **config().model_dump(),
+                    "dense": {"name": "erm", "max_epochs": 5000, "patience": 5000},
+                }
             ).dense
         }
     )
