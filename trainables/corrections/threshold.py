@@ -35,6 +35,7 @@ from trainables.evaluation.counts import (
 )
 from trainables.evaluation.intervals import resample
 from trainables.evaluation.objective import Objective, phi
+from trainables.evaluation.rates import PerTable
 from trainables.evaluation.report import DecisionDict
 from trainables.evaluation.trivial import is_trivial
 
@@ -126,6 +127,21 @@ class Threshold:
         return CommonThreshold(index, trivial=is_trivial(scores.at(index)))
 
 
+def _on_resamples(
+    histogram: NDArray[np.int64],
+    objective: Objective,
+    priors: NDArray[np.float64],
+    seed: int,
+) -> tuple[PerTable, PerTable]:
+    """Performance and bias (resamples, 1001) at every threshold, of rows drawn anew.
+
+    `histogram` is as `objective` counts it.
+    """
+    drawn = resample(histogram, RESAMPLES, np.random.default_rng(seed))
+    tables = tables_at_all_thresholds(drawn, beside_dense=objective.against_dense)
+    return objective.judge(tables, priors)
+
+
 def _fairest(
     histogram: NDArray[np.int64],
     objective: Objective,
@@ -133,9 +149,7 @@ def _fairest(
     seed: int,
 ) -> int:
     """`histogram` as `objective` counts it."""
-    drawn = resample(histogram, RESAMPLES, np.random.default_rng(seed))
-    tables = tables_at_all_thresholds(drawn, beside_dense=objective.against_dense)
-    performance, bias = objective.judge(tables, priors)
+    performance, bias = _on_resamples(histogram, objective, priors, seed)
     fair = phi(performance, bias, objective.safe_bias).mean(axis=0)  # (1001,)
     if fair.max() > 0:
         return int(fair.argmax())
@@ -150,9 +164,7 @@ def _most_gained(
     seed: int,
 ) -> int:
     """`histogram` as `objective` counts it."""
-    drawn = resample(histogram, RESAMPLES, np.random.default_rng(seed))
-    tables = tables_at_all_thresholds(drawn, beside_dense=objective.against_dense)
-    performance, bias = objective.judge(tables, priors)
+    performance, bias = _on_resamples(histogram, objective, priors, seed)
     performance = np.nan_to_num(performance)
     constant = performance[:, [0, -1]].max(axis=1, keepdims=True)  # everybody, nobody
     gain = np.maximum(performance - constant, 0)  # (resamples, 1001)
