@@ -29,7 +29,7 @@ from search.problem.dense_net import (
 )
 from search.problem.dense_recipe import DenseRecipe
 from search.problem.enough_rows import with_min_cell_of
-from search.problem.power import cells_of_test, power_facts, power_on_test, power_words
+from search.problem.power import naming_facts, power_facts, power_of_test, power_words
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
 from search.problem.prune_by import notes_on as notes_on_pruning
 from search.problem.references import notes_on_references
@@ -206,9 +206,8 @@ class Problem:
     def power(self, dense: Counts | None = None) -> Power:
         """What test can certify of a fair network: at worst, or of one that is as often right as
         the dense net with these decisions on tune, by group."""
-        cells = cells_of_test(self.prepared)
         rate = self.config.objective.error_rate_claims
-        return power_on_test(cells, self.objective.bias, rate, dense)
+        return power_of_test(self.prepared, self.objective.bias, rate, dense)
 
     def _notes_on_precision(self) -> list[str]:
         level = torch.backends.cpu.get_cpu_capability()
@@ -309,6 +308,8 @@ class Problem:
             "encoding": json_digest(encoding_of(prepared)),
             "config": fixed_part(self.config),
         }
+        if self.config.objective.naming == "chance":
+            facts["naming"] = naming_facts(self.config.objective, facts["rows"])
         if self.config.correction.beside is not None:
             facts["beside"] = self.config.correction.beside
         if self.pruning is not None:
