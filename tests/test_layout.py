@@ -44,7 +44,7 @@ FLOORS = {
         ("__main__",),
     ),
     "trainables": (
-        ("names", "files", "registry"),
+        ("names", "files", "registry", "modules"),
         ("methods", "live_units", "evaluation", "compiling"),
         ("fused",),
         ("masks", "user_code", "corrections"),

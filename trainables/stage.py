@@ -36,7 +36,10 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's global stream (dropout) starts from `seed` in the `with` block, then is put back."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        if cuda:
+            torch.manual_seed(seed)
+        else:  # that would keep a note for each kind of GPU, with the whole stack, until one starts
+            torch.default_generator.manual_seed(seed)
         yield
 
 

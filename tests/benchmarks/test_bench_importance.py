@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from tests.trainables.made_data import made_prepared
-from trainables.data.batches import TrialData, evaluating
+from trainables.data.batches import TrialData
+from trainables.modules import evaluating
 from trainables.learning.group_importance import group_importance
 from trainables.masks import Masks
 from trainables.models.build import build

@@ -270,9 +270,11 @@ def tables_at_all_thresholds(
     With `beside_dense`, both have an axis more: the dense net's decision, after the labels.
     """
     axis = -4 if beside_dense else -3
-    negatives = np.moveaxis(np.cumsum(histograms, axis=-1), -1, axis)
-    rows = np.expand_dims(histograms.sum(axis=-1), axis)
-    return np.stack([negatives, rows - negatives], axis=-1)
+    # Thresholds stay side by side in memory: what is computed of tables runs along them.
+    both = np.empty((2, *histograms.shape), np.int64)
+    np.cumsum(histograms, axis=-1, out=both[0])
+    np.subtract(both[0][..., -1:], both[0], out=both[1])
+    return np.moveaxis(both, (-1, 0), (axis - 1, -1))
 
 
 def counts_from_dict(state: CountsDict) -> Counts | ScoreCounts:

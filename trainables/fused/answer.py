@@ -57,6 +57,17 @@ def answers(
     return say
 
 
+def at_once(net: nn.Module, inputs: Tensor) -> Tensor | None:
+    """`answer` of any number of inputs, of a network that evaluates, without gradients.
+
+    None where the loops, which take the rows piece by piece, do not fit.
+    """
+    compiled = _compiled(net, {})
+    if compiled is None or not compiled.mode.alone or not compiled.fits(inputs):
+        return None
+    return compiled(inputs)
+
+
 @dataclass(frozen=True)
 class _Compiled:
     """A network in a mode: what the loops are told beside a batch."""

@@ -305,6 +305,58 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
         transpose(said[:, : rows.shape[0]], out[start : start + PIECE])
 
 
+@compiled
+def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # type: ignore[no-untyped-def]
+    """The running statistics become the plain average over batches, see `forward`, from none.
+
+    `batches` (b + 1,) say where in `order` each batch begins, and where the last one ends; `order`
+    are rows of `inputs` (n, k).
+    """
+    kind, layers, widest = inputs.dtype, sizes.size - 1, sizes.max()
+    columns = room((batches[1:] - batches[:-1]).max())
+    values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
+    one = kind.type(1)
+    for batch in range(batches.size - 1):
+        n = batches[batch + 1] - batches[batch]
+        share, given = one / kind.type(batch + 1), values
+        _gathered(inputs, order[batches[batch] : batches[batch + 1]], values)
+        spare = units
+        for layer in range(layers):
+            k, m = sizes[layer], sizes[layer + 1]
+            rectified(
+                numbers(inputs, parameters[layer, 0], (m, k)),
+                numbers(inputs, parameters[layer, 1], (m,)), given[:k], spare[:m], n,
+            )  # fmt: skip
+            gamma = numbers(inputs, parameters[layer, 2], (m,))
+            beta = numbers(inputs, parameters[layer, 3], (m,))
+            mean = numbers(inputs, running[layer, 0], (m,))
+            variance = numbers(inputs, running[layer, 1], (m,))
+            seen = carray(pointer(running[layer, 2]), (1,), np.int64)
+            if batch == 0:
+                mean[:], variance[:], seen[0] = kind.type(0), one, 0
+            seen[0] += 1
+            for unit in range(m):
+                row = spare[unit, :n]
+                centre, spread = _moments(row)
+                unbiased = spread * kind.type(n) / kind.type(n - 1)
+                mean[unit] += share * (centre - mean[unit])
+                variance[unit] += share * (unbiased - variance[unit])
+                _normalise(row, gamma[unit], beta[unit], centre, one / np.sqrt(spread + epsilon), row)
+            given, spare = spare, given
+
+
+@compiled
+def _gathered(inputs, rows, out):  # type: ignore[no-untyped-def]
+    """out (k, n): the `rows` (n,) of inputs, transposed as in `products.transpose`."""
+    k = inputs.shape[1]
+    for a in range(0, rows.size, 32):
+        for b in range(0, k, 32):
+            for i in range(a, min(a + 32, rows.size)):
+                row = inputs[rows[i]]
+                for j in range(b, min(b + 32, k)):
+                    out[j, i] = row[j]
+
+
 PIECE = 64  # rows that go through all layers at once: they stay in the processor's first cache
 
 

@@ -20,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.data.batches import TrialData, evaluating
+from trainables.data.batches import TrialData
+from trainables.modules import evaluating
 from trainables.learning.pruning_rows import PruningRows, passes
 from trainables.masks import Masks
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from trainables.data.batches import evaluating
+from trainables.modules import evaluating
 from trainables.models.last_layer import FeatureTap
 
 
