@@ -96,12 +96,31 @@ class _Pass:
     rates: NDArray[Any]
     running: NDArray[np.int64]
     parameters: list[Tensor]  # of the hidden layers, then weight and bias of the last one
-    where: NDArray[np.int64]
+    of_hidden: NDArray[np.int64]  # (layers, 4) their addresses
+    of_head: NDArray[np.int64]  # (2,)
     leaf: Leaf | None
 
-    @property
-    def of_hidden(self) -> NDArray[np.int64]:
-        return self.where[:-2].reshape(-1, 4)
+
+@dataclass(frozen=True)
+class _Room:
+    """What a batch is worked on in; the next one of its size takes the same."""
+
+    of: tuple[int, bytes, np.dtype[Any]]  # rows, sizes of the layers, type
+    kept: NDArray[Any]
+    moments: NDArray[Any]
+    out: NDArray[Any]  # features, then scores
+    behind: NDArray[Any]  # slopes there
+
+    @classmethod
+    def for_rows(cls, n: int, columns: int, sizes: NDArray[np.int64], kind: np.dtype[Any]) -> _Room:
+        widest, layers = int(sizes[1:].max()), len(sizes) - 1
+        return cls(
+            (n, sizes.tobytes(), kind),
+            np.empty(columns * int(sizes.sum()), kind),
+            np.empty((layers, 2, widest), kind),
+            np.empty((widest + 1, columns), kind),
+            np.empty((widest + 1, columns), kind),
+        )
 
 
 class BatchLoss:
@@ -127,7 +146,7 @@ class BatchLoss:
         self._bias_from, self._critic = bias_from, critic
         self._slope, self._limit = slope, limit
         self._pass: _Pass | None = None
-        self._kept = np.empty(0, np.float32)
+        self._room: _Room | None = None
         self.terms = Terms(0.0, 0.0)  # of the last loss
 
     @staticmethod
@@ -153,11 +172,11 @@ class BatchLoss:
         if len(head[1]) != 1:
             return False
         parameters = [*hidden, *head]
-        where = addresses(parameters)
-        if leaf is not None and not leaf.holds(where[:-2].reshape(-1, 4), where[-2:]):
+        where = _addresses(parameters)
+        if leaf is not None and not leaf.holds(*where):
             leaf = None
         rates = mode.rates(kind)
-        self._pass = _Pass(trunk, mode, kind, rates, running, parameters, where, leaf)
+        self._pass = _Pass(trunk, mode, kind, rates, running, parameters, *where, leaf)
         return True
 
     def __call__(self, rows: Rows, replaced: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -180,17 +199,13 @@ class BatchLoss:
         """The loss and, flat, its gradients."""
         from trainables.fused import fair_kernels, layers, products  # loads numba, only here
 
-        trunk, n = now.trunk, len(rows.labels)
-        sizes, where, head = trunk.sizes, now.of_hidden, now.where[-2:]
-        values = rows.inputs.flatten(1).contiguous().numpy()
-        options, columns = now.mode.options(), products.room(n)
-        if self._kept.dtype != values.dtype or self._kept.size != columns * sizes.sum():
-            self._kept = np.empty(columns * sizes.sum(), values.dtype)
-        moments = np.empty((len(sizes) - 1, 2, trunk.widest), values.dtype)
-        out = np.empty((trunk.widest + 1, columns), values.dtype)
-        layers.forward(
-            values, sizes, where, now.running, now.rates, options, self._kept, moments, out
-        )
+        trunk, values = now.trunk, rows.inputs.flatten(1).contiguous().numpy()
+        sizes, where, head, n = trunk.sizes, now.of_hidden, now.of_head, len(values)
+        options, room = now.mode.options(), self._room
+        if room is None or room.of != (n, sizes.tobytes(), values.dtype):
+            room = self._room = _Room.for_rows(n, products.room(n), sizes, values.dtype)
+        kept, moments, out, behind = room.kept, room.moments, room.out, room.behind
+        layers.forward(values, sizes, where, now.running, now.rates, options, kept, moments, out)
         of_rows = (rows.labels.numpy(), rows.groups.numpy(), rows.weights.numpy())
         width, tilts = int(sizes[-1]), np.empty(self._mix.size)
         task, bias = fair_kernels.forward(
@@ -203,7 +218,7 @@ class BatchLoss:
         self.terms = Terms(task, bias, error)
         if not learns:
             return factor * task, None
-        behind = np.zeros((trunk.widest + 1, columns), values.dtype)
+        behind.fill(0)
         of_bias = task * slope
         if self._critic is not None and slope != 0.0:
             self._critic.slopes_of_inputs(n, of_bias, behind[: width + 1])
@@ -219,7 +234,7 @@ class BatchLoss:
             factor, of_bias, *of_rows, seen, tilts, head, behind[: width + 1], of_head, slopes
         )
         layers.backward(
-            behind, n, sizes, where, now.rates, options, self._kept, moments, places, slopes
+            behind, n, sizes, where, now.rates, options, kept, moments, places, slopes
         )
         return factor * task, flat
 
@@ -239,8 +254,14 @@ def _with(now: _Pass, replaced: Mapping[str, Tensor]) -> _Pass:
     if hidden is None or head is None or not trunk.only_reads(replaced, now.mode):
         raise ValueError("batch loss: what replaces parameters must be of their shape and type")
     parameters = [*hidden, *head]
+    where = _addresses(parameters)
+    return _Pass(trunk, now.mode, now.kind, now.rates, now.running, parameters, *where, leaf=None)
+
+
+def _addresses(parameters: list[Tensor]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of the hidden layers' (layers, 4), and of the last one's (2,)."""
     where = addresses(parameters)
-    return _Pass(trunk, now.mode, now.kind, now.rates, now.running, parameters, where, leaf=None)
+    return where[:-2].reshape(-1, 4), where[-2:]
 
 
 class _Loss(torch.autograd.Function):

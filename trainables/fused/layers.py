@@ -41,13 +41,19 @@ def _mixed(bits):  # type: ignore[no-untyped-def]
     return np.uint32(bits ^ (bits >> np.uint32(16)))
 
 
+# What is done to a layer's units is one loop over all of them: a view of each costs as much as the
+# work on it where a batch is small.
+
+
 @compiled
-def _drop(row, key, limit, scale):  # type: ignore[no-untyped-def]
+def _drop(units, n, seed, layer, limit, scale):  # type: ignore[no-untyped-def]
     """Each value times `scale`, or 0 where the draw of its place is below `limit`."""
-    zero = row.dtype.type(0)
-    for j in range(row.size):
-        drawn = _mixed(np.uint32(key + np.uint32(j)))
-        row[j] = zero if drawn < limit else row[j] * scale
+    zero = units.dtype.type(0)
+    for unit in range(units.shape[0]):
+        key = _keyed(seed, layer, unit)
+        for j in range(n):
+            drawn = _mixed(np.uint32(key + np.uint32(j)))
+            units[unit, j] = zero if drawn < limit else units[unit, j] * scale
 
 
 @compiled
@@ -59,44 +65,70 @@ def _keyed(seed, layer, unit):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _moments(row):  # type: ignore[no-untyped-def]
-    """Mean and variance of a unit's values in a batch, by two passes."""
-    zero, n = row.dtype.type(0), row.dtype.type(row.size)
-    total = zero
-    for j in range(row.size):
-        total += row[j]
-    centre = total / n
-    squares = rest = zero
-    for j in range(row.size):
-        distance = row[j] - centre
-        rest += distance
-        squares += distance * distance
-    rest /= n  # what rounding left of the mean
-    return centre + rest, max(squares / n - rest * rest, zero)
-
-
-@_in_order
-def _normalise(row, gamma, beta, mean, inverse, out):  # type: ignore[no-untyped-def]
-    factor = gamma * inverse
-    for j in range(row.size):  # the mean first: of a unit that hardly varies little would be left
-        out[j] = (row[j] - mean) * factor + beta
-
-
-@_in_order
-def _before_norm(slope, row, factor, shift, centre, tilt):  # type: ignore[no-untyped-def]
-    """The slope at a normalisation's output becomes that at the products before it."""
-    zero, one = row.dtype.type(0), row.dtype.type(1)
-    for j in range(row.size):
-        value = factor * (slope[j] - shift - (row[j] - centre) * tilt)
-        slope[j] = value * (one if row[j] > zero else zero)
+def _moments(units, n, means, variances):  # type: ignore[no-untyped-def]
+    """Mean and variance of each unit's values in a batch, by two passes."""
+    zero, rows = units.dtype.type(0), units.dtype.type(n)
+    for unit in range(units.shape[0]):
+        total = zero
+        for j in range(n):
+            total += units[unit, j]
+        centre = total / rows
+        squares = rest = zero
+        for j in range(n):
+            distance = units[unit, j] - centre
+            rest += distance
+            squares += distance * distance
+        rest /= rows  # what rounding left of the mean
+        means[unit] = centre + rest
+        variances[unit] = max(squares / rows - rest * rest, zero)
 
 
 @compiled
-def _sum(row):  # type: ignore[no-untyped-def]
-    total = row.dtype.type(0)
-    for j in range(row.size):
-        total += row[j]
-    return total
+def _follow(seen, held, share):  # type: ignore[no-untyped-def]
+    """The running statistics `held` take a share of what was seen."""
+    for unit in range(held.size):
+        held[unit] += share * (seen[unit] - held[unit])
+
+
+@_in_order
+def _normalise(units, n, gamma, beta, means, inverses, out):  # type: ignore[no-untyped-def]
+    for unit in range(units.shape[0]):
+        mean, factor, shift = means[unit], gamma[unit] * inverses[unit], beta[unit]
+        for j in range(n):  # the mean first: of a unit that hardly varies little would be left
+            out[unit, j] = (units[unit, j] - mean) * factor + shift
+
+
+@_in_order
+def _before_norm(slopes, units, n, factors, shifts, means, tilts):  # type: ignore[no-untyped-def]
+    """The slopes at a normalisation's output become those at the products before it."""
+    zero, one = units.dtype.type(0), units.dtype.type(1)
+    for unit in range(units.shape[0]):
+        factor, shift, centre, tilt = factors[unit], shifts[unit], means[unit], tilts[unit]
+        for j in range(n):
+            value = factor * (slopes[unit, j] - shift - (units[unit, j] - centre) * tilt)
+            slopes[unit, j] = value * (one if units[unit, j] > zero else zero)
+
+
+@compiled
+def _along(slopes, units, n, means, totals, alongs):  # type: ignore[no-untyped-def]
+    """Each unit's sum of slopes, and of slopes times the distance from its mean."""
+    zero = units.dtype.type(0)
+    for unit in range(units.shape[0]):
+        centre = means[unit]
+        total = along = zero
+        for j in range(n):
+            total += slopes[unit, j]
+            along += slopes[unit, j] * (units[unit, j] - centre)
+        totals[unit], alongs[unit] = total, along
+
+
+@compiled
+def _sums(rows, n, out):  # type: ignore[no-untyped-def]
+    for unit in range(rows.shape[0]):
+        total = rows.dtype.type(0)
+        for j in range(n):
+            total += rows[unit, j]
+        out[unit] = total
 
 
 @compiled
@@ -157,21 +189,18 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
         units = kept[done : done + m * columns].reshape(m, columns)
         done += m * columns
         rectified(weight, bias, values, units, n)
-        for unit in range(m):
-            row = units[unit, :n]
-            if limit > 0:
-                _drop(row, _keyed(seed, layer, unit), limit, scale)
-            if by_batch:
-                centre, spread = _moments(row)
-                if updates:
-                    unbiased = spread * kind.type(n) / kind.type(n - 1)
-                    mean[unit] += share * (centre - mean[unit])
-                    variance[unit] += share * (unbiased - variance[unit])
-            else:
-                centre, spread = mean[unit], variance[unit]
-            inverse = one / np.sqrt(spread + epsilon)
-            moments[layer, 0, unit], moments[layer, 1, unit] = centre, inverse
-            _normalise(row, gamma[unit], beta[unit], centre, inverse, out[unit, :n])
+        if limit > 0:
+            _drop(units, n, seed, layer, limit, scale)
+        centres, spreads = moments[layer, 0, :m], moments[layer, 1, :m]
+        if by_batch:
+            _moments(units, n, centres, spreads)
+        else:
+            centres[:], spreads[:] = mean, variance
+        if by_batch and updates:
+            _follow(centres, mean, share)
+            _follow(spreads * (kind.type(n) / kind.type(n - 1)), variance, share)
+        spreads[:] = one / np.sqrt(spreads + epsilon)
+        _normalise(units, n, gamma, beta, centres, spreads, out)
         values = out[:m]  # written over once the next layer's products are in `kept`
 
 
@@ -184,7 +213,7 @@ def backward(behind, n, sizes, parameters, rates, options, kept, moments, places
     `slopes`, -1 for those that nobody wants. The rest is as in `forward`.
     """
     kind = behind.dtype
-    by_batch, zero, rows = options[1] != 0, kind.type(0), kind.type(n)
+    by_batch, rows = options[1] != 0, kind.type(n)
     scale = kind.type(1) / (kind.type(1) - rates[1])
     columns = room(n)
     before = np.empty_like(behind)  # a layer's input, and slopes there
@@ -197,40 +226,28 @@ def backward(behind, n, sizes, parameters, rates, options, kept, moments, places
         )
         begin -= m * columns
         units = kept[begin : begin + m * columns].reshape(m, columns)
-        for unit in range(m):
-            row, slope = units[unit, :n], behind[unit, :n]
-            centre, inverse = moments[layer, 0, unit], moments[layer, 1, unit]
-            total = along = zero
-            for j in range(n):
-                total += slope[j]
-                along += slope[j] * (row[j] - centre)
-            along *= inverse
-            shift = tilt = zero
-            if by_batch:
-                shift, tilt = total / rows, along * inverse / rows
-            _before_norm(slope, row, gamma[unit] * inverse * scale, shift, centre, tilt)
-            if places[layer, 1] >= 0:
-                slopes[places[layer, 1] + unit] = _sum(slope)
-            if places[layer, 2] >= 0:
-                slopes[places[layer, 2] + unit] = along
-            if places[layer, 3] >= 0:
-                slopes[places[layer, 3] + unit] = total
+        centres, inverses = moments[layer, 0, :m], moments[layer, 1, :m]
+        totals, alongs = np.empty(m, kind), np.empty(m, kind)
+        _along(behind, units, n, centres, totals, alongs)
+        alongs *= inverses
+        shifts, tilts = np.zeros(m, kind), np.zeros(m, kind)
+        if by_batch:
+            shifts, tilts = totals / rows, alongs * inverses / rows
+        _before_norm(behind, units, n, gamma * inverses * scale, shifts, centres, tilts)
+        if places[layer, 1] >= 0:
+            _sums(behind[:m], n, slopes[places[layer, 1] : places[layer, 1] + m])
+        if places[layer, 2] >= 0:
+            slopes[places[layer, 2] : places[layer, 2] + m] = alongs
+        if places[layer, 3] >= 0:
+            slopes[places[layer, 3] : places[layer, 3] + m] = totals
         if layer > 0:
             earlier = kept[begin - k * columns : begin].reshape(k, columns)
             of_gamma, of_beta = (
                 numbers(behind, parameters[layer - 1, 2], (k,)),
                 numbers(behind, parameters[layer - 1, 3], (k,)),
             )
-            for unit in range(k):
-                centre, inverse = moments[layer - 1, 0, unit], moments[layer - 1, 1, unit]
-                _normalise(
-                    earlier[unit, :n],
-                    of_gamma[unit],
-                    of_beta[unit],
-                    centre,
-                    inverse,
-                    before[unit, :n],
-                )
+            centres, inverses = moments[layer - 1, 0, :k], moments[layer - 1, 1, :k]
+            _normalise(earlier, n, of_gamma, of_beta, centres, inverses, before)
         else:
             before = kept[: k * columns].reshape(k, columns)
         place = places[layer, 0]
@@ -315,7 +332,7 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
     kind, layers, widest = inputs.dtype, sizes.size - 1, sizes.max()
     columns = room((batches[1:] - batches[:-1]).max())
     values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
-    one = kind.type(1)
+    centres, spreads, one = np.empty(widest, kind), np.empty(widest, kind), kind.type(1)
     for batch in range(batches.size - 1):
         n = batches[batch + 1] - batches[batch]
         share, given = one / kind.type(batch + 1), values
@@ -335,13 +352,11 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
             if batch == 0:
                 mean[:], variance[:], seen[0] = kind.type(0), one, 0
             seen[0] += 1
-            for unit in range(m):
-                row = spare[unit, :n]
-                centre, spread = _moments(row)
-                unbiased = spread * kind.type(n) / kind.type(n - 1)
-                mean[unit] += share * (centre - mean[unit])
-                variance[unit] += share * (unbiased - variance[unit])
-                _normalise(row, gamma[unit], beta[unit], centre, one / np.sqrt(spread + epsilon), row)
+            _moments(spare[:m], n, centres[:m], spreads[:m])
+            _follow(centres[:m], mean, share)
+            _follow(spreads[:m] * (kind.type(n) / kind.type(n - 1)), variance, share)
+            inverses = one / np.sqrt(spreads[:m] + epsilon)
+            _normalise(spare[:m], n, gamma, beta, centres, inverses, spare)
             given, spare = spare, given
 
 

@@ -90,13 +90,15 @@ class MaskedOptimizer:
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of `loss`."""
+        if self._flat is not None and self.leaf is not None:
+            slopes = slopes_at_once(loss, self.leaf)
+            if slopes is not None and self._flat.step_down(slopes):
+                return
+            self.leaf.tensor.grad = None
         for group in self.optimizer.param_groups:  # as zero_grad does, which costs more
             for parameter in group["params"]:
                 parameter.grad = None
-        if self.leaf is not None:
-            self.leaf.tensor.grad = slopes_at_once(loss, self.leaf)
-        if self.leaf is None or self.leaf.tensor.grad is None:
-            loss.backward()
+        loss.backward()
         self.follow()
 
     def follow(self) -> None:
