@@ -172,6 +172,7 @@ class _Hidden(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, call: _Compiled, *parameters: Tensor) -> Tensor:
         hidden, ctx.kept, ctx.moments, ctx.options = _forward(rows, call)
+        ctx.rows = rows.numpy()
         ctx.save_for_backward(*parameters)
         ctx.call = call
         return hidden
@@ -189,7 +190,7 @@ class _Hidden(torch.autograd.Function):
         flat = slopes.new_empty(sum(trunk.counts))
         layers.backward(
             behind,
-            n,
+            ctx.rows,
             trunk.sizes,
             call.where,
             call.rates,

@@ -116,7 +116,7 @@ class _Room:
         widest, layers = int(sizes[1:].max()), len(sizes) - 1
         return cls(
             (n, sizes.tobytes(), kind),
-            np.empty(columns * int(sizes.sum()), kind),
+            np.empty(columns * int(sizes[1:].sum()), kind),
             np.empty((layers, 2, widest), kind),
             np.empty((widest + 1, columns), kind),
             np.empty((widest + 1, columns), kind),
@@ -234,7 +234,7 @@ class BatchLoss:
             factor, of_bias, *of_rows, seen, tilts, head, behind[: width + 1], of_head, slopes
         )
         layers.backward(
-            behind, n, sizes, where, now.rates, options, kept, moments, places, slopes
+            behind, values, sizes, where, now.rates, options, kept, moments, places, slopes
         )
         return factor * task, flat
 

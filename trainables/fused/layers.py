@@ -18,8 +18,11 @@ from trainables.fused.products import (
     compiled,
     linear,
     rectified,
+    rectified_rows,
     room,
+    slopes_by_rows,
     transpose,
+    turned,
     weight_slopes,
 )
 from trainables.fused.vectors import pointer
@@ -140,7 +143,7 @@ def numbers(like, address, shape):  # type: ignore[no-untyped-def]
 @compiled
 def room_for(n, sizes):  # type: ignore[no-untyped-def]
     """How many numbers `kept` has to hold for n rows."""
-    return room(n) * sizes.sum()
+    return room(n) * sizes[1:].sum()
 
 
 @compiled
@@ -152,9 +155,8 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
     the addresses of weight, bias, gamma, beta; `running` (layers, 3) those of the running mean and
     variance, and of the count of batches. `rates` (2 + layers,) are epsilon, the share dropped,
     and a momentum per layer, -1 for the plain average of all batches; `options` a seed, whether
-    batches' statistics are used, and whether running ones are updated. `kept` takes `room_for` the
-    inputs, then what goes into each normalisation, feature by feature. `moments` (layers, 2,
-    largest width) are means and inverse deviations. `out` has room for the widest layer.
+    batches' statistics are used, and whether running ones are updated. `kept` takes `room_for`
+    what goes into each normalisation, feature by feature. `moments` (layers, 2, largest width) are means and inverse deviations. `out` has room for the widest layer.
     """
     n, kind = inputs.shape[0], inputs.dtype
     columns = room(n)
@@ -163,9 +165,7 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
     limit = np.uint32(dropped * 4294967296.0)
     zero, one = kind.type(0), kind.type(1)
     scale = one / (one - dropped)
-    values = kept[: sizes[0] * columns].reshape(sizes[0], columns)
-    transpose(inputs, values)
-    done = sizes[0] * columns
+    done, values = 0, out
     for layer in range(sizes.size - 1):
         k, m = sizes[layer], sizes[layer + 1]
         weight, bias = (
@@ -188,7 +188,11 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
         )
         units = kept[done : done + m * columns].reshape(m, columns)
         done += m * columns
-        rectified(weight, bias, values, units, n)
+        if layer == 0:
+            first = turned(weight, bias)
+            rectified_rows(first, inputs, np.empty((n, first.shape[1]), kind), units)
+        else:
+            rectified(weight, bias, values, units, n)
         if limit > 0:
             _drop(units, n, seed, layer, limit, scale)
         centres, spreads = moments[layer, 0, :m], moments[layer, 1, :m]
@@ -205,14 +209,15 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
 
 
 @compiled
-def backward(behind, n, sizes, parameters, rates, options, kept, moments, places, slopes):  # type: ignore[no-untyped-def]
+def backward(behind, inputs, sizes, parameters, rates, options, kept, moments, places, slopes):  # type: ignore[no-untyped-def]
     """The gradients at the parameters.
 
-    `behind` (widest, room(n)) are the slopes at what `forward` gave out; they are written over.
+    `behind` (widest, room(n)) are the slopes at what `forward` made of `inputs` (n, k); they are
+    written over.
     `places` (layers, 4) say where the gradient of a layer's weight, bias, gamma and beta goes in
     `slopes`, -1 for those that nobody wants. The rest is as in `forward`.
     """
-    kind = behind.dtype
+    kind, n = behind.dtype, inputs.shape[0]
     by_batch, rows = options[1] != 0, kind.type(n)
     scale = kind.type(1) / (kind.type(1) - rates[1])
     columns = room(n)
@@ -248,12 +253,13 @@ def backward(behind, n, sizes, parameters, rates, options, kept, moments, places
             )
             centres, inverses = moments[layer - 1, 0, :k], moments[layer - 1, 1, :k]
             _normalise(earlier, n, of_gamma, of_beta, centres, inverses, before)
-        else:
-            before = kept[: k * columns].reshape(k, columns)
         place = places[layer, 0]
         if place >= 0:
             of_weight = slopes[place : place + m * k].reshape(m, k)
-            weight_slopes(behind[:m], before[:k], of_weight, n)
+            if layer == 0:
+                slopes_by_rows(behind[:m], inputs, of_weight)
+            else:
+                weight_slopes(behind[:m], before[:k], of_weight, n)
         if layer > 0:
             back_through(weight, behind[:m], before[:k], n)
             behind, before = before, behind
@@ -268,7 +274,7 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
     weight and bias `out` (n, outputs) are its answers, else (n, width) what would go into it.
     """
     n, kind = inputs.shape[0], inputs.dtype
-    layers, widest = sizes.size - 1, sizes.max()
+    layers, widest = sizes.size - 1, sizes[1:].max()
     columns = room(min(n, PIECE))
     weights = np.empty((sizes[:-1] * sizes[1:]).sum(), kind)
     biases = np.empty(sizes[1:].sum(), kind)
@@ -306,13 +312,15 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
         )  # fmt: skip
     else:
         last[:], of_last[:] = np.diag(factors), shifts
+    first = turned(weights[: sizes[0] * sizes[1]].reshape(sizes[1], sizes[0]), biases[: sizes[1]])
+    wide = np.empty((columns, first.shape[1]), kind)
     values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
     said = np.empty((out.shape[1], columns), kind)
     for start in range(0, n, PIECE):
         rows = inputs[start : start + PIECE]
-        transpose(rows, values)
-        done = began = 0
-        for layer in range(layers):
+        rectified_rows(first, rows, wide, values[: sizes[1]])
+        done, began = sizes[0] * sizes[1], sizes[1]
+        for layer in range(1, layers):
             k, m = sizes[layer], sizes[layer + 1]
             weight = weights[done : done + m * k].reshape(m, k)
             rectified(weight, biases[began : began + m], values[:k], units[:m], rows.shape[0])
@@ -329,21 +337,28 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
     `batches` (b + 1,) say where in `order` each batch begins, and where the last one ends; `order`
     are rows of `inputs` (n, k).
     """
-    kind, layers, widest = inputs.dtype, sizes.size - 1, sizes.max()
+    kind, layers, widest = inputs.dtype, sizes.size - 1, sizes[1:].max()
     columns = room((batches[1:] - batches[:-1]).max())
     values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
+    first = turned(
+        numbers(inputs, parameters[0, 0], (sizes[1], sizes[0])),
+        numbers(inputs, parameters[0, 1], (sizes[1],)),
+    )
+    rows, wide = np.empty((columns, sizes[0]), kind), np.empty((columns, first.shape[1]), kind)
     centres, spreads, one = np.empty(widest, kind), np.empty(widest, kind), kind.type(1)
     for batch in range(batches.size - 1):
         n = batches[batch + 1] - batches[batch]
-        share, given = one / kind.type(batch + 1), values
-        _gathered(inputs, order[batches[batch] : batches[batch + 1]], values)
-        spare = units
+        share, given, spare = one / kind.type(batch + 1), values, units
+        for i in range(n):
+            rows[i] = inputs[order[batches[batch] + i]]
         for layer in range(layers):
             k, m = sizes[layer], sizes[layer + 1]
-            rectified(
-                numbers(inputs, parameters[layer, 0], (m, k)),
-                numbers(inputs, parameters[layer, 1], (m,)), given[:k], spare[:m], n,
-            )  # fmt: skip
+            if layer == 0:
+                rectified_rows(first, rows[:n], wide, spare[:m])
+            else:
+                weight = numbers(inputs, parameters[layer, 0], (m, k))
+                bias = numbers(inputs, parameters[layer, 1], (m,))
+                rectified(weight, bias, given[:k], spare[:m], n)
             gamma = numbers(inputs, parameters[layer, 2], (m,))
             beta = numbers(inputs, parameters[layer, 3], (m,))
             mean = numbers(inputs, running[layer, 0], (m,))
@@ -358,18 +373,6 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
             inverses = one / np.sqrt(spreads[:m] + epsilon)
             _normalise(spare[:m], n, gamma, beta, centres, inverses, spare)
             given, spare = spare, given
-
-
-@compiled
-def _gathered(inputs, rows, out):  # type: ignore[no-untyped-def]
-    """out (k, n): the `rows` (n,) of inputs, transposed as in `products.transpose`."""
-    k = inputs.shape[1]
-    for a in range(0, rows.size, 32):
-        for b in range(0, k, 32):
-            for i in range(a, min(a + 32, rows.size)):
-                row = inputs[rows[i]]
-                for j in range(b, min(b + 32, k)):
-                    out[j, i] = row[j]
 
 
 PIECE = 64  # rows that go through all layers at once: they stay in the processor's first cache
