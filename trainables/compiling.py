@@ -33,7 +33,33 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
             made: Callable[..., Any] = numba.njit(nogil=True, cache=keeps, **options)(function)
         finally:
             config.CACHE_DIR = before
+        if keeps:
+            _load_lightly(made)
         return made
+
+
+def _load_lightly(made: Any) -> None:
+    """Has code that is kept loaded without numba's tables of everything that it can compile.
+
+    To fill them takes half a second in every process, and only who compiles needs them. Where
+    this numba does not look as we know it, it goes on as always.
+    """
+    cache = getattr(made, "_cache", None)
+    parts = ("_load_overload", "_guard_against_spurious_io_errors", "load_overload")
+    if not all(hasattr(cache, part) for part in parts):
+        return
+    load: Callable[..., Any] = cache.load_overload
+
+    def load_or_begin(signature: Any, target: Any) -> Any:
+        from numba.core.runtime import rtsys
+
+        rtsys.initialize(target)  # what compiled code calls for memory
+        found = None
+        with cache._guard_against_spurious_io_errors():
+            found = cache._load_overload(signature, target)
+        return load(signature, target) if found is None else found
+
+    cache.load_overload = load_or_begin
 
 
 def code_folder() -> Path | None:

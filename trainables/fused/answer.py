@@ -156,7 +156,7 @@ def _forward(rows: Tensor, call: _Compiled) -> tuple[Tensor, NDArray[Any], NDArr
 
     sizes, widest = call.trunk.sizes, call.trunk.widest
     n, values = len(rows), rows.numpy()
-    kept = np.empty(layers.room_for(n, sizes), values.dtype)
+    kept = np.empty(products.room(n) * int(sizes[1:].sum()), values.dtype)
     moments = np.empty((len(sizes) - 1, 2, widest), values.dtype)
     out = np.empty((widest, products.room(n)), values.dtype)
     options = call.mode.options()

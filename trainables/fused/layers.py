@@ -135,15 +135,18 @@ def _sums(rows, n, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def numbers(like, address, shape):  # type: ignore[no-untyped-def]
-    """The array of a shape at an address, of the type of `like`."""
-    return carray(pointer(address), shape, like.dtype)
+def _largest(counts):  # type: ignore[no-untyped-def]
+    # numba's own `max` and `sum` of arrays would have every process load scipy's linear algebra
+    found = counts[0]
+    for count in counts:
+        found = max(found, count)
+    return found
 
 
 @compiled
-def room_for(n, sizes):  # type: ignore[no-untyped-def]
-    """How many numbers `kept` has to hold for n rows."""
-    return room(n) * sizes[1:].sum()
+def numbers(like, address, shape):  # type: ignore[no-untyped-def]
+    """The array of a shape at an address, of the type of `like`."""
+    return carray(pointer(address), shape, like.dtype)
 
 
 @compiled
@@ -155,8 +158,8 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
     the addresses of weight, bias, gamma, beta; `running` (layers, 3) those of the running mean and
     variance, and of the count of batches. `rates` (2 + layers,) are epsilon, the share dropped,
     and a momentum per layer, -1 for the plain average of all batches; `options` a seed, whether
-    batches' statistics are used, and whether running ones are updated. `kept` takes `room_for`
-    what goes into each normalisation, feature by feature. `moments` (layers, 2, largest width) are means and inverse deviations. `out` has room for the widest layer.
+    batches' statistics are used, and whether running ones are updated. `kept` (units of
+    all layers * room(n),) takes what goes into each normalisation, feature by feature. `moments` (layers, 2, largest width) are means and inverse deviations. `out` has room for the widest layer.
     """
     n, kind = inputs.shape[0], inputs.dtype
     columns = room(n)
@@ -274,10 +277,12 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
     weight and bias `out` (n, outputs) are its answers, else (n, width) what would go into it.
     """
     n, kind = inputs.shape[0], inputs.dtype
-    layers, widest = sizes.size - 1, sizes[1:].max()
-    columns = room(min(n, PIECE))
-    weights = np.empty((sizes[:-1] * sizes[1:]).sum(), kind)
-    biases = np.empty(sizes[1:].sum(), kind)
+    layers, widest, columns = sizes.size - 1, _largest(sizes[1:]), room(min(n, PIECE))
+    parts = units_of_all = 0
+    for layer in range(layers):
+        parts += sizes[layer] * sizes[layer + 1]
+        units_of_all += sizes[layer + 1]
+    weights, biases = np.empty(parts, kind), np.empty(units_of_all, kind)
     factors, shifts = np.ones(sizes[0], kind), np.zeros(sizes[0], kind)
     done = began = 0
     for layer in range(layers):
@@ -311,7 +316,9 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
             numbers(inputs, head[1], (out.shape[1],)), factors, shifts, last, of_last,
         )  # fmt: skip
     else:
-        last[:], of_last[:] = np.diag(factors), shifts
+        last[:] = kind.type(0)
+        for unit in range(width):
+            last[unit, unit], of_last[unit] = factors[unit], shifts[unit]
     first = turned(weights[: sizes[0] * sizes[1]].reshape(sizes[1], sizes[0]), biases[: sizes[1]])
     wide = np.empty((columns, first.shape[1]), kind)
     values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
@@ -337,8 +344,8 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
     `batches` (b + 1,) say where in `order` each batch begins, and where the last one ends; `order`
     are rows of `inputs` (n, k).
     """
-    kind, layers, widest = inputs.dtype, sizes.size - 1, sizes[1:].max()
-    columns = room((batches[1:] - batches[:-1]).max())
+    kind, layers, widest = inputs.dtype, sizes.size - 1, _largest(sizes[1:])
+    columns = room(_largest(batches[1:] - batches[:-1]))
     values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
     first = turned(
         numbers(inputs, parameters[0, 0], (sizes[1], sizes[0])),
