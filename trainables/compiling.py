@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -20,7 +22,7 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
     numba is loaded here, so only where it is needed. `options` are those of `numba.njit`.
     `NUMBA_CACHE_DIR`, where it is set, names the folder instead.
     """
-    with _declaring:
+    with _declaring, collector_paused():
         import numba
 
         folder = code_folder()
@@ -55,11 +57,27 @@ def _load_lightly(made: Any) -> None:
 
         rtsys.initialize(target)  # what compiled code calls for memory
         found = None
-        with cache._guard_against_spurious_io_errors():
+        with collector_paused(), cache._guard_against_spurious_io_errors():
             found = cache._load_overload(signature, target)
         return load(signature, target) if found is None else found
 
     cache.load_overload = load_or_begin
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No search for garbage in a `with` block.
+
+    What makes many objects that stay, as an import does, has all of the process looked through
+    again and again.
+    """
+    active = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if active:
+            gc.enable()
 
 
 def code_folder() -> Path | None:

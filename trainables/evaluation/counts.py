@@ -248,17 +248,19 @@ class ScoreCounts(_GroupCounts):
             )
         if index.min() < 0 or index.max() >= BINS:
             raise ValueError(f"ScoreCounts.at: indices lie in [0, {BINS}), got {threshold_index}")
-        beside = self.beside_dense
-        return Counts(
-            _decided(self.array, index),
-            beside_dense=None if beside is None else _decided(beside, index),
-        )
+        if self.beside_dense is None:
+            return Counts(_decided(self.array, index))
+        beside = _decided(self.beside_dense, index)
+        return Counts(beside.sum(axis=2), beside_dense=beside)
 
 
 def _decided(histogram: NDArray[np.int64], index: NDArray[Any]) -> NDArray[np.int64]:
     """(groups, ..., predictions) of bins (groups, ..., bins) at one index, or one per group."""
-    positive = np.arange(BINS) > index.reshape(-1, *(1,) * (histogram.ndim - 1))
-    positives = np.where(positive, histogram, 0).sum(axis=-1)
+    if index.ndim == 0:
+        positives = histogram[..., int(index) + 1 :].sum(axis=-1)
+    else:
+        positive = np.arange(BINS) > index.reshape(-1, *(1,) * (histogram.ndim - 1))
+        positives = np.where(positive, histogram, 0).sum(axis=-1)
     return np.stack([histogram.sum(axis=-1) - positives, positives], axis=-1)
 
 

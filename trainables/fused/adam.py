@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from trainables.fused.loops import loops
+
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _PLAIN: dict[str, Any] = {
     "amsgrad": False,
@@ -109,12 +111,10 @@ class FlatAdam:
 
     def step_down(self, slopes: Tensor) -> bool:
         """One step down `slopes`, flat, whatever gradients the tensors hold; else as `step`."""
-        from trainables.fused import adam_kernel  # numba is loaded where it is needed
-
         state = self.arrays()
         if state is None:
             return False
-        adam_kernel.step(self.numbers, slopes.numpy(), self._mask, *state)
+        loops().adam.step(self.numbers, slopes.numpy(), self._mask, *state)
         return True
 
     def hand_out(self, slopes: Tensor) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
+from trainables.fused.loops import loops
 from trainables.fused.trunk import Mode, Trunk, addresses, trunk_of
 
 _NO_HEAD = np.zeros(2, np.int64)
@@ -111,11 +112,9 @@ class _Compiled:
         return answered
 
     def _alone(self, rows: Tensor) -> Tensor:
-        from trainables.fused import layers  # numba is loaded where it is needed
-
         sizes = self.trunk.sizes
         out = rows.new_empty(len(rows), self.outputs or int(sizes[-1]))
-        layers.answer(
+        loops().layers.answer(
             rows.numpy(), sizes, self.where, self.running, self.rates, self.head, out.numpy()
         )
         return out
@@ -152,15 +151,13 @@ def _compiled(net: nn.Module, replaced: Mapping[str, Tensor]) -> _Compiled | Non
 
 def _forward(rows: Tensor, call: _Compiled) -> tuple[Tensor, NDArray[Any], NDArray[Any], Any]:
     """What the hidden layers make of (n, inputs), and what the way back needs."""
-    from trainables.fused import layers, products
-
     sizes, widest = call.trunk.sizes, call.trunk.widest
     n, values = len(rows), rows.numpy()
-    kept = np.empty(products.room(n) * int(sizes[1:].sum()), values.dtype)
+    kept = np.empty(loops().products.room(n) * int(sizes[1:].sum()), values.dtype)
     moments = np.empty((len(sizes) - 1, 2, widest), values.dtype)
-    out = np.empty((widest, products.room(n)), values.dtype)
+    out = np.empty((widest, loops().products.room(n)), values.dtype)
     options = call.mode.options()
-    layers.forward(
+    loops().layers.forward(
         values, sizes, call.where, call.running, call.rates, options, kept, moments, out
     )
     return torch.from_numpy(out[: sizes[-1], :n].T.copy()), kept, moments, options
@@ -180,15 +177,13 @@ class _Hidden(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from trainables.fused import layers, products
-
         ctx.saved_tensors  # noqa: B018  # raises where one was changed since
         call, n = ctx.call, len(slopes)
         trunk = call.trunk
-        behind = np.empty((trunk.widest, products.room(n)), ctx.kept.dtype)
+        behind = np.empty((trunk.widest, loops().products.room(n)), ctx.kept.dtype)
         behind[: trunk.sizes[-1], :n] = slopes.numpy().T
         flat = slopes.new_empty(sum(trunk.counts))
-        layers.backward(
+        loops().layers.backward(
             behind,
             ctx.rows,
             trunk.sizes,

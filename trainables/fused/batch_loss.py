@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from trainables.fused.adam import FlatAdam
 from trainables.fused.leaf import Leaf
+from trainables.fused.loops import loops
 from trainables.fused.trunk import Mode, Trunk, addresses, trunk_of
 
 # As the kernels number them: how the gaps of two groups become one value.
@@ -62,8 +63,6 @@ class CompiledCritic:
 
         `seen` (h + 1, columns) are n samples' features, then their scores.
         """
-        from trainables.fused import critic_kernels  # numba is loaded where it is needed
-
         state = self._adam.arrays()
         if state is None:
             raise ValueError("critic: all of its tensors must have taken the same steps")
@@ -72,16 +71,15 @@ class CompiledCritic:
         self._last = np.empty((2, self._hidden), seen.dtype)
         passed = (self._first, self._second, self._last)
         values = self._adam.numbers
-        error = critic_kernels.learn(seen, n, bias, values, *state, *passed)
-        return error, critic_kernels.predict(seen, n, values, *passed)
+        critic = loops().critic
+        error = critic.learn(seen, n, bias, values, *state, *passed)
+        return error, critic.predict(seen, n, values, *passed)
 
     def slopes_of_inputs(self, n: int, slope: float, out: NDArray[Any]) -> None:
         """The gradient `out` (h + 1, columns) at what it saw, for that at its prediction."""
-        from trainables.fused import critic_kernels
-
         values = self._adam.numbers
         slope = values.dtype.type(slope)
-        critic_kernels.slopes_of_inputs(
+        loops().critic.slopes_of_inputs(
             slope, n, values, self._first, self._second, self._last, out
         )
 
@@ -197,18 +195,17 @@ class BatchLoss:
 
     def _computed(self, rows: Rows, now: _Pass, *, learns: bool) -> tuple[float, Tensor | None]:
         """The loss and, flat, its gradients."""
-        from trainables.fused import fair_kernels, layers, products  # loads numba, only here
-
+        fair, layers = loops().fair, loops().layers
         trunk, values = now.trunk, rows.inputs.flatten(1).contiguous().numpy()
         sizes, where, head, n = trunk.sizes, now.of_hidden, now.of_head, len(values)
         options, room = now.mode.options(), self._room
         if room is None or room.of != (n, sizes.tobytes(), values.dtype):
-            room = self._room = _Room.for_rows(n, products.room(n), sizes, values.dtype)
+            room = self._room = _Room.for_rows(n, loops().products.room(n), sizes, values.dtype)
         kept, moments, out, behind = room.kept, room.moments, room.out, room.behind
         layers.forward(values, sizes, where, now.running, now.rates, options, kept, moments, out)
         of_rows = (rows.labels.numpy(), rows.groups.numpy(), rows.weights.numpy())
         width, tilts = int(sizes[-1]), np.empty(self._mix.size)
-        task, bias = fair_kernels.forward(
+        task, bias = fair.forward(
             out, n, width, head, *of_rows, self._mix, self._measure, tilts
         )
         seen, error, judged = out[: width + 1], 0.0, bias
@@ -230,7 +227,7 @@ class BatchLoss:
         total = sum(trunk.counts) + width + 1 if leaf is None else leaf.tensor.numel()
         flat = rows.inputs.new_empty(total)
         slopes = flat.numpy()
-        fair_kernels.backward(
+        fair.backward(
             factor, of_bias, *of_rows, seen, tilts, head, behind[: width + 1], of_head, slopes
         )
         layers.backward(

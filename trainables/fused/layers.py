@@ -159,7 +159,9 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
     variance, and of the count of batches. `rates` (2 + layers,) are epsilon, the share dropped,
     and a momentum per layer, -1 for the plain average of all batches; `options` a seed, whether
     batches' statistics are used, and whether running ones are updated. `kept` (units of
-    all layers * room(n),) takes what goes into each normalisation, feature by feature. `moments` (layers, 2, largest width) are means and inverse deviations. `out` has room for the widest layer.
+    all layers * room(n),) takes what goes into each normalisation, feature by feature. `moments`
+    (layers, 2, largest width) are means and inverse deviations. `out` has room for the widest
+    layer.
     """
     n, kind = inputs.shape[0], inputs.dtype
     columns = room(n)

@@ -8,6 +8,7 @@ from itertools import accumulate
 import numpy as np
 from torch import Tensor, nn
 
+from trainables.fused.loops import loops
 from trainables.fused.trunk import addresses, trunk_of
 
 
@@ -33,10 +34,8 @@ def running_estimate(
     where, epsilon = addresses(parameters).reshape(-1, 4), mode.rates(kind)[0]
 
     def estimate(order: Tensor, sizes: Sequence[int]) -> None:
-        from trainables.fused import layers  # numba is loaded where it is needed
-
         batches = np.array([0, *accumulate(sizes)])
-        layers.estimate(
+        loops().layers.estimate(
             rows.numpy(), order.numpy(), batches, trunk.sizes, where, running, epsilon
         )
 
