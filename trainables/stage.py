@@ -41,7 +41,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=cuda):
         if cuda:
             torch.manual_seed(seed)
-        else:  # that would keep a note for each kind of GPU, with the whole stack, until one starts
+        else:  # `torch.manual_seed` keeps the whole stack for each kind of GPU, until one starts
             torch.default_generator.manual_seed(seed)
         yield
 

@@ -110,7 +110,9 @@ class _Room:
     behind: NDArray[Any]  # slopes there
 
     @classmethod
-    def for_rows(cls, n: int, columns: int, sizes: NDArray[np.int64], kind: np.dtype[Any]) -> _Room:
+    def for_rows(
+        cls, n: int, columns: int, sizes: NDArray[np.int64], kind: np.dtype[Any]
+    ) -> _Room:
         widest, layers = int(sizes[1:].max()), len(sizes) - 1
         return cls(
             (n, sizes.tobytes(), kind),
@@ -205,9 +207,7 @@ class BatchLoss:
         layers.forward(values, sizes, where, now.running, now.rates, options, kept, moments, out)
         of_rows = (rows.labels.numpy(), rows.groups.numpy(), rows.weights.numpy())
         width, tilts = int(sizes[-1]), np.empty(self._mix.size)
-        task, bias = fair.forward(
-            out, n, width, head, *of_rows, self._mix, self._measure, tilts
-        )
+        task, bias = fair.forward(out, n, width, head, *of_rows, self._mix, self._measure, tilts)
         seen, error, judged = out[: width + 1], 0.0, bias
         if self._critic is not None:
             error, judged = self._critic.learn_and_predict(seen, n, bias)

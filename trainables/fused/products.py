@@ -117,7 +117,7 @@ def weight_slopes(slopes, given, out, n):  # type: ignore[no-untyped-def]
 
 @compiled
 def turned(weight, bias):  # type: ignore[no-untyped-def]
-    """(k + 1, columns) weight (m, k) transposed, then bias (m,), with zeros up to whole vectors."""
+    """(k + 1, columns): weight (m, k) transposed, then bias (m,); zeros up to whole vectors."""
     m, k = weight.shape
     columns = LANES * ((m + LANES - 1) // LANES)
     out = np.zeros((k + 1, columns), weight.dtype)

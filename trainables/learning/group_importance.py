@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.data.batches import TrialData
-from trainables.modules import evaluating
 from trainables.learning.pruning_rows import PruningRows, passes
 from trainables.masks import Masks
+from trainables.modules import evaluating
 
 Score = Literal["squares", "mean"]
 
