@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from trainables.masks import MaskedNet, Masks
+from trainables.uncompiled import leave_compiler_out
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]  # tensors, numbers, strings, lists and dicts of them: weights-only loading
 EarlierWeights = Literal["initial", "early"]
+
+leave_compiler_out()  # before any stage makes an optimizer
 
 
 def derived_seed(*parts: object) -> int:
@@ -36,7 +39,10 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's global stream (dropout) starts from `seed` in the `with` block, then is put back."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        if cuda:
+            torch.manual_seed(seed)
+        else:  # `torch.manual_seed` keeps the whole stack for each kind of GPU, until one starts
+            torch.default_generator.manual_seed(seed)
         yield
 
 
