@@ -25,6 +25,10 @@ BIAS_WORDS = {
     "bias_amplification": "|bias amplification|",
 }
 
+# Of a bias that vanishes where gaps of opposite sign cancel, or that looks at one rate alone: the
+# measure that does neither, to stand beside it.
+FULLER = {"aod": "abs_aod", "eod": "deo_max"}
+
 
 SECOND_WORDS = {
     "fixed": "at .5",
