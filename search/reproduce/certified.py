@@ -107,21 +107,18 @@ def _power(problem: Problem, dense: Counts, opening: int, named: int) -> PowerOf
             cells, objective.bias, error_rate, dense, opening=opening, named=networks
         )
 
-    alone, ten, all_of_them = of(1), of(NAMED), of(named)
-    if not np.isfinite([alone.certifiable_above, all_of_them.tolerance_for()]).all():
+    powers = {networks: of(networks) for networks in sorted({1, min(NAMED, named), named})}
+    all_of_them = powers[named]
+    if not np.isfinite(all_of_them.tolerance_for()):
         return None
     return {
         "rows": all_of_them.rows,
         "smallest_cell": _smallest_cell(problem.prepared, objective.bias),
         "certifiable_above": {
-            "1": alone.certifiable_above,
-            str(NAMED): ten.certifiable_above,
-            str(named): all_of_them.certifiable_above,
+            str(networks): power.certifiable_above for networks, power in powers.items()
         },
         "tolerance_for_power": {
-            "1": alone.tolerance_for(),
-            str(NAMED): ten.tolerance_for(),
-            str(named): all_of_them.tolerance_for(),
+            str(networks): power.tolerance_for() for networks, power in powers.items()
         },
         "power": all_of_them.at(objective.tolerance),
     }

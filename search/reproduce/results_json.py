@@ -210,7 +210,7 @@ class SmallestCell(TypedDict):
 
 class PowerOfColumn(TypedDict):
     """What these rows can certify of a perfectly fair network that is right as often as the dense
-    net; both by how many networks are tested together: one, ten, and all of the column."""
+    net; both tolerances by how many networks are tested together: one, ten, all of the column."""
 
     rows: int  # of test
     smallest_cell: SmallestCell
