@@ -54,6 +54,13 @@ def bias_words(objective: Mapping[str, Any]) -> str:
     return BIAS_WORDS.get(name, name.replace("_", " "))
 
 
+def beside_bias(objective: Mapping[str, Any]) -> dict[str, str]:
+    """The measure that stands beside an objective's bias, and what it is called; empty: none does.
+    Nothing is certified about it."""
+    name = FULLER.get(str(objective["bias"]))
+    return {} if name is None else {name: BIAS_WORDS[name]}
+
+
 def known(value: float | None) -> TypeGuard[float]:
     """Whether a value is a number: neither None (as in JSON) nor NaN (as in a frame)."""
     return value is not None and value == value
