@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from search.problem.power import NAMED, cells_of_test, power_on_test
+from search.problem.power import NAMED, power_on_test
 from search.problem.problem import Problem
 from search.reproduce.results_json import (
     ClaimsOfColumn,
@@ -99,7 +100,7 @@ def _families(
 def _power(problem: Problem, dense: Counts, opening: int, named: int) -> PowerOfColumn | None:
     """What these rows can certify of a network without bias that is right as often as the dense
     net; None where that is not estimable."""
-    cells, objective = cells_of_test(problem.prepared), problem.objective
+    cells, objective = dense.cells, problem.objective
     error_rate = problem.config.objective.error_rate_claims
 
     def of(networks: int) -> Power:
@@ -113,7 +114,7 @@ def _power(problem: Problem, dense: Counts, opening: int, named: int) -> PowerOf
         return None
     return {
         "rows": all_of_them.rows,
-        "smallest_cell": _smallest_cell(problem.prepared, objective.bias),
+        "smallest_cell": _smallest_cell(cells, problem.prepared, objective.bias),
         "certifiable_above": {
             str(networks): power.certifiable_above for networks, power in powers.items()
         },
@@ -124,10 +125,9 @@ def _power(problem: Problem, dense: Counts, opening: int, named: int) -> PowerOf
     }
 
 
-def _smallest_cell(prepared: Prepared, bias: str) -> SmallestCell:
-    """The smallest group of test, or of a label in it where the measure is about rates within
-    labels: equal opportunity about label 1 alone."""
-    cells = cells_of_test(prepared)
+def _smallest_cell(cells: NDArray[np.int64], prepared: Prepared, bias: str) -> SmallestCell:
+    """The smallest group of test's `cells` (groups, labels), or of a label in it where the measure
+    is about rates within labels: equal opportunity about label 1 alone."""
     if not find_measure(bias).within_cells:
         group = int(cells.sum(1).argmin())
         return {"rows": int(cells[group].sum()), "group": prepared.group_names[group]}
