@@ -18,7 +18,7 @@ from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.digest import json_digest
 from search.journal.events import ExperimentFacts
-from search.problem.check_correction import check_correction, correction_for
+from search.problem.check_correction import Slots, check_correction, check_listed, correction_for
 from search.problem.dense_net import (
     TrainedNets,
     Trainer,
@@ -133,7 +133,7 @@ class Problem:
                 for stage in self._spec(method, settings).stages:
                     yield method, stage
 
-    def _spec(self, method: str, settings: Mapping[str, Mapping[str, Any]]) -> Spec:
+    def _spec(self, method: str, settings: Slots, own: Mapping[str, Any] | None = None) -> Spec:
         """A trial of the method, to look at; ValueError or TypeError where it cannot be."""
         return Spec.from_config(
             {
@@ -141,7 +141,7 @@ class Problem:
                 "method": method,
                 "seed": self.config.seed,
                 "settings": settings,
-                "correction": correction_of(method, self.correction),
+                "correction": correction_of(method, self.correction, own),
             }
         )
 
@@ -153,7 +153,7 @@ class Problem:
     def listed(self) -> Iterator[Spec]:
         """The trials that the config lists."""
         for trial in self.config.trials:
-            yield self._spec(trial.method, trial.settings)
+            yield self._spec(trial.method, trial.settings, trial.correction)
 
     def check(self) -> None:
         """Raises UserError where a method would fail in every trial, at its published settings."""
@@ -163,6 +163,7 @@ class Problem:
             except (ValueError, TypeError) as error:
                 raise UserError(f"[space.{method}] {error}") from error
             check_correction(method, spec, self.prepared)
+        check_listed(self.config.trials, self.correction, self.objective)
         check_prune_by(self.config, self.prepared, self.untrained)
         for method, stage in self._possible_stages():
             if self.config.dense.name == GIVEN and stage.settings.needs:
