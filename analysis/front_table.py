@@ -20,7 +20,7 @@ VALUES = (
 )
 LEADING_COLUMNS = (
     *("candidate", "trial", "epoch", "method", "learns_from", "needs_group"),
-    *("feasible", "chosen", "claim.verdict", "claim.p"),
+    *("feasible", "chance", "chosen", "claim.verdict", "claim.p"),
     *("claim.certified_at", "kept_promise"),
 )
 ROOM = 1.08  # of the bias axis, for the mark at its right end

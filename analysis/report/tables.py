@@ -83,20 +83,25 @@ def points_table(front: Front) -> str:
     signed = signed_pair(front)
     values = [performance_words(objective), bias_words(objective), *signed.values()]
     identity = ["method, candidate", "learns from", "needs group", "feasible", "sparsity"]
+    if chances := any("chance" in point for point in front["points"]):
+        identity.append("chance of a certificate")
     second = _second_columns(front)
     columns = [*identity, *values, *([*values, "verdict", "certified at"] if confirmed else [])]
     columns += [*(values[:2] * len(second)), "settings"]
     groups = (
         f'<tr class="groups"><th colspan="{len(identity)}"></th>'
         f'<th colspan="{len(values)}" scope="colgroup">tune</th>'
-        + (f'<th colspan="{len(values) + 1}" scope="colgroup">test</th>' if confirmed else "")
+        + (f'<th colspan="{len(values) + 2}" scope="colgroup">test</th>' if confirmed else "")
         + "".join(f'<th colspan="2" scope="colgroup">{escape(it)}</th>' for it in second.values())
         + "<th></th></tr>"
     )
     points = sorted(
         front["points"], key=lambda p: (not p["chosen"], -(p["tune"]["performance"] or 0.0))
     )
-    rows = [_point_row(point, list(signed), second, confirmed=confirmed) for point in points]
+    rows = [
+        _point_row(point, list(signed), second, chances=chances, confirmed=confirmed)
+        for point in points
+    ]
     marked = 0 if points[0]["chosen"] else None
     return table(columns, rows, groups=groups, marked=marked)
 
@@ -224,7 +229,12 @@ def safe_json(source: str) -> str:
 
 
 def _point_row(
-    point: FrontPoint, signed: Sequence[str], second: Iterable[Split], *, confirmed: bool
+    point: FrontPoint,
+    signed: Sequence[str],
+    second: Iterable[Split],
+    *,
+    chances: bool,
+    confirmed: bool,
 ) -> list[Cell]:
     row = [
         _identity(point),
@@ -232,6 +242,7 @@ def _point_row(
         yes_no(point["needs_group"]),
         yes_no(point["feasible"]),
         fraction(point["tune"]["sparsity"]),
+        *([fraction(point.get("chance"))] if chances else []),
         *_measured(point["tune"], signed),
     ]
     if confirmed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from rich.table import Table
@@ -43,6 +44,9 @@ def front_table(front: Front, *, beside: bool = True) -> Table:
     for word in fuller.values():
         table.add_column(f"{word}\non {splits[-1]}", justify="right")
     table.add_column("spar-\nsity" if fuller else "sparsity", justify="right")
+    chances = not confirmed and any("chance" in point for point in front["points"])
+    if chances:
+        table.add_column("chance", justify="right")
     second = splits[-1:] if beside and "beside" in front else ()  # of one split: more is too wide
     for split in second:
         where = second_words(front["beside"])
@@ -55,11 +59,13 @@ def front_table(front: Front, *, beside: bool = True) -> Table:
             "r" if "fitted_for" in reference else ""
         )
         figures = [*_cells(reference, splits), *_fuller(reference, splits[-1], fuller), "0.000"]
+        figures += [""] * chances
         figures += _cells(reference.get("beside"), second)
         table.add_row(*cells(mark, *place, *figures))
     for point in shown_points(front):
         figures = [*_cells(point, splits), *_fuller(point, splits[-1], fuller)]
         figures.append(f"{point['tune']['sparsity']:.3f}")
+        figures += [f"{point.get('chance', math.nan):.2f}"] * chances
         figures += _cells(point.get("beside"), second)
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
         place = (point["candidate"][:8], point["method"])
@@ -102,6 +108,10 @@ def legend(front: Front) -> str:
     )
     if is_confirmed(front):
         meaning += ", c certified"
+    elif any("chance" in point for point in front["points"]):
+        meaning += "; chance: that test will certify it"
+        if objective.get("naming") == "margin":
+            meaning += ", less than even for all here"
     if any(reference.get("randomised") for reference in front["references"]):
         meaning += ", r decided by lot"
     if any(point.get("no_ops") for point in front["points"]):

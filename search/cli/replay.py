@@ -159,7 +159,7 @@ def promises(
     ] = "",
     naming: Annotated[
         str, typer.Option(metavar="X,Y", help="How tune names: margin, chance.")
-    ] = "margin,chance",
+    ] = "chance,margin",
     searches: Annotated[int, typer.Option(help="On redrawn rows, each.")] = 200,
     shared: Annotated[float, typer.Option(help="Correlation of the networks' luck.")] = 0.7,
     stress: Annotated[

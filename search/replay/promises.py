@@ -24,6 +24,7 @@ from scipy.stats import binom
 
 from analysis.pareto import choose
 from search.errors import UserError
+from search.front.naming import LIKELY
 from search.front.selection import front_of
 from search.replay.table import RecordedTable
 from trainables.evaluation.claims import (
@@ -42,7 +43,6 @@ from trainables.evaluation.intervals import (
 from trainables.evaluation.objective import Objective
 
 STRESS = 1.1  # the stress pool's true biases reach from the tolerance to this much of it
-Naming = Callable[["Drawn", int], bool]  # whether candidate `i` is thought to keep the tolerance
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Promises:
     """What is asked: of `searches` on redrawn rows, at one tolerance and by one way of naming."""
 
     tolerance: float
-    naming: str = "margin"  # or "chance"
+    naming: str = "chance"  # or "margin"
     searches: int = 200
     shared: float = 0.7
     error_rate: float = 0.05
@@ -157,22 +157,23 @@ def _by_margin(drawn: Drawn, place: int) -> bool:
     return found.upper() < drawn.of.objective.tolerance
 
 
-def _by_chance(drawn: Drawn, place: int, at_least: float) -> bool:
+def _by_chance(drawn: Drawn, place: int) -> bool:
     objective = drawn.of.objective
     if not float(objective.bias_measure.bias(drawn.tune[place])) < objective.tolerance:
         return False
     rows = drawn.of.test.sum() / drawn.of.tune.sum()
     counts = Counts(drawn.tune[place])
     chance = chance_of_claim(objective.bias, counts, objective.tolerance, drawn.level, rows)
-    return chance >= at_least
+    return chance >= LIKELY
 
 
-NAMINGS: dict[str, Naming] = {
-    "margin": _by_margin,
-    "chance": partial(_by_chance, at_least=0.5),
+# Ways to name on tune what will be looked at on test: bias below tolerance - margin (or surely
+# below the tolerance), or at least as likely certified as not. The next one names where one has
+# nothing to name.
+NAMINGS: dict[str, tuple[Callable[[Drawn, int], bool], ...]] = {
+    "margin": (_by_margin,),
+    "chance": (_by_chance, _by_margin),
 }
-"""Ways to name on tune what will be looked at on test: bias below tolerance - margin (or surely
-below the tolerance), or at least as likely certified as not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,15 +219,25 @@ def repeated(population: Population, asked: Promises) -> list[SearchResult]:
             redrawn(some.rates, some.test, asked.shared, draw),
             level_of_opening(asked.error_rate, 1),
         )
-        results.append(_search(drawn, NAMINGS[asked.naming]))
+        results.append(_search(drawn, asked.naming))
     return results
 
 
-def _search(drawn: Drawn, naming: Naming) -> SearchResult:
+def _named(drawn: Drawn, naming: str) -> NDArray[np.int64]:
+    """The candidates that could be on the front."""
+    could = np.zeros(0, dtype=np.int64)
+    for by in NAMINGS[naming]:
+        could = np.flatnonzero([by(drawn, place) for place in range(len(drawn.tune))])
+        if len(could):
+            break
+    return could
+
+
+def _search(drawn: Drawn, naming: str) -> SearchResult:
     objective = drawn.of.objective
     performance = objective.performance_measure.compute(drawn.tune)
     bias = objective.bias_measure.bias(drawn.tune)
-    could = np.flatnonzero([naming(drawn, place) for place in range(len(drawn.tune))])
+    could = _named(drawn, naming)
     axes = [performance, bias] + ([] if drawn.of.sparsity is None else [drawn.of.sparsity])
     values = np.column_stack(axes)[could]
     no_group = np.zeros(len(could), dtype=bool)

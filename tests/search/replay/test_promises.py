@@ -53,7 +53,7 @@ def test_what_lies_at_the_tolerance_is_certified_in_few_searches_but_claimed_in_
         for rule in RULES:
             if rule.startswith("certified"):
                 assert rows[rule].false_searches <= 8
-    rows = rows_of(at_it, searches=100, shared=0.5)
+    rows = rows_of(at_it, searches=100, naming="margin", shared=0.5)
     assert rows["estimate"].false_searches > 30
     assert rows["estimate"].false_points == 1
 
