@@ -36,7 +36,8 @@ def summed(values: NDArray[Any], *axes: int) -> NDArray[Any]:
         after = (slice(None),) * (-1 - axis - done)
         count = values.shape[axis + done]
         if count <= 4:
-            values = sum((values[..., i, *after] for i in range(1, count)), values[..., 0, *after])
+            first, *others = (values[(..., i, *after)] for i in range(count))
+            values = sum(others, start=first)
         else:
             values = np.moveaxis(values, axis + done, 0).sum(0)
     return values
