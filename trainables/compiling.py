@@ -46,7 +46,7 @@ def _load_lightly(made: Any) -> None:
     To fill them takes half a second in every process, and only who compiles needs them. Where
     this numba does not look as we know it, it goes on as always.
     """
-    cache = getattr(made, "_cache", None)
+    cache: Any = getattr(made, "_cache", None)
     parts = ("_load_overload", "_guard_against_spurious_io_errors", "load_overload")
     if not all(hasattr(cache, part) for part in parts):
         return

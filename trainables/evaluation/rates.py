@@ -33,10 +33,11 @@ def summed(values: NDArray[Any], *axes: int) -> NDArray[Any]:
     Over an axis of a few entries numpy's own takes ten times as long as their additions.
     """
     for done, axis in enumerate(axes):
-        after = (slice(None),) * (-1 - axis - done)
+        after: Any = (slice(None),) * (-1 - axis - done)
         count = values.shape[axis + done]
         if count <= 4:
-            values = sum((values[..., i, *after] for i in range(1, count)), values[..., 0, *after])
+            at: list[Any] = [(..., i, *after) for i in range(count)]
+            values = sum((values[i] for i in at[1:]), start=values[at[0]])
         else:
             values = np.moveaxis(values, axis + done, 0).sum(0)
     return values

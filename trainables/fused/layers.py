@@ -359,7 +359,9 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
         n = batches[batch + 1] - batches[batch]
         share, given, spare = one / kind.type(batch + 1), values, units
         for i in range(n):
-            rows[i] = inputs[order[batches[batch] + i]]
+            row = order[batches[batch] + i]
+            for j in range(sizes[0]):
+                rows[i, j] = inputs[row, j]
         for layer in range(layers):
             k, m = sizes[layer], sizes[layer + 1]
             if layer == 0:

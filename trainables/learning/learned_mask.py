@@ -20,7 +20,7 @@ from trainables.fused.leaf import Leaf
 from trainables.learning.flat_mask import FlatWeights
 from trainables.learning.training import batch_statistics
 from trainables.masks import MaskedNet, Masks, prunable
-from trainables.stage import Context, State, snapshot
+from trainables.stage import Context, State
 
 
 class LearnedMask:
@@ -50,7 +50,8 @@ class LearnedMask:
         Afterwards every parameter asks for a gradient as it did before.
         """
         before = [(parameter, parameter.requires_grad) for parameter in self.net.parameters()]
-        self.net.requires_grad_(False)
+        for parameter, _ in before:
+            parameter.requires_grad_(False)
         for parameter in self.weights.parameters.values():
             parameter.requires_grad_(True)
         try:
@@ -78,7 +79,7 @@ class LearnedMask:
 
     def buffers(self) -> State:
         """A copy of the normalisation statistics."""
-        return snapshot(dict(self.net.named_buffers()))
+        return {name: buffer.clone() for name, buffer in self.net.named_buffers()}
 
     def result(self) -> MaskedNet:
         """The network under the mask that was set last."""
