@@ -45,7 +45,7 @@ FLOORS = {
     ),
     "trainables": (
         ("names", "files", "registry"),
-        ("methods", "live_units", "evaluation", "compiling"),
+        ("methods", "live_units", "evaluation", "compiling", "optimizers"),
         ("fused",),
         ("masks", "user_code", "corrections"),
         ("data",),
