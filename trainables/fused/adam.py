@@ -55,7 +55,9 @@ class FlatAdam:
         cls, optimizer: Optimizer, masks: Sequence[tuple[Tensor, Tensor]] = ()
     ) -> FlatAdam | None:
         """None for an optimizer, or tensors, that the loop does not fit."""
-        if type(optimizer) not in (Adam, torch.optim.Adam) or len(optimizer.param_groups) != 1:
+        if not isinstance(optimizer, torch.optim.Adam) or len(optimizer.param_groups) != 1:
+            return None
+        if type(optimizer) not in (Adam, torch.optim.Adam):  # what a class of it changes: unknown
             return None
         group = optimizer.param_groups[0]
         plain = all(group.get(name, off) == off for name, off in _PLAIN.items())
