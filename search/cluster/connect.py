@@ -56,7 +56,7 @@ def connected(address: str | None, *, cpus: int, gpus: bool, per_trial: int = 1)
                     _start(cpus, gpus, folder, per_trial)
                 else:
                     _join(str(address))
-            with deaths_told():
+            with deaths_told(), _for_any_worker() if folder is not None else nullcontext():
                 yield
         finally:
             ray.shutdown()
@@ -169,15 +169,37 @@ def _join(address: str) -> None:
 def _of_workers(per_trial: int) -> dict[str, str]:
     """The environment of workers that Ray starts along with itself, one for each CPU.
 
-    They are only used where no runtime environment is asked for, so what they need is in theirs.
-    They have loaded torch before a trial tells them its CPUs, so its threads stand here too.
+    They are only used where no runtime environment is asked for, see `_for_any_worker`, so what
+    they need is in theirs. They have loaded torch before a trial tells them its CPUs, so its
+    threads stand here too.
     """
-    found = {"PYTHONPATH": python_path()}
+    from ray.tune.execution import class_cache  # takes a second: only where trials follow
+
+    found = {"PYTHONPATH": python_path(), **class_cache.DEFAULT_ENV_VARS}
     if "OMP_NUM_THREADS" not in os.environ:
         found["OMP_NUM_THREADS"] = str(per_trial)
     if per_trial == 1:  # else there are more of them than trials, and all would load torch
         found["RAY_preload_python_modules"] = "trainables.trial.preload"
     return found
+
+
+@contextmanager
+def _for_any_worker() -> Iterator[None]:
+    """Within the block Tune asks for no runtime environment of trials' workers.
+
+    It asks for a few variables, which workers of this machine inherit anyway. With that wish Ray
+    gives a trial none of the workers that have loaded all they need: it starts others.
+    """
+    from ray.tune.execution import class_cache
+
+    given, passed_on = dict(class_cache.DEFAULT_ENV_VARS), set(class_cache.ENV_VARS_TO_PROPAGATE)
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS.update(given)
+        class_cache.ENV_VARS_TO_PROPAGATE.update(passed_on)
 
 
 @contextmanager
