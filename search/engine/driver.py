@@ -35,7 +35,7 @@ from search.tracking import mirror
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
 
-AT_LIMIT = 3.0  # seconds that MLflow's copy is waited for when the time is over
+PATIENCE = 3.0  # seconds that MLflow's copy is waited for where it can be left alone
 
 
 class Driver:
@@ -105,7 +105,8 @@ class Driver:
         searcher = self._searcher(limits)
         if config.tracking.enabled:
             process = mirror.start_mirror(self._folder.path, config.tracking.uri)
-            self._stack.callback(_finish, process, limits)
+            own = mirror.is_own_store(self._folder.path, config.tracking.uri)
+            self._stack.callback(_finish, process, limits, own=own)
         if searcher.left and not limits.reached:
             self._progress.expect(searcher.left, limits)
             self._tune(searcher, limits)
@@ -200,7 +201,8 @@ class Driver:
             tuner.fit()
 
 
-def _finish(process: subprocess.Popen[bytes], limits: Limits) -> None:
-    """Waits for the copy in MLflow; at a limit not for long, and it is completed meanwhile."""
-    at_limit = limits.reached
-    mirror.finish_mirror(process, AT_LIMIT if at_limit else 600.0, leave=at_limit)
+def _finish(process: subprocess.Popen[bytes], limits: Limits, *, own: bool) -> None:
+    """Waits for the copy in MLflow; at a limit not for long, nor for that in the run's `own`
+    store, which no server can keep from being completed meanwhile."""
+    leave = limits.reached or own
+    mirror.finish_mirror(process, PATIENCE if leave else 600.0, leave=leave)

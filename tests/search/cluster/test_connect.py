@@ -73,7 +73,8 @@ def started_along():
     return [
         one.pid
         for one in psutil.Process().children(recursive=True)
-        if any("preload" in word for word in one.cmdline())
+        if any(word.endswith("default_worker.py") or word.startswith("ray::IDLE")
+               for word in one.cmdline())
     ]
 
 before = dict(DEFAULT_ENV_VARS)
