@@ -35,7 +35,8 @@ from search.tracking import mirror
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
 
-PATIENCE = 3.0  # seconds that MLflow's copy is waited for where it can be left alone
+AT_LIMIT = 3.0  # seconds that MLflow's copy is waited for when the time is over
+OF_OWN = 1.0  # the same of a copy in the run's own store, in any case
 
 
 class Driver:
@@ -202,7 +203,7 @@ class Driver:
 
 
 def _finish(process: subprocess.Popen[bytes], limits: Limits, *, own: bool) -> None:
-    """Waits for the copy in MLflow; at a limit not for long, nor for that in the run's `own`
+    """Waits for the copy in MLflow; at a limit not for long, and less for that in the run's `own`
     store, which no server can keep from being completed meanwhile."""
-    leave = limits.reached or own
-    mirror.finish_mirror(process, PATIENCE if leave else 600.0, leave=leave)
+    patience = OF_OWN if own else AT_LIMIT if limits.reached else 600.0
+    mirror.finish_mirror(process, patience, leave=own or limits.reached)
