@@ -97,7 +97,7 @@ def legend(front: Front) -> str:
     if is_confirmed(front):
         meaning += ", c certified"
     if any(reference.get("randomised") for reference in front["references"]):
-        meaning += ", r decided by lot"
+        meaning += ", r randomised: it draws each decision by lot"
     if any(point.get("no_ops") for point in front["points"]):
         meaning += ", ! no-op"
     more = len(front["points"]) - len(shown_points(front))

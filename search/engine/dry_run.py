@@ -22,22 +22,32 @@ from search.runs.folder import RunFolder
 from search.runs.places import check_places
 from search.units import clock, dotted
 from spaces.space import Value
-from trainables.data import Prepared
+from trainables.data import FairData, Prepared
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from search.engine.warm_start import Earlier
+    from search.problem.start_network import Build
 
 
-def describe(config: Config, out: Path | None = None) -> Iterator[str]:
+def describe(
+    config: Config,
+    out: Path | None = None,
+    *,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+) -> Iterator[str]:
     """The lines of a dry run: resolved config, network, data and what is searched.
 
     Opens the data and builds the network, so that all that can be wrong with them is found, and
-    tries the run's folder `out` where one is named. Raises UserError as the search itself would.
+    tries the run's folder `out` where one is named. `data` and `model` are as for a search. Raises
+    UserError as the search itself would.
     """
     if out is not None:
         RunFolder(out).refuse_existing()
     check_places(out)
-    problem = open_problem(config)
+    problem = open_problem(config, data, model)
     refuse_unread_numbers(problem.prepared)
     net, of_network = problem.start()
     check_sendable(net)

@@ -22,8 +22,11 @@ from trainables.evaluation.power import (
 )
 
 if TYPE_CHECKING:
+    from search.problem.problem import Problem
     from trainables.data import Prepared
 
+TOLERANCES = (0.5, 1.0, 1.5, 2.0, 3.0)  # of the experiment's own
+ROWS = (1, 2, 4, 8, 16)  # of those that test has
 NAMED = 10  # networks that a front is taken to name, as long as there is none
 
 
@@ -52,6 +55,18 @@ def power_on_test(
     if dense is None:
         return power_of(bias, fair_counts(cells, half_right_shares(cells.shape[1])), level)
     return power_of(bias, fair_like(dense, cells), level)
+
+
+def power_table(problem: Problem) -> dict[float, dict[int, float]]:
+    """By tolerance and number of test's rows, the probability that a perfectly fair network is
+    certified, at worst."""
+    found = problem.power()
+    table = {}
+    for share in TOLERANCES:
+        tolerance = share * problem.config.objective.tolerance
+        rows = (times * found.rows for times in ROWS)
+        table[tolerance] = {count: found.with_rows(count).at(tolerance) for count in rows}
+    return table
 
 
 def power_facts(power: Power) -> PowerFacts:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trainables.data.fair_data import check_inputs
 from trainables.data.values.text import text_of, texts_of, with_text_names
+from trainables.names import listed
 
 _ROUNDING = 1e-14  # a deviation of this share of the largest value is one of rounding: constant
 _SMALLEST, _LARGEST = (float(end) for end in (np.finfo("f4").tiny, np.finfo("f4").max))
@@ -21,6 +22,7 @@ _NO_NUMBERS = (
     *("datetime64", "datetime", "date", "time", "timedelta64", "timedelta", "period"),
     *("interval", "complex", "bytes"),
 )
+_NAMED = 8  # columns, in a message
 _OFFSET = 1e4  # deviations; of a mean further from 0, float32 would leave little of the rest
 
 
@@ -289,7 +291,9 @@ class FrameEncoder(Encoder):
         absent = [name for name in names if name not in named.columns]
         if absent:
             raise ValueError(
-                f"encoder: inputs must have the columns of train, got none of {absent}"
+                f"encoder: inputs must have all columns of train; {listed(absent, _NAMED)} "
+                f"{'is' if len(absent) == 1 else 'are'} missing, "
+                f"got {listed([str(name) for name in named.columns], _NAMED) or 'no column'}"
             )
         used = named[names]
         if used.columns.has_duplicates:
