@@ -44,7 +44,7 @@ FLOORS = {
         ("__main__",),
     ),
     "trainables": (
-        ("names", "files", "registry"),
+        ("names", "files", "registry", "lazily"),
         ("methods", "live_units", "evaluation", "compiling", "optimizers"),
         ("fused",),
         ("masks", "user_code", "corrections"),

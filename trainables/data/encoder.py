@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import check_inputs
 from trainables.data.values.text import text_of, texts_of, with_text_names
+from trainables.lazily import is_frame, pd
 from trainables.names import listed
 
 _ROUNDING = 1e-14  # a deviation of this share of the largest value is one of rounding: constant
@@ -143,7 +143,7 @@ class ArrayEncoder(Encoder):
         return cls.of(mean, np.where(std > _ROUNDING * largest, std, _if_constant(largest)))
 
     def transform(self, inputs: NDArray[Any] | pd.DataFrame) -> NDArray[np.float32]:
-        if isinstance(inputs, pd.DataFrame):
+        if is_frame(inputs):
             raise ValueError("encoder: inputs must be an array as in training, got a DataFrame")
         if inputs.ndim < 2 or inputs.shape[1] != len(self.mean):
             raise ValueError(
@@ -281,7 +281,7 @@ class FrameEncoder(Encoder):
 
     def _columns(self, inputs: NDArray[Any] | pd.DataFrame) -> pd.DataFrame:
         """The columns that are encoded. Raises ValueError where some are absent or ambiguous."""
-        if not isinstance(inputs, pd.DataFrame):
+        if not is_frame(inputs):
             raise ValueError(
                 f"encoder: inputs must be a DataFrame as in training, got {type(inputs).__name__}"
             )
@@ -392,6 +392,6 @@ def _powers_of_two(largest: Any) -> Any:
 
 def fit_encoder(train: NDArray[Any] | pd.DataFrame, *, impute: bool = False) -> Encoder:
     """The encoder for inputs of this kind, fitted on the rows of train."""
-    if isinstance(train, pd.DataFrame):
+    if is_frame(train):
         return FrameEncoder.fit(train, impute=impute)
     return ArrayEncoder.fit(train)
