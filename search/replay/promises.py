@@ -29,8 +29,8 @@ from search.replay.table import RecordedTable
 from trainables.evaluation.claims import (
     WEIGHTS,
     certified,
+    evidence,
     level_of_opening,
-    p_value,
     smallest_level,
 )
 from trainables.evaluation.counts import Counts
@@ -38,7 +38,6 @@ from trainables.evaluation.intervals import (
     chance_of_claim,
     estimate,
     performance_se,
-    resamples_for,
 )
 from trainables.evaluation.objective import Objective
 
@@ -243,16 +242,16 @@ def _search(drawn: Drawn, naming: Naming) -> SearchResult:
         None if drawn.of.sparsity is None else drawn.of.sparsity[named],
     )
     chosen = choice(np.ones(len(named), dtype=bool))
-    resamples = resamples_for(1 - 2 * smallest_level(drawn.level, len(named)))
+    smallest = smallest_level(drawn.level, len(named))
     on_test = [
-        estimate(objective.bias, Counts(drawn.test[place]), seed=int(place), resamples=resamples)
+        evidence(objective.bias, Counts(drawn.test[place]), smallest, int(place))
         for place in named
     ]
     true = drawn.of.bias[named] < objective.tolerance
-    p = [p_value(found, objective.tolerance) for found in on_test]
+    p = [shown.p_value(objective.tolerance) for shown in on_test]
     claims = [
-        np.array([found.point < objective.tolerance for found in on_test]),
-        np.array([found.upper() < objective.tolerance for found in on_test]),
+        np.array([shown.point < objective.tolerance for shown in on_test]),
+        np.array([shown.found.upper() < objective.tolerance for shown in on_test]),
         *[certified(p, drawn.level, name, chosen) for name in WEIGHTS],
     ]
     rules = {}

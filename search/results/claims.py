@@ -7,9 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.front_json import Claim, Verdict
-from trainables.evaluation.claims import Weights, certified, p_value, smallest_level
+from trainables.evaluation.claims import (
+    Evidence,
+    Weights,
+    certified,
+    evidence,
+    smallest_level,
+)
 from trainables.evaluation.counts import Counts
-from trainables.evaluation.intervals import BootstrapEstimate, estimate, resamples_for
 from trainables.evaluation.objective import Objective
 
 
@@ -29,12 +34,9 @@ def claims_of(
     `also`, other measures have to keep the same tolerance: a network's p-value is its largest.
     """
     smallest = smallest_level(level, len(decided))
-    resamples = resamples_for(1 - 2 * smallest)
     measures = (objective.bias, *also)
     found = [
-        None
-        if counts is None
-        else [estimate(measure, counts, resamples=resamples) for measure in measures]
+        None if counts is None else [evidence(measure, counts, smallest) for measure in measures]
         for counts in decided
     ]
     p = [_largest_p(estimates, objective.tolerance) for estimates in found]
@@ -50,13 +52,11 @@ def claims_of(
     ]
 
 
-def _largest_p(estimates: list[BootstrapEstimate] | None, tolerance: float) -> float:
-    return 1.0 if estimates is None else max(p_value(each, tolerance) for each in estimates)
+def _largest_p(estimates: list[Evidence] | None, tolerance: float) -> float:
+    return 1.0 if estimates is None else max(each.p_value(tolerance) for each in estimates)
 
 
-def _verdict(
-    estimates: list[BootstrapEstimate] | None, tolerance: float, *, passed: bool
-) -> Verdict:
+def _verdict(estimates: list[Evidence] | None, tolerance: float, *, passed: bool) -> Verdict:
     if estimates is None or any(np.isnan(each.point) for each in estimates):
         return "not estimable"
     if passed:
@@ -65,7 +65,7 @@ def _verdict(
     return "not certified" if below else "broke"
 
 
-def _bound(estimates: list[BootstrapEstimate] | None, level: float) -> float | None:
+def _bound(estimates: list[Evidence] | None, level: float) -> float | None:
     """The largest of the one-sided upper bounds at `level`."""
     if estimates is None or any(np.isnan(each.point) for each in estimates):
         return None

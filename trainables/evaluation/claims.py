@@ -1,7 +1,8 @@
 """What may be claimed from a test split: "the true bias lies below the tolerance".
 
 A claim is a rejected null hypothesis, "the true bias is at least the tolerance". Its p-value comes
-from the same bootstrap as the intervals. Several claims are made at once, and Holm's procedure
+from rates on that bound (`contrasts`) or, where a measure or the rows allow none, from the same
+bootstrap as the intervals. Several claims are made at once, and Holm's procedure
 (Scandinavian Journal of Statistics, 1979) keeps the probability that any of them is false below
 the error rate, whatever their dependence. The same rows may be opened again: the k-th opening has
 2^-k of the error rate, so that all openings together, however many, stay below it.
@@ -10,12 +11,16 @@ the error rate, whatever their dependence. The same rows may be opened again: th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.evaluation.intervals import BootstrapEstimate
+from trainables.evaluation.contrasts import p_value_of
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.intervals import BootstrapEstimate, estimate, resamples_for
+from trainables.evaluation.measures import Measure, find_measure
 
 Weights = Literal["front", "half", "chosen"]
 # How the error rate is shared out among the points that were named.
@@ -25,10 +30,69 @@ WEIGHTS: dict[Weights, str] = {
     "chosen": "all of it for the chosen point; the others are tested if it passes",
 }
 _ROUNDING = 1e-12
+_HALVINGS = 10
+_BEYOND = (
+    50  # draws of a contrast that lie beyond the smallest level: its p-value is right to 14 %
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a test split shows of one bias."""
+
+    measure: Measure
+    counts: Counts
+    found: BootstrapEstimate
+    resamples: int  # for a p-value by contrasts
+    seed: int
+
+    @property
+    def point(self) -> float:
+        """The estimate; NaN where there is none."""
+        return self.found.point
+
+    def p_value(self, tolerance: float) -> float:
+        """Of "the true bias is at least `tolerance`"; 1 where the estimate is not below it."""
+        make = self.measure.contrasts
+        if make is None or self.counts.pairs is not None:
+            return p_value(self.found, tolerance)
+        if np.isnan(self.point) or self.point >= tolerance:
+            return 1.0
+        table = self.measure.reduce(self.counts.table)
+        contrasts = make(self.counts.n_groups, tolerance)
+        cells = np.asarray(table.sum(-1), dtype=np.int64)
+        return p_value_of(table[..., 1], cells, contrasts, self.resamples, self.seed)
+
+    def upper(self, level: float) -> float:
+        """The true bias lies below with probability `level`: the smallest tolerance at which the
+        claim would pass at 1 - `level`, or hardly above it; NaN where there is no estimate."""
+        by_bootstrap = self.found.upper(level)
+        if self.measure.contrasts is None or self.counts.pairs is not None or np.isnan(self.point):
+            return by_bootstrap
+        low, limit = self.point, self.measure.limit
+        high = min(limit, low + 2 * (by_bootstrap - low))
+        while self.p_value(high) > 1 - level:
+            if high >= limit:
+                return limit
+            high = min(limit, low + 2 * max(high - low, 1e-3))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if self.p_value(middle) > 1 - level:
+                low = middle
+            else:
+                high = middle
+        return high
+
+
+def evidence(name: str, counts: Counts, smallest: float, seed: int = 0) -> Evidence:
+    """About the bias called `name`, for claims at error rates of `smallest` and more."""
+    found = estimate(name, counts, seed, resamples_for(1 - 2 * smallest))
+    resamples = int(np.ceil(_BEYOND / smallest))
+    return Evidence(find_measure(name), counts, found, resamples, seed)
 
 
 def p_value(estimate: BootstrapEstimate, tolerance: float) -> float:
-    """Of "the true bias is at least `tolerance`", from an estimate of the bias on test.
+    """Of "the true bias is at least `tolerance`", by bootstrap, from an estimate on test.
 
     An estimate this far below the tolerance needs an error that large, in one direction: errors
     are symmetric, so half of the draws that deviate so much count. 1 where the estimate is not

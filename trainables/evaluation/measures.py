@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from trainables.evaluation import rates
+from trainables.evaluation.contrasts import MakeContrasts, gaps, gaps_of_any_sign, ratios
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.rates import PerTable, Rates, Tables, as_counted
 from trainables.names import nearest
@@ -47,6 +48,9 @@ class Measure:
     # Compares with the dense net: its tables are (..., groups, labels, dense net's predictions,
     # predictions).
     against_dense: bool = False
+    # For binary tasks: the bias as the largest of linear functions of rates, which are those of
+    # the reduced tables' cells. None: it is none, or has none yet.
+    contrasts: MakeContrasts | None = None
 
     @property
     def compares_groups(self) -> bool:
@@ -137,6 +141,7 @@ _ALL = (
         binary=True,
         label_mix=True,
         reduce=rates.without_labels,
+        contrasts=gaps([(1,), (-1,)]),
     ),
     Measure(
         "eod",
@@ -149,6 +154,7 @@ _ALL = (
         binary=True,
         label_mix=False,
         within_cells=True,
+        contrasts=gaps([(0, 1), (0, -1)]),
     ),
     Measure(
         "aod",
@@ -161,6 +167,7 @@ _ALL = (
         binary=True,
         label_mix=False,
         within_cells=True,
+        contrasts=gaps([(0.5, 0.5), (-0.5, -0.5)]),
     ),
     Measure(
         "abs_aod",
@@ -173,6 +180,7 @@ _ALL = (
         binary=True,
         label_mix=False,
         within_cells=True,
+        contrasts=gaps_of_any_sign(2, 0.5),
     ),
     Measure(
         "di",
@@ -185,6 +193,7 @@ _ALL = (
         binary=True,
         label_mix=True,
         reduce=rates.without_labels,
+        contrasts=ratios,
     ),
     Measure(
         "deo_sum",
@@ -198,6 +207,7 @@ _ALL = (
         label_mix=False,
         within_cells=True,
         limit=2.0,
+        contrasts=gaps_of_any_sign(2, 1.0),
     ),
     Measure(
         "deo_max",
@@ -210,6 +220,7 @@ _ALL = (
         binary=True,
         label_mix=False,
         within_cells=True,
+        contrasts=gaps([(1, 0), (-1, 0), (0, 1), (0, -1)]),
     ),
     Measure(
         "deo_mean",
@@ -222,6 +233,7 @@ _ALL = (
         binary=True,
         label_mix=False,
         within_cells=True,
+        contrasts=gaps_of_any_sign(2, 0.5),
     ),
     Measure(
         "accuracy",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from trainables.evaluation.claims import (
     WEIGHTS,
     certified,
+    evidence,
     level_of_opening,
     p_value,
     shares_of,
@@ -96,7 +97,7 @@ def test_a_network_at_the_tolerance_is_certified_no_more_often_than_the_level(
     for sample in range(400):
         rows = generator.multinomial(round(shares.sum()), (shares / shares.sum()).ravel())
         counts = Counts(rows.reshape(shares.shape))
-        passed += p_value(estimate(name, counts, sample, 400), truth) <= LEVEL
+        passed += evidence(name, counts, LEVEL, sample).p_value(truth) <= LEVEL
     assert passed <= 32
 
 
@@ -108,7 +109,7 @@ def test_copies_of_an_image_at_the_tolerance_are_certified_no_more_often_than_th
     for sample in range(400):
         pairs = generator.multinomial(400, shares.ravel() / shares.sum()).reshape(shares.shape)
         counts = Counts(tables_of_pairs(pairs), pairs)
-        passed += p_value(estimate("spd", counts, sample, 400), truth) <= LEVEL
+        passed += evidence("spd", counts, LEVEL, sample).p_value(truth) <= LEVEL
     assert passed <= 32
 
 

@@ -1,0 +1,132 @@
+"""Biases as the largest of linear functions of rates, and the exact test that this allows.
+
+A gap of two rates lies below a tolerance if and only if it does so in either direction; the mean
+of two absolute gaps, if the mean of the gaps does so with any signs; the largest gap, if each
+does. So most biases are below the tolerance if and only if each of some linear functions of the
+groups' rates, `Contrasts`, is below a bound. "The true bias is at least the tolerance" is then a
+union of null hypotheses, one for each contrast, and it is rejected where all of them are: its
+p-value is their largest (intersection-union test; Berger, Technometrics, 1982).
+
+The p-value of one contrast is the probability to see one so small if the truth lay on its bound,
+at those rates there that make what was seen most likely (the constrained maximum likelihood
+estimate of Farrington and Manning, Statistics in Medicine, 1990, with exact binomial cells in
+place of a normal tail). Unlike errors that are drawn around what was seen, those of a rate of 1 in
+a small cell are as large as the hypothesis makes them. The claim's error rate keeps its level to
+within a tenth down to groups of 8 rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+_ROUNDING = 1e-12
+_CLOSE = 1e-2  # contrasts whose normal p-value is smaller by this factor cannot have the largest
+_STEPS = 60  # halvings of the interval of a Lagrange multiplier
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """The bias is below the tolerance if and only if each contrast is below its bound."""
+
+    weights: Floats  # (k, groups, rates of one group)
+    bounds: Floats  # (k,)
+
+
+MakeContrasts = Callable[[int, float], Contrasts]  # of so many groups, at a tolerance
+
+
+def gaps(signs: Sequence[Sequence[float]]) -> MakeContrasts:
+    """Of any pair of groups, the gap of each row of `signs` (k, rates), weights of the rates."""
+
+    def made(groups: int, tolerance: float) -> Contrasts:
+        of_pair = np.asarray(signs, dtype=np.float64)
+        weights = []
+        for first, second in combinations(range(groups), 2):
+            pair = np.zeros((len(of_pair), groups, of_pair.shape[1]))
+            pair[:, first], pair[:, second] = of_pair, -of_pair
+            weights.append(pair)
+        both = np.concatenate(weights)
+        return Contrasts(both, np.full(len(both), tolerance))
+
+    return made
+
+
+def gaps_of_any_sign(rates: int, weight: float) -> MakeContrasts:
+    """Of any pair of groups, the sum of `weight` times the absolute gaps of so many rates."""
+    return gaps([[weight * sign for sign in each] for each in product((1, -1), repeat=rates)])
+
+
+def ratios(groups: int, tolerance: float) -> Contrasts:
+    """The smaller rate of any two groups is more than 1 - tolerance times the larger one."""
+    weights = np.zeros((groups * (groups - 1), groups, 1))
+    for place, (small, large) in enumerate(permutations(range(groups), 2)):
+        weights[place, small], weights[place, large] = -1.0, 1.0 - tolerance
+    return Contrasts(weights, np.zeros(len(weights)))
+
+
+def p_value_of(
+    positives: NDArray[np.int64],
+    cells: NDArray[np.int64],
+    contrasts: Contrasts,
+    resamples: int,
+    seed: int = 0,
+) -> float:
+    """Of "some contrast is not below its bound", from `positives` (groups, rates) of `cells` rows.
+
+    1 where one is not below it as seen. `resamples` tables are drawn for each contrast that can
+    have the largest p-value. Cells without rows must have no weight.
+    """
+    cells, positives = cells.reshape(-1), positives.reshape(-1)
+    weights = contrasts.weights.reshape(len(contrasts.bounds), -1)
+    rates = positives / np.maximum(cells, 1)
+    seen = weights @ rates
+    if (seen >= contrasts.bounds - _ROUNDING).any():
+        return 1.0
+    on_bound = constrained(positives, cells, weights, contrasts.bounds)
+    variances = (weights**2 * on_bound * (1 - on_bound) / np.maximum(cells, 1)).sum(1)
+    scores = (seen - contrasts.bounds) / np.sqrt(np.maximum(variances, _ROUNDING))
+    by_normal = ndtr(scores)
+    largest = 0.0
+    for place in np.flatnonzero(by_normal >= _CLOSE * by_normal.max()):
+        generator = np.random.default_rng(seed)
+        used = weights[place] != 0
+        drawn = generator.binomial(cells[used], on_bound[place, used], (resamples, used.sum()))
+        values = drawn / cells[used] @ weights[place, used]
+        as_small = int((values <= seen[place] + _ROUNDING).sum())
+        largest = max(largest, (1 + as_small) / (resamples + 1))
+    return largest
+
+
+def constrained(
+    positives: NDArray[np.int64], cells: NDArray[np.int64], weights: Floats, bounds: Floats
+) -> Floats:
+    """(k, cells): the most likely rates with `weights` (k, cells) @ rates = `bounds` (k,).
+
+    Of each cell (x - n p) / (p (1 - p)) is the Lagrange multiplier times its weight, which is a
+    quadratic equation in p with one root in [0, 1]. The contrast falls as the multiplier grows.
+    """
+    x, n = positives.astype(np.float64), cells.astype(np.float64)
+
+    def rates(multiplier: Floats) -> Floats:
+        c = multiplier[:, None] * weights
+        root = np.sqrt(np.maximum((n + c) ** 2 - 4 * c * x, 0.0))
+        from_below = np.divide(2 * x, n + c + root, out=np.zeros_like(c), where=n + c + root > 0)
+        # for n + c < 0 the same root, without a difference of nearly equal numbers
+        from_above = np.divide(n + c - root, 2 * c, out=from_below.copy(), where=c < 0)
+        return np.clip(np.where(n + c > 0, from_below, from_above), 0.0, 1.0)
+
+    reach = 1e9 * (1.0 + n.max())
+    low, high = np.full(len(bounds), -reach), np.full(len(bounds), reach)
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        too_large = (weights * rates(middle)).sum(1) > bounds
+        low, high = np.where(too_large, middle, low), np.where(too_large, high, middle)
+    return rates((low + high) / 2)
