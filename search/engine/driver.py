@@ -35,7 +35,7 @@ from search.tracking import mirror
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
 
-AT_LIMIT = 3.0  # seconds that MLflow's copy is waited for when the time is over
+HURRIED = 3.0  # seconds that MLflow's copy is waited for when the time is over, or at Ctrl-C
 OF_OWN = 1.0  # the same of a copy in the run's own store, in any case
 
 
@@ -66,6 +66,7 @@ class Driver:
             ReferencesBeside(folder, problem, dense, on_event) if references else None
         )
         self._stack = ExitStack()
+        self._cut_off = False
 
     def __enter__(self) -> Driver:
         # Optuna announces every study and every told trial on stderr unless it is asked not to.
@@ -87,6 +88,7 @@ class Driver:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._cut_off = exception[0] is not None  # as by Ctrl-C
         self._stack.close()
 
     def _heard(self, event: Event) -> None:
@@ -106,8 +108,7 @@ class Driver:
         searcher = self._searcher(limits)
         if config.tracking.enabled:
             process = mirror.start_mirror(self._folder.path, config.tracking.uri)
-            own = mirror.is_own_store(self._folder.path, config.tracking.uri)
-            self._stack.callback(_finish, process, limits, own=own)
+            self._stack.callback(self._finish, process, limits)
         if searcher.left and not limits.reached:
             self._progress.expect(searcher.left, limits)
             self._tune(searcher, limits)
@@ -129,6 +130,14 @@ class Driver:
                 "device": costs["device"],
             }
         )
+
+    def _finish(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
+        """Waits for the copy in MLflow, not for long at a limit or an interruption, and less for
+        that in the run's own store, which no server can keep from being completed meanwhile."""
+        own = mirror.is_own_store(self._folder.path, self._problem.config.tracking.uri)
+        hurried = self._cut_off or limits.reached
+        patience = OF_OWN if own else HURRIED if hurried else 600.0
+        mirror.finish_mirror(process, patience, leave=own or hurried)
 
     def _searcher(self, limits: Limits) -> TrialSearcher:
         config, problem = self._problem.config, self._problem
@@ -200,10 +209,3 @@ class Driver:
                 ),
             )
             tuner.fit()
-
-
-def _finish(process: subprocess.Popen[bytes], limits: Limits, *, own: bool) -> None:
-    """Waits for the copy in MLflow; at a limit not for long, and less for that in the run's `own`
-    store, which no server can keep from being completed meanwhile."""
-    patience = OF_OWN if own else AT_LIMIT if limits.reached else 600.0
-    mirror.finish_mirror(process, patience, leave=own or limits.reached)
