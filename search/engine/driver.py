@@ -10,6 +10,7 @@ from ray import tune
 from torch import nn
 
 from search.cluster.connect import connected
+from search.cluster.loading import wait_until_loaded
 from search.cluster.nodes import trials_at_once
 from search.cluster.shipping import ship_by_value
 from search.engine.listed_trials import ListedSearcher
@@ -180,6 +181,7 @@ class Driver:
         cpu, gpu = config.resources.cpu, config.resources.gpu
         ship_by_value(self._dense)
         with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0, per_trial=cpu):
+            wait_until_loaded(lambda: limits.reached)
             concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
             early = self._folder.early(self._problem.untrained())
             decision = decision_of(self._problem.correction, self._folder.dense_event())

@@ -63,6 +63,7 @@ import json, os, sys, time
 import psutil, ray
 from ray.tune.execution.class_cache import DEFAULT_ENV_VARS, _ActorClassCache
 from search.cluster.connect import connected
+from search.cluster.loading import wait_until_loaded
 
 class Trial:
     def facts(self):
@@ -81,6 +82,7 @@ before = dict(DEFAULT_ENV_VARS)
 with connected(None, cpus=1, gpus=False):
     while not (known := started_along()):
         time.sleep(0.01)
+    wait_until_loaded(lambda: False)
     trial = _ActorClassCache().get(Trial).options(num_cpus=1).remote()
     pid, kept, loaded = ray.get(trial.facts.remote())
 print(json.dumps([pid in known, kept == before, loaded, DEFAULT_ENV_VARS == before]))
