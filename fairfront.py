@@ -16,9 +16,7 @@ message. Importing this module loads neither torch nor ray; the first call does.
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from analysis.front_json import Certify, Front
     from search.config.config import Config
     from search.engine.experiment import RunResult
-    from search.journal.events import Listener, Told
+    from search.journal.events import Listener
     from search.problem.start_network import Build
     from search.runs.export import Model
     from trainables.data import Attribute, FairData
@@ -44,6 +42,7 @@ __all__ = [
     "RunResult",
     "UserError",
     "confirm",
+    "dry_run",
     "export",
     "from_frame",
     "front_of",
@@ -51,6 +50,7 @@ __all__ = [
     "load_data",
     "load_run",
     "mlflow_uri",
+    "power",
     "price",
     "report",
     "resume",
@@ -98,19 +98,20 @@ def search(
     output, one of more a logit for each class. `out` is a new or empty folder, by default
     `runs/<name>-<time>` where Python runs. `address` is the head of a Ray cluster ("host:port" or
     "auto"); without it all runs on this machine. `on_event` is called with each line of the
-    journal, a dict, and with notes to the user. `progress` shows what is going on, as the command
-    line does; by default on a terminal, where there is no `on_event`.
+    journal, a dict, and with notes to the user. `progress` shows what the command line does; by
+    default, without `on_event`, it does so on a terminal, and elsewhere says every five seconds,
+    on standard error, how far the search is.
 
     Raises UserError where the input does not fit together, before anything is written, and
     KeyboardInterrupt on Ctrl-C, with all in place for `resume`.
     """
-    from search.config.config import Config
+    from search.cli.live import watched
     from search.engine.experiment import run
     from search.runs.folder import new_path
 
-    loaded = config if isinstance(config, Config) else Config.load(config)
+    loaded = _loaded(config)
     folder = new_path(loaded.name) if out is None else out
-    with _shown(progress, on_event, loaded.search.trials, folder) as listener:
+    with watched(progress, on_event, loaded.search.trials, folder) as listener:
         return run(loaded, out=folder, data=data, model=model, address=address, on_event=listener)
 
 
@@ -140,9 +141,10 @@ def resume(
     Raises UserError where the folder holds no run, the data have changed, another process writes
     it, or it names code that was not trusted yet.
     """
+    from search.cli.live import watched
     from search.engine.experiment import resume as go_on
 
-    with _shown(progress, on_event, trials, run) as listener:
+    with watched(progress, on_event, trials, run) as listener:
         return go_on(
             run,
             trials=trials,
@@ -157,32 +159,38 @@ def resume(
         )
 
 
-@contextmanager
-def _shown(
-    progress: bool | None, on_event: Listener | None, trials: int | None, run: Path | str
-) -> Iterator[Listener | None]:
-    """The listener of a search, whose progress is shown where that is wanted.
+def dry_run(
+    config: Config | Path | str,
+    *,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+) -> str:
+    """What `search` would start from, as `--dry-run` shows it: all settings, rows and groups, what
+    test can certify, and how long it would take here. Raises UserError as `search` does."""
+    from search.engine.dry_run import describe
 
-    Ctrl-C leaves as a KeyboardInterrupt that says how to go on, without what Ray was doing then.
-    """
-    from search.cli.live import LiveView
+    return "\n".join(describe(_loaded(config), data=data, model=model))
 
-    wanted = progress or (progress is None and on_event is None and sys.stdout.isatty())
-    try:
-        if not wanted:
-            yield on_event
-            return
-        with LiveView(trials) as shown:
 
-            def both(event: Told) -> None:
-                shown.on_event(event)
-                if on_event is not None:
-                    on_event(event)
+def power(
+    config: Config | Path | str, *, data: FairData | pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """The probability that a perfectly fair network is certified, at worst: a row per tolerance, a
+    column per number of rows of test. Nothing is trained. Raises UserError as `search` does."""
+    import pandas as pd
 
-            yield both
-    except KeyboardInterrupt:
-        again = f"fairfront.resume({str(run)!r}) goes on with it"
-        raise KeyboardInterrupt(again) from None
+    from search.problem.power import power_table
+    from search.problem.problem import open_problem
+
+    table = power_table(open_problem(_loaded(config), data))
+    frame = pd.DataFrame.from_dict(table, orient="index")
+    return frame.rename_axis(index="tolerance", columns="rows of test")
+
+
+def _loaded(config: Config | Path | str) -> Config:
+    from search.config.config import Config
+
+    return config if isinstance(config, Config) else Config.load(config)
 
 
 def _seconds(name: str, given: float | str | None) -> float | None:
@@ -205,12 +213,11 @@ def confirm(
     trust_code: bool = False,
     on_event: Listener | None = None,
 ) -> Front:
-    """Opens the test split, once, for the front as it was chosen on tune, and returns the front
-    with its test values: as `front.json` holds it.
+    """Opens test, once, for the front as chosen on tune; returns it as `front.json` holds it.
 
     Every point then has "test" beside "tune", with intervals that hold for all points together (95
-    %), and a "claim": whether it is certified that its bias lies below the tolerance.
-    "handed_over" is the best certified one. By `certify`, "front" or "chosen", all are tested
+    %), and a "claim": is it certified that its bias lies below the tolerance? "handed_over" is the
+    best certified one. By `certify`, "front" or "chosen", all are tested
     alike, or the chosen one first. With `seeds` the chosen settings are first trained again so
     many times; "spread" says how they fared. A second call returns what the first one found. Where
     nothing was feasible, test stays sealed. `data`, `model` and `address` are as for `search`,
@@ -243,8 +250,8 @@ def report(
     """Writes `report.html`, one file that needs nothing else, and returns its path.
 
     With another tolerance, measure of bias or grouping ("race", "sex*race", "race=White") every
-    candidate is judged anew from its counts, nothing is retrained, and the file's name carries
-    the change. `say` is told which groups were too small and were merged or left out.
+    candidate is judged anew from its counts, and the file's name carries the change. `say` is
+    told of groups that were merged or left out, of what is chosen then, and what is certified.
 
     Raises UserError where the run's data do not have such groups or are too few for them, or the
     measure is not defined for its classes.
@@ -257,7 +264,6 @@ def report(
 def export(run: Path | str, candidate: str = "handed_over", to: Path | str | None = None) -> Path:
     """Writes one network of the run's front as a model of its own: weights, masks, decision and a
     card; returns its folder, by default `<run>/exports/<candidate>`.
-
     `candidate` is a name of `front.json`, any unambiguous beginning of one, "chosen" (on tune), or
     "handed_over": the best that `confirm` has certified, else the chosen one. Raises UserError
     where the front has no such candidate, or `to` is not empty.
@@ -282,8 +288,8 @@ def load(model: Path | str, net: nn.Module | None = None, *, trust_code: bool = 
 
 
 def load_run(run: Path | str) -> dict[str, pd.DataFrame]:
-    """A run as frames: "front" (a row per point), "trials" (a row per trial) and "reports" (a row
-    per trial and epoch). Raises UserError where the folder holds no run."""
+    """A run as frames: "front", "trials" and "reports" (a row per point, trial, trial and epoch).
+    Raises UserError where the folder holds no run."""
     from search.runs.folder import RunFolder
 
     folder = RunFolder(Path(run))
@@ -300,9 +306,9 @@ def front_of(
 ) -> Front:
     """The front of a run, as `front.json` holds it; with test values once it is confirmed.
 
-    By another grouping, measure of bias or tolerance every candidate is judged anew from its
-    counts on tune, as `report` does, and nothing is written. Raises UserError as `report` does,
-    and where the search was interrupted before it had a front.
+    By another grouping, measure or tolerance every candidate is judged anew from its counts on
+    tune, and nothing is written. Raises UserError as `report` does, and where the search was
+    interrupted before it had a front.
     """
     from search.results.judged_anew import judged_anew
     from search.runs.folder import RunFolder
@@ -322,7 +328,6 @@ def price(
 ) -> pd.DataFrame:
     """The price of fairness: one row per tolerance with the best network that keeps it on tune,
     its performance, bias, sparsity and method; empty cells where none does.
-
     `tolerances` lie in (0, 1); by default, around that of the search. `analysis.price` draws the
     result. Raises UserError as `report` does.
     """
@@ -337,9 +342,8 @@ def price(
 
 
 def mlflow_uri(run: Path | str) -> str:
-    """Where MLflow keeps its copy of a run, for `mlflow.set_tracking_uri`: the server that the
-    search was told of, else the database in the run's folder. Raises UserError where the folder
-    holds no run."""
+    """Where MLflow keeps its copy of a run: the server that the search was told of, else the
+    database in the run's folder. Raises UserError where the folder holds no run."""
     from search.config.tracking_uri import resolved
     from search.runs.folder import RunFolder
     from search.tracking.stores import default_uri
@@ -351,9 +355,7 @@ def mlflow_uri(run: Path | str) -> str:
 def load_data(source: Config | str, args: Mapping[str, Any] | None = None) -> FairData:
     """The data set of that name (`fairfront list datasets`), with `args` for its loader, or the
     one that an experiment's `Config` names: inputs, labels and attributes, before any split.
-
-    Raises UserError for an unknown name, and where files are missing: it says which and whence.
-    """
+    Raises UserError for an unknown name, and where files are missing: it says which and whence."""
     from search.problem.problem import open_data
     from trainables.data.registry import load_named
 
@@ -381,8 +383,7 @@ def from_frame(
     With `positive` the task is binary: that value against all others. Without it, labels 0 and 1
     are binary and more than two values are the classes. `attributes` hold who the groups are;
     they stay among the inputs unless dropped. Numbers are scaled and texts one-hot encoded
-    later, by the training rows alone. Raises UserError naming the column.
-    """
+    later, by the training rows alone. Raises UserError naming the column."""
     from trainables.data import from_frame as read
 
     try:

@@ -63,7 +63,7 @@ def _against_best(front: Front, *, needs_group: bool) -> str:
     words = f"{performance_words(objective)} {number(values['performance'])}"
     words += f", {bias_words(objective)} {number(values['bias'])} on {split}"
     if best.get("randomised"):
-        words += ", decided by lot"
+        words += ", randomised: it draws each decision by lot"
     if split == "test" and performance_if_kept(values, split, objective) is None:
         words += ", which breaks the tolerance"
     named = f"{reference_label(best)} ({words})"

@@ -55,6 +55,27 @@ def claim_sentences(front: Front) -> list[str]:
     return sentences
 
 
+def uncertified_sentence(front: Front, confirmed: Front | None) -> str:
+    """What is certified of a front that was judged anew: nothing, but for what the `confirmed` one
+    says of the same measure and groups."""
+    asked = front["objective"]
+    if confirmed is None:
+        return "That is what tune shows: nothing is certified, test is sealed."
+    said = "That is what tune shows: nothing of it is certified."
+    of_run = confirmed["objective"]
+    if (asked["bias"], asked["group"]) != (of_run["bias"], of_run["group"]):
+        return f"{said} Test was opened for {bias_words(of_run)} by {of_run['group']}."
+    bounds = [(certified_at(point), point) for point in confirmed["points"]]
+    held = [(b, p) for b, p in bounds if known(b) and b < asked["tolerance"] and p["test"]]
+    if not held:
+        return f"{said} No network as it was confirmed may be quoted at {asked['tolerance']:g}."
+    bound, best = max(held, key=lambda one: one[1]["tune"]["performance"] or 0.0)
+    return (
+        f"{said} As they were confirmed, {len(held)} of {len(bounds)} points may be quoted at "
+        f"{asked['tolerance']:g}, {_named(best)} with certified_at {number(bound)} among them."
+    )
+
+
 def level_sentence(front: Front) -> str | None:
     """The share of the error rate that this opening had, and when that is right."""
     claims, opening = front.get("claims"), front.get("opening")

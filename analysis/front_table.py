@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-import pandas as pd
-
 from analysis.front_json import SPLITS, Front, FrontPoint, PointValues, Reference
 from analysis.notation import bias_words, ends_of, known
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.palette import Look
 
 VALUES = (
@@ -42,6 +42,8 @@ def front_frame(front: Front) -> pd.DataFrame:
 
     Intervals become two columns ending in .low and .high; columns of test come with confirm.
     """
+    import pandas as pd  # here and below: who asks for a sentence need not wait for it
+
     rows = [dict(_flat(_trimmed(point))) for point in front["points"]]
     names = list(dict.fromkeys(name for row in rows for name in row))
     groups = ("tune.", "test.", "beside.", "settings.")
@@ -55,6 +57,8 @@ def front_frame(front: Front) -> pd.DataFrame:
 def rows_of_front(front: Front) -> pd.DataFrame:
     """`front_frame`, then one row per reference, marked and without a candidate: front.csv as it
     is written."""
+    import pandas as pd
+
     points = front_frame(front)
     points.insert(0, "reference", False)
     given = [

@@ -44,8 +44,8 @@ FLOORS = {
         ("__main__",),
     ),
     "trainables": (
-        ("names", "files", "registry", "modules", "uncompiled"),
-        ("methods", "live_units", "evaluation", "compiling"),
+        ("names", "files", "registry", "modules", "lazily"),
+        ("methods", "live_units", "evaluation", "compiling", "optimizers"),
         ("fused",),
         ("masks", "user_code", "corrections"),
         ("data",),

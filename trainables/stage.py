@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 
 from trainables.masks import MaskedNet, Masks
-from trainables.uncompiled import leave_compiler_out
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 State = dict[str, Any]  # tensors, numbers, strings, lists and dicts of them: weights-only loading
 EarlierWeights = Literal["initial", "early"]
-
-leave_compiler_out()  # before any stage makes an optimizer
 
 
 def derived_seed(*parts: object) -> int:

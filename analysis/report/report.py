@@ -297,7 +297,8 @@ POINTS_CAPTION = (
 REFERENCES_CAPTION = (
     "What the front is compared with: the dense net, and models that take seconds to fit. Each is "
     "judged as a point is; none is on the front, in its hypervolume or chosen. Decided by lot: a "
-    "prediction is drawn, and judged by what is to be expected."
+    "randomised classifier, as the reductions approach is defined, draws each decision with a "
+    "probability that the row sets, and is judged by what is to be expected."
 )
 COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
 CURVES_CAPTION = (

@@ -113,7 +113,7 @@ def legend(front: Front) -> str:
         if objective.get("naming") == "margin":
             meaning += ", less than even for all here"
     if any(reference.get("randomised") for reference in front["references"]):
-        meaning += ", r decided by lot"
+        meaning += ", r randomised: it draws each decision by lot"
     if any(point.get("no_ops") for point in front["points"]):
         meaning += ", ! no-op"
     more = len(front["points"]) - len(shown_points(front))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +19,19 @@ from search.cli.pulse import SILENT, Pulse
 from search.cli.say import plain
 from search.cli.tally import Figures, Tally, TrialSummary, cells
 from search.engine.progress import spent_text
-from search.journal.events import END_STATUSES, TRIAL_STATUSES, Dense, ReportEvent, Told, Underway
+from search.journal.events import (
+    END_STATUSES,
+    TRIAL_STATUSES,
+    Dense,
+    Listener,
+    ReportEvent,
+    Told,
+    Underway,
+)
 from search.units import clock, compute
 
 NOTHING = "nothing feasible so far"
+CALM = 5.0  # seconds between two lines where only these are wanted
 NAMED = 4  # trials under way that such a line names
 
 
@@ -31,16 +44,18 @@ class LiveView:
         console: Console | None = None,
         *,
         doing: str = "opening the data and preparing the dense net",
+        calm: bool = False,
     ) -> None:
         """`trials` are those of the search, None: not known; `doing` says what is done before the
-        first event."""
+        first event. `calm`: without a terminal, how far it is now and then, and the end, alone."""
         self.console = console or Console()
         self._doing = doing
         self.tally = Tally()
         self._trials = trials
         self._begin = time.monotonic()
         self._live: Live | None = None
-        self._pulse = Pulse(self.pulse, self._print)
+        self._calm = calm
+        self._pulse = Pulse(self.pulse, self._print, CALM if calm else SILENT)
         self._lock = self._pulse.lock  # of the tally, which a thread reads
         self._ending: str | None = None  # what is done once the search is over
 
@@ -77,6 +92,8 @@ class LiveView:
                 self.tally.take(event)
             if event["event"] == "search_end":
                 self._ending = "writing the front, completing the copy in MLflow"
+            if self._calm and self._live is None and event["event"] != "search_end":
+                return
             # Notes stay above the live table; the table itself shows all the rest.
             if (self._live is None or event["event"] == "note") and (line := self._line(event)):
                 self._print(line)
@@ -105,7 +122,9 @@ class LiveView:
         since, report = state
         name = f"{trial} {self.tally.names[trial]}"
         if report is None:
-            return f"{name} starts"
+            slot, epochs = self.tally.first.get(trial, ("", 0))
+            done = f"{slot} epoch 0 of {epochs}, " if epochs else "no epoch has ended, "
+            return f"{name} {done}the first since {clock(time.monotonic() - since)}"
         epoch = f"{report['name']} epoch {report['stage_epoch']} of {report['stage_epochs']}"
         waits = time.monotonic() - since
         return f"{name} {epoch}" + (f", the next since {clock(waits)}" if waits > SILENT else "")
@@ -185,6 +204,35 @@ class LiveView:
                 return f"search ended: {ends}; {words}; {self._summary(over=True)}{took}{short}"
             case _:
                 return None
+
+
+@contextmanager
+def watched(
+    progress: bool | None, on_event: Listener | None, trials: int | None, run: Path | str
+) -> Iterator[Listener | None]:
+    """The listener of a search that Python has started, with its progress shown unless `progress`
+    is False, or None beside an `on_event`.
+
+    With None, outside a terminal, that is a line every five seconds, on standard error: what a
+    script prints stays its own. Ctrl-C leaves as a KeyboardInterrupt that says how to go on with
+    `run`, without what Ray was doing then.
+    """
+    try:
+        if progress is False or (progress is None and on_event is not None):
+            yield on_event
+            return
+        aside = progress is None and not sys.stdout.isatty()
+        with LiveView(trials, Console(stderr=aside), calm=aside) as shown:
+
+            def both(event: Told) -> None:
+                shown.on_event(event)
+                if on_event is not None:
+                    on_event(event)
+
+            yield both
+    except KeyboardInterrupt:
+        again = f"fairfront.resume({str(run)!r}) goes on with it"
+        raise KeyboardInterrupt(again) from None
 
 
 def underway_text(since: float, event: Underway) -> str:

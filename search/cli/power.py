@@ -8,9 +8,6 @@ import typer
 
 from search.cli.say import cells, say, show_table
 
-TOLERANCES = (0.5, 1.0, 1.5, 2.0, 3.0)  # of the experiment's own
-ROWS = (1, 2, 4, 8, 16)  # of those that test has
-
 
 def power(
     experiment: Annotated[str, typer.Argument(metavar="PRESET|FILE")],
@@ -22,15 +19,13 @@ def power(
     from rich.table import Table
 
     from search.config.config import Config
-    from search.problem.power import NAMED, cells_of_test, power_on_test, power_words
+    from search.problem.power import NAMED, cells_of_test, power_table, power_words
     from search.problem.problem import open_problem
 
     problem = open_problem(Config.load(experiment, overrides or []))
-    objective, prepared = problem.config.objective, problem.prepared
-    on_test = cells_of_test(prepared)
-    found = power_on_test(on_test, objective.bias, objective.error_rate_claims)
+    prepared, found = problem.prepared, problem.power()
     say(f"test: {found.rows:,} rows")
-    for group, rows in zip(prepared.group_names, on_test, strict=True):
+    for group, rows in zip(prepared.group_names, cells_of_test(prepared), strict=True):
         of_labels = zip(prepared.classes, rows, strict=True)
         say(f"  {group}: {', '.join(f'{label} {count}' for label, count in of_labels)}")
     words = power_words(found, problem.objective)
@@ -38,10 +33,10 @@ def power(
     shown = Table(box=None, padding=(0, 1, 0, 0), title_justify="left")
     shown.title = f"Probability that a perfectly fair network is certified, one of {NAMED} named"
     shown.add_column("tolerance", justify="right")
-    for times in ROWS:
-        shown.add_column(f"{times * found.rows:,} rows", justify="right")
-    for share in TOLERANCES:
-        tolerance = share * objective.tolerance
-        chances = (found.with_rows(times * found.rows).at(tolerance) for times in ROWS)
-        shown.add_row(*cells(f"{tolerance:g}", *(f"{chance:.0%}" for chance in chances)))
+    table = power_table(problem)
+    for count in next(iter(table.values())):
+        shown.add_column(f"{count:,} rows", justify="right")
+    for tolerance, chances in table.items():
+        each = (f"{chance:.0%}" for chance in chances.values())
+        shown.add_row(*cells(f"{tolerance:g}", *each))
     show_table(shown)

@@ -17,9 +17,12 @@ class Pulse:
     Both are called by a thread of its own, under `lock`.
     """
 
-    def __init__(self, text: Callable[[], str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, text: Callable[[], str], say: Callable[[str], None], silent: float = SILENT
+    ) -> None:
+        """`silent`: after how many seconds without a line there is one."""
         self.lock = threading.RLock()
-        self._text, self._say = text, say
+        self._text, self._say, self._silent = text, say, silent
         self._last = time.monotonic()
         self._over = threading.Event()
 
@@ -41,8 +44,8 @@ class Pulse:
         self._over.set()
 
     def _speak(self) -> None:
-        while not self._over.wait(SILENT / 8):
+        while not self._over.wait(self._silent / 8):
             with self.lock:
-                if time.monotonic() - self._last >= SILENT and not self._over.is_set():
+                if time.monotonic() - self._last >= self._silent and not self._over.is_set():
                     self.said()
                     self._say(self._text())

@@ -12,6 +12,7 @@ from search.journal.events import (
     Event,
     ReportEvent,
     SearchStatus,
+    TrialStart,
     TrialStatus,
     Underway,
 )
@@ -97,6 +98,7 @@ class Tally:
     # What takes many epochs and is no trial of a search: the dense net, a retraining.
     underway: dict[str, tuple[float, Underway]] = field(default_factory=dict)
     running: dict[str, tuple[float, ReportEvent | None]] = field(default_factory=dict)  # trials
+    first: dict[str, tuple[str, int]] = field(default_factory=dict)  # trial -> slot, its epochs
 
     def __post_init__(self) -> None:
         self._feasible: Candidates[Figures | None] = Candidates(
@@ -121,6 +123,8 @@ class Tally:
                 self.names[event["trial"]] = event.get("row", event["method"])
                 self.states[event["method"], "running"] += 1
                 self.running[event["trial"]] = (time.monotonic(), None)
+                if (first := first_with_epochs(event)) is not None:
+                    self.first[event["trial"]] = first
             case "report":
                 self._see_closest(event)
                 if event["trial"] in self.running:
@@ -174,6 +178,14 @@ class Tally:
         figures, known = Figures.of(report), self._closest.get(report["trial"])
         if known is None or _distance(figures) < _distance(known):
             self._closest[report["trial"]] = figures
+
+
+def first_with_epochs(event: TrialStart) -> tuple[str, int] | None:
+    """The slot of the trial's first stage that takes epochs, and how many; None: none is set."""
+    for slot, settings in event["spec"]["settings"].items():
+        if isinstance(epochs := settings.get("epochs"), int):
+            return slot, epochs
+    return None
 
 
 def _distance(figures: Figures) -> tuple[bool, float]:

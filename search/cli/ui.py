@@ -63,7 +63,8 @@ def _serve(folder: Path, store: str, port: int | None, show: bool) -> None:
 
 def _bring_up_to_date(folder: Path, store: str) -> None:
     """What an interrupted mirror did not tell yet; that of a running search tells it itself."""
-    from search.tracking.mirror import is_mirrored, sync
+    from search.tracking.copy_state import is_mirrored
+    from search.tracking.mirror import sync
 
     if not is_mirrored(folder):
         sync(folder, store)

@@ -16,9 +16,11 @@ from ray._private.services import canonicalize_bootstrap_address
 from ray.exceptions import RayError
 
 from search.cluster.deaths import deaths_told, own_sigterm, silence_ray
+from search.cluster.loading import loading
 from search.cluster.ray_folder import ray_folder, temporary_place
 from search.cluster.shipping import code_for_workers
 from search.errors import MachineFault, UserError
+from trainables.trial.names import LOADED
 from trainables.user_code import python_path
 
 CONNECT_SECONDS = 10.0  # that a cluster's head may take to answer
@@ -56,8 +58,13 @@ def connected(address: str | None, *, cpus: int, gpus: bool, per_trial: int = 1)
                     _start(cpus, gpus, folder, per_trial)
                 else:
                     _join(str(address))
-            with deaths_told():
-                yield
+            if folder is None:
+                with deaths_told():
+                    yield
+            else:
+                workers = cpus if per_trial == 1 else 0
+                with deaths_told(), _for_any_worker(), loading(folder, workers):
+                    yield
         finally:
             ray.shutdown()
 
@@ -129,7 +136,7 @@ def _start(cpus: int, gpus: bool, folder: Path, per_trial: int) -> None:
     """
     for attempt in (1, 2):
         try:
-            with _loopback_only(), _environment(_of_workers(per_trial)):
+            with _loopback_only(), _environment(_of_workers(folder, per_trial)):
                 ray.init(
                     address="local",
                     num_cpus=cpus,
@@ -166,18 +173,41 @@ def _join(address: str) -> None:
         ) from error
 
 
-def _of_workers(per_trial: int) -> dict[str, str]:
+def _of_workers(folder: Path, per_trial: int) -> dict[str, str]:
     """The environment of workers that Ray starts along with itself, one for each CPU.
 
-    They are only used where no runtime environment is asked for, so what they need is in theirs.
-    They have loaded torch before a trial tells them its CPUs, so its threads stand here too.
+    They are only used where no runtime environment is asked for, see `_for_any_worker`, so what
+    they need is in theirs. They have loaded torch before a trial tells them its CPUs, so its
+    threads stand here too.
     """
-    found = {"PYTHONPATH": python_path()}
+    from ray.tune.execution import class_cache  # takes a second: only where trials follow
+
+    found = {"PYTHONPATH": python_path(), **class_cache.DEFAULT_ENV_VARS}
     if "OMP_NUM_THREADS" not in os.environ:
         found["OMP_NUM_THREADS"] = str(per_trial)
     if per_trial == 1:  # else there are more of them than trials, and all would load torch
         found["RAY_preload_python_modules"] = "trainables.trial.preload"
+        found[LOADED] = str(folder)
     return found
+
+
+@contextmanager
+def _for_any_worker() -> Iterator[None]:
+    """Within the block Tune asks for no runtime environment of trials' workers.
+
+    It asks for a few variables, which workers of this machine inherit anyway. With that wish Ray
+    gives a trial none of the workers that have loaded all they need: it starts others.
+    """
+    from ray.tune.execution import class_cache
+
+    given, passed_on = dict(class_cache.DEFAULT_ENV_VARS), set(class_cache.ENV_VARS_TO_PROPAGATE)
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS.update(given)
+        class_cache.ENV_VARS_TO_PROPAGATE.update(passed_on)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from ray import tune
 from torch import nn
 
 from search.cluster.connect import connected
+from search.cluster.loading import wait_until_loaded
 from search.cluster.nodes import trials_at_once
 from search.cluster.shipping import ship_by_value
 from search.engine.listed_trials import ListedSearcher
@@ -35,7 +36,8 @@ from search.tracking import mirror
 from trainables.stage import derived_seed
 from trainables.trial.trainable import FairPruning
 
-AT_LIMIT = 3.0  # seconds that MLflow's copy is waited for when the time is over
+HURRIED = 3.0  # seconds that MLflow's copy is waited for when the time is over, or at Ctrl-C
+OF_OWN = 1.0  # the same of a copy in the run's own store, in any case
 
 
 class Driver:
@@ -65,6 +67,7 @@ class Driver:
             ReferencesBeside(folder, problem, dense, on_event) if references else None
         )
         self._stack = ExitStack()
+        self._cut_off = False
 
     def __enter__(self) -> Driver:
         # Optuna announces every study and every told trial on stderr unless it is asked not to.
@@ -86,6 +89,7 @@ class Driver:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._cut_off = exception[0] is not None  # as by Ctrl-C
         self._stack.close()
 
     def _heard(self, event: Event) -> None:
@@ -105,7 +109,7 @@ class Driver:
         searcher = self._searcher(limits)
         if config.tracking.enabled:
             process = mirror.start_mirror(self._folder.path, config.tracking.uri)
-            self._stack.callback(_finish, process, limits)
+            self._stack.callback(self._finish, process, limits)
         if searcher.left and not limits.reached:
             self._progress.expect(searcher.left, limits)
             self._tune(searcher, limits)
@@ -127,6 +131,14 @@ class Driver:
                 "device": costs["device"],
             }
         )
+
+    def _finish(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
+        """Waits for the copy in MLflow, not for long at a limit or an interruption, and less for
+        that in the run's own store, which no server can keep from being completed meanwhile."""
+        own = mirror.is_own_store(self._folder.path, self._problem.config.tracking.uri)
+        hurried = self._cut_off or limits.reached
+        patience = OF_OWN if own else HURRIED if hurried else 600.0
+        mirror.finish_mirror(process, patience, leave=own or hurried)
 
     def _searcher(self, limits: Limits) -> TrialSearcher:
         config, problem = self._problem.config, self._problem
@@ -169,6 +181,7 @@ class Driver:
         cpu, gpu = config.resources.cpu, config.resources.gpu
         ship_by_value(self._dense)
         with connected(self._address, cpus=local_cpus(config), gpus=gpu > 0, per_trial=cpu):
+            wait_until_loaded(lambda: limits.reached)
             concurrent = config.search.concurrent or trials_at_once(cpu, gpu)
             early = self._folder.early(self._problem.untrained())
             decision = decision_of(self._problem.correction, self._folder.dense_event())
@@ -198,9 +211,3 @@ class Driver:
                 ),
             )
             tuner.fit()
-
-
-def _finish(process: subprocess.Popen[bytes], limits: Limits) -> None:
-    """Waits for the copy in MLflow; at a limit not for long, and it is completed meanwhile."""
-    at_limit = limits.reached
-    mirror.finish_mirror(process, AT_LIMIT if at_limit else 600.0, leave=at_limit)

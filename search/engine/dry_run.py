@@ -18,26 +18,37 @@ from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import pools_of
 from search.problem.unread_numbers import refuse_unread_numbers
-from search.runs.folder import RunFolder
 from search.runs.places import check_places
 from search.units import clock, dotted
 from spaces.space import Value
-from trainables.data import Prepared
+from trainables.data import FairData, Prepared
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from search.engine.warm_start import Earlier
+    from search.problem.start_network import Build
 
 
-def describe(config: Config, out: Path | None = None) -> Iterator[str]:
+def describe(
+    config: Config,
+    out: Path | None = None,
+    *,
+    data: FairData | pd.DataFrame | None = None,
+    model: nn.Module | Build | None = None,
+) -> Iterator[str]:
     """The lines of a dry run: resolved config, network, data and what is searched.
 
     Opens the data and builds the network, so that all that can be wrong with them is found, and
-    tries the run's folder `out` where one is named. Raises UserError as the search itself would.
+    tries the run's folder `out` where one is named. `data` and `model` are as for a search. Raises
+    UserError as the search itself would.
     """
     if out is not None:
+        from search.runs.folder import RunFolder  # loads pandas
+
         RunFolder(out).refuse_existing()
     check_places(out)
-    problem = open_problem(config)
+    problem = open_problem(config, data, model)
     refuse_unread_numbers(problem.prepared)
     net, of_network = problem.start()
     check_sendable(net)
@@ -117,7 +128,8 @@ def _times(problem: Problem, net: nn.Module) -> Iterator[str]:
     timed = (name for name in expected.trials if name not in expected.untimed)
     each = ", ".join(f"{name} {expected.trials[name]:.1f} s" for name in timed)
     others = f"; {len(expected.untimed)} others not timed" if expected.untimed else ""
-    yield f"time of a trial, by a few batches of it on this machine: {each}{others}"
+    when = ", when this was asked for first" if expected.remembered else ""
+    yield f"time of a trial, by a few batches of it on this machine{when}: {each}{others}"
     at_once = config.search.concurrent or 1
     times = dict.fromkeys(expected.trials, 1) if config.trials else _even(problem)
     work = sum(expected.trials[name] * count for name, count in times.items())

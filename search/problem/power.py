@@ -24,8 +24,11 @@ from trainables.evaluation.power import (
 
 if TYPE_CHECKING:
     from search.config.objective import ObjectiveConfig
+    from search.problem.problem import Problem
     from trainables.data import Prepared
 
+TOLERANCES = (0.5, 1.0, 1.5, 2.0, 3.0)  # of the experiment's own
+ROWS = (1, 2, 4, 8, 16)  # of those that test has
 NAMED = 10  # networks that a front is taken to name, as long as there is none
 
 
@@ -70,6 +73,18 @@ def naming_facts(objective: ObjectiveConfig, rows: Mapping[str, int]) -> NamingF
         "rows": rows["test"] / rows["tune"],
         "biases": [objective.bias, *objective.also],
     }
+
+
+def power_table(problem: Problem) -> dict[float, dict[int, float]]:
+    """By tolerance and number of test's rows, the probability that a perfectly fair network is
+    certified, at worst."""
+    found = problem.power()
+    table = {}
+    for share in TOLERANCES:
+        tolerance = share * problem.config.objective.tolerance
+        rows = (times * found.rows for times in ROWS)
+        table[tolerance] = {count: found.with_rows(count).at(tolerance) for count in rows}
+    return table
 
 
 def power_facts(power: Power) -> PowerFacts:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
@@ -48,6 +47,7 @@ from trainables.data.registry import load_named
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.power import Power
+from trainables.lazily import pd
 from trainables.learning.fingerprint import network_fingerprint
 from trainables.methods import METHODS
 from trainables.trial.spec import Spec, StageSpec, correction_of
@@ -201,7 +201,8 @@ class Problem:
             *self.pruning_notes(),
             *self._notes_on_precision(),
             *notes_on_references(self.config, self.prepared, self.objective.bias),
-            f"test, at worst: {power_words(self.power(), self.objective)}",
+            f"test, at worst, before the dense net is there (its own rates then replace this): "
+            f"{power_words(self.power(), self.objective)}",
         ]
 
     def power(self, dense: Counts | None = None) -> Power:

@@ -83,7 +83,7 @@ def confirm(
     folder.save_front(confirmed, confirmed=True)
     _append(folder, {"event": "confirm", "opening": opening})
     if problem.config.tracking.enabled:
-        mirror.sync(folder.path, problem.config.tracking.uri)
+        mirror.sync(folder.path, problem.config.tracking.uri, leave=True)
     return confirmed
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 
+from analysis.claims import uncertified_sentence
 from analysis.figures.front_png import front_figure
 from analysis.front_json import Front
 from analysis.front_table import group_sentences, marks_of_references, undefined_sentences
@@ -120,6 +121,7 @@ def report(
             say(sentence)
         if given:
             say(chosen_sentence(front))
+            say(uncertified_sentence(front, folder.confirmation()))
     target = _write(folder, front, facts, suffix)
     tracking = folder.tracking()
     if not given and tracking.enabled:

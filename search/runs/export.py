@@ -181,14 +181,21 @@ class Model:
 
     @torch.no_grad()
     def scores(self, x: Raw, batch: int = 4096) -> NDArray[np.float64]:
-        """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise; `x` is raw."""
-        for column, strange in self.encoder.unseen(x).items():
+        """(n,) probabilities of class 1 for a binary task, (n, classes) otherwise; `x` is raw.
+
+        Raises UserError where `x` is no such data as the network was trained on.
+        """
+        try:
+            unseen, encoded = self.encoder.unseen(x), self.encoder.transform(x)
+        except ValueError as error:
+            raise UserError(f"predict: {error}") from error
+        for column, strange in unseen.items():
             warnings.warn(
                 f"predict: {column}: {strange.total()} of {len(x)} rows have values that training "
                 f"did not have, taken for none of them: {counted(strange)}",
                 stacklevel=3,
             )
-        inputs = torch.from_numpy(self.encoder.transform(x))
+        inputs = torch.from_numpy(encoded)
         logits = torch.cat([self.net(rows) for rows in inputs.split(batch)])
         values: NDArray[np.float64] = self.head.scores(logits.double()).numpy()
         return values

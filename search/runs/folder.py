@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
-import pandas as pd
 from pydantic import ValidationError
 
 from analysis.events import JOURNAL
@@ -50,6 +49,7 @@ from trainables.files import whole_file
 from trainables.trial.names import checkpoint_path
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
     from trainables.trial.candidate_store import CandidateStore

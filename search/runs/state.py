@@ -19,6 +19,7 @@ from search.journal.events import EndStatus, Event, SearchEnd
 
 CONFIG = "config.toml"
 FRONT = "front.json"
+REPORT = "report.html"
 CONFIRMED = "confirmed.json"  # the front with its test values
 
 

@@ -11,7 +11,7 @@ from search.config.tracking_uri import masked
 from search.runs.state import CONFIG
 from search.toml_file import read_toml
 from search.tracking.stores import database_of, default_uri
-from trainables.files import whole_file
+from trainables.files import opened_here, take_lock, whole_file
 
 STATE = "mirror.json"
 LONGEST = 300  # characters of a reason
@@ -32,12 +32,34 @@ class CopyState:
             file.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether MLflow knows all that the journal says, and all files of that time.
+
+    Raises OSError, ValueError or TypeError where no mirror has written down how far it is.
+    """
+    return _is_whole(_state(folder), folder)
+
+
+def _state(folder: Path) -> CopyState:
+    return CopyState(**json.loads((folder / STATE).read_text(encoding="utf-8")))
+
+
+def _is_whole(state: CopyState, folder: Path) -> bool:
+    return state.whole and state.known >= (folder / JOURNAL).stat().st_size
+
+
+def is_mirrored(folder: Path) -> bool:
+    """Whether a mirror is following this folder now."""
+    with opened_here(folder / "mirror.lock", "ab") as lock:
+        return not take_lock(lock)
+
+
 def copy_sentence(folder: Path) -> str | None:
     """How far the copy of the run in `folder` is; None where it is to have none."""
     try:
         config = read_toml(folder / CONFIG)
-        state = CopyState(**json.loads((folder / STATE).read_text(encoding="utf-8")))
-        size = (folder / JOURNAL).stat().st_size
+        state = _state(folder)
+        whole, size = _is_whole(state, folder), (folder / JOURNAL).stat().st_size
     except (OSError, ValueError, TypeError):  # no mirror has come so far
         return None
     if not config.get("tracking", {}).get("enabled", True):
@@ -45,8 +67,10 @@ def copy_sentence(folder: Path) -> str | None:
     own = state.store == masked(default_uri(folder))
     where = "in the run's folder" if own else f"in {state.store}"
     note = f" ({state.note})" if state.note else ""
-    if state.known >= size and state.whole:
+    if whole:
         return f"MLflow: the copy {where} is complete{note}"
+    if own and is_mirrored(folder):
+        return f"MLflow: the copy {where} is being completed{note}"
     share = min(0.99, state.known / size) if size else 0.0
     reason = state.problem or "it was given no more time"
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 import time
@@ -16,8 +15,9 @@ from analysis.against_references import best_reference
 from analysis.claims import certified_at, verdict_of
 from analysis.front_json import Front, FrontPoint
 from analysis.front_table import handed_over
-from search.runs.state import CONFIG, FRONT
+from search.runs.state import CONFIG, FRONT, REPORT
 from search.tracking.mlflow_runs import MlflowRun, SearchRuns
+from search.tracking.own_store import SENT, digest
 from search.tracking.texts import (
     draw_front,
     front_table,
@@ -31,8 +31,6 @@ from search.tracking.texts import (
 from search.tracking.updates import SEARCH, Translator, numbers
 from search.units import flat
 
-# Tag of the search's run: file -> digest of what was sent. MLflow's page hides "mlflow." tags.
-SENT = "mlflow.fairfront.files"
 SOONEST = 20.0  # seconds between two refreshes of the front while the search runs
 COST = 50  # ... and at least so many times what the last one took: 2 % of one core
 NOTE = "mlflow.note.content"  # what MLflow's page of a run shows as its description
@@ -66,13 +64,13 @@ class FolderMirror:
         parent = self._runs.find(SEARCH)
         if parent is None:
             return
-        for name in (CONFIG, "report.html"):
+        for name in (CONFIG, REPORT):
             if (content := self._changed(parent, name)) is not None:
                 if name == CONFIG:
                     self._send_config(parent, content)
                 else:
                     self._runs.put_file(parent, self._folder / name)
-                self._mark_sent(parent, name, _digest(content))
+                self._mark_sent(parent, name, digest(content))
         if not self._has_front():
             self._send_growing(parent, at_once)
         elif (content := self._changed(parent, FRONT)) is not None:
@@ -81,7 +79,7 @@ class FolderMirror:
             self._send_front(parent, front)
             if front["opening"] is not None:
                 self._send_models(parent, front)
-            self._mark_sent(parent, FRONT, _digest(content))
+            self._mark_sent(parent, FRONT, digest(content))
 
     def _send_config(self, parent: MlflowRun, content: bytes) -> None:
         """The settings as params and as a file, but for where this copy lies: that is no setting
@@ -230,7 +228,7 @@ class FolderMirror:
             return None
         content = path.read_bytes()
         self._looked_at[name] = state
-        return None if self._sent(parent).get(name) == _digest(content) else content
+        return None if self._sent(parent).get(name) == digest(content) else content
 
     @staticmethod
     def _sent(parent: MlflowRun) -> dict[str, str]:
@@ -245,7 +243,3 @@ def _verdict(point: FrontPoint) -> dict[str, str]:
     """The tag that says what is claimed of a point; none before confirm."""
     verdict = verdict_of(point)
     return {} if verdict is None else {"fairfront.verdict": verdict}
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]

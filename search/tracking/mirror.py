@@ -23,9 +23,10 @@ from analysis.events import JOURNAL
 from search.config.tracking_uri import masked, resolved
 from search.errors import UserError
 from search.journal.journal import experiment_of
-from search.tracking.copy_state import CopyState, copy_sentence, reason_of
+from search.tracking.copy_state import CopyState, copy_sentence, is_mirrored, reason_of
 from search.tracking.files import FolderMirror
 from search.tracking.mlflow_runs import SearchRuns, is_gone
+from search.tracking.own_store import completed
 from search.tracking.stores import default_uri, without_proxy_for_loopback
 from search.tracking.updates import SEARCH, Follower, Translator, Update
 from trainables.files import opened_here, take_lock
@@ -93,12 +94,22 @@ def finish_mirror(
         return False
 
 
-def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
+def sync(
+    folder: Path, uri: str | None = None, timeout: float = 60.0, *, leave: bool = False
+) -> bool:
     """Sends MLflow what it does not know yet of `folder`; whether it could in `timeout` seconds.
 
     Where it could not, a warning says so; nothing is lost, since the run folder holds everything.
+    With `leave` the run's own store, which is no server that could be away, is completed by a
+    process that this one does not wait for.
     """
     try:
+        own = is_own_store(folder, uri)
+        if own and leave:
+            finish_mirror(start_mirror(folder, uri, nice=0), 0.0, leave=True)
+            return True
+        if own and _completed_alone(folder, timeout):
+            return True
         if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
             return True
     except UserError as error:  # its address stands in a variable that is not set here
@@ -109,10 +120,19 @@ def sync(folder: Path, uri: str | None = None, timeout: float = 60.0) -> bool:
     return False
 
 
-def is_mirrored(folder: Path) -> bool:
-    """Whether a mirror is following this folder now."""
-    with opened_here(folder / "mirror.lock", "ab") as lock:
-        return not take_lock(lock)
+def is_own_store(folder: Path, uri: str | None) -> bool:
+    """Whether `uri` of a config means the store in the run's folder. Raises UserError as
+    `start_mirror` does."""
+    return resolved(uri) in (None, default_uri(folder))
+
+
+def _completed_alone(folder: Path, timeout: float) -> bool:
+    """Whether the run's own store is complete without another mirror: one that a command has left
+    is waited for."""
+    deadline = time.monotonic() + timeout
+    while is_mirrored(folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return completed(folder)
 
 
 class Mirror:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from search.tracking.stores import database_of
+from search.tracking.stores import ARTIFACTS, database_of
 from search.tracking.updates import SEARCH, Update
 
 # Read by MLflow when it is imported; what the user has set stays.
@@ -221,7 +221,7 @@ class SearchRuns:
 
         place = None  # a server decides itself where artifacts lie
         if (database := database_of(uri)) is not None:
-            place = (database.parent / "mlartifacts").as_uri()
+            place = (database.parent / ARTIFACTS).as_uri()
         experiment = self._client.get_experiment_by_name(EXPERIMENT)
         if experiment is None:
             try:

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+DATABASE = "mlflow.db"  # both in the folder of a run that has its own store
+ARTIFACTS = "mlartifacts"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def default_uri(folder: Path) -> str:
     """A store in the run folder that needs no server."""
-    return sqlite_uri(folder.resolve() / "mlflow.db")
+    return sqlite_uri(folder.resolve() / DATABASE)
 
 
 def sqlite_uri(database: Path) -> str:

@@ -69,7 +69,8 @@ def test_it_says_what_the_chosen_network_costs_or_gains_against_the_best_of_eith
 
     assert costs == [
         "Against the best reference that needs no group, reductions, for aod at 0.05 (balanced "
-        "accuracy 0.815, |AOD| 0.020 on tune, decided by lot), t0034-70 costs 0.015.",
+        "accuracy 0.815, |AOD| 0.020 on tune, randomised: it draws each decision by lot), "
+        "t0034-70 costs 0.015.",
         "Against the best reference that uses the group, logistic regression, group thresholds "
         "(balanced accuracy 0.825, |AOD| 0.010 on tune), t0034-70 costs 0.025.",
     ]
@@ -83,7 +84,10 @@ def test_once_confirmed_the_best_on_tune_is_compared_on_test_whatever_it_is_wort
     chosen = next(p["candidate"] for p in made["points"] if p["chosen"])
     without, _ = reference_sentences({**made, "handed_over": chosen})
 
-    assert "0.790, |AOD| 0.060 on test, decided by lot, which breaks the tolerance" in without
+    assert (
+        "0.790, |AOD| 0.060 on test, randomised: it draws each decision by lot, which breaks the "
+        "tolerance" in without
+    )
     assert without.endswith("t0034-70 comes to the same.")
 
 
@@ -131,8 +135,8 @@ def test_the_terminal_s_table_marks_them_and_stays_80_columns_wide():
     assert ["g", "group", "thresholds"] in [row[:3] for row in rows]
     assert ["r", "reductions", "for", "aod", "at", "0.05"] in [row[:6] for row in rows]
     assert "…" not in shown.file.getvalue()
-    assert "r decided by lot" in legend(made)
-    assert "decided by lot" not in legend(front(lines=references()[:2]))
+    assert "r randomised: it draws each decision by lot" in legend(made)
+    assert "randomised" not in legend(front(lines=references()[:2]))
 
 
 def test_front_csv_has_a_row_for_each_and_marks_it():

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import check_inputs
 from trainables.data.values.text import text_of, texts_of, with_text_names
+from trainables.lazily import is_frame, pd
+from trainables.names import listed
 
 _ROUNDING = 1e-14  # a deviation of this share of the largest value is one of rounding: constant
 _SMALLEST, _LARGEST = (float(end) for end in (np.finfo("f4").tiny, np.finfo("f4").max))
@@ -21,6 +22,7 @@ _NO_NUMBERS = (
     *("datetime64", "datetime", "date", "time", "timedelta64", "timedelta", "period"),
     *("interval", "complex", "bytes"),
 )
+_NAMED = 8  # columns, in a message
 _OFFSET = 1e4  # deviations; of a mean further from 0, float32 would leave little of the rest
 
 
@@ -141,7 +143,7 @@ class ArrayEncoder(Encoder):
         return cls.of(mean, np.where(std > _ROUNDING * largest, std, _if_constant(largest)))
 
     def transform(self, inputs: NDArray[Any] | pd.DataFrame) -> NDArray[np.float32]:
-        if isinstance(inputs, pd.DataFrame):
+        if is_frame(inputs):
             raise ValueError("encoder: inputs must be an array as in training, got a DataFrame")
         if inputs.ndim < 2 or inputs.shape[1] != len(self.mean):
             raise ValueError(
@@ -279,7 +281,7 @@ class FrameEncoder(Encoder):
 
     def _columns(self, inputs: NDArray[Any] | pd.DataFrame) -> pd.DataFrame:
         """The columns that are encoded. Raises ValueError where some are absent or ambiguous."""
-        if not isinstance(inputs, pd.DataFrame):
+        if not is_frame(inputs):
             raise ValueError(
                 f"encoder: inputs must be a DataFrame as in training, got {type(inputs).__name__}"
             )
@@ -289,7 +291,9 @@ class FrameEncoder(Encoder):
         absent = [name for name in names if name not in named.columns]
         if absent:
             raise ValueError(
-                f"encoder: inputs must have the columns of train, got none of {absent}"
+                f"encoder: inputs must have all columns of train; {listed(absent, _NAMED)} "
+                f"{'is' if len(absent) == 1 else 'are'} missing, "
+                f"got {listed([str(name) for name in named.columns], _NAMED) or 'no column'}"
             )
         used = named[names]
         if used.columns.has_duplicates:
@@ -388,6 +392,6 @@ def _powers_of_two(largest: Any) -> Any:
 
 def fit_encoder(train: NDArray[Any] | pd.DataFrame, *, impute: bool = False) -> Encoder:
     """The encoder for inputs of this kind, fitted on the rows of train."""
-    if isinstance(train, pd.DataFrame):
+    if is_frame(train):
         return FrameEncoder.fit(train, impute=impute)
     return ArrayEncoder.fit(train)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data import SPLITS
 from trainables.data.values.numbers_as_text import numbers_as_text
 from trainables.data.values.text import with_text_names
+from trainables.lazily import is_frame, pd
 from trainables.names import known_names
 
 MAX_CATEGORIES = 1000  # more distinct texts or categories are taken for an identifier
@@ -157,7 +157,7 @@ class FairData:
 
 def check_inputs(who: str, inputs: NDArray[Any] | pd.DataFrame, *, missing_allowed: bool) -> None:
     """Raises ValueError for inputs of a wrong kind, infinite or (if not allowed) missing ones."""
-    if isinstance(inputs, pd.DataFrame):
+    if is_frame(inputs):
         _check_frame(who, inputs, missing_allowed)
         return
     if inputs.dtype.kind not in "fiub" or inputs.ndim < 2:

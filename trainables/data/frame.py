@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.fair_data import Attribute, FairData
@@ -23,6 +22,7 @@ from trainables.data.values.text import (
     texts_of,
     with_text_names,
 )
+from trainables.lazily import is_frame, pd
 from trainables.names import known_names
 from trainables.user_code import load_function
 
@@ -55,7 +55,7 @@ def from_frame(
     `missing="impute"`, what missing values are filled in with (median, commonest value) is learned
     later, from train alone. Raises ValueError naming the column.
     """
-    if not isinstance(frame, pd.DataFrame):
+    if not is_frame(frame):
         raise ValueError(f"{name}: data must be a DataFrame, got {type(frame).__name__}")
     if missing not in get_args(Missing):
         raise ValueError(f"{name}: missing must be 'refuse' or 'impute', got {missing!r}")
@@ -273,7 +273,7 @@ def load_user(
                 f"data: {', '.join(options)} only go with a DataFrame, but {spec} returns FairData"
             )
         return returned
-    if not isinstance(returned, pd.DataFrame):
+    if not is_frame(returned):
         raise ValueError(
             f"{KEY}: {spec} must return FairData or a DataFrame, got {type(returned).__name__}"
         )

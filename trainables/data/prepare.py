@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.encoder import Encoder, fit_encoder
@@ -27,6 +26,7 @@ from trainables.data.small_cells import (
 from trainables.data.splits import balance_weights, cap_cells, draw_splits, hold_back, stream
 from trainables.data.values.numbers_as_text import numbers_as_text
 from trainables.data.values.text import counted
+from trainables.lazily import is_frame, pd
 
 BALANCED = ("debias", "held_back")
 _AT_ONCE = 1024  # rows of arrays that are copied to be hashed
@@ -225,7 +225,7 @@ def _left_out(chosen: _Chosen) -> NDArray[np.int64]:
 
 
 def _take(inputs: NDArray[Any] | pd.DataFrame, rows: NDArray[np.int64]) -> Any:
-    return inputs.iloc[rows] if isinstance(inputs, pd.DataFrame) else inputs[rows]
+    return inputs.iloc[rows] if is_frame(inputs) else inputs[rows]
 
 
 def _shares(
@@ -325,7 +325,7 @@ def _unseen_notes(data: FairData, encoder: Encoder) -> list[str]:
 def _row_hash(data: FairData, rows: NDArray[np.int64]) -> str:
     """Depends on inputs, labels and attributes of the rows and on nothing else."""
     digest = hashlib.sha256()
-    if isinstance(data.inputs, pd.DataFrame):
+    if is_frame(data.inputs):
         taken = data.inputs.iloc[rows]
         digest.update("\x1f".join(map(str, taken.columns)).encode())
         hashed = pd.util.hash_pandas_object(taken, index=False).to_numpy()

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from trainables.data.encoder import ArrayEncoder, Encoder, FrameEncoder
 from trainables.data.input_scale import InputScale, MeanAndStd, PerColumn
 from trainables.data.values.text import with_text_names
+from trainables.lazily import is_frame, pd
 from trainables.names import listed
 
 _PIXEL = 255.0  # the largest value of uint8
@@ -27,7 +27,7 @@ def scaled(encoder: Encoder, train: NDArray[Any] | pd.DataFrame, inputs: InputSc
     """
     if inputs == "standardised":
         return encoder
-    if isinstance(encoder, FrameEncoder) and isinstance(train, pd.DataFrame):
+    if isinstance(encoder, FrameEncoder) and is_frame(train):
         names = tuple(number.name for number in encoder.numbers)
         columns = with_text_names("model.inputs", train)
         mean, std = _of_columns(columns, names, inputs)

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from trainables.fused.loops import loops
+from trainables.optimizers import Adam
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _PLAIN: dict[str, Any] = {
@@ -30,7 +31,9 @@ class FlatAdam:
     them: either may take the next step. Masked gradients and values are 0 in this one.
     """
 
-    def __init__(self, optimizer: Adam, masks: Sequence[tuple[Tensor, Tensor]]) -> None:
+    def __init__(
+        self, optimizer: torch.optim.Adam, masks: Sequence[tuple[Tensor, Tensor]]
+    ) -> None:
         """Rebinds the tensors' data. `masks` are pairs of a tensor and its mask, of its type."""
         self._optimizer = optimizer
         self._tensors: list[Tensor] = optimizer.param_groups[0]["params"]
@@ -53,7 +56,9 @@ class FlatAdam:
         cls, optimizer: Optimizer, masks: Sequence[tuple[Tensor, Tensor]] = ()
     ) -> FlatAdam | None:
         """None for an optimizer, or tensors, that the loop does not fit."""
-        if type(optimizer) is not Adam or len(optimizer.param_groups) != 1:
+        if not isinstance(optimizer, torch.optim.Adam) or len(optimizer.param_groups) != 1:
+            return None
+        if type(optimizer) not in (Adam, torch.optim.Adam):  # what a class of it changes: unknown
             return None
         group = optimizer.param_groups[0]
         plain = all(group.get(name, off) == off for name, off in _PLAIN.items())

@@ -22,6 +22,7 @@ from trainables.fused.batch_loss import BatchLoss, CompiledCritic
 from trainables.fused.leaf import Leaf
 from trainables.fused.loops import loops
 from trainables.fused.trunk import trunk_of
+from trainables.optimizers import Adam
 
 NOTE = (
     "small networks: their loops are compiled, once on this machine (half a minute; "
@@ -100,7 +101,7 @@ def _use_all() -> None:
 
 
 def _flat_adam(net: nn.Module) -> FlatAdam:
-    adam = FlatAdam.of(torch.optim.Adam(net.parameters()))
+    adam = FlatAdam.of(Adam(net.parameters()))
     if adam is None:
         raise RuntimeError("warm: plain Adam over a fresh network must have a flat form")
     return adam

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from trainables.fused.adam import FlatAdam
 from trainables.fused.batch_loss import CompiledCritic
+from trainables.optimizers import Adam
 from trainables.stage import State, snapshot
 
 
@@ -58,7 +59,7 @@ class BiasAdversary:
     ) -> None:
         """With `fused`, compiled loops can do the same on a CPU."""
         self.critic = BiasCritic(features, scores, hidden, generator).to(device)
-        self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=lr, fused=True)
+        self.optimizer = Adam(self.critic.parameters(), lr=lr, fused=True)
         self._flat = FlatAdam.of(self.optimizer) if fused else None
         # What `BatchLoss` takes: the same critic, without autograd
         self.compiled = None if self._flat is None else CompiledCritic(self._flat, hidden)

@@ -23,6 +23,7 @@ from trainables.fused.adam import FlatAdam
 from trainables.fused.batch_loss import slopes_at_once
 from trainables.fused.leaf import Leaf
 from trainables.fused.loops import loops
+from trainables.optimizers import Adam
 from trainables.stage import State, snapshot
 
 LARGEST_LOGIT = 6.0  # beyond it the straight-through gradient sigma' vanishes (below .0025)
@@ -167,7 +168,7 @@ class MaskLogits:
     def __init__(self, weights: FlatWeights, settings: LogitSettings) -> None:
         self.weights = weights
         self.logits = torch.full_like(weights.frozen, settings.initial)
-        self.optimizer = torch.optim.Adam([self.logits], lr=settings.lr, fused=True)
+        self.optimizer = Adam([self.logits], lr=settings.lr, fused=True)
         # Where the network runs as compiled loops, so does this.
         self._flat = None if weights.leaf is None else FlatAdam.of(self.optimizer)
         self._settings = settings

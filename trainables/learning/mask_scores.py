@@ -14,10 +14,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import Optimizer
 
 from trainables.learning.flat_mask import FlatWeights
 from trainables.masks import keep_largest, kept_count
+from trainables.optimizers import SGD, Adam
 from trainables.stage import State, snapshot
 
 ScoreInit = Literal["magnitude", "kaiming"]

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim import SGD, Adam, Optimizer
+from torch.optim import Optimizer
 
 from trainables.data.batches import Batch, TrialData
 from trainables.fused.adam import FlatAdam
@@ -18,6 +18,7 @@ from trainables.fused.batch_loss import BatchLoss, slopes_at_once
 from trainables.fused.leaf import Leaf
 from trainables.masks import Masks
 from trainables.modules import modules_of, set_learning
+from trainables.optimizers import SGD, Adam
 from trainables.stage import State, snapshot
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from trainables.names import BadName
 
+LOADED = "FAIRFRONT_LOADED"  # variable: where a worker leaves a mark once it has loaded all
+
 _CANDIDATE = re.compile(r"[0-9a-f]{16}")
 _TRIAL = re.compile(r"t[0-9]+(-seed[0-9]+)?")  # the second part where `confirm --seeds` ran it
 

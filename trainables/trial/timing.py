@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 
 import numpy as np
@@ -28,13 +28,20 @@ class Timing:
     """Times stages of trials on the CPU, each kind with its settings once.
 
     `net` stands for the dense net, trained or not: how long a step takes does not depend on it.
-    Times are seconds of the clock.
+    Times are seconds of `clock`.
     """
 
-    def __init__(self, prepared: Prepared, net: nn.Module, objective: Objective) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        net: nn.Module,
+        objective: Objective,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._prepared = prepared.sealed()
         self._net = net
         self._objective = objective
+        self._clock = clock
         self._known: dict[tuple[str, Settings], tuple[float, MaskedNet]] = {}
         self._judged: float | None = None
 
@@ -74,9 +81,9 @@ class Timing:
             run = settings.start(context)
             if run.epochs > 1:
                 run.epoch(context.generator("epoch", 0))  # the first one makes buffers
-            begin = time.perf_counter()
+            begin = self._clock()
             run.epoch(context.generator("epoch", 1))
-            seconds = time.perf_counter() - begin
+            seconds = self._clock() - begin
         return run.epochs * seconds * rows / taken, run.epochs, run.result().clone()
 
     def _judging(self, spec: Spec) -> float:
@@ -86,9 +93,9 @@ class Timing:
             judge = Judge(spec, bench, None)
             masked = MaskedNet(self._net, Masks.keep_all(self._net))
             for _ in range(2):
-                begin = time.perf_counter()
+                begin = self._clock()
                 judge.report(masked, 1, candidate=True)
-                self._judged = time.perf_counter() - begin
+                self._judged = self._clock() - begin
         return self._judged or 0.0
 
     def _beginning(self, part: str, rows: int) -> Prepared:

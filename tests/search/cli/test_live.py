@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from rich.console import Console
 from analysis.front_table import one_per_trial
 from analysis.words import verdict
 from search.cli.front_table import front_table, legend, shown_points
-from search.cli.live import Figures, LiveView, Tally
+from search.cli.live import Figures, LiveView, Tally, watched
 from tests.search.made_front import front, point
 
 
 def trial(name: str, method: str) -> dict[str, Any]:
-    return {"event": "trial_start", "trial": name, "method": method}
+    spec = {"settings": {"pruner": {"sparsity": 0.5}, "recovery": {"epochs": 9}}}
+    return {"event": "trial_start", "trial": name, "method": method, "spec": spec}
 
 
 def report(name: str, performance: float, epoch: int = 1, **changes: Any) -> dict[str, Any]:
@@ -237,3 +239,59 @@ def test_a_front_with_nothing_feasible_says_so():
     text = rendered(front(point("aaaaaaaa", "adv_ft", feasible=False)))
 
     assert "Nothing was feasible: no candidate is seen to keep aod below 0.05." in text
+
+
+def test_a_trial_says_which_epoch_it_is_at_before_its_first_one_has_ended():
+    shown = LiveView(4, Console(file=io.StringIO()))
+    shown.on_event(trial("t0001", "prune_advft"))
+    shown.on_event({**trial("t0002", "one_shot"), "spec": {"settings": {"pruner": {}}}})
+
+    assert "t0001 prune_advft recovery epoch 0 of 9, the first since 0:00" in shown.pulse()
+    assert "t0002 one_shot no epoch has ended, the first since 0:00" in shown.pulse()
+    shown.on_event(report("t0001", 0.8, epoch=2))
+    assert "t0001 prune_advft adversarial epoch 2 of 9" in shown.pulse()
+
+
+def events_through(progress, on_event, monkeypatch, capsys, *, terminal=False, pause=0.0):
+    """What is printed on standard output and standard error of a made search."""
+    monkeypatch.setattr("search.cli.live.CALM", 0.1)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    with watched(progress, on_event, 4, "runs/made") as listener:
+        for event in [*EVENTS, {"event": "note", "text": "few rows"}]:
+            if listener is not None:
+                listener(event)
+        time.sleep(pause)
+        if listener is not None:
+            listener({"event": "search_end", "left": 0})
+    return capsys.readouterr()
+
+
+def test_from_python_a_script_says_now_and_then_how_far_it_is_and_keeps_its_output(
+    monkeypatch, capsys
+):
+    printed = events_through(None, None, monkeypatch, capsys, pause=0.5)
+
+    lines = printed.err.splitlines()
+    assert printed.out == ""
+    assert 2 <= len(lines) <= 7
+    assert all(line.startswith("... 2/4 trials ended") for line in lines[:-1])
+    assert lines[-1].startswith("search ended: 1 finished, 1 stopped")
+
+
+def test_from_python_progress_true_tells_all_false_and_a_listener_of_ones_own_tell_nothing(
+    monkeypatch, capsys
+):
+    heard = []
+
+    assert "few rows" in events_through(True, None, monkeypatch, capsys).out
+    assert events_through(False, None, monkeypatch, capsys) == ("", "")
+    assert events_through(None, heard.append, monkeypatch, capsys) == ("", "")
+    assert len(heard) == len(EVENTS) + 2
+
+
+def test_ctrl_c_in_python_says_how_to_go_on():
+    with (
+        pytest.raises(KeyboardInterrupt, match=r"fairfront.resume\('runs/made'\) goes on with it"),
+        watched(False, None, 4, "runs/made"),
+    ):
+        raise KeyboardInterrupt

@@ -57,6 +57,56 @@ def test_a_local_ray_listens_on_loopback_alone_and_leaves_sigterm_to_us(tmp_path
     assert (asked, initialized) == (1, False)
 
 
+# How Tune makes the actors of trials, whose class it has wrapped.
+OF_TUNE = """
+import json, os, sys, time
+import psutil, ray
+from ray.tune.execution.class_cache import DEFAULT_ENV_VARS, _ActorClassCache
+from search.cluster.connect import connected
+from search.cluster.loading import wait_until_loaded
+
+class Trial:
+    def facts(self):
+        kept = {name: os.environ.get(name) for name in %r}
+        return os.getpid(), kept, "trainables.trial.preload" in sys.modules
+
+def started_along():
+    return [
+        one.pid
+        for one in psutil.Process().children(recursive=True)
+        if any(word.endswith("default_worker.py") or word.startswith("ray::IDLE")
+               for word in one.cmdline())
+    ]
+
+before = dict(DEFAULT_ENV_VARS)
+with connected(None, cpus=1, gpus=False):
+    while not (known := started_along()):
+        time.sleep(0.01)
+    wait_until_loaded(lambda: False)
+    trial = _ActorClassCache().get(Trial).options(num_cpus=1).remote()
+    pid, kept, loaded = ray.get(trial.facts.remote())
+print(json.dumps([pid in known, kept == before, loaded, DEFAULT_ENV_VARS == before]))
+"""
+
+
+def test_trials_get_the_workers_that_ray_has_started_along_with_itself() -> None:
+    """They have loaded torch by then; others would load it once more."""
+    from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
+
+    assert DEFAULT_ENV_VARS  # where Tune asks for nothing of its own, nothing has to be avoided
+    done = subprocess.run(
+        [sys.executable, "-c", OF_TUNE % sorted(DEFAULT_ENV_VARS)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.strip().splitlines()[-1]) == [True, True, True, True]
+
+
 def test_more_devices_than_the_machine_has_are_refused_unless_a_cluster_is_joined() -> None:
     with pytest.raises(UserError, match=r"resources\] gpu must be at most .* got 64"):
         check_cluster(64, None)

@@ -114,7 +114,7 @@ def test_the_listener_hears_what_the_journal_says(searched):
     assert [e for e in searched.heard if e["event"] == "status"][-1]["done"] == 4
     notes = [e["text"] for e in searched.heard if e["event"] == "note"]
     assert searched.heard[0]["event"] == "note"
-    assert any(text.startswith("test, at worst: ") for text in notes)
+    assert any(text.startswith("test, at worst, ") for text in notes)
 
 
 def test_front_json_has_the_promised_format(searched):

@@ -1,13 +1,15 @@
 """When a search has had enough."""
 
+import copy
 import json
+import pickle
 import time
 from types import SimpleNamespace
 
 import pytest
 
 from search.engine.progress import Limits, charged, spending, spent_text
-from search.engine.ray_scheduler import CONTINUE, STOP, JournalingScheduler
+from search.engine.ray_scheduler import CONTINUE, STOP, AtLimit, JournalingScheduler
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
 from tests.search.engine.test_ray_searcher import FREE, searcher
@@ -91,3 +93,35 @@ def test_a_time_limit_does_not_go_by_the_clock_on_the_wall(record, monkeypatch):
 )
 def test_what_was_spent_is_said_in_hours_of_the_device(budget, said):
     assert spent_text(spending(config(gpu=0.5, budget=budget), 9000.0)) == said
+
+
+def test_the_stopper_ends_a_search_in_mid_epoch_as_soon_as_a_limit_is_reached(record, monkeypatch):
+    """Ray asks it beside results; no trial is ever ended by it alone."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    stopper = AtLimit(Limits(record, deadline=130.0))
+    asked = []
+    for clock.now in (100.0, 129.9, 130.1):
+        asked.append((stopper.stop_all(), stopper("t0001", {"report": "{}"})))
+
+    assert asked == [(False, False), (False, False), (True, False)]
+
+
+def test_the_stopper_follows_what_is_on_record_and_has_no_say_without_a_limit(record):
+    stopper = AtLimit(Limits.of(config(cpu=2, budget=100.0), record))
+    record.seconds = 49.9  # of two cores
+    before = stopper.stop_all()
+    record.seconds = 50.0
+
+    assert (before, stopper.stop_all()) == (False, True)
+    assert not AtLimit(Limits.of(config(), record)).stop_all()
+
+
+def test_ray_may_copy_and_pickle_the_stopper_though_a_record_can_be_neither(record):
+    """A copy would not hear of later reports, so there is none; what is pickled is never read."""
+    stopper = AtLimit(Limits(record, deadline=time.monotonic() - 1))
+
+    assert copy.deepcopy(stopper) is stopper
+    assert pickle.loads(pickle.dumps(stopper)).__dict__ == {}
+    with pytest.raises(TypeError):
+        pickle.dumps(record)

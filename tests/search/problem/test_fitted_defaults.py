@@ -131,9 +131,29 @@ def test_more_epochs_are_estimated_to_take_longer():
     assert not after.untimed
 
 
+def test_the_same_experiment_is_timed_once_and_another_anew(monkeypatch):
+    problem, other = new(seed=5), new(seed=6)
+    found = estimate(problem, problem.untrained())
+
+    def refuse(*_):
+        raise AssertionError("timed again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("search.problem.estimate.Timing", refuse)
+        again = estimate(problem, problem.untrained())
+        with pytest.raises(AssertionError, match="timed again"):
+            estimate(other, other.untrained())
+        patch.setattr("search.problem.estimate.training_code", lambda: "other code")
+        with pytest.raises(AssertionError, match="timed again"):
+            estimate(problem, problem.untrained())
+
+    assert (found.remembered, again.remembered) == (False, True)
+    assert (again.dense, again.trials) == (found.dense, found.trials)
+
+
 def test_methods_that_would_take_too_long_to_time_count_as_the_mean(monkeypatch):
     monkeypatch.setattr("search.problem.estimate.PATIENCE", 0)
-    problem = new()
+    problem = new(seed=7)  # one that no other test has asked for
 
     found = estimate(problem, problem.untrained())
 

@@ -103,7 +103,7 @@ def test_inputs_of_another_kind_are_refused():
 
     with pytest.raises(ValueError, match="must be a DataFrame as in training, got ndarray"):
         frame.transform(np.zeros((2, 5)))
-    with pytest.raises(ValueError, match=r"columns of train, got none of \['age', 'flag'\]"):
+    with pytest.raises(ValueError, match="all columns of train; age, flag are missing, got "):
         frame.transform(TRAIN.drop(columns=["age", "flag"]))
     with pytest.raises(ValueError, match="must be an array as in training, got a DataFrame"):
         array.transform(TRAIN)

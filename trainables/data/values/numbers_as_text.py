@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
 from trainables.data.values.text import counted
+from trainables.lazily import is_frame, pd
 
 MANY = 50  # different numbers that a column of texts may have
 _NUMBER = re.compile(
@@ -60,7 +59,7 @@ def numbers_as_text(inputs: object) -> Iterator[NumbersAsText]:
 
     Those with up to MANY different numbers and nothing else may well be codes, and are not given.
     """
-    if not isinstance(inputs, pd.DataFrame):
+    if not is_frame(inputs):
         return
     for name in inputs.columns:
         if not isinstance(inputs[name].dtype, pd.StringDtype):
