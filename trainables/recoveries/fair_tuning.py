@@ -47,7 +47,7 @@ class FairTuning(Settings):
     delta: Annotated[float, Field(ge=0.0)] = 0.02  # .01 is usual for images
     batch_size: Annotated[int, Field(ge=2)] = 64
     bias_from: Literal["critic", "soft"] = "critic"
-    critic_lr: Annotated[float, Field(gt=0.0)] = 1e-3
+    critic_lr: Annotated[float, Field(gt=0.0)] = 1e-2
     critic_warmup: Annotated[int, Field(ge=0)] = 1  # epochs
 
     name: ClassVar[str] = "fair_tuning"  # the registry's, for messages
@@ -124,8 +124,9 @@ class FairTrainer:
         second = nullcontext() if also is None else also.watching(net)
         with batch_statistics(net), self._loss.watching(net, self.optimizer.leaf), second:
             self._steps(generator, step_loss or self.loss, after_step)
+            known = self._loss.critic_r2(net, self._settings.batch_size)
         self._done += 1
-        return finite(self._settings.name, self._loss.means())
+        return finite(self._settings.name, self._loss.means() | known)
 
     def _steps(
         self, generator: torch.Generator, step_loss: StepLoss, after_step: AfterStep | None
