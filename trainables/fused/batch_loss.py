@@ -54,9 +54,12 @@ class Terms:
 class CompiledCritic:
     """The passes of a critic of two layers of samples, means over cells, and two of the batch."""
 
-    def __init__(self, adam: FlatAdam, hidden: int, cells: int, unit: float) -> None:
+    def __init__(
+        self, adam: FlatAdam, hidden: int, cells: int, unit: float, steps: int = 1
+    ) -> None:
         """`adam` is that of the critic's eight tensors, `unit` what scores and biases count in."""
-        self._adam, self._hidden, self._cells, self._unit = adam, hidden, cells, unit
+        self._adam, self._hidden, self._cells = adam, hidden, cells
+        self._unit, self._steps = unit, steps
 
     def see(self, seen: NDArray[Any], cells: NDArray[np.int64]) -> None:
         """Begins with a batch: `seen` (h + 1, columns) are the features and scores of its samples.
@@ -69,23 +72,27 @@ class CompiledCritic:
         self._means, self._last = np.empty(wide, seen.dtype), np.empty(self._hidden, seen.dtype)
 
     def learn(self, bias: float) -> float:
-        """A step on the squared error at `bias`, which is returned."""
+        """Steps on the squared error at `bias`, which is returned as it was before them."""
         from trainables.fused import critic_kernels  # numba is loaded where it is needed
 
         state = self._adam.arrays()
         if state is None:
             raise ValueError("critic: all of its tensors must have taken the same steps")
         passed = (*self._layers, self._means, self._last)
-        return critic_kernels.learn(
-            *self._seen, self._unit, bias, self._adam.numbers, *state, *passed
-        )
+        errors = [
+            critic_kernels.learn(
+                *self._seen, self._unit, bias, self._adam.numbers, *state, *passed
+            )
+            for _ in range(self._steps)
+        ]
+        return float(errors[0])
 
     def predict(self) -> float:
         """The prediction."""
         from trainables.fused import critic_kernels
 
         passed = (*self._layers, self._means, self._last)
-        return critic_kernels.predict(*self._seen, self._unit, self._adam.numbers, *passed)
+        return float(critic_kernels.predict(*self._seen, self._unit, self._adam.numbers, *passed))
 
     def slopes_of_inputs(self, slope: float, out: NDArray[Any]) -> None:
         """The gradient `out` (h + 1, columns) at what it saw, for that at its prediction."""

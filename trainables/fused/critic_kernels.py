@@ -1,10 +1,10 @@
-"""The compiled loops of a critic: two layers of samples, means over cells, two layers of the batch.
+"""The compiled loops of a critic: two layers of samples, means over cells, two of the batch.
 
 Its parameters lie in one piece: weight and bias of both layers of samples, then of both layers of
 the batch. What its layers make of a batch lies feature by feature, see `products`. `cells` (n,)
-say where a sample lies, `counts` (cells,) how many do. `means` (cells * (hidden + 1),) are those of
-the second layer's outputs and of the scores, cell after cell, `last` (hidden,) what follows them.
-Scores, beside a half, and biases are counted in `unit`s.
+say where a sample lies, `counts` (cells,) how many do. `means` (cells * (hidden + 1),) are those
+of the second layer's outputs and of the scores, cell after cell, `last` (hidden,) what follows
+them. Biases, and scores from a half on, are counted in `unit`s.
 """
 
 from __future__ import annotations

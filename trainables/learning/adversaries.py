@@ -65,26 +65,33 @@ class BiasAdversary:
         cells: int,
         *,
         lr: float,
+        steps: int = 1,
         generator: torch.Generator,
         device: torch.device,
         hidden: int = 32,
         fused: bool = False,
     ) -> None:
-        """With `fused`, compiled loops can do the same on a CPU."""
+        """It takes so many `steps` on each batch. With `fused`, compiled loops can do the same."""
+        self._steps = steps
         self.critic = BiasCritic(features, scores, cells, hidden, generator).to(device)
         self.optimizer = torch.optim.Adam(self.critic.parameters(), lr=lr, fused=True)
         self._flat = FlatAdam.of(self.optimizer) if fused else None
         # What `BatchLoss` takes: the same critic, without autograd
-        self.compiled = None if self._flat is None else CompiledCritic(self._flat, hidden, cells, UNIT)
+        self.compiled = (
+            None if self._flat is None else CompiledCritic(self._flat, hidden, cells, UNIT, steps)
+        )
 
     def learn(self, features: Tensor, scores: Tensor, cells: Cells, bias: Tensor) -> Tensor:
-        """One step on the squared error; returns that error (). The inputs get no gradient."""
-        predicted = self.critic(features.detach(), scores.detach(), cells)
-        error = F.mse_loss(predicted, bias.detach())
-        self.optimizer.zero_grad()
-        error.backward()
-        self.optimizer.step()
-        return error.detach()
+        """Steps on the squared error; returns that before them (). The inputs get no gradient."""
+        seen, wanted = (features.detach(), scores.detach(), cells), bias.detach()
+        before: Tensor | None = None
+        for _ in range(self._steps):
+            error = F.mse_loss(self.critic(*seen), wanted)
+            before = error.detach() if before is None else before
+            self.optimizer.zero_grad()
+            error.backward()
+            self.optimizer.step()
+        return torch.zeros_like(wanted) if before is None else before
 
     def predict(self, features: Tensor, scores: Tensor, cells: Cells) -> Tensor:
         """Predicted bias (), differentiable in features and scores.
@@ -101,6 +108,10 @@ class BiasAdversary:
         )
 
     def load_state_dict(self, state: State) -> None:
+        """One of an earlier version, which saw no cells, is left out: this critic starts anew."""
+        shapes = {name: one.shape for name, one in self.critic.state_dict().items()}
+        if shapes != {name: one.shape for name, one in state["critic"].items()}:
+            return
         self.critic.load_state_dict(state["critic"])
         self.optimizer.load_state_dict(snapshot(state["optimizer"]))
         if self._flat is not None:

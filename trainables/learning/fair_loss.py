@@ -232,6 +232,7 @@ class FairLoss:
         slope: float,
         delta: float,
         critic_lr: float,
+        critic_steps: int = 1,
     ) -> None:
         self.bias_from = bias_from
         self._data = context.data
@@ -250,6 +251,7 @@ class FairLoss:
                     self._head.outputs,
                     context.data.n_groups * context.data.n_classes,
                     lr=critic_lr,
+                    steps=critic_steps,
                     generator=context.generator("critic"),
                     device=context.device,
                     fused=context.data.fused,

@@ -3,6 +3,7 @@
 from itertools import combinations
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -13,6 +14,7 @@ from tests.trainables.fused.slow_layers import drawn_net, next_seed, slow_featur
 from trainables.data.task import head_for
 from trainables.fused.adam import FlatAdam
 from trainables.fused.batch_loss import BatchLoss, CompiledCritic
+from trainables.fused.products import room
 from trainables.learning.adversaries import UNIT, BiasCritic
 from trainables.learning.cells import Cells
 from trainables.learning.fair_loss import MEASURES, Multiplier, SoftBias
@@ -144,7 +146,9 @@ def test_loss_terms_and_gradients_are_those_of_the_parts(
     fast = at_once(batch)
 
     terms = torch.tensor([fast.item(), *vars(at_once.terms).values()], dtype=torch.float64)
-    wanted = torch.stack([torch.as_tensor(one).detach() for one in (slow, task, bias, error, predicted)])
+    wanted = torch.stack(
+        [torch.as_tensor(one).detach() for one in (slow, task, bias, error, predicted)]
+    )
     torch.testing.assert_close(terms, wanted.double(), rtol=1e-9, atol=1e-12)
     ends = [
         torch.cat([g.flatten() for g in torch.autograd.grad(1.3 * loss, net.parameters())])
@@ -169,6 +173,30 @@ def test_without_a_way_back_the_loss_is_the_same_and_the_critic_still_learns():
         ends.append((said.detach(), adam.values.clone()))
 
     torch.testing.assert_close(*ends, rtol=0, atol=0)
+
+
+def test_steps_of_the_critic_on_one_batch_are_those_of_autograd():
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(20, 5, generator=draw, dtype=torch.float64)
+    scores, bias = torch.rand(20, generator=draw, dtype=torch.float64), torch.tensor(0.3)
+    cell = torch.randint(4, (20,), generator=draw)
+    critic, optimizer = critic_of(5, 2)
+    errors = []
+    for _ in range(3):
+        error = F.mse_loss(critic(features, scores, Cells.of(cell, torch.arange(4))), bias)
+        errors.append(error.item())
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    compiled = CompiledCritic(FlatAdam.of(critic_of(5, 2)[1]), 6, 4, UNIT, steps=3)
+    seen = np.zeros((6, room(20)))
+    seen[:, :20] = torch.cat([features, scores[:, None]], 1).T
+    compiled.see(seen, cell.numpy())
+
+    assert compiled.learn(0.3) == pytest.approx(errors[0], rel=1e-6)
+    last = critic(features, scores, Cells.of(cell, torch.arange(4))).item()
+    assert compiled.predict() == pytest.approx(last, rel=1e-6)
+    assert errors[2] < errors[1] < errors[0]
 
 
 def test_what_the_critic_judges_is_what_it_predicts_and_teaches_it_nothing():

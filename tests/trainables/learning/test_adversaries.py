@@ -112,3 +112,26 @@ def test_a_restored_critic_goes_on_exactly():
     second.load_state_dict(first.state_dict())
     assert second.learn(*inputs, torch.tensor(0.1)) == first.learn(*inputs, torch.tensor(0.1))
     assert second.predict(*inputs).item() == pytest.approx(first.predict(*inputs).item(), abs=0)
+
+
+def test_a_critic_of_an_earlier_version_is_left_out():
+    """Theirs saw no cells: its layer of the batch had as many inputs as hidden units."""
+    state, judge = adversary(seed=5).state_dict(), adversary()
+    state["critic"]["of_batch.0.weight"] = torch.zeros(16, 16)
+    before = judge.state_dict()
+    judge.load_state_dict(state)
+
+    after = judge.state_dict()["critic"]
+    assert all(torch.equal(after[name], one) for name, one in before["critic"].items())
+
+
+def test_several_steps_on_a_batch_are_so_many_of_one_step():
+    inputs = torch.randn(8, 3, generator=seeded()), torch.rand(8, generator=seeded()), cells_of(8)
+    at_once = BiasAdversary(
+        3, 1, 4, lr=1e-2, steps=3, generator=seeded(), device=torch.device("cpu"), hidden=16
+    )
+    singly = adversary()
+    errors = [singly.learn(*inputs, torch.tensor(0.3)) for _ in range(3)]
+
+    assert at_once.learn(*inputs, torch.tensor(0.3)) == errors[0]
+    assert at_once.predict(*inputs) == singly.predict(*inputs)
