@@ -35,12 +35,11 @@ class BiasCritic(nn.Module):
         self.of_sample = nn.Sequential(
             nn.Linear(features + scores, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
         )
-        self.of_batch = nn.Sequential(
-            nn.Linear(cells * (hidden + scores), hidden), nn.ReLU(), nn.Linear(hidden, 1)
-        )
+        out = nn.Linear(hidden, 1)
+        self.of_batch = nn.Sequential(nn.Linear(cells * (hidden + scores), hidden), nn.ReLU(), out)
         for parameter in self.parameters():  # default widths, drawn from the stage's own stream
             _draw(parameter, generator)
-        nn.init.zeros_(self.of_batch[-1].weight)  # a guess at random would be punished at once
+        nn.init.zeros_(out.weight)  # a guess at random would be punished at once
 
     def forward(self, features: Tensor, scores: Tensor, cells: Cells) -> Tensor:
         """Predicted bias () from `features` (n, h) and `scores` (n,) or (n, classes).

@@ -104,10 +104,8 @@ class _Discovery(StageRun):
         self._best_buffers = self._masked.buffers()
 
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
-        known = self._pass(generator, self._logits.noise_generator(generator))
-        losses = finite(
-            "mask_discovery", self._loss.means() | known
-        )  # before NaN scores are counted
+        self._pass(generator, self._logits.noise_generator(generator))
+        losses = finite("mask_discovery", self._loss.means())  # before NaN scores are counted
         self._done += 1
         losses |= self._judge(generator)
         if self._done == self.epochs:
@@ -115,14 +113,13 @@ class _Discovery(StageRun):
             self._net.load_state_dict(self._best_buffers, strict=False)
         return losses
 
-    def _pass(self, generator: torch.Generator, noise: torch.Generator) -> dict[str, float]:
-        """One pass over debias (algorithm 1, lines 3-7); what a critic knows after it."""
+    def _pass(self, generator: torch.Generator, noise: torch.Generator) -> None:
+        """One pass over debias (algorithm 1, lines 3-7)."""
         net, logits, size = self._net, self._logits, self._settings.batch_size
         with self._masked.learning(), self._loss.watching(net, self._masked.leaf):
             for batch in self._data.whole_batches("debias", size, generator):
                 logits.sample(noise)
                 logits.step(self._loss.of(net, batch), self._pull)
-            return self._loss.critic_r2(net, size)
 
     def _judge(self, generator: torch.Generator) -> dict[str, float]:
         """Density and Phi without noise; remembers the mask if it is the best so far."""
