@@ -15,8 +15,8 @@ is known before anything is trained (`Size`):
 - A weight moves by about a learning rate in a step of Adam. So the rates that are searched begin
   where a stage's steps can move a weight by TRAVEL (from its own size by a tenth), and a mask's
   logits by twice what they start at.
-- A critic that learns to predict the bias needs thousands of steps; in a hundred it learns
-  nothing. So the soft bias itself takes its place, which it would have been taught by.
+- A critic has to learn first what the soft bias of a batch is known to be, and follow a network
+  that changes. In a hundred steps that is most of them. So the soft bias itself takes its place.
 - Masks keep one weight per output, and three per unit on average: with less a unit dies.
 """
 

@@ -206,6 +206,16 @@ class MaskedNet:
         """A deep copy of the network; masks are immutable and shared."""
         return MaskedNet(copy.deepcopy(self.net), self.masks)
 
+    def has_weights_of(self, other: MaskedNet) -> bool:
+        """Whether all parameters and masks are the same; buffers do not count."""
+        if self.masks is not other.masks and self.masks != other.masks:
+            return False
+        ours, theirs = dict(self.net.named_parameters()), dict(other.net.named_parameters())
+        return ours.keys() == theirs.keys() and all(
+            one.shape == theirs[name].shape and torch.equal(one, theirs[name])
+            for name, one in ours.items()
+        )
+
     def live_unit_share(self, input_shape: tuple[int, ...]) -> float:
         """Share of the network's units that lie on a path of kept weights, in [0, 1]."""
         return self.masks.live_unit_share(self.net, input_shape)

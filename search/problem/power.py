@@ -60,10 +60,11 @@ def power_on_test(
 
 
 def power_of_test(
-    prepared: Prepared, bias: str, error_rate: float, dense: Counts | None = None
+    prepared: Prepared, objective: ObjectiveConfig, dense: Counts | None = None
 ) -> Power:
     """`power_on_test` of the test split of `prepared`, looked at for the first time."""
-    return power_on_test(cells_of_test(prepared), bias, error_rate, dense)
+    cells = cells_of_test(prepared)
+    return power_on_test(cells, objective.bias, objective.error_rate_claims, dense)
 
 
 def naming_facts(objective: ObjectiveConfig, rows: Mapping[str, int]) -> NamingFacts:

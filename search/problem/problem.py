@@ -208,8 +208,7 @@ class Problem:
     def power(self, dense: Counts | None = None) -> Power:
         """What test can certify of a fair network: at worst, or of one that is as often right as
         the dense net with these decisions on tune, by group."""
-        rate = self.config.objective.error_rate_claims
-        return power_of_test(self.prepared, self.objective.bias, rate, dense)
+        return power_of_test(self.prepared, self.config.objective, dense)
 
     def _notes_on_precision(self) -> list[str]:
         level = torch.backends.cpu.get_cpu_capability()

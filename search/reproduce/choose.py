@@ -21,7 +21,7 @@ from trainables.evaluation.report import Diagnostics, Report
 @dataclass(frozen=True)
 class ChosenNetwork:
     """A network that stands for a row in one run; `candidate` is None where there is none: the
-    trial failed, or nothing in it was better than a constant prediction."""
+    trial failed, nothing in it was better than a constant prediction, or it changed nothing."""
 
     row: str
     method: str
@@ -153,7 +153,7 @@ def _network(
     trial = ended.trial
     failure = trial.reason if trial.status == "failed" else None
     if report is None and failure is None:
-        failure = "nothing in it was better than a constant prediction"
+        failure = _nothing_left(trial)
     return ChosenNetwork(
         row=row,
         method=trial.method,
@@ -171,6 +171,13 @@ def _network(
         no_ops=ended.no_ops,
         at_end=ended.at_end,
     )
+
+
+def _nothing_left(trial: TrialRecord) -> str:
+    """Why a trial that has not failed has no candidate."""
+    if any(report["final_stage"] and report["beats_trivial"] for report in trial.reports):
+        return "its last stage left the network as it was"
+    return "nothing in it was better than a constant prediction"
 
 
 def _values(report: Report) -> ValuesOnTune:

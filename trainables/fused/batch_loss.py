@@ -49,38 +49,52 @@ class Terms:
     task: float  # mean cross-entropy
     bias: float  # soft bias
     error: float = 0.0  # of the critic, squared
+    judged: float = 0.0  # the bias that the cross-entropy is multiplied for
 
 
 class CompiledCritic:
-    """The passes of a critic of two layers of samples, a mean, and two layers of the batch."""
+    """The passes of a critic of two layers of samples, means over cells, and two of the batch."""
 
-    def __init__(self, adam: FlatAdam, hidden: int) -> None:
-        """`adam` is that of the critic's eight tensors."""
-        self._adam, self._hidden = adam, hidden
+    def __init__(
+        self, adam: FlatAdam, hidden: int, cells: int, unit: float, steps: int = 1
+    ) -> None:
+        """`adam` is that of the critic's eight tensors, `unit` what scores and biases count in."""
+        self._adam, self._hidden, self._cells = adam, hidden, cells
+        self._unit, self._steps = unit, steps
 
-    def learn_and_predict(self, seen: NDArray[Any], n: int, bias: float) -> tuple[float, float]:
-        """A step on the squared error at `bias`, which is returned; then the prediction.
+    def see(self, seen: NDArray[Any], cells: NDArray[np.int64]) -> None:
+        """Begins with a batch: `seen` (h + 1, columns) are the features and scores of its samples.
 
-        `seen` (h + 1, columns) are n samples' features, then their scores.
+        `cells` (n,) say where each lies.
         """
+        self._seen = (seen, cells, np.bincount(cells, minlength=self._cells))
+        wide, shape = self._cells * (self._hidden + 1), (self._hidden, seen.shape[1])
+        self._layers = (np.empty(shape, seen.dtype), np.empty(shape, seen.dtype))
+        self._means, self._last = np.empty(wide, seen.dtype), np.empty(self._hidden, seen.dtype)
+
+    def learn(self, bias: float) -> float:
+        """Steps on the squared error at `bias`, which is returned as it was before them."""
+        critic = loops().critic
         state = self._adam.arrays()
         if state is None:
             raise ValueError("critic: all of its tensors must have taken the same steps")
-        shape = (self._hidden, seen.shape[1])
-        self._first, self._second = np.empty(shape, seen.dtype), np.empty(shape, seen.dtype)
-        self._last = np.empty((2, self._hidden), seen.dtype)
-        passed = (self._first, self._second, self._last)
-        values = self._adam.numbers
-        critic = loops().critic
-        error = critic.learn(seen, n, bias, values, *state, *passed)
-        return error, critic.predict(seen, n, values, *passed)
+        passed = (*self._layers, self._means, self._last)
+        errors = [
+            critic.learn(*self._seen, self._unit, bias, self._adam.numbers, *state, *passed)
+            for _ in range(self._steps)
+        ]
+        return float(errors[0])
 
-    def slopes_of_inputs(self, n: int, slope: float, out: NDArray[Any]) -> None:
+    def predict(self) -> float:
+        """The prediction."""
+        passed = (*self._layers, self._means, self._last)
+        return float(loops().critic.predict(*self._seen, self._unit, self._adam.numbers, *passed))
+
+    def slopes_of_inputs(self, slope: float, out: NDArray[Any]) -> None:
         """The gradient `out` (h + 1, columns) at what it saw, for that at its prediction."""
-        values = self._adam.numbers
-        slope = values.dtype.type(slope)
+        values, (_, *where) = self._adam.numbers, self._seen
         loops().critic.slopes_of_inputs(
-            slope, n, values, self._first, self._second, self._last, out
+            values.dtype.type(slope), *where, self._unit, values, *self._layers, self._last, out
         )
 
 
@@ -195,7 +209,16 @@ class BatchLoss:
         said: Tensor = _Loss.apply(rows, now, self, *leaves)
         return said
 
-    def _computed(self, rows: Rows, now: _Pass, *, learns: bool) -> tuple[float, Tensor | None]:
+    def judged(self, rows: Rows) -> tuple[float, float]:
+        """The soft bias of a batch, and what the critic predicts for it; nobody learns."""
+        if self._pass is None:
+            raise RuntimeError("batch loss: a pass must begin before its first batch")
+        self._computed(rows, self._pass, learns=False, teaches=False)
+        return self.terms.bias, self.terms.judged
+
+    def _computed(
+        self, rows: Rows, now: _Pass, *, learns: bool, teaches: bool = True
+    ) -> tuple[float, Tensor | None]:
         """The loss and, flat, its gradients."""
         fair, layers = loops().fair, loops().layers
         trunk, values = now.trunk, rows.inputs.flatten(1).contiguous().numpy()
@@ -210,15 +233,17 @@ class BatchLoss:
         task, bias = fair.forward(out, n, width, head, *of_rows, self._mix, self._measure, tilts)
         seen, error, judged = out[: width + 1], 0.0, bias
         if self._critic is not None:
-            error, judged = self._critic.learn_and_predict(seen, n, bias)
+            self._critic.see(seen, 2 * of_rows[1] + of_rows[0])
+            error = self._critic.learn(bias) if teaches else 0.0
+            judged = self._critic.predict()
         factor, slope = self._factor(judged)
-        self.terms = Terms(task, bias, error)
+        self.terms = Terms(task, bias, error, judged)
         if not learns:
             return factor * task, None
         behind.fill(0)
         of_bias = task * slope
         if self._critic is not None and slope != 0.0:
-            self._critic.slopes_of_inputs(n, of_bias, behind[: width + 1])
+            self._critic.slopes_of_inputs(of_bias, behind[: width + 1])
         if self._critic is not None:
             of_bias = 0.0
         leaf = now.leaf

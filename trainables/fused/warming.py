@@ -77,7 +77,7 @@ def _use_all() -> None:
         answer(net, rows.inputs).sum().backward()
         with torch.no_grad():
             answer(net.eval(), rows.inputs)
-        critic = nn.Sequential(*(nn.Linear(*sides) for sides in ((5, 2), (2, 2), (2, 2), (2, 1))))
+        critic = nn.Sequential(*(nn.Linear(*sides) for sides in ((5, 2), (2, 2), (12, 2), (2, 1))))
         adam, of_net = _flat_adam(critic), _flat_adam(net)
         names = [name for name, _ in net.named_parameters()]
         leaf = Leaf.of(net, of_net.values, dict(zip(names, of_net.starts.values(), strict=True)))
@@ -86,7 +86,7 @@ def _use_all() -> None:
             torch.full((2, 2), 0.5),
             bias_from="critic",
             slope=1.0,
-            critic=CompiledCritic(adam, 2),
+            critic=CompiledCritic(adam, 2, 4, 0.1),
         )
         for one in (leaf, None):
             loss_of.begin(net, one)

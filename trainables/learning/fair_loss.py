@@ -22,8 +22,10 @@ from trainables.data.batches import Batch, TrialData, logits_of
 from trainables.fused.batch_loss import BatchLoss
 from trainables.fused.leaf import Leaf
 from trainables.learning.adversaries import BiasAdversary
+from trainables.learning.cells import Cells
+from trainables.learning.held_out import explained, held_out
 from trainables.models.last_layer import FeatureTap
-from trainables.stage import Context, State
+from trainables.stage import Context, State, derived_seed
 
 Combine = Callable[[Tensor], Tensor]  # gaps (pairs, labels) -> value per pair (pairs,)
 
@@ -80,8 +82,11 @@ class SoftBias:
 
     def __call__(self, scores: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
         """Bias () of probabilities `scores` (n,) or (n, classes), with `labels`, `groups` (n,)."""
-        cells = _Cells.of(groups * self.n_labels + labels, self._cells)
-        return self._value(scores, labels, cells)
+        return self._value(scores, labels, self.cells(labels, groups))
+
+    def cells(self, labels: Tensor, groups: Tensor) -> Cells:
+        """Where the samples (n,) of a batch lie, group after group."""
+        return Cells.of(groups * self.n_labels + labels, self._cells)
 
     def closed_form(self) -> tuple[str, Tensor] | None:
         """The measure and the labels' shares (groups, 2) for `BatchLoss`, if it knows it."""
@@ -90,10 +95,10 @@ class SoftBias:
 
     def accuracies(self, scores: Tensor, labels: Tensor, groups: Tensor) -> Tensor:
         """The mean score of the true label (groups,), of a whole split, as biases weight it."""
-        cells = _Cells.of(groups * self.n_labels + labels, self._cells)
+        cells = self.cells(labels, groups)
         return self._of_groups(cells.means(_of_truth(scores, labels)), cells)[0]
 
-    def _select(self) -> Callable[[Tensor, Tensor, _Cells], Tensor]:
+    def _select(self) -> Callable[[Tensor, Tensor, Cells], Tensor]:
         if self.measure in ODDS:
             return self._odds
         return {
@@ -107,49 +112,49 @@ class SoftBias:
             "excess_gap_pairwise": self._pairwise,
         }[self.measure]
 
-    def _odds(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _odds(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         rates = cells.means(scores).view(self.n_groups, 2)
         gaps = self._gaps(rates, cells.present.view(self.n_groups, 2))
         return _largest(ODDS[self.measure](gaps))
 
-    def _spd(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _spd(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         rates, known = self._of_groups(cells.means(scores), cells)
         return _largest(self._gaps(rates, known))
 
-    def _di(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _di(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         rates, known = self._of_groups(cells.means(scores), cells)
         first, second = rates[self._pairs[0]], rates[self._pairs[1]]
         both = known[self._pairs[0]] & known[self._pairs[1]]
         ratios = torch.minimum(first, second) / torch.maximum(first, second).clamp_min(1e-12)
         return ((1 - ratios) * both).amax()
 
-    def _accuracy_std(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _accuracy_std(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         return _spread(*self._of_groups(cells.means(_of_truth(scores, labels)), cells))
 
-    def _drop_std(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _drop_std(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         return _spread(*self._losses(scores, labels, cells))
 
-    def _worst_drop(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _worst_drop(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         losses, known = self._losses(scores, labels, cells)
         return losses.masked_fill(~known, 0).amax().clamp_min(0)
 
-    def _excess(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _excess(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         losses, known = self._losses(scores, labels, cells)
         shares = self._shares * known
         everybody = (losses * shares).sum() / shares.sum().clamp_min(1e-12)
         return ((losses - everybody) * known).amax()
 
-    def _pairwise(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _pairwise(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         return self._gaps(*self._losses(scores, labels, cells)).abs().amax()
 
-    def _losses(self, scores: Tensor, labels: Tensor, cells: _Cells) -> tuple[Tensor, Tensor]:
+    def _losses(self, scores: Tensor, labels: Tensor, cells: Cells) -> tuple[Tensor, Tensor]:
         """What accuracy (groups,) is lost, and of which groups all cells are in the batch."""
         if self._dense is None:
             raise ValueError(f"soft_bias: {self.measure} does not compare with the dense net")
         rates, known = self._of_groups(cells.means(_of_truth(scores, labels)), cells)
         return self._dense - rates, known
 
-    def _amplification(self, scores: Tensor, labels: Tensor, cells: _Cells) -> Tensor:
+    def _amplification(self, scores: Tensor, labels: Tensor, cells: Cells) -> Tensor:
         """Softmax sums in place of counts; every cell weighs the same, as in a balanced split."""
         soft = scores if scores.dim() == 2 else torch.stack([1 - scores, scores], 1)
         shape = (self.n_groups, self.n_labels)
@@ -160,7 +165,7 @@ class SoftBias:
         excess = (shares - 1 / self.n_groups) * both
         return excess.sum() / both.sum().clamp_min(1)
 
-    def _of_groups(self, rates: Tensor, cells: _Cells) -> tuple[Tensor, Tensor]:
+    def _of_groups(self, rates: Tensor, cells: Cells) -> tuple[Tensor, Tensor]:
         """Rates (groups,) under the priors, and of which groups all cells are in the batch."""
         present = cells.present.view(self.n_groups, self.n_labels) | (self._mix == 0)
         return (rates.view(self.n_groups, self.n_labels) * self._mix).sum(1), present.all(1)
@@ -169,31 +174,6 @@ class SoftBias:
         """First minus second group of every pair (pairs, ...), 0 where either is unknown."""
         first, second = self._pairs
         return (rates[first] - rates[second]) * (known[first] & known[second])
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """Which sample of a batch lies in which cell.
-
-    It is a matrix, so that sums over cells are matrix products, which are deterministic.
-    """
-
-    members: Tensor  # (n, cells) 0 or 1
-    counts: Tensor  # (cells,)
-
-    @classmethod
-    def of(cls, cell: Tensor, cells: Tensor) -> _Cells:
-        members = (cell[:, None] == cells).float()
-        return cls(members, members.sum(0))
-
-    @property
-    def present(self) -> Tensor:
-        return self.counts > 0
-
-    def means(self, values: Tensor) -> Tensor:
-        """Mean of `values` (n,) or (n, k) in each cell (cells,) or (cells, k); 0 where empty."""
-        counts = self.counts.clamp_min(1)
-        return self.members.T @ values / (counts if values.dim() == 1 else counts[:, None])
 
 
 def _of_truth(scores: Tensor, labels: Tensor) -> Tensor:
@@ -252,6 +232,7 @@ class FairLoss:
         slope: float,
         delta: float,
         critic_lr: float,
+        critic_steps: int = 1,
     ) -> None:
         self.bias_from = bias_from
         self._data = context.data
@@ -262,12 +243,15 @@ class FairLoss:
         self._tap: FeatureTap | None = None
         self._adversary: BiasAdversary | None = None
         self._seen: list[Tensor] = []
+        self._held_out_seed = derived_seed(context.seed, "held out")
         if bias_from == "critic":
             with FeatureTap(net, self._probe) as tap:
                 self._adversary = BiasAdversary(
                     tap.width,
                     self._head.outputs,
+                    context.data.n_groups * context.data.n_classes,
                     lr=critic_lr,
+                    steps=critic_steps,
                     generator=context.generator("critic"),
                     device=context.device,
                     fused=context.data.fused,
@@ -324,9 +308,36 @@ class FairLoss:
             self._seen.append(torch.stack([task.detach(), bias.detach()]))
             return task if self.bias_from == "nothing" else self._multiplier(bias) * task
         features = self._tap.features()
-        error = self._adversary.learn(features, scores, bias)
+        cells = self._soft_bias.cells(batch.labels, batch.groups)
+        error = self._adversary.learn(features, scores, cells, bias)
         self._seen.append(torch.stack([task.detach(), bias.detach(), error]))
-        return self._multiplier(self._adversary.predict(features, scores)) * task
+        return self._multiplier(self._adversary.predict(features, scores, cells)) * task
+
+    @torch.no_grad()
+    def critic_r2(self, net: nn.Module, size: int) -> dict[str, float]:
+        """What the critic knows, within `watching`; empty where there is no critic.
+
+        It is the share of the variance of the soft bias of batches of `size` rows that its
+        predictions explain: 1 would be all of it, 0 what the mean of these batches explains. The
+        rows are held back, and nobody learns from them, see `held_out`.
+        """
+        if self._adversary is None:
+            return {}
+        generator = torch.Generator().manual_seed(self._held_out_seed)
+        pairs = [self._judged(net, batch) for batch in held_out(self._data, size, generator)]
+        return {"critic_r2": explained(*zip(*pairs, strict=True))}
+
+    def _judged(self, net: nn.Module, batch: Batch) -> tuple[float, float]:
+        """The soft bias of a batch, and what the critic predicts for it."""
+        if self._closed is not None and self._at_once:
+            return self._closed.judged(batch)
+        if self._adversary is None or self._tap is None:
+            raise RuntimeError("fair loss: there is no critic, or no pass has begun")
+        scores = self._head.scores(self._data.forward(net, batch.inputs))
+        bias = self._soft_bias(scores, batch.labels, batch.groups)
+        cells = self._soft_bias.cells(batch.labels, batch.groups)
+        predicted = self._adversary.predict(self._tap.features(), scores, cells)
+        return float(bias), float(predicted)
 
     def _in_closed_form(self) -> BatchLoss | None:
         """The same by compiled loops, if they know the measure."""

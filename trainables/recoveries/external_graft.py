@@ -80,6 +80,7 @@ class _Exchanging(StageRun):
         seeds = torch.randint(2**62, (2,), generator=generator).tolist()
         losses = self._first.pass_over(torch.Generator().manual_seed(seeds[0]))
         self._second.pass_over(torch.Generator().manual_seed(seeds[1]))
+        self.samples = self.passes * self._first.rows_taken
         if not learning:
             return losses
         settings = self._settings

@@ -22,6 +22,7 @@ from trainables.learning.training import MaskedOptimizer, adam, batch_statistics
 from trainables.masks import MaskedNet
 from trainables.stage import Context, Settings, StageRun, State, finite, snapshot
 
+ALONE = 8  # passes over debias of an epoch in which only the critic learns
 StepLoss = Callable[[Batch], Tensor]  # the loss () that a step goes down
 AfterStep = Callable[[float], None]  # called with the step's learning rate, gradients at hand
 
@@ -31,9 +32,10 @@ class FairTuning(Settings):
     """Adam on cross-entropy that is multiplied while batches are biased (FairLoss).
 
     The bias in the multiplier is what the critic predicts for the batch or, with "soft", the soft
-    bias itself. During the first `critic_warmup` of the `epochs` only the critic learns ("soft"
-    has no such epochs). The learning rate rises from 0 over `warmup_steps` steps; then it falls
-    along a cosine, or stays.
+    bias itself. During the first `critic_warmup` of the `epochs` only the critic learns, in
+    `ALONE` passes each ("soft" has no such epochs). Then it takes `critic_steps` on each batch:
+    one that falls behind punishes what is no bias. The learning rate rises from 0 over
+    `warmup_steps` steps; then it falls along a cosine, or stays.
 
     The bias of a small batch is mostly sampling noise, and the multiplier punishes that too. Where
     cells are small or rates mix labels (spd), batches of 256 keep the accuracy that 64 lose.
@@ -47,11 +49,13 @@ class FairTuning(Settings):
     delta: Annotated[float, Field(ge=0.0)] = 0.02  # .01 is usual for images
     batch_size: Annotated[int, Field(ge=2)] = 64
     bias_from: Literal["critic", "soft"] = "critic"
-    critic_lr: Annotated[float, Field(gt=0.0)] = 1e-3
+    critic_lr: Annotated[float, Field(gt=0.0)] = 1e-2
+    critic_steps: Annotated[int, Field(ge=1)] = 3  # on each batch
     critic_warmup: Annotated[int, Field(ge=0)] = 1  # epochs
 
     name: ClassVar[str] = "fair_tuning"  # the registry's, for messages
     learns_from: ClassVar[str] = "debias"
+    gained: ClassVar[frozenset[str]] = frozenset({"critic_steps"})
 
     @model_validator(mode="after")
     def _network_gets_its_turn(self) -> FairTuning:
@@ -72,6 +76,7 @@ def fair_loss(settings: FairTuning, context: Context, net: nn.Module) -> FairLos
         slope=settings.slope,
         delta=settings.delta,
         critic_lr=settings.critic_lr,
+        critic_steps=settings.critic_steps,
     )
 
 
@@ -91,9 +96,10 @@ class FairTrainer:
         self._data = context.data
         self._loss = fair_loss(settings, context, net)
         self._warmup = settings.critic_warmup if settings.bias_from == "critic" else 0  # epochs
-        rows = len(context.data.part("debias"))
-        self._batches = max(1, rows // settings.batch_size)  # of an epoch
+        self._rows = len(context.data.part("debias"))
+        self._batches = max(1, self._rows // settings.batch_size)  # of an epoch
         self._done = 0
+        self.rows_taken = 0  # of debias, each as often as it was taken in the latest pass
 
     @property
     def epochs_learned(self) -> int:
@@ -114,6 +120,7 @@ class FairTrainer:
     ) -> dict[str, float]:
         """One pass over debias; the means of what `loss` saw meanwhile, by name.
 
+        While only the critic learns they are several, which count as one.
         A step goes down what `step_loss` computes, from as many calls of `loss` as it likes;
         without it, it is one call. `after_step` trains what else took part, by the gradients of
         the same step. `also` is a second loss that `step_loss` asks for. Normalisations use the
@@ -122,10 +129,14 @@ class FairTrainer:
         """
         net = self.masked.net
         second = nullcontext() if also is None else also.watching(net)
+        passes = 1 if self.learning else ALONE
         with batch_statistics(net), self._loss.watching(net, self.optimizer.leaf), second:
-            self._steps(generator, step_loss or self.loss, after_step)
+            for _ in range(passes):
+                self._steps(generator, step_loss or self.loss, after_step)
+            known = self._loss.critic_r2(net, self._settings.batch_size)
         self._done += 1
-        return finite(self._settings.name, self._loss.means())
+        self.rows_taken = passes * self._rows
+        return finite(self._settings.name, self._loss.means() | known)
 
     def _steps(
         self, generator: torch.Generator, step_loss: StepLoss, after_step: AfterStep | None
@@ -187,6 +198,7 @@ class TuningRun(StageRun):
     def epoch(self, generator: torch.Generator) -> dict[str, float]:
         learning = self.trainer.learning
         losses = self.trainer.pass_over(generator)
+        self.samples = self.trainer.rows_taken
         if learning:
             self.trainer.recalibrate(generator)
         return losses

@@ -116,6 +116,7 @@ class _Augmenting(StageRun):
         if not each_step:
             self._reserve.draw(generator)
         losses = trainer.pass_over(generator, step_loss, self._reserve.step, self._loss)
+        self.samples = self.passes * trainer.rows_taken
         augmented = {f"augmented_{name}": v for name, v in self._loss.means().items()}
         if learning:
             trainer.recalibrate(generator)

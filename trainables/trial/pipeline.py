@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from trainables.corrections.threshold import Threshold
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
-from trainables.stage import Context, StageRun, State, derived_seed, seeded
+from trainables.stage import Context, StageRun, State, Unchanged, derived_seed, seeded
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.judge import Judge
 from trainables.trial.shared_stage import SharedStage, stage_key, stage_seed
@@ -51,6 +51,8 @@ class Pipeline:
         self._judge = Judge(spec, bench, store)
         self._run: StageRun | None = None
         self._run_epoch = 0  # finished epochs of `_run`
+        # What `_run` began with, as long as its network is still that one; see `_changed`.
+        self._untouched: MaskedNet | None = None
         self._kept_round: int | None = None  # the last one whose network was kept for good
         self._shared: SharedStage | None = None  # the current stage, if it is one
 
@@ -148,7 +150,7 @@ class Pipeline:
         self._judge.load_state_dict(state["archive"])
         self.left = [self._net_from(left) for left in state["left"]]
         self.close()
-        self._run = None
+        self._run = self._untouched = None
         if state["run"] is not None:
             self._start().load_state_dict(state["run"])
         self._run_epoch = state["run_epoch"]
@@ -228,7 +230,7 @@ class Pipeline:
         self._run_epoch += 1
         samples = self._samples(run)
         self.spent += samples
-        candidate = self._offers and run.worth_keeping
+        candidate = self._offers and run.worth_keeping and self._changed(run)
         judgement = self._judge.report(
             run.result(), self.epoch, candidate=candidate, required=self._required(run)
         )
@@ -257,7 +259,21 @@ class Pipeline:
         with seeded(derived_seed(context.seed, "start"), self.bench.device):
             self._run = self.spec.stages[self.position].settings.start(context)
         self._run_epoch = 0
+        recovers = self.spec.stages[self.position].role == "recovery"
+        watched = self._offers and recovers and not isinstance(self._run, Unchanged)
+        self._untouched = self._run.result().clone() if watched else None
         return self._run
+
+    def _changed(self, run: StageRun) -> bool:
+        """Whether a recovery has changed the network since it began; other stages always have.
+
+        In a warm-up, at a rate of 0, or where no try was better, it has not. Then the network is
+        what earlier stages left, and belongs to a method that leaves it at that. Statistics of
+        normalisations do not count: they are estimated anew without any learning.
+        """
+        if self._untouched is not None and not run.result().has_weights_of(self._untouched):
+            self._untouched = None
+        return self._untouched is None
 
     def _finish_stage(self) -> None:
         shared = self._shared
@@ -274,7 +290,7 @@ class Pipeline:
             if shared is not None:
                 shared.finish(self.left[-1])
         self.close()
-        self._run = None
+        self._run = self._untouched = None
         self._run_epoch = 0
         self.position += 1
         self.stage_epoch = 0

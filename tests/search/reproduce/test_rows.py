@@ -210,10 +210,16 @@ def test_another_network_for_a_row_is_another_definition(tmp_path):
         TableState.open(plan_of(tmp_path, table=table_of(rows=rows)))
 
 
+def plan_of_first_version(out):
+    """In which a method had one row."""
+    table = load_table("zhang2022-table5")
+    once = table.with_rows([row.name for row in table.rows if row.name != "Adv.Ft (soft bias)"])
+    return Plan.of(once, Options.of(once), out)
+
+
 def test_a_folder_with_a_definition_of_the_first_version_still_opens(tmp_path):
     """That one kept settings by method, and knew neither columns to choose nor later settings."""
-    table = load_table("zhang2022-table5")
-    plan = Plan.of(table, Options.of(table), tmp_path)
+    plan = plan_of_first_version(tmp_path)
     TableState.open(plan)
     facts = json.loads((tmp_path / "table.json").read_text())
     del facts["asked"]["columns"]
@@ -236,8 +242,7 @@ def test_a_folder_with_a_definition_of_the_first_version_still_opens(tmp_path):
 
 
 def test_a_first_version_s_other_settings_are_refused_by_row(tmp_path):
-    table = load_table("zhang2022-table5")
-    plan = Plan.of(table, Options.of(table), tmp_path)
+    plan = plan_of_first_version(tmp_path)
     TableState.open(plan)
     facts = json.loads((tmp_path / "table.json").read_text())
     defined = facts["definition"]

@@ -3,6 +3,7 @@
 from itertools import combinations
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -13,7 +14,9 @@ from tests.trainables.fused.slow_layers import drawn_net, next_seed, slow_featur
 from trainables.data.task import head_for
 from trainables.fused.adam import FlatAdam
 from trainables.fused.batch_loss import BatchLoss, CompiledCritic
-from trainables.learning.adversaries import BiasCritic
+from trainables.fused.products import room
+from trainables.learning.adversaries import UNIT, BiasCritic
+from trainables.learning.cells import Cells
 from trainables.learning.fair_loss import MEASURES, Multiplier, SoftBias
 
 KNOWN = [measure for measure in MEASURES if BatchLoss.knows(measure)]
@@ -75,19 +78,22 @@ def slow_bias(measure, scores, labels, groups, mix):
     return values[0] if len(values) == 1 else torch.stack(values).abs().max()
 
 
-def critic_of(width):
-    """A critic in float64 and its optimizer."""
-    critic = BiasCritic(width, 1, 6, torch.Generator().manual_seed(0)).double()
+def critic_of(width, kinds):
+    """A critic in float64 and its optimizer; its last layer says something from the start."""
+    draw = torch.Generator().manual_seed(0)
+    critic = BiasCritic(width, 1, 2 * kinds, 6, draw).double()
+    torch.nn.init.normal_(critic.of_batch[-1].weight, generator=draw)
     return critic, torch.optim.Adam(critic.parameters(), lr=1e-3, fused=True)
 
 
-def slow_critic(features, scores, bias):
+def slow_critic(features, scores, batch, kinds, bias):
     """A step of the critic as autograd has it; its error, and what it predicts then."""
-    critic, optimizer = critic_of(features.shape[1])
-    error = F.mse_loss(critic(features.detach(), scores.detach()), bias.detach())
+    critic, optimizer = critic_of(features.shape[1], kinds)
+    cells = Cells.of(2 * batch.groups + batch.labels, torch.arange(2 * kinds))
+    error = F.mse_loss(critic(features.detach(), scores.detach(), cells), bias.detach())
     error.backward()
     optimizer.step()
-    return error.detach(), critic(features, scores)
+    return error.detach(), critic(features, scores, cells)
 
 
 @settings(max_examples=60)
@@ -121,8 +127,9 @@ def test_loss_terms_and_gradients_are_those_of_the_parts(
     logits = net[-1](features)
     task, scores = head.loss(logits, batch.labels, batch.weights), head.scores(logits)
     bias, error, factor = slow_bias(measure, scores, batch.labels, batch.groups, mix), 0.0, 1.0
+    predicted = bias
     if source == "critic":
-        error, predicted = slow_critic(features, scores, bias)
+        error, predicted = slow_critic(features, scores, batch, kinds, bias)
         factor = times(predicted)
     elif source == "soft":
         factor = times(bias)
@@ -130,7 +137,7 @@ def test_loss_terms_and_gradients_are_those_of_the_parts(
 
     critic = None
     if source == "critic":
-        critic = CompiledCritic(FlatAdam.of(critic_of(5)[1]), 6)
+        critic = CompiledCritic(FlatAdam.of(critic_of(5, kinds)[1]), 6, 2 * kinds, UNIT)
     at_once = BatchLoss(
         measure, mix, bias_from=source, slope=slope, limit=times.limit, critic=critic
     )
@@ -139,7 +146,9 @@ def test_loss_terms_and_gradients_are_those_of_the_parts(
     fast = at_once(batch)
 
     terms = torch.tensor([fast.item(), *vars(at_once.terms).values()], dtype=torch.float64)
-    wanted = torch.stack([torch.as_tensor(one).detach() for one in (slow, task, bias, error)])
+    wanted = torch.stack(
+        [torch.as_tensor(one).detach() for one in (slow, task, bias, error, predicted)]
+    )
     torch.testing.assert_close(terms, wanted.double(), rtol=1e-9, atol=1e-12)
     ends = [
         torch.cat([g.flatten() for g in torch.autograd.grad(1.3 * loss, net.parameters())])
@@ -154,8 +163,9 @@ def test_without_a_way_back_the_loss_is_the_same_and_the_critic_still_learns():
     mix = drawn_mix(2, draw)
     ends = []
     for learning in (True, False):
-        adam = FlatAdam.of(critic_of(5)[1])
-        loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=CompiledCritic(adam, 6))
+        adam = FlatAdam.of(critic_of(5, 2)[1])
+        critic = CompiledCritic(adam, 6, 4, UNIT)
+        loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=critic)
         assert loss.begin(net)
         with torch.set_grad_enabled(learning):
             said = loss(batch)
@@ -163,6 +173,49 @@ def test_without_a_way_back_the_loss_is_the_same_and_the_critic_still_learns():
         ends.append((said.detach(), adam.values.clone()))
 
     torch.testing.assert_close(*ends, rtol=0, atol=0)
+
+
+def test_steps_of_the_critic_on_one_batch_are_those_of_autograd():
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(20, 5, generator=draw, dtype=torch.float64)
+    scores, bias = torch.rand(20, generator=draw, dtype=torch.float64), torch.tensor(0.3)
+    cell = torch.randint(4, (20,), generator=draw)
+    critic, optimizer = critic_of(5, 2)
+    errors = []
+    for _ in range(3):
+        error = F.mse_loss(critic(features, scores, Cells.of(cell, torch.arange(4))), bias)
+        errors.append(error.item())
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+    compiled = CompiledCritic(FlatAdam.of(critic_of(5, 2)[1]), 6, 4, UNIT, steps=3)
+    seen = np.zeros((6, room(20)))
+    seen[:, :20] = torch.cat([features, scores[:, None]], 1).T
+    compiled.see(seen, cell.numpy())
+
+    assert compiled.learn(0.3) == pytest.approx(errors[0], rel=1e-6)
+    last = critic(features, scores, Cells.of(cell, torch.arange(4))).item()
+    assert compiled.predict() == pytest.approx(last, rel=1e-6)
+    assert errors[2] < errors[1] < errors[0]
+
+
+def test_what_the_critic_judges_is_what_it_predicts_and_teaches_it_nothing():
+    draw = torch.Generator().manual_seed(0)
+    net, batch = drawn_net(2, 5, 0.0, 1.0, draw, outputs=1).double(), drawn_rows(20, 2, draw)
+    critic, optimizer = critic_of(5, 2)
+    adam = FlatAdam.of(optimizer)
+    mix, before = drawn_mix(2, draw), adam.values.clone()
+    compiled = CompiledCritic(adam, 6, 4, UNIT)
+    loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=compiled)
+    assert loss.begin(net)
+    bias, predicted = loss.judged(batch)
+
+    features, _ = slow_features(net, batch.inputs, 0)
+    scores = torch.sigmoid(net[-1](features).squeeze(1))
+    cells = Cells.of(2 * batch.groups + batch.labels, torch.arange(4))
+    assert predicted == pytest.approx(critic(features, scores, cells).item(), rel=1e-9)
+    assert bias == pytest.approx(slow_bias("aod", scores, batch.labels, batch.groups, mix).item())
+    torch.testing.assert_close(adam.values, before, rtol=0, atol=0)
 
 
 def test_only_parameters_that_ask_for_it_get_a_gradient():

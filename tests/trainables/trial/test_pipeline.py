@@ -15,6 +15,7 @@ from trainables.corrections import CORRECTIONS
 from trainables.dense.erm import Erm
 from trainables.evaluation.objective import Objective
 from trainables.methods import METHODS
+from trainables.recoveries.fair_tuning import ALONE
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
 from trainables.trial.spec import Spec, correction_of
@@ -161,8 +162,10 @@ def test_reports_are_json_without_nan(bench):
 def test_a_stage_that_trains_two_networks_is_charged_for_both(bench):
     reports = undisturbed(Pipeline(spec_of("netaug", bench), bench))
 
-    assert [report["samples"] for report in reports] == [60, 60, 60, 120, 120, 120]
-    assert [report["charged"] for report in reports] == [60, 120, 180, 300, 420, 540]
+    assert [report["samples"] for report in reports] == [60, 60, 60, 120 * ALONE, 120, 120]
+    alone = 180 + 120 * ALONE
+    charged = [60, 120, 180, alone, alone + 120, alone + 240]
+    assert [report["charged"] for report in reports] == charged
 
 
 def test_a_stage_that_learns_from_nothing_is_charged_nothing(bench):

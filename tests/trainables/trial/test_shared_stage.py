@@ -15,6 +15,7 @@ from trainables.data.pruning_groups import PruningGroups
 from trainables.learning.fingerprint import network_fingerprint
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import rebuilt
+from trainables.recoveries.fair_tuning import ALONE
 from trainables.stage import derived_seed
 from trainables.trial import shared_stage
 from trainables.trial.candidate_store import CandidateStore
@@ -107,7 +108,7 @@ def test_two_discoveries_of_a_trial_differ_and_the_first_is_that_of_other_method
     assert losses[:EPOCHS] != losses[EPOCHS : 2 * EPOCHS]
     assert [report["stage"] for report in graft] == [0] * EPOCHS + [1] * EPOCHS + [2] * 3
     samples = {method: found[-1]["spent"] for method, found in reports.items()}
-    own = {"prune_advft": 4, "external_graft": EPOCHS + 2 * 3}
+    own = {"prune_advft": 4, "external_graft": EPOCHS + 2 * (ALONE + 2)}
     own[first] += EPOCHS
     assert samples == {method: PARTS["debias"] * epochs for method, epochs in own.items()}
     assert len(stages.files()) == 4  # two results, two locks
