@@ -79,7 +79,9 @@ class FrontPoint(TypedDict):
     live: NotRequired[float]  # share of units on a live path
     tune: PointValues
     test: PointValues | None  # None before confirm
-    feasible: bool  # on tune it keeps the tolerance and is clearly better than trivial
+    feasible: bool  # it could be chosen: named on tune, and clearly better than trivial
+    # As tune sees it, the probability that it will be certified on test; absent: not asked
+    chance: NotRequired[float]
     chosen: bool  # by what tune shows; at most one point
     claim: NotRequired[Claim | None]  # None before confirm; absent in files of earlier versions
     kept_promise: NotRequired[bool | None]  # of those: the estimate on test keeps the tolerance
@@ -118,6 +120,9 @@ class FrontObjective(TypedDict):
     group: str  # the grouping: "sex", "sex*race", "race=White"
     groups: list[str]  # their names
     reference: list[float]  # of the hypervolume: performance, bias, sparsity
+    # "chance": points are those that will probably be certified; "margin", as where absent: that
+    # are certain on tune to keep the tolerance, or nothing was asked for by chance, or is probable
+    naming: NotRequired[str]
     group_at_prediction: NotRequired[bool]  # whether a point that needs the group may be chosen
 
 

@@ -25,6 +25,10 @@ BIAS_WORDS = {
     "bias_amplification": "|bias amplification|",
 }
 
+# Of a bias that vanishes where gaps of opposite sign cancel, or that looks at one rate alone: the
+# measure that does neither, to stand beside it.
+FULLER = {"aod": "abs_aod", "eod": "deo_max"}
+
 
 SECOND_WORDS = {
     "fixed": "at .5",
@@ -48,6 +52,13 @@ def bias_words(objective: Mapping[str, Any]) -> str:
     """What the bias measure of an objective is called in text."""
     name = str(objective["bias"])
     return BIAS_WORDS.get(name, name.replace("_", " "))
+
+
+def beside_bias(objective: Mapping[str, Any]) -> dict[str, str]:
+    """The measure that stands beside an objective's bias, and what it is called; empty: none does.
+    Nothing is certified about it."""
+    name = FULLER.get(str(objective["bias"]))
+    return {} if name is None else {name: BIAS_WORDS[name]}
 
 
 def known(value: float | None) -> TypeGuard[float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -20,7 +22,7 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
     numba is loaded here, so only where it is needed. `options` are those of `numba.njit`.
     `NUMBA_CACHE_DIR`, where it is set, names the folder instead.
     """
-    with _declaring:
+    with _declaring, collector_paused():
         import numba
 
         folder = code_folder()
@@ -33,7 +35,49 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
             made: Callable[..., Any] = numba.njit(nogil=True, cache=keeps, **options)(function)
         finally:
             config.CACHE_DIR = before
+        if keeps:
+            _load_lightly(made)
         return made
+
+
+def _load_lightly(made: Any) -> None:
+    """Has code that is kept loaded without numba's tables of everything that it can compile.
+
+    To fill them takes half a second in every process, and only who compiles needs them. Where
+    this numba does not look as we know it, it goes on as always.
+    """
+    cache = getattr(made, "_cache", None)
+    parts = ("_load_overload", "_guard_against_spurious_io_errors", "load_overload")
+    if not all(hasattr(cache, part) for part in parts):
+        return
+    load: Callable[..., Any] = cache.load_overload
+
+    def load_or_begin(signature: Any, target: Any) -> Any:
+        from numba.core.runtime import rtsys
+
+        rtsys.initialize(target)  # what compiled code calls for memory
+        found = None
+        with collector_paused(), cache._guard_against_spurious_io_errors():
+            found = cache._load_overload(signature, target)
+        return load(signature, target) if found is None else found
+
+    cache.load_overload = load_or_begin
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """No search for garbage in a `with` block.
+
+    What makes many objects that stay, as an import does, has all of the process looked through
+    again and again.
+    """
+    active = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if active:
+            gc.enable()
 
 
 def code_folder() -> Path | None:

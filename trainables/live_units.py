@@ -54,6 +54,10 @@ def live_unit_share(
     on to the output. So the trained values do not matter. Depths and fan-ins of usual networks
     stay far from float64's limits.
     """
+    layers = _chain(net, masks)
+    if layers is not None:
+        live = [int(one.sum()) for one in _live_of_chain(layers)]
+        return sum(live) / sum(len(mask) for mask in masks.values())
     trace = _Trace()
     probe = _probe(net, masks, trace)
     with torch.enable_grad():
@@ -65,6 +69,45 @@ def live_unit_share(
     # of attention that is spared signals are traced too, but its units are not asked for
     live = [int(one.sum()) for (name, _), one in trace.live_units().items() if name in masks]
     return sum(live) / units
+
+
+def _chain(net: nn.Module, masks: Mapping[str, Tensor]) -> list[Tensor] | None:
+    """The masks of a plain sequence of linear layers, from the first; None of other networks.
+
+    Nobody needs a copy of such a network to follow its paths.
+    """
+    modules = dict(net._modules)
+    found = list(modules.values())
+    if type(net) is not nn.Sequential or len(set(found)) < len(found):
+        return None
+    if not found or type(found[0]) is not nn.Flatten or _hooked(net):
+        return None
+    layers: list[Tensor] = []
+    for name, module in list(modules.items())[1:]:
+        if module is None or _hooked(module) or module._modules:
+            return None
+        if type(module) is nn.Linear and f"{name}.weight" in masks:
+            layers.append(masks[f"{name}.weight"])
+        elif not isinstance(module, _PASSED_THROUGH) or isinstance(module, _CHANGES_SHAPE):
+            return None
+    return layers if len(layers) == len(masks) else None
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+
+
+def _live_of_chain(layers: list[Tensor]) -> list[Tensor]:
+    """Which units (units,) of each layer a path leads through, by its mask (units, inputs)."""
+    reached = [torch.ones(layers[0].shape[1], dtype=torch.bool)]
+    for mask in layers:
+        reached.append((mask.cpu() & reached[-1]).any(1))
+    heard = torch.ones(len(layers[-1]), dtype=torch.bool)
+    live = []
+    for mask, units in zip(reversed(layers), reversed(reached), strict=False):
+        live.append(units & heard)
+        heard = (mask.cpu() & heard[:, None]).any(0)
+    return live
 
 
 @dataclass

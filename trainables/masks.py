@@ -7,12 +7,14 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from trainables.live_units import live_unit_share
+from trainables.modules import modules_of
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 # out_proj is a Linear of its own and is found as such
@@ -166,7 +168,7 @@ class Masks(Mapping[str, Tensor]):
         It takes seconds for a large network, but masks never change, and trained values do not
         matter. So it is found once for these masks, each architecture and each shape of an input.
         """
-        key = (type(net), str(net), input_shape)
+        key = (type(net), _architecture(net), input_shape)
         if key not in self._live_unit_shares:
             self._live_unit_shares[key] = live_unit_share(net, self, input_shape)
         return self._live_unit_shares[key]
@@ -176,6 +178,18 @@ class Masks(Mapping[str, Tensor]):
         """Sets the removed weights of `net` to exactly 0, in place."""
         for name, weight in self.check(net).items():
             weight.masked_fill_(~self[name].to(weight.device), 0.0)
+
+
+_described: WeakKeyDictionary[nn.Module, tuple[list[nn.Module], str]] = WeakKeyDictionary()
+
+
+def _architecture(net: nn.Module) -> str:
+    """`str(net)`, written anew when it has other modules: that costs more than a small pass."""
+    inner = modules_of(net)[1:]
+    known = _described.get(net)
+    if known is None or known[0] != inner:
+        known = _described[net] = (inner, str(net))
+    return known[1]
 
 
 @dataclass(frozen=True)

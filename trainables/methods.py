@@ -207,6 +207,11 @@ METHODS: dict[str, Method] = {
         "mask discovery, then the fair sub-network trained inside larger ones",
         "Zhang, Gao, Huang, ECCV 2022, section 3.3 (NetAug)",
     ),
+    "distil_dense": Method(
+        (Stage("pruner", "keep_all"), Stage("recovery", "distillation", slot="distillation")),
+        "a mask over the dense net that imitates that net itself, unrepaired: a control",
+        "control beside section 4.4 of Zhang, Gao, Huang, ECCV 2022",
+    ),
     "distil_advft": Method(
         (Stage("recovery", "adversarial"), Stage("recovery", "distillation", slot="distillation")),
         "a mask over the dense net that imitates its adversarially fine-tuned copy",

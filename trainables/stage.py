@@ -36,7 +36,10 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's global stream (dropout) starts from `seed` in the `with` block, then is put back."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+        if cuda:
+            torch.manual_seed(seed)
+        else:  # `torch.manual_seed` keeps the whole stack for each kind of GPU, until one starts
+            torch.default_generator.manual_seed(seed)
         yield
 
 

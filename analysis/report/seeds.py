@@ -18,7 +18,7 @@ from analysis.front_json import (
     Summary,
 )
 from analysis.front_table import chosen_point
-from analysis.notation import bias_words, known, number, performance_words
+from analysis.notation import beside_bias, bias_words, known, number, performance_words
 from analysis.report.tables import Cell, fraction, table, text, verdict_cell, yes_no
 
 
@@ -74,11 +74,14 @@ def seeds_table(front: Front) -> str:
     point = chosen_point(front)
     if not rows or point is None:
         return ""
-    performance, bias = performance_words(front["objective"]), bias_words(front["objective"])
-    columns = ["seed", "feasible", f"{performance}, tune", f"{bias}, tune", "sparsity, tune"]
-    columns += [f"{performance}, test", f"{bias}, test", "verdict"]
-    first = [text("chosen"), *_cells(point)]
-    return table(columns, [first, *([text(row["seed"]), *_cells(row)] for row in rows)], marked=0)
+    objective = front["objective"]
+    beside = beside_bias(objective)
+    words = [performance_words(objective), bias_words(objective), *beside.values()]
+    columns = ["seed", "feasible", *(f"{word}, tune" for word in words), "sparsity, tune"]
+    columns += [*(f"{word}, test" for word in words), "verdict"]
+    lines = [[text("chosen"), *_cells(point, list(beside))]]
+    lines += [[text(row["seed"]), *_cells(row, list(beside))] for row in rows]
+    return table(columns, lines, marked=0)
 
 
 def _on_split(rows: Sequence[SeedRow], split: Split) -> SpreadOnSplit | None:
@@ -117,18 +120,20 @@ def _summary_words(summary: Summary | None) -> str:
     )
 
 
-def _cells(row: FrontPoint | SeedRow) -> list[Cell]:
+def _cells(row: FrontPoint | SeedRow, beside: Sequence[str]) -> list[Cell]:
     tune, test = row["tune"], row["test"]
     return [
         yes_no(row["feasible"]),
-        *_fractions(tune),
+        *_fractions(tune, beside),
         fraction(None if tune is None else tune["sparsity"]),
-        *_fractions(test),
+        *_fractions(test, beside),
         verdict_cell(row),
     ]
 
 
-def _fractions(values: PointValues | None) -> list[Cell]:
+def _fractions(values: PointValues | None, beside: Sequence[str]) -> list[Cell]:
+    """Performance, bias, and the measures that stand beside it."""
     if values is None:
-        return [fraction(None)] * 2
-    return [fraction(values["performance"]), fraction(values["bias"])]
+        return [fraction(None)] * (2 + len(beside))
+    others = [values.get("measures", {}).get(name) for name in beside]
+    return [fraction(value) for value in (values["performance"], values["bias"], *others)]

@@ -13,6 +13,7 @@ from analysis.claims import WORDS, certified_at, verdict_of
 from analysis.front_json import SPLITS, Front, FrontPoint, Interval, PointValues, SeedRow, Split
 from analysis.front_table import chosen_point, is_confirmed, keeps_on_tune, reference_label
 from analysis.notation import (
+    beside_bias,
     bias_words,
     interval_text,
     known,
@@ -103,7 +104,8 @@ def points_table(front: Front) -> str:
 def references_table(front: Front) -> str:
     """What the front is compared with, on tune and, once confirmed, on test; empty without any."""
     objective, confirmed = front["objective"], is_confirmed(front)
-    values = [performance_words(objective), bias_words(objective)]
+    beside = beside_bias(objective)
+    values = [performance_words(objective), bias_words(objective), *beside.values()]
     splits: Sequence[Split] = SPLITS if confirmed else ("tune",)
     columns = ["reference", "needs group", "decided by lot", "feasible"]
     columns += [f"{name}, {split}" for split in splits for name in values]
@@ -113,8 +115,8 @@ def references_table(front: Front) -> str:
         row += [yes_no(reference.get("randomised", False)), yes_no(keeps_on_tune(reference))]
         for split in splits:
             judged = reference[split]
-            absent = [text("\N{EN DASH}")] * 2
-            row += absent if judged is None else _measured(judged, ())
+            absent = [text("\N{EN DASH}")] * len(values)
+            row += absent if judged is None else _measured(judged, list(beside))
         rows.append(row)
     return table(columns, rows) if rows else ""
 
@@ -128,8 +130,9 @@ def _second_columns(front: Front) -> dict[Split, str]:
 
 
 def signed_pair(front: Front) -> dict[str, str]:
-    """AOD and beside it abs. AOD, where these measures exist (binary tasks)."""
-    names = {"aod": "AOD", "abs_aod": "abs. AOD"}
+    """AOD and beside it abs. AOD, or what else does not vanish where the bias may, where these
+    measures exist (binary tasks)."""
+    names = {"aod": "AOD", "abs_aod": "abs. AOD", **beside_bias(front["objective"])}
     measured = [point["tune"]["measures"] for point in front["points"]]
     return names if any(known(values.get("aod")) for values in measured) else {}
 

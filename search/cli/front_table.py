@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
@@ -15,7 +15,7 @@ from analysis.front_table import (
     one_per_trial,
     reference_label,
 )
-from analysis.notation import second_words
+from analysis.notation import beside_bias, known, second_words
 from search.cli.say import cells
 
 ROWS = 30  # of a table that still fits a screen
@@ -24,7 +24,8 @@ ROWS = 30  # of a table that still fits a screen
 def front_table(front: Front, *, beside: bool = True) -> Table:
     """The dense net and the front, with test columns once it is confirmed.
 
-    It is 80 columns wide without the figures by a second decision, which `beside` asks for.
+    It is 80 columns wide without the figures by a second decision, which `beside` asks for. What
+    stands beside the bias is that of one split, the last one, for the same reason.
 
     Of a trial with several points the chosen one is shown, or the one that performs best, and of
     more than ROWS such trials an even choice along the sparsity. Candidates go by the beginning
@@ -38,7 +39,10 @@ def front_table(front: Front, *, beside: bool = True) -> Table:
     for split in splits:
         table.add_column(f"perf.\non {split}", justify="right")
         table.add_column(f"bias\non {split}", justify="right")
-    table.add_column("sparsity", justify="right")
+    fuller = beside_bias(front["objective"])
+    for word in fuller.values():
+        table.add_column(f"{word}\non {splits[-1]}", justify="right")
+    table.add_column("spar-\nsity" if fuller else "sparsity", justify="right")
     second = splits[-1:] if beside and "beside" in front else ()  # of one split: more is too wide
     for split in second:
         where = second_words(front["beside"])
@@ -50,10 +54,12 @@ def front_table(front: Front, *, beside: bool = True) -> Table:
         mark += ("g" if reference["needs_group"] else "") + (
             "r" if "fitted_for" in reference else ""
         )
-        figures = [*_cells(reference, splits), "0.000", *_cells(reference.get("beside"), second)]
+        figures = [*_cells(reference, splits), *_fuller(reference, splits[-1], fuller), "0.000"]
+        figures += _cells(reference.get("beside"), second)
         table.add_row(*cells(mark, *place, *figures))
     for point in shown_points(front):
-        figures = [*_cells(point, splits), f"{point['tune']['sparsity']:.3f}"]
+        figures = [*_cells(point, splits), *_fuller(point, splits[-1], fuller)]
+        figures.append(f"{point['tune']['sparsity']:.3f}")
         figures += _cells(point.get("beside"), second)
         style = "bold" if point["chosen"] else None if point["feasible"] else "dim"
         place = (point["candidate"][:8], point["method"])
@@ -116,7 +122,18 @@ def _cells(
             (None, None) if of_split is None else (of_split["performance"], of_split["bias"])
         )
     ]
-    return ["-" if figure is None else f"{figure:.3f}" for figure in figures]
+    return [_figure(figure) for figure in figures]
+
+
+def _fuller(network: FrontPoint | Reference, split: Split, names: Iterable[str]) -> list[str]:
+    """The measures that stand beside the bias, on one split."""
+    values = network[split]
+    measures = {} if values is None else values.get("measures", {})
+    return [_figure(measures.get(name)) for name in names]
+
+
+def _figure(value: float | None) -> str:
+    return f"{value:.3f}" if known(value) else "-"
 
 
 def _mark(point: FrontPoint) -> str:

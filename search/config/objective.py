@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -26,6 +26,9 @@ class ObjectiveConfig(Section):
     also: Annotated[
         tuple[Annotated[str, AfterValidator(check_bias)], ...], Field(strict=False)
     ] = ()
+    # What names, at a search's end, the networks that test is opened for: the probability that
+    # they will be certified there, or the margin.
+    naming: Literal["chance", "margin"] = "chance"
     # The lowest and the highest tolerance that `report --tolerance` is to see whole: a trial keeps
     # what any of them might need. None: half to three times the tolerance.
     tolerances: Annotated[tuple[OpenFloat, OpenFloat], Field(strict=False)] | None = None

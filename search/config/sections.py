@@ -305,6 +305,8 @@ class TrialConfig(Section):
     method: Annotated[str, AfterValidator(lambda name: check_name("method", name))]
     # slot of a stage -> setting -> value; what is not given is the stage's default
     settings: Mapping[str, Mapping[str, Any]] = {}
+    # Settings of its correction: that of its method, or else the one of [correction].
+    correction: Mapping[str, Any] = {}
     keep: Literal["pareto", "last", "rounds"] = "pareto"
 
     @model_validator(mode="after")

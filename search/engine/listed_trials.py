@@ -10,6 +10,7 @@ from search.engine.progress import Limits
 from search.engine.ray_searcher import NewTrial, TrialSearcher
 from search.journal.record import Record, TrialRecord
 from search.problem.shared_pruners import shared_by_listed
+from trainables.trial.spec import correction_of
 
 
 class ListedSearcher(TrialSearcher):
@@ -51,6 +52,8 @@ class ListedSearcher(TrialSearcher):
             more["shared"] = dict(self._shared[trial.name])
         if trial.keep != "pareto":
             more["keep"] = trial.keep
+        if trial.correction:
+            more["correction"] = correction_of(trial.method, self._correction, trial.correction)
         return NewTrial(trial.method, settings, more, row=trial.name)
 
     def _learn(self, trial: TrialRecord) -> None:

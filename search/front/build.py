@@ -7,12 +7,13 @@ import json
 import tempfile
 import weakref
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from analysis.front_json import Front, FrontPoint, PointValues
-from search.front.judging import NotDefined, by_second, fitted, tune_values
+from search.front.judging import NotDefined, by_second, decided, fitted, tune_values
+from search.front.naming import likely
 from search.front.notes import bias_undefined, left_out, without_group
 from search.front.references import judged_references
 from search.front.selection import Row, select
@@ -78,28 +79,31 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         except NotDefined as error:
             undefined.append((start["method"], str(error)))
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
-    selection = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+    feasible = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+    chances = _Chances(view, packed, starts)
+    named = _named(rows, chances, view)
+    selection = (
+        feasible
+        if named is rows
+        else select(named, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+    )
     on_front = [packed[i].whole() for i in selection.on_front]
     points = [
-        _point(starts[report["trial"]], report, view, chosen=i == selection.chosen)
+        _point(
+            starts[report["trial"]],
+            report,
+            view,
+            feasible=bool(named[i]["feasible"] and named[i]["beats_trivial"]),
+            chosen=i == selection.chosen,
+        )
         for i, report in zip(selection.on_front, on_front, strict=True)
     ]
     pruned_on = sum("round" in r and r["round"] < rounds[r["trial"]] for r in on_front)
     front: Front = {
         "name": facts["name"],
-        "objective": {
-            "performance": view.objective.performance,
-            "bias": view.objective.bias,
-            "tolerance": view.objective.tolerance,
-            "margin": view.objective.margin,
-            "sparsity": view.sparsity,
-            "group": view.group,
-            "groups": list(view.group_names),
-            "reference": list(reference),
-            "group_at_prediction": view.group_allowed,
-        },
-        "hypervolume": selection.hypervolume,
-        "hypervolume_with_group": selection.hypervolume_with_group,
+        "objective": view.described(reference),
+        "hypervolume": feasible.hypervolume,
+        "hypervolume_with_group": feasible.hypervolume_with_group,
         "opening": None,
         "changed": view.changed,
         "candidates": len(packed),
@@ -107,11 +111,15 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         "group_notes": list(view.notes),
         "left_out": left_out(undefined),
         "bias_undefined": bias_undefined(rows, tune, view.group_names, facts["classes"]),
-        "without_group": without_group(rows, [each.name for each in packed], starts),
+        "without_group": without_group(named, [each.name for each in packed], starts),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,
         "points": points,
     }
+    if view.naming is not None:
+        front["objective"]["naming"] = "margin" if named is rows else "chance"
+        for i, point in zip(selection.on_front, points, strict=True):
+            point["chance"] = chances(i)
     for point in points:
         if what := no_ops.of(point["trial"]):
             point["no_ops"] = what
@@ -122,6 +130,46 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     if view.beside is not None:
         front["beside"] = view.beside.choose
     return front
+
+
+class _Chances:
+    """Of being certified, of each candidate by its number; asked for once."""
+
+    def __init__(
+        self, view: View, packed: Sequence[_Packed], starts: Mapping[str, TrialStart]
+    ) -> None:
+        self._view, self._packed, self._starts = view, packed, starts
+        self._known: dict[int, float] = {}
+
+    def __call__(self, place: int) -> float:
+        if place not in self._known:
+            self._known[place] = self._asked(place)
+        return self._known[place]
+
+    def _asked(self, place: int) -> float:
+        if self._view.naming is None:
+            raise ValueError("front: a view that names by the margin knows no chances")
+        report = self._packed[place].whole()
+        counts = counts_from_dict(report["counts"]["tune"])
+        decision = decision_from_dict(report["decision"])
+        return self._view.naming.chance(decided(counts, decision, self._view))
+
+
+def _named(rows: list[Row], chances: _Chances, view: View) -> list[Row]:
+    """The rows, with `feasible` for what is named by its chance; `rows` itself by the margin."""
+    if view.naming is None or not rows:
+        return rows
+    probable = likely(
+        rows,
+        chances,
+        tolerance=view.naming.tolerance,
+        sparsity=view.sparsity,
+        group_allowed=view.group_allowed,
+    )
+    if not probable.any():
+        return rows
+    pairs = zip(rows, probable, strict=True)
+    return [{**row, "feasible": bool(is_named)} for row, is_named in pairs]
 
 
 def _correction(spec: dict[str, Any]) -> Correction:
@@ -200,7 +248,9 @@ class _Store:
         return report
 
 
-def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) -> FrontPoint:
+def _point(
+    start: TrialStart, report: ReportEvent, view: View, *, feasible: bool, chosen: bool
+) -> FrontPoint:
     decision, values = _judged(start, report, view)
     point: FrontPoint = {
         "candidate": cast("str", report["candidate"]),
@@ -213,7 +263,7 @@ def _point(start: TrialStart, report: ReportEvent, view: View, *, chosen: bool) 
         "live": report["live"],
         "tune": values,
         "test": None,
-        "feasible": bool(values["feasible"] and values["beats_trivial"]),
+        "feasible": feasible,
         "chosen": chosen,
         "claim": None,
     }

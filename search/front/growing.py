@@ -1,6 +1,7 @@
 """The front of a running search, kept up event by event: the terminal, MLflow and compare ask it.
 
-Its points are those that front.json would hold at that moment, as the search judges them.
+Its points are those that front.json would hold at that moment, as the search judges them: all of
+them are certain to keep the tolerance. Who is named for test is asked at the end (`naming`).
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class GrowingFront:
         }
 
     def as_front(self) -> Front:
-        """What front.json holds, as far as it is known; best performance first."""
+        """What front.json holds, as far as it is known, before its points are named by their
+        chances; best performance first."""
         points = [each.point for each in self._front.in_order() if each.point is not None]
         chosen = chosen_of(
             [cast("Row", {**p["tune"], "needs_group": p["needs_group"]}) for p in points],
@@ -113,14 +115,7 @@ class GrowingFront:
         facts = self._facts
         return {
             "name": facts["name"],
-            "objective": {
-                **facts["objective"],
-                "sparsity": facts["sparsity"],
-                "group_at_prediction": self._group_allowed,
-                "group": facts["group"],
-                "groups": facts["group_names"],
-                "reference": facts["reference"],
-            },
+            "objective": view_of(facts).described(facts["reference"]),
             "hypervolume": self.hypervolume,
             "opening": None,
             "methods": sorted({s["method"] for s in self._candidates.starts().values()}),

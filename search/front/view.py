@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.front_json import FrontObjective
 from search.errors import UserError
+from search.front.naming import Naming
 from search.journal.candidates import group_at_prediction
 from search.journal.events import Dense, Experiment
 from trainables.corrections.threshold import Threshold
@@ -67,6 +70,7 @@ def view_by(
         group_names=resolved.names,
         reference=None,
         changed=True,
+        naming=None,
         notes=(*resolved.notes, looked_at) if resolved.notes else (),
     )
 
@@ -87,6 +91,7 @@ class View:
     # Which groups were merged or left out, unless the search did so; what else to know.
     notes: tuple[str, ...] = ()
     kept_for: tuple[float, float] | None = None  # lowest and highest tolerance; None: any
+    naming: Naming | None = None  # by the chance of a certificate; None: by the margin
     beside: Threshold | None = None  # of a second decision, which is shown and never chosen by
 
     @property
@@ -97,6 +102,20 @@ class View:
         kept = self.crossing_to_group >= 0
         np.add.at(table, self.crossing_to_group[kept], self.crossing_priors[kept])
         return np.asarray(table / table.sum())
+
+    def described(self, reference: Sequence[float]) -> FrontObjective:
+        """What front.json says of it; `reference` is where the hypervolume begins."""
+        return {
+            "performance": self.objective.performance,
+            "bias": self.objective.bias,
+            "tolerance": self.objective.tolerance,
+            "margin": self.objective.margin,
+            "sparsity": self.sparsity,
+            "group": self.group,
+            "groups": list(self.group_names),
+            "reference": list(reference),
+            "group_at_prediction": self.group_allowed,
+        }
 
     def with_bias(self, bias: str | None, tolerance: float | None) -> View:
         """Another measure or tolerance; the margin keeps its share of the tolerance.
@@ -112,6 +131,7 @@ class View:
             objective=objective,
             reference=None,
             changed=True,
+            naming=None,
             notes=(*self.notes, *self._not_kept_for(new)),
         )
 
@@ -138,8 +158,17 @@ def view_of(facts: Experiment) -> View:
         reference=tuple(facts["reference"]),
         group_allowed=group_at_prediction(facts),
         kept_for=_kept_for(facts),
+        naming=_naming(facts),
         beside=Threshold(facts["beside"]) if "beside" in facts else None,
     )
+
+
+def _naming(facts: Experiment) -> Naming | None:
+    named = facts.get("naming")
+    if named is None:
+        return None
+    tolerance = facts["objective"]["tolerance"]
+    return Naming(named["level"], named["rows"], tuple(named["biases"]), tolerance)
 
 
 def _kept_for(facts: Experiment) -> tuple[float, float]:

@@ -63,6 +63,14 @@ class PowerFacts(TypedDict):
     tolerance_for_power: float | None  # what is certified in 80 %
 
 
+class NamingFacts(TypedDict):
+    """What the probability of a certificate depends on, beside a network's decisions on tune."""
+
+    level: float  # the error rate that a network is tested at
+    rows: float  # how many rows test has for each of tune
+    biases: list[str]  # all have to keep the tolerance
+
+
 class ExperimentFacts(TypedDict):
     """What has to be known of the data to judge counts without them."""
 
@@ -84,6 +92,7 @@ class ExperimentFacts(TypedDict):
     # How the threshold of a second decision is chosen, which is shown and never chosen by
     beside: NotRequired[ChosenBy]
     group_at_prediction: NotRequired[bool]
+    naming: NotRequired[NamingFacts]  # absent: by the margin
     notes: list[str]
     smallest_tolerance: NotRequired[float | None]  # of earlier versions, that tune could show
     power: NotRequired[PowerFacts]  # at worst

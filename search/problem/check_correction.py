@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search.config.config import Config
+from search.config.sections import TrialConfig
 from search.errors import UserError
+from trainables.corrections import CORRECTIONS
+from trainables.corrections.threshold import Threshold
 from trainables.data import Prepared
+from trainables.evaluation.objective import Objective
 from trainables.methods import METHODS
-from trainables.trial.spec import Spec
+from trainables.trial.spec import Spec, correction_of
+
+Slots = Mapping[str, Mapping[str, Any]]  # slot of a stage -> setting -> value
 
 
 def correction_for(config: Config, prepared: Prepared) -> dict[str, Any]:
@@ -41,3 +48,18 @@ def check_correction(method: str, spec: Spec, prepared: Prepared) -> None:
         raise UserError(f"{who} needs {needed}, got {len(prepared.classes)}")
     if spec.correction.two_groups and len(groups) != 2:
         raise UserError(f"{who} is defined for two groups, got {len(groups)}: {', '.join(groups)}")
+
+
+def check_listed(
+    trials: Sequence[TrialConfig], correction: Mapping[str, Any], objective: Objective
+) -> None:
+    """Raises UserError where the settings of a listed trial's correction do not fit it."""
+    for trial in trials:
+        settings = correction_of(trial.method, correction, trial.correction)
+        name = settings.pop("name")
+        try:
+            fitted = CORRECTIONS[name](**settings)
+            if isinstance(fitted, Threshold):
+                fitted.objective_of(objective)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"[[trials]] {trial.name}: correction {name}: {error}") from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.notation import number
-from search.journal.events import PowerFacts
+from search.journal.events import NamingFacts, PowerFacts
 from trainables.evaluation.claims import level_of_opening
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.objective import Objective
@@ -22,6 +23,7 @@ from trainables.evaluation.power import (
 )
 
 if TYPE_CHECKING:
+    from search.config.objective import ObjectiveConfig
     from search.problem.problem import Problem
     from trainables.data import Prepared
 
@@ -67,6 +69,22 @@ def power_table(problem: Problem) -> dict[float, dict[int, float]]:
         rows = (times * found.rows for times in ROWS)
         table[tolerance] = {count: found.with_rows(count).at(tolerance) for count in rows}
     return table
+
+
+def power_of_test(
+    prepared: Prepared, bias: str, error_rate: float, dense: Counts | None = None
+) -> Power:
+    """`power_on_test` of the test split of `prepared`, looked at for the first time."""
+    return power_on_test(cells_of_test(prepared), bias, error_rate, dense)
+
+
+def naming_facts(objective: ObjectiveConfig, rows: Mapping[str, int]) -> NamingFacts:
+    """What a journal keeps for naming by the chance of a certificate; `rows` of each split."""
+    return {
+        "level": level_of_opening(objective.error_rate_claims, 1),
+        "rows": rows["test"] / rows["tune"],
+        "biases": [objective.bias, *objective.also],
+    }
 
 
 def power_facts(power: Power) -> PowerFacts:

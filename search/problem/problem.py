@@ -17,7 +17,7 @@ from search.errors import UserError
 from search.journal.candidates import group_at_prediction
 from search.journal.digest import json_digest
 from search.journal.events import ExperimentFacts
-from search.problem.check_correction import check_correction, correction_for
+from search.problem.check_correction import Slots, check_correction, check_listed, correction_for
 from search.problem.dense_net import (
     TrainedNets,
     Trainer,
@@ -28,7 +28,7 @@ from search.problem.dense_net import (
 )
 from search.problem.dense_recipe import DenseRecipe
 from search.problem.enough_rows import with_min_cell_of
-from search.problem.power import cells_of_test, power_facts, power_on_test, power_words
+from search.problem.power import naming_facts, power_facts, power_of_test, power_words
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
 from search.problem.prune_by import notes_on as notes_on_pruning
 from search.problem.references import notes_on_references
@@ -133,7 +133,7 @@ class Problem:
                 for stage in self._spec(method, settings).stages:
                     yield method, stage
 
-    def _spec(self, method: str, settings: Mapping[str, Mapping[str, Any]]) -> Spec:
+    def _spec(self, method: str, settings: Slots, own: Mapping[str, Any] | None = None) -> Spec:
         """A trial of the method, to look at; ValueError or TypeError where it cannot be."""
         return Spec.from_config(
             {
@@ -141,7 +141,7 @@ class Problem:
                 "method": method,
                 "seed": self.config.seed,
                 "settings": settings,
-                "correction": correction_of(method, self.correction),
+                "correction": correction_of(method, self.correction, own),
             }
         )
 
@@ -153,7 +153,7 @@ class Problem:
     def listed(self) -> Iterator[Spec]:
         """The trials that the config lists."""
         for trial in self.config.trials:
-            yield self._spec(trial.method, trial.settings)
+            yield self._spec(trial.method, trial.settings, trial.correction)
 
     def check(self) -> None:
         """Raises UserError where a method would fail in every trial, at its published settings."""
@@ -163,6 +163,7 @@ class Problem:
             except (ValueError, TypeError) as error:
                 raise UserError(f"[space.{method}] {error}") from error
             check_correction(method, spec, self.prepared)
+        check_listed(self.config.trials, self.correction, self.objective)
         check_prune_by(self.config, self.prepared, self.untrained)
         for method, stage in self._possible_stages():
             if self.config.dense.name == GIVEN and stage.settings.needs:
@@ -200,16 +201,14 @@ class Problem:
             *self.pruning_notes(),
             *self._notes_on_precision(),
             *notes_on_references(self.config, self.prepared, self.objective.bias),
-            f"test, at worst, before the dense net is there (its own rates then replace this): "
-            f"{power_words(self.power(), self.objective)}",
+            f"test, at worst, until the dense net says: {power_words(self.power(), self.objective)}",
         ]
 
     def power(self, dense: Counts | None = None) -> Power:
         """What test can certify of a fair network: at worst, or of one that is as often right as
         the dense net with these decisions on tune, by group."""
-        cells = cells_of_test(self.prepared)
         rate = self.config.objective.error_rate_claims
-        return power_on_test(cells, self.objective.bias, rate, dense)
+        return power_of_test(self.prepared, self.objective.bias, rate, dense)
 
     def _notes_on_precision(self) -> list[str]:
         level = torch.backends.cpu.get_cpu_capability()
@@ -310,6 +309,8 @@ class Problem:
             "encoding": json_digest(encoding_of(prepared)),
             "config": fixed_part(self.config),
         }
+        if self.config.objective.naming == "chance":
+            facts["naming"] = naming_facts(self.config.objective, facts["rows"])
         if self.config.correction.beside is not None:
             facts["beside"] = self.config.correction.beside
         if self.pruning is not None:

@@ -38,6 +38,7 @@ class ChosenNetwork:
     round: int | None = None
     diagnostics: Diagnostics | None = None  # of the masks that it has; None: unknown
     no_ops: tuple[str, ...] = ()  # what its trial was to do and did not
+    at_end: ValuesOnTune | None = None  # of the last epoch of its trial's recovery; None: no such
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
@@ -88,6 +89,7 @@ class _Ended:
     seconds: float = 0.0
     diagnostics: list[tuple[int, Diagnostics]] | None = None  # (epoch that gave them, they)
     no_ops: tuple[str, ...] = ()
+    at_end: ValuesOnTune | None = None
 
     def masks_at(self, epoch: int) -> Diagnostics | None:
         """What was last said of the masks by that epoch."""
@@ -114,6 +116,8 @@ def _trials(folder: RunFolder) -> list[_Ended]:
 
 def _hear(trial: _Ended, report: ReportEvent) -> None:
     trial.seconds += report["seconds"]
+    if report["last"] and report["role"] == "recovery" and report["stage_epochs"] > 1:
+        trial.at_end = _values(report)
     if "diagnostics" in report:
         trial.diagnostics = [
             *(trial.diagnostics or ()),
@@ -165,6 +169,7 @@ def _network(
         round=round,
         diagnostics=None if report is None else ended.masks_at(report["epoch"]),
         no_ops=ended.no_ops,
+        at_end=ended.at_end,
     )
 
 

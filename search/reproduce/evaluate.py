@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from analysis.notation import FULLER
 from search.errors import UserError
 from search.journal.opening_ledger import record_opening
 from search.problem.problem import Problem, open_problem
+from search.reproduce.certified import Shown, certify
 from search.reproduce.choose import ChosenNetwork, chosen_networks
 from search.reproduce.on_test import DENSE, OTHER_DENSE, Judged, OnTest
 from search.reproduce.plan import Plan
-from search.reproduce.results import EvaluatedColumn
+from search.reproduce.results import EvaluatedColumn, spread
 from search.reproduce.results_json import (
     SETTINGS_KINDS,
     ColumnFacts,
@@ -93,8 +95,11 @@ def _column(
     own = plan.experiment(column) if column.networks_of else None
     problem = open_problem(own or trusted_config(first, "reproduce"))
     openings = [
-        record_opening(
-            facts["hashes"]["test"], name, plan.table.name, state.named(opening, column)
+        (
+            record_opening(
+                facts["hashes"]["test"], name, plan.table.name, state.named(opening, column)
+            ),
+            opening,
         )
         for name, opening in _openings(state, column)
     ]
@@ -103,6 +108,8 @@ def _column(
     trivial = facts["reference"][0]
     two_seeds = any(row.reference == OTHER_DENSE for row in plan.table.rows)
     by_groups = bool(plan.table.quantities)
+    shown: list[Shown] = []
+    dense: dict[int, OnTest] = {}  # seed -> where its dense net is judged
     said: dict[int, list[str]] = {}  # seed -> notes; of the column's own search, where it has one
     for search in searches:
         other = _of_another_seed(search, searches) if two_seeds else None
@@ -111,11 +118,12 @@ def _column(
         on_test = OnTest(
             search.seed, search.folder, of_run, judged, by_group=by_groups, other=other
         )
-        _add(plan, search, on_test, entries)
+        shown += _add(plan, search, on_test, entries)
+        dense.setdefault(search.seed, on_test)
         if column.networks_of:  # the run had another grouping, maybe another task
             trivial = on_test.references[DENSE].values.get("trivial_performance") or trivial
     about: ColumnFacts = {
-        "openings": openings,
+        "openings": [number for number, _ in openings],
         "data": facts["data"],
         "groups": list(problem.prepared.group_names),
         "objective": {
@@ -135,6 +143,14 @@ def _column(
         about["beside"] = beside
     if plan.table.quantities:
         about["quantities"] = quantities(plan.table.quantities, about["groups"])
+    else:
+        counts = next(iter(dense.values())).references[DENSE].counts
+        about["claims"] = certify(shown, problem, openings, column.name, counts)
+        best = spread([on_test.oracle for on_test in dense.values()])
+        if best is not None:
+            about["oracle"] = best
+        if (fuller := FULLER.get(problem.objective.bias)) is not None:
+            about["fuller"] = fuller
     return EvaluatedColumn(about, entries)
 
 
@@ -190,8 +206,8 @@ def _of_another_seed(search: _EndedSearch, searches: Sequence[_EndedSearch]) -> 
     return next(other.folder for other in searches if other.seed == following)
 
 
-def _add(plan: Plan, search: _EndedSearch, on_test: OnTest, entries: Entries) -> None:
-    """Adds what one search's networks are worth on test."""
+def _add(plan: Plan, search: _EndedSearch, on_test: OnTest, entries: Entries) -> Iterator[Shown]:
+    """Adds what one search's networks are worth on test; what it adds, with the counts."""
     networks: Mapping[str, list[ChosenNetwork]] = {
         row.name: [network for network in search.networks if network.row == row.name]
         for row in plan.table.rows
@@ -203,5 +219,10 @@ def _add(plan: Plan, search: _EndedSearch, on_test: OnTest, entries: Entries) ->
         if row.reference is not None:
             known = {entry["seed"] for entry in of_row}
             if row.reference in on_test.references and search.seed not in known:
-                of_row.append(on_test.reference(row.reference))
-        of_row += map(on_test.network, networks[row.name])
+                entry, counts = on_test.reference(row.reference)
+                of_row.append(entry)
+                yield Shown(search.kind, search.seed, entry, counts)
+        for network in networks[row.name]:
+            entry, of_network = on_test.network(network)
+            of_row.append(entry)
+            yield Shown(search.kind, search.seed, entry, of_network)

@@ -19,6 +19,7 @@ from search.front.references import decisions_of_dense
 from search.front.view import View, view_of
 from search.problem.dense_net import decision_of
 from search.problem.problem import Problem
+from search.reproduce.certified import oracle
 from search.reproduce.choose import ChosenNetwork
 from search.reproduce.group_summaries import OfNetwork, summaries
 from search.reproduce.results_json import BesideOnTest, SeedEntry, ValuesOnTest
@@ -78,6 +79,7 @@ class Measured:
     """What one network is worth on test."""
 
     values: PointValues
+    counts: Counts  # decided, by group
     # Measure -> its value in each group, and for all groups together; empty: not asked for.
     by_group: Mapping[str, list[float | None]] = field(default_factory=dict)
     everybody: Mapping[str, float | None] = field(default_factory=dict)
@@ -141,8 +143,17 @@ class OnTest:
             measured[OTHER_DENSE] = self._measured(self._other, decisions[DENSE], sparsity=0.0)
         return measured
 
-    def reference(self, label: str) -> SeedEntry:
-        """What stands for a reference line."""
+    @cached_property
+    def oracle(self) -> float | None:
+        """The performance of the best thresholds per group for the dense net's scores, chosen on
+        test itself; None where none keeps the tolerance, or there is no threshold to choose."""
+        counts = self._bench.count(self._bench.dense, "test", self._task)
+        if not isinstance(counts, ScoreCounts):
+            return None
+        return oracle(counts.regroup(self._view.crossing_to_group), self._view.objective)
+
+    def reference(self, label: str) -> tuple[SeedEntry, Counts]:
+        """What stands for a reference line, and its counts."""
         measured = self.references[label]
         entry: SeedEntry = {
             "seed": self._seed,
@@ -154,10 +165,10 @@ class OnTest:
         }
         if self._importance and label == DENSE:
             entry["importance"] = self._importance_of(self._bench.dense, None)
-        return entry
+        return entry, measured.counts
 
-    def network(self, chosen: ChosenNetwork) -> SeedEntry:
-        """What stands for a row."""
+    def network(self, chosen: ChosenNetwork) -> tuple[SeedEntry, Counts | None]:
+        """What stands for a row, and its counts; None where there is no network."""
         measured: Measured | None = None
         importance: dict[str, list[float]] | None = None
         if chosen.candidate is not None and chosen.sparsity is not None:
@@ -187,24 +198,27 @@ class OnTest:
             entry["no_ops"] = list(chosen.no_ops)
         if importance is not None:
             entry["importance"] = importance
+        if chosen.at_end is not None:
+            entry["at_end"] = chosen.at_end
         if chosen.round is not None:
             entry["round"] = chosen.round
         if chosen.diagnostics is not None:
             entry["diagnostics"] = chosen.diagnostics
-        return entry
+        return entry, None if measured is None else measured.counts
 
     def _measured(self, net: nn.Module, decision: Decision, *, sparsity: float) -> Measured:
         counts, mapping = self._bench.count(net, "test", self._task), self._view.crossing_to_group
         values = values_of(counts, decision, self._view, sparsity=sparsity)
+        decided = decision.decide_by_group(counts, mapping)
         beside = self._beside(net, counts) if isinstance(decision, CommonThreshold) else None
         if not self._by_group:
-            return Measured(values, beside=beside)
-        decided = decision.decide_by_group(counts, mapping)
+            return Measured(values, decided, beside=beside)
         scores = counts if isinstance(counts, ScoreCounts) else self._class_scores(net)
         of_groups = scores.regroup(mapping)
         everybody = of_groups.regroup(np.zeros(int(mapping.max()) + 1, dtype=np.int64))
         return Measured(
             values,
+            decided,
             {**values_by_group(decided), "ap": as_json(average_precisions(of_groups))},
             {**values_of_everybody(decided), "ap": as_json(average_precisions(everybody))[0]},
             beside,

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from search.config.config import Config
 from search.errors import UserError
 from search.problem.problem import method_spaces
-from search.reproduce.results_json import Departure, NetworkKind
+from search.reproduce.results_json import Departure, FairTuning, NetworkKind
 from search.reproduce.settings import (
     cut_down,
     departures,
     epochs_of,
+    fair_tuning_of,
     lasting,
     own_settings,
     shortened,
@@ -155,6 +156,16 @@ class Plan:
                     by_row[row.name] = departures(row, source, settings, config)
         return by_row
 
+    def fair_tunings(self, column: TableColumn) -> dict[str, FairTuning]:
+        """Row -> how it is fine-tuned in `column` at published settings, where it is."""
+        found: dict[str, FairTuning] = {}
+        for source in self.sources(column):
+            for name, settings in self.published(source).items():
+                tuning = fair_tuning_of(self.rows[name].method or "", settings)
+                if tuning is not None:
+                    found[name] = tuning
+        return found
+
     def searchable(self, column: TableColumn) -> list[str]:
         """The rows trained for this column with something to search."""
         spaces = method_spaces(self.experiment(column))
@@ -174,6 +185,7 @@ class Plan:
                 "method": row.method,
                 "settings": settings[row.name],
                 "keep": _KEEP[row.network],
+                **({"correction": dict(row.correction)} if row.correction else {}),
             }
             for row in _long_ones_first([self.rows[name] for name in settings])
         ]

@@ -130,6 +130,9 @@ def _results(
     table, options = plan.table, plan.options
     only = kinds[0] if len(kinds) == 1 else None
     departing = {column.name: plan.departures(column) for column in plan.columns}
+    fair_tunings = {
+        column.name: plan.fair_tunings(column) for column in plan.columns if only != "tuned"
+    }
     paper = None if table.paper is None else paper_table(table.paper)
     tuning = {
         column.name: Tuning(
@@ -160,7 +163,7 @@ def _results(
         "notes": [*state.notes, *missing, *table.notes, *(() if paper is None else paper.notes)],
         "columns": {name: column.facts for name, column in columns.items()},
         "openings": state.openings,
-        "rows": table_rows(table, paper, columns, tuning, departing),
+        "rows": table_rows(table, paper, columns, tuning, departing, fair_tunings),
     }
     if table.picture != "rows":
         results["picture"] = table.picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from search.reproduce.results_json import (
     ColumnFacts,
     Departure,
     Entries,
+    FairTuning,
+    LastEpoch,
     MeanAndSd,
     OverSeeds,
     PairedDifference,
@@ -60,12 +63,22 @@ def table_rows(
     columns: Mapping[str, EvaluatedColumn],
     tuning: Mapping[str, Tuning],
     departures: Mapping[str, Mapping[str, Sequence[Departure]]],
+    fair_tunings: Mapping[str, Mapping[str, FairTuning]] | None = None,
 ) -> list[ResultRow]:
     """One entry per row: what the paper prints and what was measured, by column.
 
-    All mappings are by column, `departures` then by row.
+    All mappings are by column, `departures` and `fair_tunings` then by row.
     """
-    return [_row(table, row, printed, columns, tuning, departures) for row in table.rows]
+    rows = [_row(table, row, printed, columns, tuning, departures) for row in table.rows]
+    for row in rows:
+        by_column = {
+            column: of_rows[row["name"]]
+            for column, of_rows in (fair_tunings or {}).items()
+            if row["name"] in of_rows
+        }
+        if by_column:
+            row["fair_tuning"] = by_column
+    return rows
 
 
 def _row(
@@ -98,6 +111,8 @@ def _row(
     }
     if row.network != "best":
         result["network"] = row.network
+    if row.correction:
+        result["correction"] = dict(row.correction)
     return result
 
 
@@ -140,9 +155,10 @@ def _over_seeds(
 ) -> OverSeeds:
     """The networks at the trials' ends; those of rounds before these, where there are any."""
     declared, groups = facts.get("quantities", []), facts["groups"]
+    fuller = facts.get("fuller")
     at_end = [entry for entry in entries if "round" not in entry]
     ends_of_base = [entry for entry in base if "round" not in entry]
-    over_seeds = summary(at_end, ends_of_base, declared, groups)
+    over_seeds = summary(at_end, ends_of_base, declared, groups, fuller=fuller)
     numbers = sorted({entry["round"] for entry in entries if "round" in entry})
     if numbers:
         over_seeds["rounds"] = [
@@ -162,6 +178,8 @@ def summary(
     base: Sequence[SeedEntry],
     declared: Sequence[QuantityName] = (),
     groups: Sequence[str] = (),
+    *,
+    fuller: str | None = None,
 ) -> OverSeeds:
     """Mean and sample standard deviation over seeds on test, how many seeds kept the tolerance,
     and the difference in bias to the seeds of `base`; both also of each quantity `declared`.
@@ -170,9 +188,9 @@ def summary(
     """
     tests = [entry["test"] for entry in entries if entry["test"] is not None]
     over_seeds: OverSeeds = {
-        "performance": _spread([test["performance"] for test in tests]),
-        "bias": _spread([test["bias"] for test in tests]),
-        "sparsity": _spread([test["sparsity"] for test in tests]),
+        "performance": spread([test["performance"] for test in tests]),
+        "bias": spread([test["bias"] for test in tests]),
+        "sparsity": spread([test["sparsity"] for test in tests]),
         "kept": sum(entry["kept"] for entry in entries),
         "measured": len(tests),
         "of": len(entries),
@@ -181,6 +199,13 @@ def summary(
         "settings": entries[0]["settings"],
         "entries": list(entries),
     }
+    claims = [entry["claim"] for entry in entries if "claim" in entry]
+    if claims:
+        over_seeds["verdicts"] = dict(Counter(claim["verdict"] for claim in claims))
+    if fuller is not None:
+        over_seeds["fuller"] = spread([test["measures"].get(fuller) for test in tests])
+    if any("at_end" in entry for entry in entries):
+        over_seeds["last_epoch"] = _last_epoch(entries)
     if at_chance := sum(test.get("at_chance", False) for test in tests):
         over_seeds["at_chance"] = at_chance
     if no_ops := sum("no_ops" in entry for entry in entries):
@@ -188,12 +213,27 @@ def summary(
     if declared:
         over_seeds["quantities"] = {
             name: {
-                "over_seeds": _spread([value_of(test, name, groups) for test in tests]),
+                "over_seeds": spread([value_of(test, name, groups) for test in tests]),
                 "against_first_row": paired(entries, base, name, groups),
             }
             for name in declared
         }
     return over_seeds
+
+
+def _last_epoch(entries: Sequence[SeedEntry]) -> LastEpoch:
+    """Over the seeds that have a network to compare with the one at the end."""
+    both = [
+        (chosen, entry["at_end"])
+        for entry in entries
+        if "at_end" in entry and (chosen := entry.get("tune")) is not None
+    ]
+    return {
+        "chosen_performance": spread([chosen["performance"] for chosen, _ in both]),
+        "chosen_bias": spread([chosen["bias"] for chosen, _ in both]),
+        "performance": spread([end["performance"] for _, end in both]),
+        "bias": spread([end["bias"] for _, end in both]),
+    }
 
 
 def value_of(test: ValuesOnTest, name: QuantityName, groups: Sequence[str]) -> float | None:
@@ -259,7 +299,7 @@ def _paper_cell(printed: PaperTable | None, row: str, column: str) -> dict[str, 
     }
 
 
-def _spread(values: Sequence[float | None]) -> MeanAndSd | None:
+def spread(values: Sequence[float | None]) -> MeanAndSd | None:
     numbers = np.array([value for value in values if value is not None], dtype=np.float64)
     if not numbers.size:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict, get_args
 
-from analysis.front_json import Measures
+from analysis.front_json import Claim, Measures, Verdict
 from search.journal.events import ObjectiveFacts
 from spaces.space import Nested
 from trainables.corrections.threshold import ChosenBy
@@ -73,7 +73,10 @@ class SeedEntry(TypedDict):
     seconds: NotRequired[float]  # that its trial took
     failure: NotRequired[str | None]  # why there is no network
     test: ValuesOnTest | None
-    kept: bool  # whether its bias on test is below the tolerance
+    kept: bool  # whether its bias on test is estimated below the tolerance
+    claim: NotRequired[Claim]  # what test certifies; absent in files of earlier versions
+    # Of the last epoch of its trial's recovery, on tune; absent: no recovery with epochs
+    at_end: NotRequired[ValuesOnTune]
     no_ops: NotRequired[list[str]]  # what its trial was to do and did not; absent: nothing
     round: NotRequired[int]  # of a network within its trial: the round of pruning that it ended
     diagnostics: NotRequired[Diagnostics]  # of its masks, where the method gives any
@@ -106,6 +109,15 @@ class QuantityOverSeeds(TypedDict):
     against_first_row: PairedDifference | None  # None: no pair, or the first row itself
 
 
+class LastEpoch(TypedDict):
+    """The network that was chosen beside the one at the end of the recovery, both on tune."""
+
+    chosen_performance: MeanAndSd | None  # None: no seed has one
+    chosen_bias: MeanAndSd | None
+    performance: MeanAndSd | None
+    bias: MeanAndSd | None
+
+
 class OverSeeds(TypedDict):
     """A row with one kind of settings, over all seeds, on test.
 
@@ -115,7 +127,7 @@ class OverSeeds(TypedDict):
     performance: MeanAndSd | None  # None: no seed has one
     bias: MeanAndSd | None
     sparsity: MeanAndSd | None
-    kept: int  # seeds whose network kept the tolerance
+    kept: int  # seeds whose network is estimated to keep the tolerance
     measured: int  # seeds with a network
     of: int  # all seeds
     against_first_row: PairedDifference | None  # None: no pair, or the first row itself
@@ -124,6 +136,11 @@ class OverSeeds(TypedDict):
     entries: list[SeedEntry]
     at_chance: NotRequired[int]  # seeds no better than a constant prediction; absent: none
     no_ops: NotRequired[int]  # seeds whose trial did nothing of what it is meant to; absent: none
+    # Seeds with each verdict; absent in files of earlier versions, and where quantities are
+    # declared
+    verdicts: NotRequired[dict[Verdict, int]]
+    fuller: NotRequired[MeanAndSd | None]  # of the measure that the column's `fuller` names
+    last_epoch: NotRequired[LastEpoch]  # absent: no recovery with epochs
     # Of a table that declares its quantities, by their names
     quantities: NotRequired[dict[QuantityName, QuantityOverSeeds]]
     rounds: NotRequired[list[OverSeeds]]  # of the rounds before the end, first to last
@@ -156,6 +173,16 @@ class Departure(TypedDict):
     published: Any
 
 
+class FairTuning(TypedDict):
+    """How long and how fast a row is fine-tuned at published settings."""
+
+    lr: float
+    schedule: str
+    warmup_steps: int
+    epochs: int
+    batch_size: int
+
+
 class ResultRow(TypedDict):
     """One row of the table."""
 
@@ -168,6 +195,44 @@ class ResultRow(TypedDict):
     notes: list[str]  # of the paper's row, and of ours
     cells: dict[str, TableCell]  # by column
     departures: dict[str, list[Departure]]  # by column
+    correction: NotRequired[dict[str, Any]]  # settings of its own of how decisions are made
+    # By column; absent: it is not fine-tuned by the fair loss, or not at published settings
+    fair_tuning: NotRequired[dict[str, FairTuning]]
+
+
+class SmallestCell(TypedDict):
+    """The fewest rows of test that the column's bias rests on."""
+
+    rows: int
+    group: str
+    label: NotRequired[str]  # absent: all rows of the group
+
+
+class PowerOfColumn(TypedDict):
+    """What these rows can certify of a perfectly fair network that is right as often as the dense
+    net; both tolerances by how many networks are tested together: one, ten, all of the column."""
+
+    rows: int  # of test
+    smallest_cell: SmallestCell
+    certifiable_above: dict[str, float]  # at no lower tolerance
+    tolerance_for_power: dict[str, float]  # certified in 80 %
+    power: float  # probability of being certified at the column's tolerance, with all of them
+
+
+class ClaimsOpening(TypedDict):
+    """The networks that were tested together."""
+
+    opening: int  # of these test rows
+    level: float  # probability that any of them is certified wrongly, at most
+    named: int  # how many
+
+
+class ClaimsOfColumn(TypedDict):
+    """How a column's networks were tested."""
+
+    error_rate: float  # of all openings of these rows together
+    openings: list[ClaimsOpening]
+    power: NotRequired[PowerOfColumn]  # absent: not estimable
 
 
 class ColumnFacts(TypedDict):
@@ -182,6 +247,11 @@ class ColumnFacts(TypedDict):
     # By which groups pruners went, where that is not plain: small ones, clusters and what these
     # have to do with the attributes. Absent: there is nothing to say.
     pruning_notes: NotRequired[list[str]]
+    claims: NotRequired[ClaimsOfColumn]  # absent as `verdicts` are
+    fuller: NotRequired[str]  # a measure that does not vanish where gaps cancel, beside the bias
+    # The best performance on the dense net's scores, with thresholds per group chosen on test
+    # itself, under the tolerance; over seeds. Absent: no threshold, or none keeps it.
+    oracle: NotRequired[MeanAndSd]
     networks_of: NotRequired[str]  # the column whose networks it has
     beside: NotRequired[ChosenBy]  # how the threshold of a second decision is chosen
     # What the table declares, with a name for each group; absent: it declares nothing.

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from search.config.config import Config
-from search.reproduce.results_json import Departure
+from search.reproduce.results_json import Departure, FairTuning
 from search.reproduce.tables import StageSettings, TableColumn, TableRow
 from search.units import dotted
 from spaces.compose import compose
@@ -112,6 +112,20 @@ def lasting(method: str, settings: Nested, epochs: int) -> Nested:
             f"got {epochs - wanted}"
         )
     return {**settings, slot: {**settings.get(slot, {}), length: wanted}}
+
+
+def fair_tuning_of(method: str, settings: Nested) -> FairTuning | None:
+    """The rate and the length of the method's fair tuning; None where it has none."""
+    for of_stage in reversed(_stage_settings(method, settings)):
+        if {"lr", "schedule", "bias_from"} <= of_stage.keys():
+            return {
+                "lr": of_stage["lr"],
+                "schedule": of_stage["schedule"],
+                "warmup_steps": of_stage["warmup_steps"],
+                "epochs": of_stage["epochs"],
+                "batch_size": of_stage["batch_size"],
+            }
+    return None
 
 
 def _stage_settings(method: str, settings: Nested) -> list[dict[str, Any]]:

@@ -144,10 +144,12 @@ def definition(plan: Plan) -> dict[str, Any]:
     rows = {row.name: row.method or row.reference for row in plan.table.rows}
     networks = {row.name: row.network for row in plan.table.rows if row.network != "best"}
     tuned = [row.name for row in plan.table.tuned_rows]
+    corrections = {row.name: dict(row.correction) for row in plan.table.rows if row.correction}
     defined: dict[str, Any] = _as_json(
         {
             **{"version": VERSION, "rows": rows, "networks": networks},
             **{"tuned": tuned, "columns": columns},
+            **({"corrections": corrections} if corrections else {}),
         }
     )
     return defined

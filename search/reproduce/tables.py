@@ -67,6 +67,8 @@ class TableRow(Section):
     method: str | None = None
     reference: Annotated[str, AfterValidator(_reference)] | None = None
     settings: StageSettings = Field(default_factory=dict)  # in place of the published ones
+    # Of its method's own correction, or else of the experiment's, in place of what these say
+    correction: Mapping[str, Any] = Field(default_factory=dict)
     network: NetworkKind = "best"
     # Another row: this one's last stage learns so many epochs that both take as many in all.
     as_long_as: str | None = None

@@ -164,7 +164,7 @@ def _fronts(folder: RunFolder, keep: Keep) -> Iterator[Front]:
     if keep == "any-tolerance":
         objective = view.objective
         lenient = Objective(objective.performance, objective.bias, _ANY, 0.0)
-        lenient_view = replace(view, objective=lenient, reference=None)
+        lenient_view = replace(view, objective=lenient, reference=None, naming=None)
         yield build_front(facts, read_events(folder.journal), lenient_view)
 
 

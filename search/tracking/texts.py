@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from analysis.front_table import (
     reference_label,
     rows_of_front,
 )
-from analysis.notation import with_interval
+from analysis.notation import beside_bias, with_interval
 from analysis.words import unbeaten_reference, verdict
 from search.tracking.updates import numbers
 
@@ -47,7 +48,10 @@ def front_table(front: Front) -> str:
     """The points of a front, one row each, as MLflow stores tables; telling columns first."""
     frame = front_frame(front).dropna(axis="columns", how="all")
     frame.columns = frame.columns.str.replace(".", " ")  # MLflow's page takes dots for paths
-    first = [name for name in FIRST_COLUMNS if name in frame]
+    telling = list(FIRST_COLUMNS)
+    for name, split in product(beside_bias(front["objective"]), SPLITS):
+        telling.insert(telling.index(f"{split} bias") + 1, f"{split} measures {name}")
+    first = [name for name in telling if name in frame]
     rest = [name for name in frame if name not in first]
     return str(frame[[*first, *rest]].to_json(orient="split", index=False))
 
@@ -61,14 +65,18 @@ def references_table(front: Front) -> str:
 
 
 def metrics_of_references(front: Front) -> dict[str, float]:
-    """Performance and bias of each reference, with their intervals, on each split."""
+    """Performance and bias of each reference, with their intervals, and what stands beside the
+    bias, on each split."""
     metrics: dict[str, float] = {}
+    beside = beside_bias(front["objective"])
     for reference in front["references"]:
         name = re.sub(r"[^\w\-. /:]", "", reference["label"])
         for split in SPLITS:
             values = reference[split]
             if values is not None:
-                own: PointValues = {**values, "measures": {}}
+                every = values.get("measures", {})
+                kept = {measure: every.get(measure) for measure in beside}
+                own: PointValues = {**values, "measures": kept}
                 metrics |= metrics_of(own, f"reference/{name}/{split}/")
     return {key: value for key, value in metrics.items() if not key.endswith("/sparsity")}
 
@@ -184,24 +192,35 @@ def _words(point: FrontPoint) -> Iterator[str]:
 def _table(front: Front, points: Sequence[FrontPoint]) -> str:
     """Reference lines, then points: one row each, with test values once there are any."""
     splits: Sequence[Split] = SPLITS if any(point["test"] for point in points) else ("tune",)
-    heads = [f"{name} ({split})" for split in splits for name in ("performance", "bias")]
+    beside = list(beside_bias(front["objective"]))
+    names = ("performance", "bias", *beside)
+    heads = [f"{name} ({split})" for split in splits for name in names]
     lines = ["| trial | method | sparsity | " + " | ".join(heads) + " |"]
     lines.append("|" + "---|" * (3 + len(heads)))
     for line in front["references"]:
-        lines.append(_row([as_it_is(reference_label(line)), ""], line, splits))
+        lines.append(_row([as_it_is(reference_label(line)), ""], line, splits, beside))
     for point in points:
         trial = as_it_is(point["trial"])
         name = f"**{trial}** (chosen)" if point["chosen"] else trial
-        lines.append(_row([name, as_it_is(point["method"])], point, splits))
+        lines.append(_row([name, as_it_is(point["method"])], point, splits, beside))
     return "\n".join(lines)
 
 
-def _row(first: list[str], network: Reference | FrontPoint, splits: Sequence[Split]) -> str:
+def _row(
+    first: list[str],
+    network: Reference | FrontPoint,
+    splits: Sequence[Split],
+    beside: Sequence[str],
+) -> str:
     name, method = first
     cells = []
     for split in splits:
         values = network[split]
-        cells += ["-", "-"] if values is None else [_as_text(values["performance"]), _bias(values)]
+        if values is None:
+            cells += ["-"] * (2 + len(beside))
+            continue
+        others = [values.get("measures", {}).get(name) for name in beside]
+        cells += [_as_text(values["performance"]), _bias(values), *map(_as_text, others)]
     uses_group = " (uses the group)" if network["needs_group"] else ""
     sparsity = _as_text(network["tune"]["sparsity"])
     return "| " + " | ".join([name + uses_group, method, sparsity, *cells]) + " |"

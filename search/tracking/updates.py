@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from analysis.events import event_of
+from analysis.notation import beside_bias
 from search.front.growing import GrowingFront
 from search.journal.events import (
     Dense,
@@ -80,6 +81,7 @@ class Translator:
         self.last_time: dict[str, int] = {}  # of each run's last event, milliseconds
         self._epochs: dict[str, int] = {}
         self._ended = dict.fromkeys(RUN_STATUS, 0)
+        self._beside: list[str] = []  # measures that stand beside the bias
 
     def updates(self, end: int, event: Event) -> list[Update]:
         """The updates of the event that ends at byte `end`; empty where MLflow needs none."""
@@ -88,6 +90,7 @@ class Translator:
         match event["event"]:
             case "experiment":
                 self.front = GrowingFront(event)
+                self._beside = list(beside_bias(event["objective"]))
                 updates = [self._update(SEARCH, end, event)]
             case "dense":
                 values = {
@@ -134,6 +137,8 @@ class Translator:
         if (second := event.get("beside")) is not None:
             of_second = {"performance": second["performance"], "bias": second["bias"]}
             metrics |= numbers({f"beside/{name}": value for name, value in of_second.items()})
+        measures = event.get("measures", {})  # reports of candidates alone have them
+        metrics |= numbers({f"measure/{name}": measures.get(name) for name in self._beside})
         metrics |= numbers({f"loss/{name}": loss for name, loss in event["losses"].items()})
         return [self._update(trial, end, event, step=epoch, metrics=metrics)]
 

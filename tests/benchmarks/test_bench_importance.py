@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from tests.trainables.made_data import made_prepared
-from trainables.data.batches import TrialData, evaluating
+from trainables.data.batches import TrialData
 from trainables.learning.group_importance import group_importance
 from trainables.masks import Masks
 from trainables.models.build import build
+from trainables.modules import evaluating
 
 GROUPS, BATCH, PAIRS = 7, 126, 3
 LIMIT = 1.15  # times a plain pass

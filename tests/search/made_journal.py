@@ -20,6 +20,8 @@ EXPERIMENT = {
     **{"group": "sex", "group_names": ["Female", "Male"]},
     "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.05, "margin": 0.02},
     "correction": {"name": "threshold"},
+    "crossing_to_group": [0, 1],
+    "crossing_priors": [[0.25, 0.25], [0.25, 0.25]],
 }
 
 

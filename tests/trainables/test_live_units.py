@@ -237,3 +237,28 @@ def test_a_mask_that_learns_has_the_share_found_when_it_has_changed(asked):
         run._masked.set_mask(torch.arange(48) < kept)
         run.result().live_unit_share((5,))
     assert [call[1].kept for call in asked] == [48, 30, 20]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_plain_sequence_is_followed_as_a_copy_of_it_is(seed, monkeypatch):
+    net = build("mlp", (6,), 2, seed=0, width=5, hidden=2)
+    draw = torch.Generator().manual_seed(seed)
+    masks = Masks(
+        {
+            name: torch.rand(mask.shape, generator=draw) < 0.3
+            for name, mask in Masks.keep_all(net).items()
+        }
+    )
+    quickly = live_unit_share(net, masks, (6,))
+    monkeypatch.setattr("trainables.live_units._chain", lambda *_: None)
+
+    assert quickly == live_unit_share(net, masks, (6,))
+    assert 0 <= quickly < 1
+
+
+def test_a_layer_that_a_sequence_uses_twice_is_live_where_either_use_is():
+    square = nn.Linear(3, 3)
+    twice = nn.Sequential(nn.Flatten(), square, nn.ReLU(), square)
+    eye = Masks({"1.weight": torch.tensor([[0, 1, 0], [0, 0, 1], [0, 0, 0]]).bool()})
+    # what goes in at 2 comes out of 1, then of 0: by the first use 1 and 2 would do
+    assert live_unit_share(twice, eye, (3,)) == pytest.approx(2 / 3)

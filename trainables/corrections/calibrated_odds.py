@@ -40,8 +40,12 @@ class CalibratedOdds:
     The cost is taken from scores, not from predictions. "fnr" is the mean of 1 - score over label
     1 (equal opportunity), "fpr" the mean score over label 0, and "weighted" weights both by how
     often they occur. The scores are counted in 1000 bins, whose middles are at most .0005 from the
-    scores, and so are the means. "fnr" and "fpr" are also what AIF360 equalises; its "weighted"
-    gives both rates the weight of label 0.
+    scores, and so are the means.
+
+    AIF360 equalises the same "fnr" and "fpr", unweighted; its "weighted" gives both rates the
+    weight of label 0, where the paper weights the false negatives by label 1. It takes base rates
+    from the rows that it is fitted on (we: from train), cuts no share to [0, 1], counts a score of
+    .5 as positive (we: as negative), and draws which scores are replaced; we flip exact shares.
     """
 
     needs_group: ClassVar[bool] = True

@@ -21,7 +21,7 @@ from trainables.evaluation.counts import BINS, Counts, ScoreCounts, tables_at_al
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.trivial import is_trivial
 
-FittedOn = Literal["spd", "aod", "eod"]
+FittedOn = Literal["spd", "aod", "eod", "objective"]
 THRESHOLD_GRID = 100  # in [.01, .99]
 MARGIN_GRID = 50  # in [0, min(t, 1 - t)] of each threshold t
 
@@ -37,7 +37,8 @@ class RejectOption:
     """The best balanced accuracy on the published grid among points with |measure| <= `bound`.
 
     Both are those of the held-back rows; where no point keeps the bound, the smallest |measure| is
-    taken. The grid is that of AIF360 (100 thresholds, 50 margins each), rounded to the 1001
+    taken. With `measure = "objective"` it is the objective's bias, which the result is judged by.
+    The grid is that of AIF360 (100 thresholds, 50 margins each), rounded to the 1001
     thresholds that counts are kept by. Group 0 is the unprivileged one. `favourable` is the label
     that it is better to get. Data sets do not say which that is, and different networks
     disadvantage different groups, so without it both labels are tried. With `favourable = 1` group
@@ -74,8 +75,11 @@ class RejectOption:
         scores = scores_of_groups("reject_option", held_back, exactly=2)
         labels = (1, 0) if self.favourable is None else (self.favourable,)
         pairs = np.concatenate([grid(label) for label in labels])
-        tables = tables_at_all_thresholds(scores.histogram)[pairs, np.arange(2)]
-        fitted_on = Objective("balanced_accuracy", self.measure)
+        measure = objective.bias if self.measure == "objective" else self.measure
+        fitted_on = Objective("balanced_accuracy", measure)
+        tables = tables_at_all_thresholds(
+            fitted_on.counted(scores), beside_dense=fitted_on.against_dense
+        )[pairs, np.arange(2)]
         performance, bias = fitted_on.judge(tables, priors)
         worth = np.where(bias <= self.bound, 1.0 + performance, -bias)
         first, second = pairs[np.where(np.isnan(worth), -np.inf, worth).argmax()].tolist()

@@ -13,7 +13,7 @@ of being fair comes before a constant.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -85,7 +85,12 @@ SLOPE = 20.0  # of the fair loss' multiplier as published
 @dataclass(frozen=True)
 class Threshold:
     """ "fair" maximises Phi, "gain" what is gained over a constant prediction where that is fair,
-    "balanced_accuracy" the performance alone, "fixed" is .5."""
+    "balanced_accuracy" the performance alone, "fixed" is .5.
+
+    `margin` takes the place of the objective's: Savani et al. choose with .01 where networks are
+    tried, with .02 where they are trained. It decides no more than the threshold, and Phi in the
+    stages of the trial.
+    """
 
     needs_group: ClassVar[bool] = False
     binary: ClassVar[bool] = True
@@ -93,12 +98,20 @@ class Threshold:
     within_cells: ClassVar[bool] = False
 
     choose: ChosenBy = "fair"
+    margin: float | None = None
 
     def __post_init__(self) -> None:
+        if self.margin is not None and not 0 <= self.margin < 1:
+            raise ValueError(f"threshold: margin must lie in [0, 1), got {self.margin}")
         if self.choose not in get_args(ChosenBy):
             raise ValueError(
                 f"threshold: choose must be one of {get_args(ChosenBy)}, got {self.choose!r}"
             )
+
+    def objective_of(self, objective: Objective) -> Objective:
+        """The objective with this margin. Raises ValueError where it leaves the tolerance no
+        room."""
+        return objective if self.margin is None else replace(objective, margin=self.margin)
 
     def fit(
         self,
@@ -115,7 +128,7 @@ class Threshold:
         "gain" divides gains by what the fair loss would be multiplied with there, so that it
         weighs gain and bias against one another.
         """
-        scores = binary_scores("threshold", held_back)
+        scores, objective = binary_scores("threshold", held_back), self.objective_of(objective)
         if self.choose == "fair":
             index = _fairest(objective.counted(scores), objective, priors, seed)
         elif self.choose == "gain":

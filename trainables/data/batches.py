@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,9 @@ from trainables.data.precision import Fused, Precision
 from trainables.data.pruning_groups import groups_of_attributes
 from trainables.data.strata import stratified_order
 from trainables.data.task import Head, head_for
-from trainables.fused.answer import answer, answers
+from trainables.fused.answer import answer, answers, at_once
+from trainables.fused.running import running_estimate
+from trainables.modules import evaluating, modules_of
 
 if TYPE_CHECKING:
     from trainables.data.encoder import Encoder
@@ -186,6 +187,24 @@ class TrialData:
         """An epoch of batches of equal sizes, augmented where the data say so."""
         return self.epoch(name, size, generator, augment=self.augment, drop_last=True)
 
+    def estimate_running(
+        self, net: nn.Module, name: str, size: int, batches: int, generator: torch.Generator
+    ) -> bool:
+        """What `recalibrate_batch_norm` does, over the same rows, in one compiled loop.
+
+        False, and nothing is drawn, where that does not fit.
+        """
+        part = self.part(name)
+        estimate = running_estimate(net, part.inputs)
+        if estimate is None:
+            return False
+        sizes = batch_sizes(len(part), size, drop_last=True)[:batches]
+        order = torch.randperm(len(part), generator=generator)
+        if self.interrupt is not None:
+            self.interrupt()
+        estimate(order[: sum(sizes)], sizes)
+        return True
+
     def _batches(
         self, part: TensorPart, batches: Sequence[Tensor], crop: torch.Generator | None
     ) -> Iterator[Batch]:
@@ -274,25 +293,6 @@ def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return padded[tuple(part.to(images.device) for part in index)]
 
 
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """`net` in evaluation mode; afterwards every module is back in the mode it had."""
-    modules = list(net.modules())
-    learning = [module.training for module in modules]
-    _set_training(modules, [False] * len(modules))
-    try:
-        yield
-    finally:
-        _set_training(modules, learning)
-
-
-def _set_training(modules: Sequence[nn.Module], wanted: Sequence[bool]) -> None:
-    """What `train` does, without `nn.Module`'s way to assign: it costs as much as a pass."""
-    for module, training in zip(modules, wanted, strict=True):
-        if module.training != training:
-            object.__setattr__(module, "training", training)
-
-
 @torch.no_grad()
 def logits_of(net: nn.Module, data: TrialData, part: str) -> Tensor:
     """(n, outputs) float32 on the data's device, in evaluation mode, in large batches."""
@@ -300,6 +300,8 @@ def logits_of(net: nn.Module, data: TrialData, part: str) -> Tensor:
     values = _EVALUATION_ON_CPU if data.device.type == "cpu" else _EVALUATION
     size = max(1, values // max(1, inputs[0].numel()))
     with evaluating(net):
+        if data.fused and (said := at_once(net, inputs)) is not None:
+            return said
         say = answers(net, fused=data.fused)
         return torch.cat([say(data.normalise(rows)) for rows in inputs.split(size)])
 
@@ -337,8 +339,10 @@ def recalibrate_batch_norm(
     They become the plain average over at most `batches` batches. Dropout is off meanwhile, as it
     is when the statistics are used. Nothing is done to a network without batch normalisation.
     """
-    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    norms = [m for m in modules_of(net) if isinstance(m, _BatchNorm) and m.track_running_stats]
     if not norms:
+        return
+    if data.fused and data.estimate_running(net, part, size, batches, generator):
         return
     momenta = [norm.momentum for norm in norms]
     with evaluating(net):

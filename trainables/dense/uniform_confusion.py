@@ -16,10 +16,11 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.data.batches import Batch, evaluating
+from trainables.data.batches import Batch
 from trainables.dense.early_stopping import FromScratch, Learner, Training
 from trainables.learning.training import MeanLoss, adam
 from trainables.models.last_layer import FeatureTap, fresh_linear, last_linear
+from trainables.modules import evaluating
 from trainables.stage import Context, StageRun, State, snapshot
 
 _EVALUATED = 512  # rows at once

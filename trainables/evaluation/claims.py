@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.evaluation.contrasts import p_value_of
+from trainables.evaluation.contrasts import MakeContrasts, normal_p_value_of, p_value_of
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import BootstrapEstimate, estimate, resamples_for
 from trainables.evaluation.measures import Measure, find_measure
@@ -30,7 +30,8 @@ WEIGHTS: dict[Weights, str] = {
     "chosen": "all of it for the chosen point; the others are tested if it passes",
 }
 _ROUNDING = 1e-12
-_HALVINGS = 10
+_HALVINGS = 12
+_STEP = 0.02  # of the distance from the estimate
 _BEYOND = (
     50  # draws of a contrast that lie beyond the smallest level: its p-value is right to 14 %
 )
@@ -58,26 +59,35 @@ class Evidence:
             return p_value(self.found, tolerance)
         if np.isnan(self.point) or self.point >= tolerance:
             return 1.0
-        table = self.measure.reduce(self.counts.table)
         contrasts = make(self.counts.n_groups, tolerance)
-        cells = np.asarray(table.sum(-1), dtype=np.int64)
-        return p_value_of(table[..., 1], cells, contrasts, self.resamples, self.seed)
+        return p_value_of(*self._rows, contrasts, self.resamples, self.seed)
+
+    @property
+    def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positives and rows (groups, rates) of each rate that the measure is about."""
+        table = self.measure.reduce(self.counts.table)
+        return table[..., 1], np.asarray(table.sum(-1), dtype=np.int64)
 
     def upper(self, level: float) -> float:
         """The true bias lies below with probability `level`: the smallest tolerance at which the
         claim would pass at 1 - `level`, or hardly above it; NaN where there is no estimate."""
-        by_bootstrap = self.found.upper(level)
         if self.measure.contrasts is None or self.counts.pairs is not None or np.isnan(self.point):
-            return by_bootstrap
-        low, limit = self.point, self.measure.limit
-        high = min(limit, low + 2 * (by_bootstrap - low))
+            return self.found.upper(level)
+        limit = self.measure.limit
+        high = self._upper_by_normal(self.measure.contrasts, 1 - level)
         while self.p_value(high) > 1 - level:
             if high >= limit:
                 return limit
-            high = min(limit, low + 2 * max(high - low, 1e-3))
+            high = min(limit, high + _STEP * max(high - self.point, 1e-2))
+        return high
+
+    def _upper_by_normal(self, make: MakeContrasts, error_rate: float) -> float:
+        """Where the claim would pass if cells had normal tails: close, and without a draw."""
+        low, high = self.point, self.measure.limit
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            if self.p_value(middle) > 1 - level:
+            contrasts = make(self.counts.n_groups, middle)
+            if normal_p_value_of(*self._rows, contrasts) > error_rate:
                 low = middle
             else:
                 high = middle

@@ -248,17 +248,19 @@ class ScoreCounts(_GroupCounts):
             )
         if index.min() < 0 or index.max() >= BINS:
             raise ValueError(f"ScoreCounts.at: indices lie in [0, {BINS}), got {threshold_index}")
-        beside = self.beside_dense
-        return Counts(
-            _decided(self.array, index),
-            beside_dense=None if beside is None else _decided(beside, index),
-        )
+        if self.beside_dense is None:
+            return Counts(_decided(self.array, index))
+        beside = _decided(self.beside_dense, index)
+        return Counts(beside.sum(axis=2), beside_dense=beside)
 
 
 def _decided(histogram: NDArray[np.int64], index: NDArray[Any]) -> NDArray[np.int64]:
     """(groups, ..., predictions) of bins (groups, ..., bins) at one index, or one per group."""
-    positive = np.arange(BINS) > index.reshape(-1, *(1,) * (histogram.ndim - 1))
-    positives = np.where(positive, histogram, 0).sum(axis=-1)
+    if index.ndim == 0:
+        positives = histogram[..., int(index) + 1 :].sum(axis=-1)
+    else:
+        positive = np.arange(BINS) > index.reshape(-1, *(1,) * (histogram.ndim - 1))
+        positives = np.where(positive, histogram, 0).sum(axis=-1)
     return np.stack([histogram.sum(axis=-1) - positives, positives], axis=-1)
 
 
@@ -270,9 +272,11 @@ def tables_at_all_thresholds(
     With `beside_dense`, both have an axis more: the dense net's decision, after the labels.
     """
     axis = -4 if beside_dense else -3
-    negatives = np.moveaxis(np.cumsum(histograms, axis=-1), -1, axis)
-    rows = np.expand_dims(histograms.sum(axis=-1), axis)
-    return np.stack([negatives, rows - negatives], axis=-1)
+    # Thresholds stay side by side in memory: what is computed of tables runs along them.
+    both = np.empty((2, *histograms.shape), np.int64)
+    np.cumsum(histograms, axis=-1, out=both[0])
+    np.subtract(both[0][..., -1:], both[0], out=both[1])
+    return np.moveaxis(both, (-1, 0), (axis - 1, -1))
 
 
 def counts_from_dict(state: CountsDict) -> Counts | ScoreCounts:

@@ -5,7 +5,10 @@ the rates that a measure is computed from. Each measure has a seminorm `deviatio
 far its bias can be from the true one: |bias - true bias| <= deviation(rates - true rates). The
 deviations of resampled rates from the rates seen are computed, q is their quantile, and the
 interval is bias +- q, cut at 0. It covers the truth at least as often as asked for, near zero as
-elsewhere. By symmetry of the errors each end alone misses at most half as often as the interval.
+elsewhere. By symmetry of the errors the upper end alone misses at most half as often as the
+interval. So does the lower end of a performance, and of a bias far from 0. Near 0 it does not: an
+error in either direction makes the estimate larger than the true bias, so that the lower end alone
+misses as often as the interval.
 
 Rows are drawn from smoothed counts: each cell (group, label) gets one row more, shared by its
 predictions, so that a rate of 0 or 1 in a small cell is not read as certainty. Measures of rates
@@ -84,7 +87,11 @@ class BootstrapEstimate:
         return self.interval(2 * level - 1)[1]
 
     def lower(self, level: float = 0.95) -> float:
-        """The true value lies above with probability `level`."""
+        """The lower end of the interval at 2 `level` - 1.
+
+        A performance lies above with probability `level`, and so does a bias that is far from 0
+        beside its error. A bias near 0 lies above with probability 2 `level` - 1 at least.
+        """
         return self.interval(2 * level - 1)[0]
 
 

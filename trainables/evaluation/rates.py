@@ -20,10 +20,9 @@ PerTable = NDArray[np.float64]  # (...), one number per table of the stack
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     """part / whole, NaN where `whole` is 0 (or NaN)."""
-    shape = part.shape
-    if shape != whole.shape:
-        shape = np.broadcast_shapes(shape, whole.shape)
-    result = np.full(shape, np.nan)
+    if part.shape != whole.shape:
+        part, whole = np.broadcast_arrays(part, whole)
+    result = np.full_like(part, np.nan, dtype=np.float64)  # laid out as `part` is
     np.divide(part, whole, out=result, where=whole > 0)
     return result
 
@@ -34,8 +33,12 @@ def summed(values: NDArray[Any], *axes: int) -> NDArray[Any]:
     Over an axis of a few entries numpy's own takes ten times as long as their additions.
     """
     for done, axis in enumerate(axes):
-        values = np.moveaxis(values, axis + done, 0)
-        values = sum(values[1:], start=values[0]) if len(values) <= 4 else values.sum(0)
+        after = (slice(None),) * (-1 - axis - done)
+        count = values.shape[axis + done]
+        if count <= 4:
+            values = sum((values[..., i, *after] for i in range(1, count)), values[..., 0, *after])
+        else:
+            values = np.moveaxis(values, axis + done, 0).sum(0)
     return values
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim import Optimizer
 
+from trainables.fused.loops import loops
 from trainables.optimizers import Adam
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -43,7 +44,7 @@ class FlatAdam:
             one.data = view
         kept = {id(tensor): mask for tensor, mask in masks}
         of_all = [kept.get(id(one), torch.ones_like(one)) for one in self._tensors]
-        self._mask = _joined(of_all) if kept else self.values.new_empty(0)
+        self._mask = (_joined(of_all) if kept else self.values.new_empty(0)).numpy()
         self._moments = [torch.zeros_like(self.values) for _ in _MOMENTS]
         self._steps = torch.zeros(len(self._tensors))
         self._state = [one.numpy() for one in (*self._moments, self._steps)]
@@ -103,8 +104,7 @@ class FlatAdam:
             for one, view in zip(self._tensors, self._views, strict=True)
         ):
             return False  # somebody has moved them
-        state = self.arrays()
-        if state is None:
+        if self.arrays() is None:
             return False
         if some:
             given = [
@@ -112,11 +112,14 @@ class FlatAdam:
                 for one, grad in zip(self._tensors, held, strict=True)
             ]
             slopes = _joined(given) if slopes is None else slopes + _joined(given)
-        from trainables.fused import adam_kernel  # numba is loaded where it is needed
+        return slopes is not None and self.step_down(slopes)
 
-        if slopes is None:
+    def step_down(self, slopes: Tensor) -> bool:
+        """One step down `slopes`, flat, whatever gradients the tensors hold; else as `step`."""
+        state = self.arrays()
+        if state is None:
             return False
-        adam_kernel.step(self.numbers, slopes.numpy(), self._mask.numpy(), *state)
+        loops().adam.step(self.numbers, slopes.numpy(), self._mask, *state)
         return True
 
     def hand_out(self, slopes: Tensor) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
+from trainables.fused.loops import loops
 from trainables.fused.trunk import Mode, Trunk, addresses, trunk_of
 
 _NO_HEAD = np.zeros(2, np.int64)
@@ -55,6 +56,17 @@ def answers(
         return compiled(inputs) if compiled.fits(inputs) else by_layer(inputs)
 
     return say
+
+
+def at_once(net: nn.Module, inputs: Tensor) -> Tensor | None:
+    """`answer` of any number of inputs, of a network that evaluates, without gradients.
+
+    None where the loops, which take the rows piece by piece, do not fit.
+    """
+    compiled = _compiled(net, {})
+    if compiled is None or not compiled.mode.alone or not compiled.fits(inputs):
+        return None
+    return compiled(inputs)
 
 
 @dataclass(frozen=True)
@@ -100,11 +112,9 @@ class _Compiled:
         return answered
 
     def _alone(self, rows: Tensor) -> Tensor:
-        from trainables.fused import layers  # numba is loaded where it is needed
-
         sizes = self.trunk.sizes
         out = rows.new_empty(len(rows), self.outputs or int(sizes[-1]))
-        layers.answer(
+        loops().layers.answer(
             rows.numpy(), sizes, self.where, self.running, self.rates, self.head, out.numpy()
         )
         return out
@@ -141,15 +151,13 @@ def _compiled(net: nn.Module, replaced: Mapping[str, Tensor]) -> _Compiled | Non
 
 def _forward(rows: Tensor, call: _Compiled) -> tuple[Tensor, NDArray[Any], NDArray[Any], Any]:
     """What the hidden layers make of (n, inputs), and what the way back needs."""
-    from trainables.fused import layers, products
-
     sizes, widest = call.trunk.sizes, call.trunk.widest
     n, values = len(rows), rows.numpy()
-    kept = np.empty(layers.room_for(n, sizes), values.dtype)
+    kept = np.empty(loops().products.room(n) * int(sizes[1:].sum()), values.dtype)
     moments = np.empty((len(sizes) - 1, 2, widest), values.dtype)
-    out = np.empty((widest, products.room(n)), values.dtype)
+    out = np.empty((widest, loops().products.room(n)), values.dtype)
     options = call.mode.options()
-    layers.forward(
+    loops().layers.forward(
         values, sizes, call.where, call.running, call.rates, options, kept, moments, out
     )
     return torch.from_numpy(out[: sizes[-1], :n].T.copy()), kept, moments, options
@@ -161,6 +169,7 @@ class _Hidden(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, call: _Compiled, *parameters: Tensor) -> Tensor:
         hidden, ctx.kept, ctx.moments, ctx.options = _forward(rows, call)
+        ctx.rows = rows.numpy()
         ctx.save_for_backward(*parameters)
         ctx.call = call
         return hidden
@@ -168,17 +177,15 @@ class _Hidden(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        from trainables.fused import layers, products
-
         ctx.saved_tensors  # noqa: B018  # raises where one was changed since
         call, n = ctx.call, len(slopes)
         trunk = call.trunk
-        behind = np.empty((trunk.widest, products.room(n)), ctx.kept.dtype)
+        behind = np.empty((trunk.widest, loops().products.room(n)), ctx.kept.dtype)
         behind[: trunk.sizes[-1], :n] = slopes.numpy().T
         flat = slopes.new_empty(sum(trunk.counts))
-        layers.backward(
+        loops().layers.backward(
             behind,
-            n,
+            ctx.rows,
             trunk.sizes,
             call.where,
             call.rates,

@@ -18,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from trainables.fused.adam import FlatAdam
 from trainables.fused.leaf import Leaf
+from trainables.fused.loops import loops
 from trainables.fused.trunk import Mode, Trunk, addresses, trunk_of
 
 # As the kernels number them: how the gaps of two groups become one value.
@@ -62,8 +63,6 @@ class CompiledCritic:
 
         `seen` (h + 1, columns) are n samples' features, then their scores.
         """
-        from trainables.fused import critic_kernels  # numba is loaded where it is needed
-
         state = self._adam.arrays()
         if state is None:
             raise ValueError("critic: all of its tensors must have taken the same steps")
@@ -72,16 +71,15 @@ class CompiledCritic:
         self._last = np.empty((2, self._hidden), seen.dtype)
         passed = (self._first, self._second, self._last)
         values = self._adam.numbers
-        error = critic_kernels.learn(seen, n, bias, values, *state, *passed)
-        return error, critic_kernels.predict(seen, n, values, *passed)
+        critic = loops().critic
+        error = critic.learn(seen, n, bias, values, *state, *passed)
+        return error, critic.predict(seen, n, values, *passed)
 
     def slopes_of_inputs(self, n: int, slope: float, out: NDArray[Any]) -> None:
         """The gradient `out` (h + 1, columns) at what it saw, for that at its prediction."""
-        from trainables.fused import critic_kernels
-
         values = self._adam.numbers
         slope = values.dtype.type(slope)
-        critic_kernels.slopes_of_inputs(
+        loops().critic.slopes_of_inputs(
             slope, n, values, self._first, self._second, self._last, out
         )
 
@@ -96,12 +94,33 @@ class _Pass:
     rates: NDArray[Any]
     running: NDArray[np.int64]
     parameters: list[Tensor]  # of the hidden layers, then weight and bias of the last one
-    where: NDArray[np.int64]
+    of_hidden: NDArray[np.int64]  # (layers, 4) their addresses
+    of_head: NDArray[np.int64]  # (2,)
     leaf: Leaf | None
 
-    @property
-    def of_hidden(self) -> NDArray[np.int64]:
-        return self.where[:-2].reshape(-1, 4)
+
+@dataclass(frozen=True)
+class _Room:
+    """What a batch is worked on in; the next one of its size takes the same."""
+
+    of: tuple[int, bytes, np.dtype[Any]]  # rows, sizes of the layers, type
+    kept: NDArray[Any]
+    moments: NDArray[Any]
+    out: NDArray[Any]  # features, then scores
+    behind: NDArray[Any]  # slopes there
+
+    @classmethod
+    def for_rows(
+        cls, n: int, columns: int, sizes: NDArray[np.int64], kind: np.dtype[Any]
+    ) -> _Room:
+        widest, layers = int(sizes[1:].max()), len(sizes) - 1
+        return cls(
+            (n, sizes.tobytes(), kind),
+            np.empty(columns * int(sizes[1:].sum()), kind),
+            np.empty((layers, 2, widest), kind),
+            np.empty((widest + 1, columns), kind),
+            np.empty((widest + 1, columns), kind),
+        )
 
 
 class BatchLoss:
@@ -127,7 +146,7 @@ class BatchLoss:
         self._bias_from, self._critic = bias_from, critic
         self._slope, self._limit = slope, limit
         self._pass: _Pass | None = None
-        self._kept = np.empty(0, np.float32)
+        self._room: _Room | None = None
         self.terms = Terms(0.0, 0.0)  # of the last loss
 
     @staticmethod
@@ -153,11 +172,11 @@ class BatchLoss:
         if len(head[1]) != 1:
             return False
         parameters = [*hidden, *head]
-        where = addresses(parameters)
-        if leaf is not None and not leaf.holds(where[:-2].reshape(-1, 4), where[-2:]):
+        where = _addresses(parameters)
+        if leaf is not None and not leaf.holds(*where):
             leaf = None
         rates = mode.rates(kind)
-        self._pass = _Pass(trunk, mode, kind, rates, running, parameters, where, leaf)
+        self._pass = _Pass(trunk, mode, kind, rates, running, parameters, *where, leaf)
         return True
 
     def __call__(self, rows: Rows, replaced: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -178,24 +197,17 @@ class BatchLoss:
 
     def _computed(self, rows: Rows, now: _Pass, *, learns: bool) -> tuple[float, Tensor | None]:
         """The loss and, flat, its gradients."""
-        from trainables.fused import fair_kernels, layers, products  # loads numba, only here
-
-        trunk, n = now.trunk, len(rows.labels)
-        sizes, where, head = trunk.sizes, now.of_hidden, now.where[-2:]
-        values = rows.inputs.flatten(1).contiguous().numpy()
-        options, columns = now.mode.options(), products.room(n)
-        if self._kept.dtype != values.dtype or self._kept.size != columns * sizes.sum():
-            self._kept = np.empty(columns * sizes.sum(), values.dtype)
-        moments = np.empty((len(sizes) - 1, 2, trunk.widest), values.dtype)
-        out = np.empty((trunk.widest + 1, columns), values.dtype)
-        layers.forward(
-            values, sizes, where, now.running, now.rates, options, self._kept, moments, out
-        )
+        fair, layers = loops().fair, loops().layers
+        trunk, values = now.trunk, rows.inputs.flatten(1).contiguous().numpy()
+        sizes, where, head, n = trunk.sizes, now.of_hidden, now.of_head, len(values)
+        options, room = now.mode.options(), self._room
+        if room is None or room.of != (n, sizes.tobytes(), values.dtype):
+            room = self._room = _Room.for_rows(n, loops().products.room(n), sizes, values.dtype)
+        kept, moments, out, behind = room.kept, room.moments, room.out, room.behind
+        layers.forward(values, sizes, where, now.running, now.rates, options, kept, moments, out)
         of_rows = (rows.labels.numpy(), rows.groups.numpy(), rows.weights.numpy())
         width, tilts = int(sizes[-1]), np.empty(self._mix.size)
-        task, bias = fair_kernels.forward(
-            out, n, width, head, *of_rows, self._mix, self._measure, tilts
-        )
+        task, bias = fair.forward(out, n, width, head, *of_rows, self._mix, self._measure, tilts)
         seen, error, judged = out[: width + 1], 0.0, bias
         if self._critic is not None:
             error, judged = self._critic.learn_and_predict(seen, n, bias)
@@ -203,7 +215,7 @@ class BatchLoss:
         self.terms = Terms(task, bias, error)
         if not learns:
             return factor * task, None
-        behind = np.zeros((trunk.widest + 1, columns), values.dtype)
+        behind.fill(0)
         of_bias = task * slope
         if self._critic is not None and slope != 0.0:
             self._critic.slopes_of_inputs(n, of_bias, behind[: width + 1])
@@ -215,11 +227,11 @@ class BatchLoss:
         total = sum(trunk.counts) + width + 1 if leaf is None else leaf.tensor.numel()
         flat = rows.inputs.new_empty(total)
         slopes = flat.numpy()
-        fair_kernels.backward(
+        fair.backward(
             factor, of_bias, *of_rows, seen, tilts, head, behind[: width + 1], of_head, slopes
         )
         layers.backward(
-            behind, n, sizes, where, now.rates, options, self._kept, moments, places, slopes
+            behind, values, sizes, where, now.rates, options, kept, moments, places, slopes
         )
         return factor * task, flat
 
@@ -239,8 +251,14 @@ def _with(now: _Pass, replaced: Mapping[str, Tensor]) -> _Pass:
     if hidden is None or head is None or not trunk.only_reads(replaced, now.mode):
         raise ValueError("batch loss: what replaces parameters must be of their shape and type")
     parameters = [*hidden, *head]
+    where = _addresses(parameters)
+    return _Pass(trunk, now.mode, now.kind, now.rates, now.running, parameters, *where, leaf=None)
+
+
+def _addresses(parameters: list[Tensor]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of the hidden layers' (layers, 4), and of the last one's (2,)."""
     where = addresses(parameters)
-    return _Pass(trunk, now.mode, now.kind, now.rates, now.running, parameters, where, leaf=None)
+    return where[:-2].reshape(-1, 4), where[-2:]
 
 
 class _Loss(torch.autograd.Function):

@@ -18,8 +18,11 @@ from trainables.fused.products import (
     compiled,
     linear,
     rectified,
+    rectified_rows,
     room,
+    slopes_by_rows,
     transpose,
+    turned,
     weight_slopes,
 )
 from trainables.fused.vectors import pointer
@@ -41,13 +44,19 @@ def _mixed(bits):  # type: ignore[no-untyped-def]
     return np.uint32(bits ^ (bits >> np.uint32(16)))
 
 
+# What is done to a layer's units is one loop over all of them: a view of each costs as much as the
+# work on it where a batch is small.
+
+
 @compiled
-def _drop(row, key, limit, scale):  # type: ignore[no-untyped-def]
+def _drop(units, n, seed, layer, limit, scale):  # type: ignore[no-untyped-def]
     """Each value times `scale`, or 0 where the draw of its place is below `limit`."""
-    zero = row.dtype.type(0)
-    for j in range(row.size):
-        drawn = _mixed(np.uint32(key + np.uint32(j)))
-        row[j] = zero if drawn < limit else row[j] * scale
+    zero = units.dtype.type(0)
+    for unit in range(units.shape[0]):
+        key = _keyed(seed, layer, unit)
+        for j in range(n):
+            drawn = _mixed(np.uint32(key + np.uint32(j)))
+            units[unit, j] = zero if drawn < limit else units[unit, j] * scale
 
 
 @compiled
@@ -59,56 +68,85 @@ def _keyed(seed, layer, unit):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _moments(row):  # type: ignore[no-untyped-def]
-    """Mean and variance of a unit's values in a batch, by two passes."""
-    zero, n = row.dtype.type(0), row.dtype.type(row.size)
-    total = zero
-    for j in range(row.size):
-        total += row[j]
-    centre = total / n
-    squares = rest = zero
-    for j in range(row.size):
-        distance = row[j] - centre
-        rest += distance
-        squares += distance * distance
-    rest /= n  # what rounding left of the mean
-    return centre + rest, max(squares / n - rest * rest, zero)
-
-
-@_in_order
-def _normalise(row, gamma, beta, mean, inverse, out):  # type: ignore[no-untyped-def]
-    factor = gamma * inverse
-    for j in range(row.size):  # the mean first: of a unit that hardly varies little would be left
-        out[j] = (row[j] - mean) * factor + beta
-
-
-@_in_order
-def _before_norm(slope, row, factor, shift, centre, tilt):  # type: ignore[no-untyped-def]
-    """The slope at a normalisation's output becomes that at the products before it."""
-    zero, one = row.dtype.type(0), row.dtype.type(1)
-    for j in range(row.size):
-        value = factor * (slope[j] - shift - (row[j] - centre) * tilt)
-        slope[j] = value * (one if row[j] > zero else zero)
+def _moments(units, n, means, variances):  # type: ignore[no-untyped-def]
+    """Mean and variance of each unit's values in a batch, by two passes."""
+    zero, rows = units.dtype.type(0), units.dtype.type(n)
+    for unit in range(units.shape[0]):
+        total = zero
+        for j in range(n):
+            total += units[unit, j]
+        centre = total / rows
+        squares = rest = zero
+        for j in range(n):
+            distance = units[unit, j] - centre
+            rest += distance
+            squares += distance * distance
+        rest /= rows  # what rounding left of the mean
+        means[unit] = centre + rest
+        variances[unit] = max(squares / rows - rest * rest, zero)
 
 
 @compiled
-def _sum(row):  # type: ignore[no-untyped-def]
-    total = row.dtype.type(0)
-    for j in range(row.size):
-        total += row[j]
-    return total
+def _follow(seen, held, share):  # type: ignore[no-untyped-def]
+    """The running statistics `held` take a share of what was seen."""
+    for unit in range(held.size):
+        held[unit] += share * (seen[unit] - held[unit])
+
+
+@_in_order
+def _normalise(units, n, gamma, beta, means, inverses, out):  # type: ignore[no-untyped-def]
+    for unit in range(units.shape[0]):
+        mean, factor, shift = means[unit], gamma[unit] * inverses[unit], beta[unit]
+        for j in range(n):  # the mean first: of a unit that hardly varies little would be left
+            out[unit, j] = (units[unit, j] - mean) * factor + shift
+
+
+@_in_order
+def _before_norm(slopes, units, n, factors, shifts, means, tilts):  # type: ignore[no-untyped-def]
+    """The slopes at a normalisation's output become those at the products before it."""
+    zero, one = units.dtype.type(0), units.dtype.type(1)
+    for unit in range(units.shape[0]):
+        factor, shift, centre, tilt = factors[unit], shifts[unit], means[unit], tilts[unit]
+        for j in range(n):
+            value = factor * (slopes[unit, j] - shift - (units[unit, j] - centre) * tilt)
+            slopes[unit, j] = value * (one if units[unit, j] > zero else zero)
+
+
+@compiled
+def _along(slopes, units, n, means, totals, alongs):  # type: ignore[no-untyped-def]
+    """Each unit's sum of slopes, and of slopes times the distance from its mean."""
+    zero = units.dtype.type(0)
+    for unit in range(units.shape[0]):
+        centre = means[unit]
+        total = along = zero
+        for j in range(n):
+            total += slopes[unit, j]
+            along += slopes[unit, j] * (units[unit, j] - centre)
+        totals[unit], alongs[unit] = total, along
+
+
+@compiled
+def _sums(rows, n, out):  # type: ignore[no-untyped-def]
+    for unit in range(rows.shape[0]):
+        total = rows.dtype.type(0)
+        for j in range(n):
+            total += rows[unit, j]
+        out[unit] = total
+
+
+@compiled
+def _largest(counts):  # type: ignore[no-untyped-def]
+    # numba's own `max` and `sum` of arrays would have every process load scipy's linear algebra
+    found = counts[0]
+    for count in counts:
+        found = max(found, count)
+    return found
 
 
 @compiled
 def numbers(like, address, shape):  # type: ignore[no-untyped-def]
     """The array of a shape at an address, of the type of `like`."""
     return carray(pointer(address), shape, like.dtype)
-
-
-@compiled
-def room_for(n, sizes):  # type: ignore[no-untyped-def]
-    """How many numbers `kept` has to hold for n rows."""
-    return room(n) * sizes.sum()
 
 
 @compiled
@@ -120,9 +158,10 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
     the addresses of weight, bias, gamma, beta; `running` (layers, 3) those of the running mean and
     variance, and of the count of batches. `rates` (2 + layers,) are epsilon, the share dropped,
     and a momentum per layer, -1 for the plain average of all batches; `options` a seed, whether
-    batches' statistics are used, and whether running ones are updated. `kept` takes `room_for` the
-    inputs, then what goes into each normalisation, feature by feature. `moments` (layers, 2,
-    largest width) are means and inverse deviations. `out` has room for the widest layer.
+    batches' statistics are used, and whether running ones are updated. `kept` (units of
+    all layers * room(n),) takes what goes into each normalisation, feature by feature. `moments`
+    (layers, 2, largest width) are means and inverse deviations. `out` has room for the widest
+    layer.
     """
     n, kind = inputs.shape[0], inputs.dtype
     columns = room(n)
@@ -131,9 +170,7 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
     limit = np.uint32(dropped * 4294967296.0)
     zero, one = kind.type(0), kind.type(1)
     scale = one / (one - dropped)
-    values = kept[: sizes[0] * columns].reshape(sizes[0], columns)
-    transpose(inputs, values)
-    done = sizes[0] * columns
+    done, values = 0, out
     for layer in range(sizes.size - 1):
         k, m = sizes[layer], sizes[layer + 1]
         weight, bias = (
@@ -156,35 +193,37 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
         )
         units = kept[done : done + m * columns].reshape(m, columns)
         done += m * columns
-        rectified(weight, bias, values, units, n)
-        for unit in range(m):
-            row = units[unit, :n]
-            if limit > 0:
-                _drop(row, _keyed(seed, layer, unit), limit, scale)
-            if by_batch:
-                centre, spread = _moments(row)
-                if updates:
-                    unbiased = spread * kind.type(n) / kind.type(n - 1)
-                    mean[unit] += share * (centre - mean[unit])
-                    variance[unit] += share * (unbiased - variance[unit])
-            else:
-                centre, spread = mean[unit], variance[unit]
-            inverse = one / np.sqrt(spread + epsilon)
-            moments[layer, 0, unit], moments[layer, 1, unit] = centre, inverse
-            _normalise(row, gamma[unit], beta[unit], centre, inverse, out[unit, :n])
+        if layer == 0:
+            first = turned(weight, bias)
+            rectified_rows(first, inputs, np.empty((n, first.shape[1]), kind), units)
+        else:
+            rectified(weight, bias, values, units, n)
+        if limit > 0:
+            _drop(units, n, seed, layer, limit, scale)
+        centres, spreads = moments[layer, 0, :m], moments[layer, 1, :m]
+        if by_batch:
+            _moments(units, n, centres, spreads)
+        else:
+            centres[:], spreads[:] = mean, variance
+        if by_batch and updates:
+            _follow(centres, mean, share)
+            _follow(spreads * (kind.type(n) / kind.type(n - 1)), variance, share)
+        spreads[:] = one / np.sqrt(spreads + epsilon)
+        _normalise(units, n, gamma, beta, centres, spreads, out)
         values = out[:m]  # written over once the next layer's products are in `kept`
 
 
 @compiled
-def backward(behind, n, sizes, parameters, rates, options, kept, moments, places, slopes):  # type: ignore[no-untyped-def]
+def backward(behind, inputs, sizes, parameters, rates, options, kept, moments, places, slopes):  # type: ignore[no-untyped-def]
     """The gradients at the parameters.
 
-    `behind` (widest, room(n)) are the slopes at what `forward` gave out; they are written over.
+    `behind` (widest, room(n)) are the slopes at what `forward` made of `inputs` (n, k); they are
+    written over.
     `places` (layers, 4) say where the gradient of a layer's weight, bias, gamma and beta goes in
     `slopes`, -1 for those that nobody wants. The rest is as in `forward`.
     """
-    kind = behind.dtype
-    by_batch, zero, rows = options[1] != 0, kind.type(0), kind.type(n)
+    kind, n = behind.dtype, inputs.shape[0]
+    by_batch, rows = options[1] != 0, kind.type(n)
     scale = kind.type(1) / (kind.type(1) - rates[1])
     columns = room(n)
     before = np.empty_like(behind)  # a layer's input, and slopes there
@@ -197,46 +236,35 @@ def backward(behind, n, sizes, parameters, rates, options, kept, moments, places
         )
         begin -= m * columns
         units = kept[begin : begin + m * columns].reshape(m, columns)
-        for unit in range(m):
-            row, slope = units[unit, :n], behind[unit, :n]
-            centre, inverse = moments[layer, 0, unit], moments[layer, 1, unit]
-            total = along = zero
-            for j in range(n):
-                total += slope[j]
-                along += slope[j] * (row[j] - centre)
-            along *= inverse
-            shift = tilt = zero
-            if by_batch:
-                shift, tilt = total / rows, along * inverse / rows
-            _before_norm(slope, row, gamma[unit] * inverse * scale, shift, centre, tilt)
-            if places[layer, 1] >= 0:
-                slopes[places[layer, 1] + unit] = _sum(slope)
-            if places[layer, 2] >= 0:
-                slopes[places[layer, 2] + unit] = along
-            if places[layer, 3] >= 0:
-                slopes[places[layer, 3] + unit] = total
+        centres, inverses = moments[layer, 0, :m], moments[layer, 1, :m]
+        totals, alongs = np.empty(m, kind), np.empty(m, kind)
+        _along(behind, units, n, centres, totals, alongs)
+        alongs *= inverses
+        shifts, tilts = np.zeros(m, kind), np.zeros(m, kind)
+        if by_batch:
+            shifts, tilts = totals / rows, alongs * inverses / rows
+        _before_norm(behind, units, n, gamma * inverses * scale, shifts, centres, tilts)
+        if places[layer, 1] >= 0:
+            _sums(behind[:m], n, slopes[places[layer, 1] : places[layer, 1] + m])
+        if places[layer, 2] >= 0:
+            slopes[places[layer, 2] : places[layer, 2] + m] = alongs
+        if places[layer, 3] >= 0:
+            slopes[places[layer, 3] : places[layer, 3] + m] = totals
         if layer > 0:
             earlier = kept[begin - k * columns : begin].reshape(k, columns)
             of_gamma, of_beta = (
                 numbers(behind, parameters[layer - 1, 2], (k,)),
                 numbers(behind, parameters[layer - 1, 3], (k,)),
             )
-            for unit in range(k):
-                centre, inverse = moments[layer - 1, 0, unit], moments[layer - 1, 1, unit]
-                _normalise(
-                    earlier[unit, :n],
-                    of_gamma[unit],
-                    of_beta[unit],
-                    centre,
-                    inverse,
-                    before[unit, :n],
-                )
-        else:
-            before = kept[: k * columns].reshape(k, columns)
+            centres, inverses = moments[layer - 1, 0, :k], moments[layer - 1, 1, :k]
+            _normalise(earlier, n, of_gamma, of_beta, centres, inverses, before)
         place = places[layer, 0]
         if place >= 0:
             of_weight = slopes[place : place + m * k].reshape(m, k)
-            weight_slopes(behind[:m], before[:k], of_weight, n)
+            if layer == 0:
+                slopes_by_rows(behind[:m], inputs, of_weight)
+            else:
+                weight_slopes(behind[:m], before[:k], of_weight, n)
         if layer > 0:
             back_through(weight, behind[:m], before[:k], n)
             behind, before = before, behind
@@ -251,10 +279,12 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
     weight and bias `out` (n, outputs) are its answers, else (n, width) what would go into it.
     """
     n, kind = inputs.shape[0], inputs.dtype
-    layers, widest = sizes.size - 1, sizes.max()
-    columns = room(min(n, PIECE))
-    weights = np.empty((sizes[:-1] * sizes[1:]).sum(), kind)
-    biases = np.empty(sizes[1:].sum(), kind)
+    layers, widest, columns = sizes.size - 1, _largest(sizes[1:]), room(min(n, PIECE))
+    parts = units_of_all = 0
+    for layer in range(layers):
+        parts += sizes[layer] * sizes[layer + 1]
+        units_of_all += sizes[layer + 1]
+    weights, biases = np.empty(parts, kind), np.empty(units_of_all, kind)
     factors, shifts = np.ones(sizes[0], kind), np.zeros(sizes[0], kind)
     done = began = 0
     for layer in range(layers):
@@ -288,14 +318,18 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
             numbers(inputs, head[1], (out.shape[1],)), factors, shifts, last, of_last,
         )  # fmt: skip
     else:
-        last[:], of_last[:] = np.diag(factors), shifts
+        last[:] = kind.type(0)
+        for unit in range(width):
+            last[unit, unit], of_last[unit] = factors[unit], shifts[unit]
+    first = turned(weights[: sizes[0] * sizes[1]].reshape(sizes[1], sizes[0]), biases[: sizes[1]])
+    wide = np.empty((columns, first.shape[1]), kind)
     values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
     said = np.empty((out.shape[1], columns), kind)
     for start in range(0, n, PIECE):
         rows = inputs[start : start + PIECE]
-        transpose(rows, values)
-        done = began = 0
-        for layer in range(layers):
+        rectified_rows(first, rows, wide, values[: sizes[1]])
+        done, began = sizes[0] * sizes[1], sizes[1]
+        for layer in range(1, layers):
             k, m = sizes[layer], sizes[layer + 1]
             weight = weights[done : done + m * k].reshape(m, k)
             rectified(weight, biases[began : began + m], values[:k], units[:m], rows.shape[0])
@@ -303,6 +337,51 @@ def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignor
             done, began = done + m * k, began + m
         linear(last, of_last, values[:width], said, rows.shape[0])
         transpose(said[:, : rows.shape[0]], out[start : start + PIECE])
+
+
+@compiled
+def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # type: ignore[no-untyped-def]
+    """The running statistics become the plain average over batches, see `forward`, from none.
+
+    `batches` (b + 1,) say where in `order` each batch begins, and where the last one ends; `order`
+    are rows of `inputs` (n, k).
+    """
+    kind, layers, widest = inputs.dtype, sizes.size - 1, _largest(sizes[1:])
+    columns = room(_largest(batches[1:] - batches[:-1]))
+    values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
+    first = turned(
+        numbers(inputs, parameters[0, 0], (sizes[1], sizes[0])),
+        numbers(inputs, parameters[0, 1], (sizes[1],)),
+    )
+    rows, wide = np.empty((columns, sizes[0]), kind), np.empty((columns, first.shape[1]), kind)
+    centres, spreads, one = np.empty(widest, kind), np.empty(widest, kind), kind.type(1)
+    for batch in range(batches.size - 1):
+        n = batches[batch + 1] - batches[batch]
+        share, given, spare = one / kind.type(batch + 1), values, units
+        for i in range(n):
+            rows[i] = inputs[order[batches[batch] + i]]
+        for layer in range(layers):
+            k, m = sizes[layer], sizes[layer + 1]
+            if layer == 0:
+                rectified_rows(first, rows[:n], wide, spare[:m])
+            else:
+                weight = numbers(inputs, parameters[layer, 0], (m, k))
+                bias = numbers(inputs, parameters[layer, 1], (m,))
+                rectified(weight, bias, given[:k], spare[:m], n)
+            gamma = numbers(inputs, parameters[layer, 2], (m,))
+            beta = numbers(inputs, parameters[layer, 3], (m,))
+            mean = numbers(inputs, running[layer, 0], (m,))
+            variance = numbers(inputs, running[layer, 1], (m,))
+            seen = carray(pointer(running[layer, 2]), (1,), np.int64)
+            if batch == 0:
+                mean[:], variance[:], seen[0] = kind.type(0), one, 0
+            seen[0] += 1
+            _moments(spare[:m], n, centres[:m], spreads[:m])
+            _follow(centres[:m], mean, share)
+            _follow(spreads[:m] * (kind.type(n) / kind.type(n - 1)), variance, share)
+            inverses = one / np.sqrt(spreads[:m] + epsilon)
+            _normalise(spare[:m], n, gamma, beta, centres, inverses, spare)
+            given, spare = spare, given
 
 
 PIECE = 64  # rows that go through all layers at once: they stay in the processor's first cache

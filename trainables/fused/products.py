@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from trainables.compiling import machine_code
-from trainables.fused.vectors import LANES, product_of_1, product_of_4
+from trainables.fused.vectors import (
+    BYTES,
+    LANES,
+    columns_of_1,
+    columns_of_4,
+    product_of_1,
+    product_of_4,
+)
 
 # Sums may be taken in another order, so that they run in vectors; NaN and infinity stay.
 compiled: Any = partial(machine_code, fastmath={"contract", "reassoc", "nsz"})
@@ -102,6 +109,73 @@ def weight_slopes(slopes, given, out, n):  # type: ignore[no-untyped-def]
                 b3 += t * x3[j]
             out[o, i3], out[o, i2], out[o, i1], out[o, i] = a3, a2, a1, a0
             out[second, i3], out[second, i2], out[second, i1], out[second, i] = b3, b2, b1, b0
+
+
+# The inputs themselves lie row by row. Where they are wide it would take longer to turn them round
+# than to multiply them, so the first layer's products run along its units.
+
+
+@compiled
+def turned(weight, bias):  # type: ignore[no-untyped-def]
+    """(k + 1, columns): weight (m, k) transposed, then bias (m,); zeros up to whole vectors."""
+    m, k = weight.shape
+    columns = LANES * ((m + LANES - 1) // LANES)
+    out = np.zeros((k + 1, columns), weight.dtype)
+    for unit in range(m):
+        for i in range(k):
+            out[i, unit] = weight[unit, i]
+        out[k, unit] = bias[unit]
+    return out
+
+
+@compiled
+def rectified_rows(turned, rows, wide, out):  # type: ignore[no-untyped-def]
+    """out (m, n) = max(weight @ rows (n, k) transposed + bias, 0), see `turned`.
+
+    `wide` (n, columns) is written over.
+    """
+    size, (n, k), columns = out.itemsize, rows.shape, turned.shape[1]
+    step, floor, fours = columns * size, out.dtype.type(0), n - n % 4
+    first, given, start = rows.ctypes.data, turned.ctypes.data, wide.ctypes.data
+    bias = given + k * step
+    for at in range(0, step, BYTES):
+        for row in range(0, fours, 4):
+            columns_of_4(
+                out, first + row * k * size, k * size, size, bias + at, 0,
+                given + at, step, start + row * step + at, step, k, floor,
+            )  # fmt: skip
+        for row in range(fours, n):
+            columns_of_1(
+                out, first + row * k * size, k * size, size, bias + at, 0,
+                given + at, step, start + row * step + at, step, k, floor,
+            )  # fmt: skip
+    transpose(wide[:n, : out.shape[0]], out)
+
+
+@compiled
+def slopes_by_rows(slopes, rows, out):  # type: ignore[no-untyped-def]
+    """out (m, k) = slopes (m, n) @ rows (n, k)."""
+    size, (n, k), m = out.itemsize, rows.shape, out.shape[0]
+    if k < LANES:
+        given = np.empty((k, n), out.dtype)
+        transpose(rows, given)
+        weight_slopes(slopes, given, out, n)
+        return
+    nothing, floor = np.zeros(LANES, out.dtype), out.dtype.type(-np.inf)
+    step, fours = slopes.shape[1] * size, m - m % 4
+    first, given, start = slopes.ctypes.data, rows.ctypes.data, out.ctypes.data
+    for column in range(0, k * size, BYTES):
+        at = min(column, k * size - BYTES)  # the last vector may say once more what is there
+        for row in range(0, fours, 4):
+            columns_of_4(
+                out, first + row * step, step, size, nothing.ctypes.data, 0,
+                given + at, k * size, start + row * k * size + at, k * size, n, floor,
+            )  # fmt: skip
+        for row in range(fours, m):
+            columns_of_1(
+                out, first + row * step, step, size, nothing.ctypes.data, 0,
+                given + at, k * size, start + row * k * size + at, k * size, n, floor,
+            )  # fmt: skip
 
 
 @compiled

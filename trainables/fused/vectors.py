@@ -23,8 +23,10 @@ def pointer(_, address):  # type: ignore[no-untyped-def]
     return types.voidptr(address), generate
 
 
-def _product_of(rows: int) -> Any:
+def _product_of(rows: int, *, by_column: bool = False) -> Any:
     """The product of `rows` rows with a vector's worth of columns, all sums in registers.
+
+    A bias belongs to each row or, with `by_column`, to each column; it has no step then.
 
     LLVM does not find this form by itself: a plain loop reads and writes its sums each time, and
     is half as fast.
@@ -80,7 +82,9 @@ def _product_of(rows: int) -> Any:
             numbers = [ir.Constant(whole, row) for row in range(rows)]
             sums = [cgutils.alloca_once(builder, vector) for _ in numbers]
             for row, total in zip(numbers, sums, strict=True):
-                builder.store(everywhere(read(at(bias, row, bias_step, number))), total)
+                start = at(bias, row, bias_step, vector if by_column else number)
+                first = read(start)
+                builder.store(first if by_column else everywhere(first), total)
             with cgutils.for_range(builder, count, intp=whole) as loop:
                 values = read(at(given, loop.index, step, vector))
                 column = builder.add(weight, builder.mul(loop.index, column_step))
@@ -107,3 +111,5 @@ def _product_of(rows: int) -> Any:
 
 product_of_4 = _product_of(4)
 product_of_1 = _product_of(1)
+columns_of_4 = _product_of(4, by_column=True)
+columns_of_1 = _product_of(1, by_column=True)

@@ -20,6 +20,7 @@ from trainables.fused.adam import FlatAdam
 from trainables.fused.answer import answer
 from trainables.fused.batch_loss import BatchLoss, CompiledCritic
 from trainables.fused.leaf import Leaf
+from trainables.fused.loops import loops
 from trainables.fused.trunk import trunk_of
 from trainables.optimizers import Adam
 
@@ -64,8 +65,6 @@ def _state() -> str:
 
 def _use_all() -> None:
     """A step of each kind on a few rows: the types of a call decide what is compiled."""
-    from trainables.fused import mask_kernels
-
     with torch.random.fork_rng(devices=[]):
         layers = [nn.Linear(3, 4), nn.ReLU(), nn.Dropout(0.5), nn.BatchNorm1d(4)]
         net = nn.Sequential(nn.Flatten(), *layers, nn.Linear(4, 1))
@@ -95,10 +94,10 @@ def _use_all() -> None:
         of_net.step(of_net.values.clone())
         logits, rates = np.ones(8, np.float32), np.array([0.1, 0.9, 0.999, 1e-8, 0.0])
         others = [np.ones(8, np.float32) for _ in range(5)]
-        mask_kernels.sample(logits, *others, np.array([0, 4, 8]))
+        loops().masks.sample(logits, *others, np.array([0, 4, 8]))
         moments, steps = (others[0], others[1]), np.zeros(1, np.float32)
         slopes = others[2]
-        mask_kernels.step(slopes, 0.0, others[3], logits, *moments, steps, rates, 6.0)
+        loops().masks.step(slopes, 0.0, others[3], logits, *moments, steps, rates, 6.0)
 
 
 def _flat_adam(net: nn.Module) -> FlatAdam:

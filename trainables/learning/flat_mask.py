@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from trainables.fused.adam import FlatAdam
 from trainables.fused.batch_loss import slopes_at_once
 from trainables.fused.leaf import Leaf
+from trainables.fused.loops import loops
 from trainables.optimizers import Adam
 from trainables.stage import State, snapshot
 
@@ -206,13 +207,11 @@ class MaskLogits:
                 torch.mul(piece.frozen, piece.mask, out=piece.buffer)
 
     def _sample_at_once(self, generator: torch.Generator) -> None:
-        from trainables.fused import mask_kernels  # numba is loaded where it is needed
-
         if self._settings.noise:
             self._scratch.normal_(generator=generator)
         else:
             self._scratch.zero_()
-        self._kept = np.float64(mask_kernels.sample(*self._arrays, self._rows))
+        self._kept = np.float64(loops().masks.sample(*self._arrays, self._rows))
 
     def kept(self) -> Tensor:
         """How many weights the drawn mask keeps, float64 ()."""
@@ -237,14 +236,12 @@ class MaskLogits:
             self.logits.clamp_(-LARGEST_LOGIT, LARGEST_LOGIT)
 
     def _step_at_once(self, state: tuple[NDArray[Any], ...], pull: DensityPull | None) -> None:
-        from trainables.fused import mask_kernels
-
         density_slope = 0.0 if pull is None else pull.slope(self._kept, self.weights.size)
         at = self._noisy if self._settings.ste == "noisy" else self.logits
         torch.sigmoid(at, out=self._scratch)
         logits, sigma, *_ = self._arrays
         slopes = self.weights.slopes.numpy()
-        mask_kernels.step(slopes, density_slope, sigma, logits, *state, LARGEST_LOGIT)
+        loops().masks.step(slopes, density_slope, sigma, logits, *state, LARGEST_LOGIT)
 
     def mask(self) -> Tensor:
         """The noise-free mask M* = 1[m >= 0], a new flat bool tensor (size,)."""

@@ -20,9 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainables.data.batches import TrialData, evaluating
+from trainables.data.batches import TrialData
 from trainables.learning.pruning_rows import PruningRows, passes
 from trainables.masks import Masks
+from trainables.modules import evaluating
 
 Score = Literal["squares", "mean"]
 

@@ -17,6 +17,7 @@ from trainables.fused.adam import FlatAdam
 from trainables.fused.batch_loss import BatchLoss, slopes_at_once
 from trainables.fused.leaf import Leaf
 from trainables.masks import Masks
+from trainables.modules import modules_of, set_learning
 from trainables.optimizers import SGD, Adam
 from trainables.stage import State, snapshot
 
@@ -28,15 +29,16 @@ def batch_statistics(net: nn.Module) -> Iterator[None]:
     They normalise by the statistics of each batch. Where the running ones are estimated anew
     before every evaluation, it would be wasted work to update them in training.
     """
-    tracking = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    net.train()
+    modules = modules_of(net)
+    tracking = [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
+    set_learning(net)
     for norm in tracking:
-        norm.track_running_stats = False
+        object.__setattr__(norm, "track_running_stats", False)  # `nn.Module`'s own way is slow
     try:
         yield
     finally:
         for norm in tracking:
-            norm.track_running_stats = True
+            object.__setattr__(norm, "track_running_stats", True)
 
 
 Schedule = Literal["cosine", "constant", "steps"]
@@ -89,13 +91,15 @@ class MaskedOptimizer:
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of `loss`."""
+        if self._flat is not None and self.leaf is not None:
+            slopes = slopes_at_once(loss, self.leaf)
+            if slopes is not None and self._flat.step_down(slopes):
+                return
+            self.leaf.tensor.grad = None
         for group in self.optimizer.param_groups:  # as zero_grad does, which costs more
             for parameter in group["params"]:
                 parameter.grad = None
-        if self.leaf is not None:
-            self.leaf.tensor.grad = slopes_at_once(loss, self.leaf)
-        if self.leaf is None or self.leaf.tensor.grad is None:
-            loss.backward()
+        loss.backward()
         self.follow()
 
     def follow(self) -> None:
@@ -167,7 +171,7 @@ def train_epoch(
     generator: torch.Generator,
 ) -> float:
     """One pass over `part` in training mode; the mean loss per row."""
-    net.train()
+    set_learning(net)
     loss_of, mean = task_loss(net, data, optimizer.leaf), MeanLoss()
     for batch in data.epoch(part, size, generator, augment=data.augment):
         loss = loss_of(batch)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from trainables.data.batches import evaluating
 from trainables.models.last_layer import FeatureTap
+from trainables.modules import evaluating
 
 
 @torch.no_grad()

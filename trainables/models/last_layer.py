@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.data.batches import evaluating
+from trainables.modules import evaluating
 
 
 class FeatureTap:

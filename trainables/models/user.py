@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainables.data.batches import evaluating
 from trainables.masks import prunable
 from trainables.models.plain_network import plain
 from trainables.models.weights_file import as_named_by, read_state, shared_names
+from trainables.modules import evaluating
 from trainables.names import first_line
 from trainables.user_code import load_function
 

@@ -3,8 +3,9 @@
 Zhang, Gao, Huang, "Recover Fair Deep Classification Models via Altering Pre-trained Structure",
 ECCV 2022, section 3.3 (external scions, layer by layer), with the entropy-weighted exchange of
 Meng et al., "Filter Grafting for Deep Neural Networks", CVPR 2020. Their code rounds the shares;
-we do not. We take entropies over the weights that the discovery kept: the zeros of the others
-would fill one bin of the histogram.
+we do not. At the first exchange we take entropies over the weights that each discovery kept: the
+others have been zeros until an epoch ago, and would fill one bin of the histogram. From then on no
+zeros are left, and entropies are those of all weights, as theirs are.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class _Exchanging(StageRun):
         settings = self._settings
         first, second = self._first.masked.net, self._second.masked.net
         alphas = shares(
-            first, second, self._kept, settings.exchange_range, settings.exchange_slope
+            first, second, self._counted, settings.exchange_range, settings.exchange_slope
         )
         if settings.scope == "layer":
             exchange_layers(first, second, alphas)
@@ -92,6 +93,13 @@ class _Exchanging(StageRun):
             exchange_rootstocks(first, second, alphas, self._kept)
         self._first.recalibrate(generator)  # the second's running statistics are never used
         return losses | {"alpha": sum(alphas.values()) / len(alphas)}
+
+    @property
+    def _counted(self) -> tuple[Masks, Masks]:
+        """Which weights have a say in the entropies of this epoch's exchange."""
+        if self._first.epochs_learned == 1:
+            return self._kept
+        return self._first.masked.masks, self._second.masked.masks  # these keep all
 
     def result(self) -> MaskedNet:
         return self._first.masked
@@ -133,7 +141,7 @@ def shares(
     spread: float,
     slope: float,
 ) -> dict[str, float]:
-    """alpha of `first` by prunable weight, from the entropies of the weights that are `kept`."""
+    """alpha of `first` by prunable weight, from the entropies of the weights in `kept`."""
     others = prunable(second)
     alphas = {}
     for name, own in prunable(first).items():

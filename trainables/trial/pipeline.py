@@ -6,6 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from trainables.corrections.threshold import Threshold
 from trainables.masks import MaskedNet, Masks
 from trainables.models.joint_head import described, rebuilt
 from trainables.stage import Context, StageRun, State, derived_seed, seeded
@@ -14,6 +15,7 @@ from trainables.trial.judge import Judge
 from trainables.trial.shared_stage import SharedStage, stage_key, stage_seed
 
 if TYPE_CHECKING:
+    from trainables.evaluation.objective import Objective
     from trainables.evaluation.report import OfRound, Report, StageReport
     from trainables.trial.archive import Entry
     from trainables.trial.shared_stage import StageStore
@@ -168,9 +170,17 @@ class Pipeline:
             dense=self.bench.dense,
             incoming=tuple(self.left),
             data=self.bench.data,
-            objective=self.bench.objective,
+            objective=self._objective,
             device=self.bench.device,
             seed=stage_seed(self.spec, self.position),
+        )
+
+    @property
+    def _objective(self) -> Objective:
+        """What the stages aim at: with the margin that the trial's threshold is chosen with."""
+        correction, objective = self.spec.correction, self.bench.objective
+        return (
+            correction.objective_of(objective) if isinstance(correction, Threshold) else objective
         )
 
     @property

@@ -272,7 +272,7 @@ def stage_key(spec: Spec, position: int, bench: Workbench, incoming: Sequence[Ma
         "groups": [list(prepared.group_names), [int(g) for g in prepared.crossing_to_group]],
         "priors": prepared.priors.tolist(),
         "objective": asdict(bench.objective),
-        "correction": {"name": spec.correction_name, **settings_dict(spec.correction)},
+        "correction": {"name": spec.correction_name, **spec.correction_settings},
         "correction_seed": spec.seed,
     }
     earlier = {"initial": bench.initial, "early": bench.early}

@@ -92,10 +92,16 @@ class Spec:
             "method": self.method,
             "seed": self.seed,
             "settings": {stage.slot: settings_dict(stage.settings) for stage in self.stages},
-            "correction": {"name": self.correction_name, **settings_dict(self.correction)},
+            "correction": {"name": self.correction_name, **self.correction_settings},
             **shared,
             **keep,
         }
+
+    @property
+    def correction_settings(self) -> dict[str, Any]:
+        """Those of the correction; what is None is left out, as an earlier version would."""
+        every = settings_dict(self.correction)
+        return {name: value for name, value in every.items() if value is not None}
 
     @property
     def learns_from(self) -> str:
@@ -104,10 +110,13 @@ class Spec:
         return " + ".join(sorted(splits, reverse=True)) or "nothing"
 
 
-def correction_of(method: str, correction: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"name": ..., settings}` of the method's own correction, or else of the search's."""
+def correction_of(
+    method: str, correction: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """`{"name": ..., settings}` of the method's own correction, or else of the search's; with
+    `settings` of the trial's on top."""
     own = METHODS[method].correction
-    return dict(correction) if own is None else {"name": own}
+    return {**(correction if own is None else {"name": own}), **(settings or {})}
 
 
 def _settings(stage: Stage, config: Mapping[str, Any]) -> Settings:

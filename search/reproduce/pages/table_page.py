@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from html import escape
 
 from search.reproduce.pages.declared import differences_table, figures_table, verdicts_table
+from search.reproduce.pages.facts import facts
 from search.reproduce.pages.html_document import document
+from search.reproduce.pages.of_claims import (
+    certified_at,
+    fuller,
+    larger_tolerance,
+    last_epoch,
+    last_epoch_heading,
+)
 from search.reproduce.pages.page_table import PAPER, Heading, PageTable, as_html, as_markdown
 from search.reproduce.pages.wording import (
     PAPER_WORD,
     Text,
     access,
     difference,
-    facts,
     footnotes,
     kind_words,
     measured,
     paper_figure,
     quantity_words,
     seeds_kept,
+    value_word,
 )
-from search.reproduce.results_json import TableResults
+from search.reproduce.results_json import SETTINGS_KINDS, SettingsKind, TableCell, TableResults
+
+OfCell = Callable[[TableCell, SettingsKind], Text]
 
 
 def markdown(results: TableResults, figures: Mapping[str, str]) -> str:
@@ -93,14 +104,12 @@ def _tables(results: TableResults, column: str) -> list[PageTable]:
 
 def _table(results: TableResults, column: str) -> PageTable:
     words, kinds = quantity_words(results, column), kind_words(results)
-    first = results["rows"][0]["name"]
-    tolerance = results["columns"][column]["objective"]["tolerance"]
     headings = [
         Heading("", "row"),
         *(Heading(PAPER, PAPER_WORD[quantity]) for quantity in words),
     ]
+    of_kind = _of_kind(results, column)
     for name in kinds.values():
-        of_kind = (*words.values(), "kept", f"less {first}'s")
         headings += [Heading(name, text) for text in of_kind]
     headings += [Heading("", "learns from"), Heading("", "needs group")]
     rows = []
@@ -108,11 +117,29 @@ def _table(results: TableResults, column: str) -> PageTable:
         cell = row["cells"][column]
         cells = [paper_figure(cell, quantity) for quantity in words]
         for kind in kinds:
-            cells += [measured(cell, kind, quantity, tolerance) for quantity in words]
-            cells += [seeds_kept(cell, kind), difference(cell, kind)]
+            cells += [of_cell(cell, kind) for of_cell in of_kind.values()]
         cells += [access(row), Text("yes" if row["needs_group"] else "no")]
         rows.append((row, cells))
     return PageTable(headings, rows)
+
+
+def _of_kind(results: TableResults, column: str) -> dict[str, OfCell]:
+    """Heading -> what stands below it, for each kind of settings."""
+    facts, words = results["columns"][column], quantity_words(results, column)
+    tolerance = facts["objective"]["tolerance"]
+    shown: dict[str, OfCell] = {}
+    for quantity, word in words.items():
+        shown[word] = partial(measured, quantity=quantity, tolerance=tolerance)
+        if quantity == "bias" and "fuller" in facts:
+            shown[value_word(facts["fuller"])] = fuller
+    shown["certified" if "claims" in facts else "kept"] = seeds_kept
+    if (larger := larger_tolerance(facts)) is not None:
+        shown[f"certified at {larger:g}"] = partial(certified_at, tolerance=larger)
+    shown[f"less {results['rows'][0]['name']}'s"] = difference
+    cells = [row["cells"][column] for row in results["rows"]]
+    if any("last_epoch" in (cell[kind] or ()) for cell in cells for kind in SETTINGS_KINDS):
+        shown[last_epoch_heading(facts)] = last_epoch
+    return shown
 
 
 def _with_markup(sentence: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from analysis.front_json import Verdict
 from analysis.notation import (
     BIAS_WORDS,
     PERFORMANCE_WORDS,
@@ -15,12 +15,12 @@ from analysis.notation import (
     second_words,
     with_interval,
 )
+from search.reproduce.pages.of_settings import margin_note, schedule_note
 from search.reproduce.results import NOTHING
 from search.reproduce.results_json import (
     SETTINGS_KINDS,
     ColumnFacts,
     Departure,
-    Opening,
     Quantity,
     QuantityName,
     ResultRow,
@@ -29,7 +29,6 @@ from search.reproduce.results_json import (
     TableResults,
 )
 from search.reproduce.tables import BESIDE, BY_GROUP
-from search.units import clock
 
 DASH = "\N{EN DASH}"
 PAPER_WORD: dict[Quantity, str] = {
@@ -48,7 +47,9 @@ class Text:
     """The text of a table's cell and how it is set."""
 
     text: str
-    style: Literal["plain", "bold", "struck"] = "plain"  # bold: tolerance kept; struck: not kept
+    style: Literal["plain", "bold", "struck"] = (
+        "plain"  # bold: certified; struck: tolerance not kept
+    )
     may_wrap: bool = False  # after its first word, so that the table stays narrow
 
 
@@ -63,8 +64,8 @@ def paper_figure(cell: TableCell, quantity: Quantity) -> Text:
 def measured(cell: TableCell, kind: SettingsKind, quantity: Quantity, tolerance: float) -> Text:
     """Mean and standard deviation over seeds.
 
-    It is struck out where the mean bias is not below the tolerance, else bold. Where a seed has no
-    network it is never bold: that seed's bias is not in the mean.
+    It is struck out where the mean bias is not below the tolerance, and bold where each seed's
+    network is certified.
     """
     over_seeds = cell[kind]
     if over_seeds is None:
@@ -76,16 +77,25 @@ def measured(cell: TableCell, kind: SettingsKind, quantity: Quantity, tolerance:
     text = f"{number(spread['mean'])}{sd}"
     if over_seeds["bias"] is None or not over_seeds["bias"]["mean"] < tolerance:
         return Text(text, "struck")
-    return Text(text, "bold" if over_seeds["measured"] == over_seeds["of"] else "plain")
+    certified = over_seeds.get("verdicts", {}).get("certified", 0)
+    return Text(text, "bold" if certified == over_seeds["of"] else "plain")
 
 
 def seeds_kept(cell: TableCell, kind: SettingsKind) -> Text:
-    """Of how many seeds the network kept the tolerance on test."""
+    """Of how many seeds the network is certified to keep the tolerance, and what of the others; of
+    results of earlier versions, of how many it is estimated to."""
     over_seeds = cell[kind]
     if over_seeds is None:
         return Text(DASH)
-    remarks = []
-    if missing := over_seeds["of"] - over_seeds["measured"]:
+    verdicts = over_seeds.get("verdicts")
+    count, remarks = over_seeds["kept"], []
+    missing = over_seeds["of"] - over_seeds["measured"]
+    if verdicts is not None:
+        count = verdicts.get("certified", 0)
+        others = {**verdicts, "not estimable": verdicts.get("not estimable", 0) - missing}
+        order: tuple[Verdict, ...] = ("not certified", "broke", "not estimable")
+        remarks = [f"{seeds} {name}" for name in order if (seeds := others.get(name, 0)) > 0]
+    if missing:
         remarks.append(f"{missing} without a network")
     if at_chance := over_seeds.get("at_chance"):
         remarks.append(f"{at_chance} at chance")
@@ -94,7 +104,7 @@ def seeds_kept(cell: TableCell, kind: SettingsKind) -> Text:
     if kind == "tuned" and cell["tuning"] in _AS_PUBLISHED:
         remarks.append(_AS_PUBLISHED[cell["tuning"]])
     in_brackets = f" ({', '.join(remarks)})" if remarks else ""
-    return Text(f"{over_seeds['kept']}/{over_seeds['of']}{in_brackets}", may_wrap=True)
+    return Text(f"{count}/{over_seeds['of']}{in_brackets}", may_wrap=True)
 
 
 def difference(cell: TableCell, kind: SettingsKind) -> Text:
@@ -168,9 +178,9 @@ def value_word(name: str) -> str:
 
 def kind_words(results: TableResults) -> dict[SettingsKind, str]:
     """Kind of settings -> its heading; a dagger where rows depart from what is published."""
-    dagger = "\N{DAGGER}" if _departs(results) else ""
+    dagger = "\N{DAGGER}" if departs(results) else ""
     words: dict[SettingsKind, str] = {"published": f"published{dagger}", "tuned": "tuned"}
-    return {kind: words[kind] for kind in _shown_kinds(results)}
+    return {kind: words[kind] for kind in shown_kinds(results)}
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,8 @@ def footnotes(results: TableResults) -> list[Footnote]:
     published."""
     rows_of: dict[str, list[str]] = {}
     for row in results["rows"]:
-        for text in (*row["notes"], *_departing(row), *_no_ops(row)):
+        generated = (*margin_note(row, results), *schedule_note(row, results))
+        for text in (*row["notes"], *generated, *_departing(row), *_no_ops(row)):
             rows_of.setdefault(text, []).append(row["name"])
     return [
         Footnote(number, tuple(rows), text)
@@ -221,134 +232,7 @@ def marks(notes: list[Footnote], row: str) -> str:
     return f"<sup>{numbers}</sup>" if numbers else ""
 
 
-def facts(results: TableResults) -> list[str]:
-    """Sentences below the table: how it was made, and what its marks mean."""
-    declared = any("quantities" in facts for facts in results["columns"].values())
-    sentences = [
-        f"Made by `{results['command']}` in {clock(results['seconds'])} (all searches; "
-        f"{results['machine']}).",
-        *_settings(results),
-        *_networks(results),
-        _openings(results["openings"]),
-        *(_AT_CHANCE if declared else _BOLD),
-        f"Less {results['rows'][0]['name']}'s: the difference{'' if declared else ' in bias'}, "
-        "paired by seed, mean and 95 % t-interval over seeds. All seeds share one split and its "
-        "test rows, so spreads and intervals cover the chance in training alone, not that of the "
-        "data. Rows of one seed share its dense net, and those that discover masks its first "
-        "discovery: they err together.",
-        "Learns from: the split that a row's method is fitted on. All but those that learn from "
-        "train start from the dense net, which does.",
-        "Versions: "
-        + ", ".join(f"{package} {version}" for package, version in results["versions"].items()),
-    ]
-    if results["quick"]:
-        sentences.insert(
-            0, "**A quick look: few seeds, few epochs. No figure here means anything.**"
-        )
-    if results["changes"]:
-        sentences.append("Changed: " + ", ".join(f"`{change}`" for change in results["changes"]))
-    for name, of_column in results["columns"].items():
-        sentences.append(_about_column(name, of_column))
-        sentences += [f"{name}: {note}." for note in of_column.get("pruning_notes", [])]
-    second = {second_words(f["beside"]) for f in results["columns"].values() if "beside" in f}
-    sentences += [
-        f"{words[0].upper()}{words[1:]}: a second decision on each network's scores, fitted on "
-        "held-back rows of debias; nothing is chosen by it."
-        for words in sorted(second)
-    ]
-    return sentences
-
-
-_BOLD = (
-    "**Bold**: the mean bias is below the tolerance; ~~struck out~~: it is not; neither: it "
-    "is, but some seed has no network. Kept: seeds whose own bias is below it.",
-)
-_AT_CHANCE = (
-    "At chance: not clearly better than a constant prediction on test. How evenly such a network "
-    "treats groups says nothing.",
-    "The paper's figures are as it prints them, in percent where it does; ours are fractions.",
-)
-_FIGURES = "figures are means ± sample standard deviations over seeds on test."
-
-
-def _networks(results: TableResults) -> list[str]:
-    """Which network stands for a row."""
-    trained = [row for row in results["rows"] if row["learns_from"] not in (None, "nothing")]
-    by_kind: dict[str, list[str]] = {}
-    for row in trained or results["rows"]:
-        by_kind.setdefault(row.get("network", "best"), []).append(row["name"])
-
-    def whose(kind: str, all_of_them: str) -> str:
-        return all_of_them if len(by_kind) == 1 else ", ".join(by_kind[kind])
-
-    sentences = []
-    if "best" in by_kind:
-        network = "Each network" if len(by_kind) == 1 else f"{whose('best', '')}: the network"
-        sentences.append(
-            f"{network} was chosen on tune, the best feasible epoch of its trial or else the "
-            f"least biased; {_FIGURES}"
-        )
-    for kind, text in (
-        ("last", "the network at the trial's end, whatever it is worth"),
-        ("rounds", "the network at the end of each round of pruning; tables show the last one"),
-    ):
-        if kind in by_kind:
-            sentences.append(f"{whose(kind, 'Each row')}: {text}; {_FIGURES}")
-    return sentences
-
-
-def _settings(results: TableResults) -> list[str]:
-    """What the settings of each kind are."""
-    seeds, trials = results["seeds"], results["trials"]
-    kinds = _shown_kinds(results)
-    sentences = []
-    if "published" in kinds:
-        sentences.append(
-            f"Published: the settings that the methods' papers give, and our defaults where these "
-            f"give none; {_range(seeds)}, each with its own dense net."
-        )
-    if _departs(results):
-        sentences.append(
-            "\N{DAGGER} Not so in every row: its footnote names the settings that differ, with "
-            "the published value, or our default, in brackets."
-        )
-    if "tuned" in kinds:
-        sentences.append(
-            f"Tuned: the best of {trials} trials per method on tune in one search (seed "
-            f"{results['tuning_seed']}), then run with {_range(seeds)}. A row with nothing to "
-            f"tune repeats its figures."
-        )
-    return sentences
-
-
-def _openings(openings: Sequence[Opening]) -> str:
-    """Whether all was trained before test was seen."""
-    if len(openings) == 1:
-        return "Test was opened once, after all of the table had been trained and chosen."
-    later = [
-        f"{column} {kind}, {_range(seeds)}"
-        for opening in openings[1:]
-        for column, kinds in opening["looked_at"].items()
-        for kind, seeds in kinds.items()
-    ]
-    return (
-        f"**Test was opened {len(openings)} times.** Trained or chosen after the first of these, "
-        f"with test already seen: {'; '.join(later)}."
-    )
-
-
-def _about_column(name: str, facts: ColumnFacts) -> str:
-    objective, openings = facts["objective"], facts["openings"]
-    numbers = " and ".join(map(str, openings))
-    return (
-        f"{name}: {facts['data']}, {' against '.join(facts['groups'])}, tolerance "
-        f"{objective['tolerance']:g}; a constant prediction has {performance_words(objective)} "
-        f"{number(facts['trivial'])}; opening{'s' * (len(openings) > 1)} {numbers} of these test "
-        f"rows."
-    )
-
-
-def _departs(results: TableResults) -> bool:
+def departs(results: TableResults) -> bool:
     """Whether any row is run at other than published settings."""
     return any(_departing(row) for row in results["rows"])
 
@@ -373,18 +257,12 @@ def _listed(departures: list[Departure]) -> str:
     return ", ".join(f"{it['setting']} {it['used']} ({it['published']})" for it in departures)
 
 
-def _shown_kinds(results: TableResults) -> tuple[SettingsKind, ...]:
+def shown_kinds(results: TableResults) -> tuple[SettingsKind, ...]:
     return SETTINGS_KINDS if results["only"] is None else (results["only"],)
 
 
 def _cells(results: TableResults) -> list[TableCell]:
     return [cell for row in results["rows"] for cell in row["cells"].values()]
-
-
-def _range(seeds: Sequence[int]) -> str:
-    if len(seeds) == 1:
-        return f"seed {seeds[0]}"
-    return f"seeds {seeds[0]} to {seeds[-1]}"
 
 
 def signed(value: float) -> str:

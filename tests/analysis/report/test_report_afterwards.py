@@ -65,6 +65,7 @@ def test_a_confirmed_front_says_in_words_how_its_seeds_fared():
     assert spread_lines(made_front()) == []
     assert seeds_table(front).count("<tr") == 1 + 1 + 4  # heading, chosen, seeds
     assert seeds_table(made_front(confirmed=True)) == ""
+    assert "abs. AOD, test" in seeds_table(front)
 
 
 def test_the_report_has_a_section_for_each_where_there_is_something_to_say():

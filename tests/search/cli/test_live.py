@@ -183,6 +183,21 @@ def test_a_confirmed_front_shows_test_values_and_whether_it_is_certified(verdict
     assert f"{said} the tolerance of 0.05" in text
 
 
+def test_what_cannot_vanish_by_cancellation_stands_beside_the_bias_within_80_columns():
+    def values(bias: float, beside: float) -> dict[str, Any]:
+        measures = {"aod": bias, "abs_aod": beside}
+        return {"performance": 0.8, "bias": bias, "sparsity": 0.5, "measures": measures}
+
+    sealed = point("cccccccc", "adversarial_debiasing", chosen=True, tune=values(0.01, 0.071))
+    opened = {**sealed, "test": values(0.02, 0.082)}
+
+    assert "abs." in rendered(front(sealed)) and "0.071" in rendered(front(sealed))
+    text = rendered(front(opened))
+    assert "0.082" in text and "0.071" not in text
+    assert all(len(line) <= 80 for line in text.splitlines()[:5])
+    assert "adversarial_debiasing" in text
+
+
 def test_points_that_need_the_group_are_marked_and_where_all_do_the_verdict_says_how_to_choose():
     text = rendered(front(point("cccccccc", "reject_option", needs_group=True)))
 

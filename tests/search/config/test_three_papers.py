@@ -16,7 +16,7 @@ from trainables.methods import METHODS
 from trainables.trial.spec import Spec, correction_of
 
 # Controls, a part of the methods that follow it, and the line that every front of two classes has.
-LEFT_OUT = {"random", "dense_retrain", "prune_as_is", "group_thresholds"}
+LEFT_OUT = {"random", "dense_retrain", "prune_as_is", "group_thresholds", "distil_dense"}
 TWO_CLASSES = {"reject_option", "equalized_odds", "calibrated_odds"}
 SMALL = [
     *["data.name='digits'", "data.group='domain'", "model.name='convnet'"],

@@ -14,7 +14,10 @@ from search.engine.listed_trials import ListedSearcher
 from search.errors import UserError
 from search.journal.journal import Journal, read_events
 from search.journal.record import Record
+from search.problem.check_correction import check_listed
 from tests.search.made_run import made_run
+from trainables.evaluation.objective import Objective
+from trainables.trial.spec import Spec
 
 DISCOVERY = {"pruner": {"keep_target": 0.4}}
 LISTED = [
@@ -58,6 +61,41 @@ def test_each_trial_is_given_once_with_its_own_settings(record, tmp_path):
     assert {spec["seed"] for spec in specs} == {3}
     assert [spec.get("keep") for spec in specs] == [None, "last", None, None, None]
     assert searching.left == 0
+
+
+def test_a_trial_s_own_settings_of_the_correction_come_before_those_of_the_search(record):
+    listed = [
+        TrialConfig(name="own", method="random_perturbation", correction={"margin": 0.01}),
+        TrialConfig(name="the search's", method="random_perturbation"),
+        TrialConfig(name="roc", method="reject_option", correction={"measure": "objective"}),
+    ]
+
+    specs = ask_all(searcher(record, listed))
+
+    assert [spec["correction"] for spec in specs] == [
+        {"name": "threshold", "margin": 0.01},
+        {"name": "threshold"},
+        {"name": "reject_option", "measure": "objective"},
+    ]
+    assert Spec.from_config(specs[0]).correction.margin == 0.01
+    assert "margin" not in Spec.from_config(specs[1]).to_config()["correction"]
+
+
+@pytest.mark.parametrize(
+    ("method", "correction", "said"),
+    [
+        ("random_perturbation", {"margin": 0.05}, "margin must lie in"),
+        ("random_perturbation", {"measure": "spd"}, "unexpected keyword"),
+        ("reject_option", {"measure": "di"}, "reject_option: measure must be one of"),
+    ],
+)
+def test_settings_that_a_correction_does_not_take_are_refused_before_anything_starts(
+    method, correction, said
+):
+    listed = [TrialConfig(name="odd", method=method, correction=correction)]
+
+    with pytest.raises(UserError, match=rf"\[\[trials\]\] odd: correction .*{said}"):
+        check_listed(listed, {"name": "threshold"}, Objective(tolerance=0.05))
 
 
 def test_equal_discoveries_are_shared_by_name_of_their_settings_and_nothing_else_is(record):

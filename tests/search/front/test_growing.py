@@ -6,6 +6,8 @@ from analysis.trials import hypervolume_by_trial, reports_frame, trials_frame
 from search.front.growing import GrowingFront
 
 FACTS = {
+    "crossing_to_group": [0, 1],
+    "crossing_priors": [[0.25, 0.25], [0.25, 0.25]],
     **{"event": "experiment", "name": "adult-sex", "group": "sex", "group_names": ["F", "M"]},
     "objective": {"performance": "accuracy", "bias": "aod", "tolerance": 0.1, "margin": 0.02},
     "correction": {"name": "threshold"},

@@ -33,6 +33,7 @@ def folder(tmp_path):
             **{"candidate": candidate, "dropped": [], "performance": performance, "bias": bias},
             **{"feasible": feasible, "beats_trivial": beats, "sparsity": epoch / 10},
             **{"last": epoch == len(EPOCHS), "decision": {"kind": "threshold"}},
+            **{"role": "recovery", "stage_epochs": len(EPOCHS)},
         }
         if number is not None:
             report["round"] = number
@@ -56,6 +57,8 @@ def test_best_is_the_best_feasible_network(folder):
 
     assert (best.row, best.candidate, best.sparsity) == ("rounds", "a", 0.2)
     assert best.seconds == 12.0
+    assert best.at_end == {"performance": 0.55, "bias": 0.00, "feasible": True}
+    assert best.tune != best.at_end
 
 
 def test_last_is_the_network_at_the_end_though_it_is_at_chance(folder):

@@ -3,8 +3,8 @@
 import pytest
 
 from search.reproduce.evaluate import quantities
+from search.reproduce.pages.facts import facts
 from search.reproduce.pages.table_page import markdown, page
-from search.reproduce.pages.wording import facts
 from search.reproduce.paper import PaperTable, PrintedFigure
 from search.reproduce.results import EvaluatedColumn, Tuning, summary, table_rows, value_of
 from search.reproduce.tables import Table, TableColumn, TableRow

@@ -14,7 +14,7 @@ from search.tracking.texts import (
 
 
 def values(performance, bias):
-    measures = {"aod": -bias, "di": None}
+    measures = {"aod": -bias, "abs_aod": bias + 0.02, "di": None}
     plain = {"performance": performance, "bias": bias, "sparsity": 0.9}
     intervals = {"bias_interval": [bias - 0.01, bias + 0.01]}
     return {**plain, **intervals, "measures": measures}
@@ -46,12 +46,14 @@ def front(points, **more):
 
 def test_the_table_of_a_front_has_one_row_a_point_and_the_telling_columns_first():
     points = [point("t0", None), point("t1", values(0.7, 0.04))]
-    table = json.loads(front_table({"points": points}))
+    table = json.loads(front_table(front(points)))
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
 
     assert table["columns"][:4] == ["trial", "method", "chosen", "tune performance"]
     assert [row["trial"] for row in rows] == ["t0", "t1"]
     assert [row["test bias"] for row in rows] == [None, 0.04]
+    assert table["columns"].index("tune measures abs_aod") == 5  # beside the bias
+    assert [row["test measures abs_aod"] for row in rows] == [None, 0.06]
     assert rows[1]["test bias_interval high"] == pytest.approx(0.05)
     assert rows[0]["settings recovery lr"] == 0.1
     assert not [name for name in table["columns"] if "." in name]
@@ -63,7 +65,12 @@ def test_measured_values_have_their_split_in_front_and_no_gaps():
     assert metrics_of(values(0.7, 0.25) | {"performance_interval": [0.6, 0.8]}, "test/") == {
         **{"test/performance": 0.7, "test/bias": 0.25, "test/sparsity": 0.9},
         **{"test/performance_low": 0.6, "test/performance_high": 0.8},
-        **{"test/bias_low": 0.24, "test/bias_high": 0.26, "test/measure/aod": -0.25},
+        **{
+            "test/bias_low": 0.24,
+            "test/bias_high": 0.26,
+            "test/measure/aod": -0.25,
+            "test/measure/abs_aod": 0.27,
+        },
     }
 
 
@@ -95,7 +102,8 @@ def test_the_description_of_a_search_says_what_was_chosen_and_how_it_fared():
 
     assert "12 trials ended" in said
     assert "certified on test to keep the tolerance of 0.05" in said
-    assert "| **t1** (chosen) | adv_ft | 0.900 | 0.800 | 0.030 [0.020, 0.040] | 0.700 |" in said
+    assert "| adv_ft | 0.900 | 0.800 | 0.030 [0.020, 0.040] | 0.050 | 0.700 |" in said
+    assert "| abs_aod (tune) | performance (test) |" in said
     assert "| dense net |  | 0.900 | 0.850 |" in said
     assert """tags."fairfront.front" = 'true'""" in said
 

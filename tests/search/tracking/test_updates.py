@@ -53,6 +53,17 @@ def test_a_second_decision_becomes_metrics_of_its_own():
     assert "beside/bias" not in update.metrics
 
 
+def test_what_stands_beside_the_bias_is_a_metric_of_candidates():
+    translator = Translator()
+    translator._beside = ["abs_aod"]
+    kept = report("t0", 1, measures={"aod": 0.01, "abs_aod": 0.07, "di": 0.9})
+    (of_candidate,) = translator.updates(1, kept)
+    (of_other,) = translator.updates(2, report("t0", 2))
+
+    assert of_candidate.metrics["measure/abs_aod"] == 0.07
+    assert not {"measure/abs_aod", "measure/di"} & of_other.metrics.keys()
+
+
 def test_a_bias_that_could_not_be_estimated_is_no_metric():
     _, (update,) = told([report("t0", 1, bias=None)])
 

@@ -62,6 +62,20 @@ def test_the_same_bound_is_kept_at_a_balanced_accuracy_no_worse_than_the_publish
         assert ours[0] >= theirs[0] - 0.003  # its grid rounded to thousandths
 
 
+@pytest.mark.parametrize("measure", ["spd", "aod", "eod"])
+def test_fitted_on_the_objective_it_is_what_it_is_when_fitted_on_that_measure(measure):
+    scores, labels, groups = rows(4)
+    counts, priors = count(scores, labels, groups, 2), priors_of(labels, groups)
+    objective = Objective(bias=measure)
+
+    own = RejectOption("objective").fit(counts, objective, priors, seed=0)
+
+    assert own == RejectOption(measure).fit(counts, objective, priors, seed=0)
+    others = {"spd", "aod", "eod"} - {measure}
+    for other in others:
+        assert own != RejectOption(other).fit(counts, objective, priors, seed=0)
+
+
 def test_within_the_band_the_unprivileged_group_gets_the_favourable_label_and_others_do_not():
     scores, labels, groups = rows(5)
     for favourable in (0, 1):

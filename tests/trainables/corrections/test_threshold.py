@@ -202,3 +202,20 @@ def test_where_nothing_is_fair_gain_weighs_it_against_the_bias():
     # rows at a gap of .5. Between the groups all is as good as a constant.
     assert 0.2 < THRESHOLDS[decision.index] < 0.3 or 0.7 < THRESHOLDS[decision.index] < 0.8
     assert not decision.trivial
+
+
+def test_a_margin_of_its_own_takes_the_place_of_the_objective_s():
+    counts, objective = scored(300, 0.3), Objective(margin=0.02)
+
+    own = Threshold(margin=0.0).fit(counts, objective, UNIFORM, seed=1)
+
+    assert own == Threshold().fit(counts, Objective(margin=0.0), UNIFORM, seed=1)
+    assert own != Threshold().fit(counts, objective, UNIFORM, seed=1)
+
+
+@pytest.mark.parametrize("margin", [-0.01, 1.0])
+def test_a_margin_out_of_range_is_refused(margin):
+    with pytest.raises(ValueError, match="threshold: margin must lie in"):
+        Threshold(margin=margin)
+    with pytest.raises(ValueError, match="margin must lie in"):
+        Threshold(margin=0.05).objective_of(Objective(tolerance=0.05))

@@ -169,6 +169,24 @@ def test_entropies_are_those_of_kept_weights_so_that_zeros_do_not_count():
     assert shares(one, two, kept, 0.4, 5.0) == before
 
 
+def test_from_the_second_exchange_on_every_weight_counts_since_no_zeros_are_left(monkeypatch):
+    run, context, incoming = started(bias_from="soft", warmup_steps=0)
+    counted, entropies = [], []
+    monkeypatch.setattr(
+        "trainables.recoveries.external_graft.entropy",
+        lambda values: entropies.append(values.numel()) or slow_entropy(values),
+    )
+    for epoch in range(2):
+        run.epoch(context.generator("epoch", epoch))
+        counted.append(entropies.copy())
+        entropies.clear()
+
+    weights = prunable(context.dense)
+    kept = [int(masked.masks[name].sum()) for name in weights for masked in incoming]
+    assert counted[0] == kept
+    assert counted[1] == [weight.numel() for weight in weights.values() for _ in range(2)]
+
+
 def test_the_older_of_the_two_newest_results_is_the_one_that_is_returned():
     dense = network(0)
     incoming = [discovered(dense, seed) for seed in (1, 2, 3)]

@@ -1,6 +1,7 @@
 """One trial: its reports, its candidates, and that saving and loading it changes nothing."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -257,3 +258,12 @@ def test_counts_are_kept_by_crossing_and_added_up_to_groups(bench):
     part = bench.prepared.parts["tune"]
     for group in range(2):
         assert grouped.cells[group].sum() == np.sum(part.groups == group)
+
+
+def test_stages_aim_at_the_margin_that_the_trial_s_threshold_is_chosen_with(bench):
+    if bench.prepared.binary:
+        spec = spec_of("random_perturbation", bench)
+        own = replace(spec, correction=replace(spec.correction, margin=0.3))
+
+        assert Pipeline(spec, bench)._context().objective == bench.objective
+        assert Pipeline(own, bench)._context().objective == replace(bench.objective, margin=0.3)

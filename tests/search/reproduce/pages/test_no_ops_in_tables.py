@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
         journal.append({**start(trial), "row": row, "learns_from": "train"})
         for report in reports(trial, [0.0, advantage]):
             values = {"performance": 0.8, "bias": 0.1, "feasible": False, "beats_trivial": True}
-            place = {"seconds": 1.0, "sparsity": 0.5, "dropped": []}
+            place = {"seconds": 1.0, "sparsity": 0.5, "dropped": [], "role": "pruner"}
             last = report["epoch"] == 2
             kept = {"last": last, "candidate": f"{trial}c" if last else None}
             decided = {"decision": {"kind": "threshold"}}

@@ -1,0 +1,78 @@
+"""Which candidates are named for the look at test: those that will probably be certified there.
+
+A fixed margin below the tolerance is wide where test has many rows and thin where it has few. So
+each candidate is asked for the probability that it will be certified, given its decisions on tune
+and the number of test's rows, and those are named that are at least as likely certified as not.
+Where there is none, the margin names, as it does for samplers and schedulers all along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.front.selection import Row, column, flags, front_of
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.intervals import chance_of_claim
+
+LIKELY = 0.5
+MOST = 5000  # candidates that are asked; about a millisecond each
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What the chance of a certificate depends on, beside a candidate's own decisions."""
+
+    level: float  # the error rate that it is tested at
+    rows: float  # how many rows test has for each of tune
+    biases: tuple[str, ...]  # all have to keep the tolerance
+    tolerance: float
+
+    def chance(self, counts: Counts) -> float:
+        """Of a certificate, for decisions on tune by group. Of several biases the least likely
+        one's, which is never less than that of all together."""
+        return min(
+            chance_of_claim(bias, counts, self.tolerance, self.level, self.rows)
+            for bias in self.biases
+        )
+
+
+def likely(
+    rows: Sequence[Row],
+    chance: Callable[[int], float],
+    *,
+    tolerance: float,
+    sparsity: bool,
+    group_allowed: bool,
+) -> NDArray[np.bool_]:
+    """(n,) which rows are named, as far as it matters: on the front of those that are, and of
+    those that work without the group, every row's `chance` (by its number) has been asked.
+
+    A row that is behind a named one is taken to be named itself: nobody will see it. At most
+    `MOST` rows are asked, and then the others are not named.
+    """
+    bias = column(rows, "bias")
+    could = flags(rows, "beats_trivial") & (np.nan_to_num(bias, nan=np.inf) < tolerance)
+    axes = ["performance", "bias"] + ["sparsity"] * sparsity
+    values = np.column_stack([column(rows, axis) for axis in axes])  # type: ignore[arg-type]
+    needs_group = flags(rows, "needs_group")
+    asked = np.zeros(len(rows), dtype=bool)
+    while True:
+        ahead = np.zeros(len(rows), dtype=bool)
+        for among in (could, could & ~needs_group):
+            places = np.flatnonzero(among)
+            if len(places):
+                on_front = front_of(
+                    values[places], needs_group[places], group_allowed=group_allowed
+                )
+                ahead[places[on_front]] = True
+        new = np.flatnonzero(ahead & ~asked)
+        if not len(new):
+            return could
+        if asked.sum() + len(new) > MOST:
+            return could & asked
+        asked[new] = True
+        could[[place for place in new if chance(int(place)) < LIKELY]] = False

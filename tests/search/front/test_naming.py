@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.front.build import build_front
+from search.front.naming import LIKELY, Naming, likely
+from search.front.selection import column, flags, front_of
+from search.front.view import view_of
+from tests.search.front.test_build import DENSE, FACTS, trial
+from tests.search.front.test_build import report as report_of
+from trainables.evaluation.counts import Counts
+from trainables.evaluation.intervals import chance_of_claim
+
+GRID = st.integers(0, 5).map(lambda place: place / 100)
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            **{
+                "performance": GRID,
+                "bias": GRID,
+                "sparsity": GRID,
+                "performance_se": st.just(0.0),
+            },
+            **{"feasible": st.booleans(), "beats_trivial": st.booleans()},
+            **{"needs_group": st.booleans(), "chance": st.sampled_from([0.1, 0.49, 0.5, 0.9])},
+        }
+    ),
+    max_size=12,
+)
+
+
+def front(rows, could, *, group_allowed):
+    """Places of the rows on the front of those that `could` be there."""
+    places = np.flatnonzero(could)
+    if not len(places):
+        return set()
+    values = np.column_stack([column(rows, axis) for axis in ("performance", "bias", "sparsity")])
+    needs = flags(rows, "needs_group")[places]
+    return set(places[front_of(values[places], needs, group_allowed=group_allowed)].tolist())
+
+
+@given(ROWS, st.booleans())
+def test_the_front_is_that_of_all_who_are_likely_though_few_are_asked(rows, group_allowed):
+    """The slow way asks everybody."""
+    asked = []
+
+    def chance(place):
+        asked.append(place)
+        return rows[place]["chance"]
+
+    given_ = {"tolerance": 0.05, "sparsity": True, "group_allowed": group_allowed}
+    named = likely(rows, chance, **given_)
+    by_all = np.array(
+        [r["beats_trivial"] and r["bias"] < 0.05 and r["chance"] >= LIKELY for r in rows], bool
+    )
+
+    assert front(rows, named, group_allowed=group_allowed) == front(
+        rows, by_all, group_allowed=group_allowed
+    )
+    alone = ~flags(rows, "needs_group") if rows else by_all
+    assert front(rows, named & alone, group_allowed=True) == front(
+        rows, by_all & alone, group_allowed=True
+    )
+    assert len(asked) == len(set(asked))
+    assert named.any() == by_all.any()
+
+
+# Nets of test_build's journal: numbers called positive of 1,000 in each cell.
+HARDLY = ([812] * 2 + [785] * 2, [212] * 2 + [185] * 2)  # aod .027: feasible by the margin
+WELL = ([790] * 4, [210] * 4)  # bias 0, a little less accurate
+CLOSE = ([842] * 2 + [804] * 2, [177] * 2 + [139] * 2)  # aod .038, beyond the margin; accurate
+NETS = {"hardly": HARDLY, "well": WELL, "close": CLOSE}
+
+
+def named(rows, *reports, level=0.025):
+    naming = {"level": level, "rows": rows, "biases": ["aod"]}
+    events = [*trial("t0", *reports)]
+    facts = {**FACTS, "sparsity": False, "reference": [0.5, 0.05], "naming": naming}
+    built = build_front(facts, [DENSE, *events], view_of(facts))
+    return built, {point["candidate"]: point for point in built["points"]}
+
+
+def test_the_more_rows_test_has_the_closer_to_the_tolerance_a_network_may_be():
+    reports = [
+        report_of("t0", net, 0.0, candidate=name, epoch=epoch)
+        for epoch, (name, net) in enumerate(NETS.items(), start=1)
+    ]
+    few, points = named(0.5, *reports)
+    assert few["objective"]["naming"] == "chance"
+    assert set(points) == {"t0well"}  # the only one that so few rows can certify
+    assert points["t0well"]["chance"] > LIKELY
+
+    many, points = named(40.0, *reports)
+    assert "t0close" in points  # more accurate, and certain enough though beyond the margin
+    assert points["t0close"]["feasible"] and not points["t0close"]["tune"]["feasible"]
+    # what samplers improve stays what the margin says
+    assert many["hypervolume"] == few["hypervolume"]
+
+
+def test_where_nothing_is_likely_the_margin_names():
+    built, points = named(
+        0.01, report_of("t0", HARDLY, 0.0), report_of("t0", WELL, 0.0, "d", epoch=2)
+    )
+
+    assert built["objective"]["naming"] == "margin"
+    assert {name: point["feasible"] for name, point in points.items()} == {
+        "t0c": True,
+        "t0d": True,
+    }
+    assert all(point["chance"] < LIKELY for point in points.values())
+
+
+def test_a_second_measure_has_to_be_likely_too():
+    cells = np.array([[3000, 3000], [3000, 3000]])
+    positives = np.array([[700, 2300], [600, 2400]])  # gaps that cancel
+    counts = Counts(np.stack([cells - positives, positives], axis=-1))
+    first = Naming(0.025, 1.0, ("aod",), 0.05).chance(counts)
+
+    assert first > 0.9
+    assert Naming(0.025, 1.0, ("aod", "abs_aod"), 0.05).chance(counts) == pytest.approx(
+        chance_of_claim("abs_aod", counts, 0.05, 0.025, 1.0)
+    )
+    assert chance_of_claim("abs_aod", counts, 0.05, 0.025, 1.0) < first
