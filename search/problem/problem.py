@@ -201,8 +201,7 @@ class Problem:
             *self.pruning_notes(),
             *self._notes_on_precision(),
             *notes_on_references(self.config, self.prepared, self.objective.bias),
-            f"test, at worst, before the dense net is there (its own rates then replace this): "
-            f"{power_words(self.power(), self.objective)}",
+            f"test, at worst, before any dense net: {power_words(self.power(), self.objective)}",
         ]
 
     def power(self, dense: Counts | None = None) -> Power:

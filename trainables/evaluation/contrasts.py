@@ -23,7 +23,6 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 _ROUNDING = 1e-12
 _CLOSE = 1e-2  # contrasts whose normal p-value is smaller by this factor cannot have the largest
@@ -126,6 +125,8 @@ def _by_normal(
     seen: Floats, cells: NDArray[np.int64], weights: Floats, on_bound: Floats, bounds: Floats
 ) -> Floats:
     """(k,) the p-value of each contrast by a normal tail."""
+    from scipy.special import ndtr  # here alone: who lists measures need not wait for it
+
     variances = (weights**2 * on_bound * (1 - on_bound) / np.maximum(cells, 1)).sum(1)
     return np.asarray(ndtr((seen - bounds) / np.sqrt(np.maximum(variances, _ROUNDING))))
 
