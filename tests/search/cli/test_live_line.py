@@ -21,7 +21,9 @@ def report(performance: float, bias: float | None, **changes: Any) -> dict[str, 
 def words(*reports: dict[str, Any], group_allowed: bool = False) -> str:
     """Of a trial that finishes after `reports`."""
     tally = Tally(group_allowed=group_allowed)
-    tally.take({"event": "trial_start", "trial": "t0001", "method": "adv_ft"})
+    tally.take(
+        {"event": "trial_start", "trial": "t0001", "method": "adv_ft", "spec": {"settings": {}}}
+    )
     for epoch, one in enumerate(reports, start=1):
         name = one["candidate"] and f"{one['candidate']}{epoch}"
         tally.take({**one, "epoch": epoch, "candidate": name})
