@@ -72,7 +72,8 @@ def test_what_needs_the_group_is_marked_unless_it_may_be_chosen(allowed: bool, s
     experiment = {"event": "experiment", "correction": {"name": "threshold"}}
     with LiveView(1, Console(file=output)) as shown:
         shown.on_event({**experiment, "group_at_prediction": allowed})
-        shown.on_event({"event": "trial_start", "trial": "t0001", "method": "group_thresholds"})
+        start = {"trial": "t0001", "method": "group_thresholds", "spec": {"settings": {}}}
+        shown.on_event({"event": "trial_start", **start})
         shown.on_event(by_group)
         end = {"event": "trial_end", "trial": "t0001", "status": "finished", "reason": None}
         shown.on_event(end)
