@@ -43,10 +43,11 @@ PATIENCE = 20.0  # seconds that a mirror goes on trying once its search has ende
 URI = "FAIRFRONT_MIRROR_URI"  # variable of the mirror's own: what commands are given, all can read
 
 
-def start_mirror(folder: Path, uri: str | None = None, nice: int = 19) -> subprocess.Popen[bytes]:
+def start_mirror(folder: Path, uri: str | None = None, nice: int = 5) -> subprocess.Popen[bytes]:
     """Starts the process that mirrors `folder` into MLflow; its messages go to mirror.log.
 
-    With `nice` 19 it takes what processor time a search leaves. Ctrl-C in the terminal does not
+    With `nice` 5 it steps back for trials; with more it would starve on a busy machine, and
+    `report` waits for it. Ctrl-C in the terminal does not
     reach it: it ends with its standard input. Raises UserError where `uri` is to stand in a
     variable that is not set.
     """

@@ -21,7 +21,9 @@ def report(performance: float, bias: float | None, **changes: Any) -> dict[str, 
 def words(*reports: dict[str, Any], group_allowed: bool = False) -> str:
     """Of a trial that finishes after `reports`."""
     tally = Tally(group_allowed=group_allowed)
-    tally.take({"event": "trial_start", "trial": "t0001", "method": "adv_ft"})
+    tally.take(
+        {"event": "trial_start", "trial": "t0001", "method": "adv_ft", "spec": {"settings": {}}}
+    )
     for epoch, one in enumerate(reports, start=1):
         name = one["candidate"] and f"{one['candidate']}{epoch}"
         tally.take({**one, "epoch": epoch, "candidate": name})
@@ -70,7 +72,8 @@ def test_what_needs_the_group_is_marked_unless_it_may_be_chosen(allowed: bool, s
     experiment = {"event": "experiment", "correction": {"name": "threshold"}}
     with LiveView(1, Console(file=output)) as shown:
         shown.on_event({**experiment, "group_at_prediction": allowed})
-        shown.on_event({"event": "trial_start", "trial": "t0001", "method": "group_thresholds"})
+        start = {"trial": "t0001", "method": "group_thresholds", "spec": {"settings": {}}}
+        shown.on_event({"event": "trial_start", **start})
         shown.on_event(by_group)
         end = {"event": "trial_end", "trial": "t0001", "status": "finished", "reason": None}
         shown.on_event(end)

@@ -163,10 +163,11 @@ def test_a_report_goes_by_the_rule_of_the_run_s_config_and_says_so(tmp_path, rul
 
     front = json.loads((folder / "front-group-race.json").read_text())
     assert front["objective"]["groups"] == list(groups)
-    *of_groups, chosen = said
+    *of_groups, chosen, certified = said
     assert [f"{note}." for note in front["group_notes"]] == of_groups
     assert ("groups under min_cell=20 were" in page) == bool(of_groups) == (len(groups) < 4)
     assert chosen.startswith("Nothing was feasible")
+    assert "ertified" in certified
     assert "0.0123" not in page  # the tolerance that tune can certify is another by race
 
 

@@ -110,9 +110,11 @@ def test_a_trial_can_be_judged_by_what_groups_lose(classes, method, bias, tmp_pa
         assert report["bias_interval"][0] <= report["bias"] <= report["bias_interval"][1]
         counts = counts_from_dict(report["counts"]["tune"])
         assert np.array_equal(counts.beside_dense.sum(3), before)
-    assert any(report["candidate"] for report in reports)
-    # of three tries at random the dense net itself, which has lost nothing, stays the best
-    assert any(report["bias"] > 0 for report in reports) == (method != "random_perturbation")
+    # of three tries at random the dense net itself, which has lost nothing, stays the best: it is
+    # no candidate, as nothing has changed
+    moved = method != "random_perturbation"
+    assert any(report["candidate"] for report in reports) == moved
+    assert any(report["bias"] > 0 for report in reports) == moved
 
 
 @pytest.mark.parametrize("limit", [0.001, 0.9])
