@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from analysis.front_json import Claims, Front, FrontPoint, PointValues, SeedRow, Verdict
 from analysis.front_table import chosen_point, handed_over
-from analysis.notation import bias_words, known, number, performance_words
+from analysis.notation import bias_words, ends_of, known, number, performance_words, rounded_up
 
 # The verdicts, each as it is said of a network.
 WORDS: dict[Verdict, str] = {
     "certified": "certified",
     "not certified": "not certified (estimate below the tolerance)",
-    "broke": "broke the tolerance",
+    "broke": "broke the tolerance (by its estimate)",
     "not estimable": "not estimable",
 }
 
@@ -43,15 +43,19 @@ def claim_sentences(front: Front) -> list[str]:
     chosen = chosen_point(front)
     if claims is None or chosen is None:
         return []
-    sentences = [_counted(front, claims), *_not_the_chosen(front, chosen)]
-    bound = None if (point := handed_over(front)) is None else certified_at(point)
-    if point is not None and known(bound):
+    point = handed_over(front)
+    if front.get("handed_over") is None:
+        sentences = [*_nothing(front, chosen), *_not_tolerable(front)]
+    else:
+        sentences = [_counted(front, claims), *_not_the_chosen(front, chosen)]
+    if point is not None and known(bound := certified_at(point)):
         sentences.append(
-            f"Of {_named(point)}, any tolerance above {number(bound)} may be quoted; each network "
-            f"has such a bound of its own (certified_at), and all of them hold together."
+            f"Of the network {_named(point)}, any tolerance above {number(bound)} may be quoted; "
+            f"each has such a bound of its own (certified_at), and all of them hold together with "
+            f"a probability of {1 - claims['level']:g}."
         )
     if front.get("handed_over") is None:
-        sentences += _what_to_do(front, claims)
+        sentences += _what_to_do(claims)
     return sentences
 
 
@@ -116,17 +120,43 @@ def _not_the_chosen(front: Front, chosen: FrontPoint) -> list[str]:
     ]
 
 
-def _what_to_do(front: Front, claims: Claims) -> list[str]:
+def _nothing(front: Front, chosen: FrontPoint) -> list[str]:
+    test, tolerance = chosen["test"], f"{front['objective']['tolerance']:g}"
+    if test is None or not known(test["bias"]):
+        return [f"Of no network the rows of test show a bias below {tolerance}."]
+    within = ""
+    if (ends := ends_of(test.get("bias_interval"))) is not None:
+        within = f", and may be anything from {number(ends[0])} to {number(ends[1])}"
+    return [
+        f"Of no network the rows of test show a bias below {tolerance}. The chosen one's "
+        f"{bias_words(front['objective'])} is estimated at {number(test['bias'])} there{within}."
+    ]
+
+
+def _not_tolerable(front: Front) -> list[str]:
+    """Of how many the rows show the contrary."""
+    tolerance = front["objective"]["tolerance"]
+    tests = [point["test"] for point in front["points"] if point["test"] is not None]
+    ends = [ends_of(test.get("bias_interval")) for test in tests]
+    above = sum(each is not None and each[0] >= tolerance for each in ends)
+    if not above:
+        return ["Nor do they show of any that it is larger: they are too few to tell."]
+    return [
+        f"Of {above} of the front's {len(front['points'])} points they show that it is larger."
+    ]
+
+
+def _what_to_do(claims: Claims) -> list[str]:
     rows = claims["rows_for_power"]
     needed = (
-        ""
-        if rows is None
-        else f" Some {rows:,} rows of test would certify a perfectly fair network in 80 %."
+        "" if rows is None else f" (some {rounded_up(rows):,} for a perfectly fair one in 80 %)"
     )
     return [
-        f"Nothing is certified: that does not mean that the networks are unfair, but that these "
-        f"test rows cannot show it.{needed} Fewer rows certify a larger tolerance; see "
-        f"certified_at of each point, and `fairfront power` before the next search."
+        f"What to do next: have more rows of test{needed}, or ask for a larger tolerance; "
+        f"`fairfront power FILE` says of an experiment's file which tolerance so many rows can "
+        f"certify, before a search. `fairfront report RUN --tolerance T` shows what tune would "
+        f"have chosen for another one and certifies nothing. Picking another network by what it "
+        f"is worth on test would make its bound void."
     ]
 
 

@@ -96,3 +96,9 @@ def with_interval(
     """A value and, where there is one, its interval: "0.031 [0.012, 0.047]"; `as_text` writes
     each of the numbers."""
     return f"{as_text(value)} {interval_text(interval, as_text)}".rstrip()
+
+
+def rounded_up(count: int) -> int:
+    """A whole number to its first two digits, upwards."""
+    unit = int(10 ** max(0, len(str(count)) - 2))
+    return unit * ((count + unit - 1) // unit)

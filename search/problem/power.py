@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.notation import number
+from analysis.notation import number, rounded_up
 from search.journal.events import NamingFacts, PowerFacts
 from trainables.evaluation.claims import level_of_opening
 from trainables.evaluation.counts import Counts
@@ -105,7 +105,7 @@ def power_words(power: Power, objective: Objective) -> str:
     if not np.isfinite(power.certifiable_above):
         return f"{bias} is not estimable on these {power.rows:,} rows"
     rows = power.rows_for(tolerance)
-    needed = "no number of rows" if rows is None else f"some {_rounded(rows):,} rows of test"
+    needed = "no number of rows" if rows is None else f"some {rounded_up(rows):,} rows of test"
     if tolerance <= power.certifiable_above:
         return (
             f"{bias} below {tolerance:g} is not certifiable with these {power.rows:,} rows of "
@@ -123,9 +123,3 @@ def power_words(power: Power, objective: Objective) -> str:
         f"probability of {chance:.0%} only; {ENOUGH:.0%} would need {needed}, or a tolerance of "
         f"{number(power.tolerance_for())}"
     )
-
-
-def _rounded(rows: int) -> int:
-    """Up to two digits: the number is an estimate."""
-    unit = int(10 ** max(0, len(str(rows)) - 2))
-    return unit * ((rows + unit - 1) // unit)
