@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from analysis.front_json import Front, FrontPoint, PointValues
 from search.front.judging import NotDefined, by_second, decided, fitted, tune_values
-from search.front.naming import likely
+from search.front.naming import likely, named
 from search.front.notes import bias_undefined, left_out, without_group
 from search.front.references import judged_references
 from search.front.selection import Row, select
@@ -81,11 +81,11 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
     feasible = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
     chances = _Chances(view, packed, starts)
-    named = _named(rows, chances, view)
+    to_name = _to_name(rows, chances, view)
     selection = (
         feasible
-        if named is rows
-        else select(named, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
+        if to_name is rows
+        else select(to_name, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
     )
     on_front = [packed[i].whole() for i in selection.on_front]
     points = [
@@ -93,7 +93,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
             starts[report["trial"]],
             report,
             view,
-            feasible=bool(named[i]["feasible"] and named[i]["beats_trivial"]),
+            feasible=bool(to_name[i]["feasible"] and to_name[i]["beats_trivial"]),
             chosen=i == selection.chosen,
         )
         for i, report in zip(selection.on_front, on_front, strict=True)
@@ -111,13 +111,13 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         "group_notes": list(view.notes),
         "left_out": left_out(undefined),
         "bias_undefined": bias_undefined(rows, tune, view.group_names, facts["classes"]),
-        "without_group": without_group(named, [each.name for each in packed], starts),
+        "without_group": without_group(to_name, [each.name for each in packed], starts),
         "dense": {"tune": references[0]["tune"], "test": None},
         "references": references,
         "points": points,
     }
     if view.naming is not None:
-        front["objective"]["naming"] = "margin" if named is rows else "chance"
+        front["objective"]["naming"] = "margin" if to_name is rows else "chance"
         for i, point in zip(selection.on_front, points, strict=True):
             point["chance"] = chances(i)
     for point in points:
@@ -155,8 +155,8 @@ class _Chances:
         return self._view.naming.chance(decided(counts, decision, self._view))
 
 
-def _named(rows: list[Row], chances: _Chances, view: View) -> list[Row]:
-    """The rows, with `feasible` for what is named by its chance; `rows` itself by the margin."""
+def _to_name(rows: list[Row], chances: _Chances, view: View) -> list[Row]:
+    """The rows, with `feasible` for what is named; `rows` itself where the margin names alone."""
     if view.naming is None or not rows:
         return rows
     probable = likely(
@@ -168,8 +168,8 @@ def _named(rows: list[Row], chances: _Chances, view: View) -> list[Row]:
     )
     if not probable.any():
         return rows
-    pairs = zip(rows, probable, strict=True)
-    return [{**row, "feasible": bool(is_named)} for row, is_named in pairs]
+    flagged = named(rows, probable, group_allowed=view.group_allowed)
+    return [{**row, "feasible": bool(flag)} for row, flag in zip(rows, flagged, strict=True)]
 
 
 def _correction(spec: dict[str, Any]) -> Correction:

@@ -3,7 +3,10 @@
 A fixed margin below the tolerance is wide where test has many rows and thin where it has few. So
 each candidate is asked for the probability that it will be certified, given its decisions on tune
 and the number of test's rows, and those are named that are at least as likely certified as not.
-Where there is none, the margin names, as it does for samplers and schedulers all along.
+
+Where rows are few, only networks that hardly decide anything may be likely. So what keeps the
+tolerance by the margin, as samplers and schedulers judge all along, is named too where it performs
+clearly better than all that is likely: nobody is helped by a certificate for a coin.
 """
 
 from __future__ import annotations
@@ -12,9 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search.front.selection import Row, column, flags, front_of
+from search.front.selection import Flags, Row, column, flags, front_of
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import chance_of_claim
 
@@ -47,12 +49,12 @@ def likely(
     tolerance: float,
     sparsity: bool,
     group_allowed: bool,
-) -> NDArray[np.bool_]:
-    """(n,) which rows are named, as far as it matters: on the front of those that are, and of
-    those that work without the group, every row's `chance` (by its number) has been asked.
+) -> Flags:
+    """(n,) which rows are likely to be certified, as far as it matters: on the front of those that
+    are, and of those that work without the group, every row's `chance` (by its number) was asked.
 
-    A row that is behind a named one is taken to be named itself: nobody will see it. At most
-    `MOST` rows are asked, and then the others are not named.
+    A row that is behind a likely one is taken to be likely itself: nobody will see it. At most
+    `MOST` rows are asked, and then the others are not likely.
     """
     bias = column(rows, "bias")
     could = flags(rows, "beats_trivial") & (np.nan_to_num(bias, nan=np.inf) < tolerance)
@@ -76,3 +78,14 @@ def likely(
             return could & asked
         asked[new] = True
         could[[place for place in new if chance(int(place)) < LIKELY]] = False
+
+
+def named(rows: Sequence[Row], probable: Flags, *, group_allowed: bool) -> Flags:
+    """(n,) what is named: the `probable` rows, and feasible ones that are clearly better, by more
+    than their standard error, than any probable one that could be chosen."""
+    performance = np.nan_to_num(column(rows, "performance"), nan=-np.inf)
+    error = np.nan_to_num(column(rows, "performance_se"))
+    could = probable & (group_allowed | ~flags(rows, "needs_group"))
+    best = performance[could].max(initial=-np.inf)
+    feasible = flags(rows, "feasible") & flags(rows, "beats_trivial")
+    return np.asarray(probable | (feasible & (performance - error > best)))

@@ -13,7 +13,6 @@ cell). With more than two classes they are drawn independently.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,8 +23,8 @@ from scipy.stats import binom
 
 from analysis.pareto import choose
 from search.errors import UserError
-from search.front.naming import LIKELY
-from search.front.selection import front_of
+from search.front.naming import LIKELY, named
+from search.front.selection import Row, front_of
 from search.replay.table import RecordedTable
 from trainables.evaluation.claims import (
     WEIGHTS,
@@ -168,12 +167,8 @@ def _by_chance(drawn: Drawn, place: int) -> bool:
 
 
 # Ways to name on tune what will be looked at on test: bias below tolerance - margin (or surely
-# below the tolerance), or at least as likely certified as not. The next one names where one has
-# nothing to name.
-NAMINGS: dict[str, tuple[Callable[[Drawn, int], bool], ...]] = {
-    "margin": (_by_margin,),
-    "chance": (_by_chance, _by_margin),
-}
+# below the tolerance); or at least as likely certified as not, and by the margin what is better.
+NAMINGS = ("chance", "margin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,12 +220,25 @@ def repeated(population: Population, asked: Promises) -> list[SearchResult]:
 
 def _named(drawn: Drawn, naming: str) -> NDArray[np.int64]:
     """The candidates that could be on the front."""
-    could = np.zeros(0, dtype=np.int64)
-    for by in NAMINGS[naming]:
-        could = np.flatnonzero([by(drawn, place) for place in range(len(drawn.tune))])
-        if len(could):
-            break
-    return could
+    objective, places = drawn.of.objective, range(len(drawn.tune))
+    feasible = np.array([_by_margin(drawn, place) for place in places], dtype=bool)
+    if naming == "margin":
+        return np.flatnonzero(feasible)
+    probable = np.array([_by_chance(drawn, place) for place in places], dtype=bool)
+    performance = objective.performance_measure.compute(drawn.tune)
+    rows: list[Row] = [
+        {
+            "performance": float(performance[place]),
+            "performance_se": performance_se(objective.performance, Counts(drawn.tune[place])),
+            "bias": None,
+            "sparsity": 0.0,
+            "feasible": bool(feasible[place]),
+            "beats_trivial": True,
+            "needs_group": False,
+        }
+        for place in places
+    ]
+    return np.flatnonzero(named(rows, probable, group_allowed=True))
 
 
 def _search(drawn: Drawn, naming: str) -> SearchResult:
@@ -241,36 +249,36 @@ def _search(drawn: Drawn, naming: str) -> SearchResult:
     axes = [performance, bias] + ([] if drawn.of.sparsity is None else [drawn.of.sparsity])
     values = np.column_stack(axes)[could]
     no_group = np.zeros(len(could), dtype=bool)
-    named = could[front_of(values, no_group, group_allowed=True)] if len(could) else could
-    if not len(named):
+    announced = could[front_of(values, no_group, group_allowed=True)] if len(could) else could
+    if not len(announced):
         return SearchResult(0, None, {})
-    tables = [Counts(table) for table in drawn.tune[named]]
+    tables = [Counts(table) for table in drawn.tune[announced]]
     choice = partial(
         choose,
-        performance[named],
+        performance[announced],
         [performance_se(objective.performance, table) for table in tables],
-        bias[named],
-        None if drawn.of.sparsity is None else drawn.of.sparsity[named],
+        bias[announced],
+        None if drawn.of.sparsity is None else drawn.of.sparsity[announced],
     )
-    chosen = choice(np.ones(len(named), dtype=bool))
-    smallest = smallest_level(drawn.level, len(named))
+    chosen = choice(np.ones(len(announced), dtype=bool))
+    smallest = smallest_level(drawn.level, len(announced))
     on_test = [
         evidence(objective.bias, Counts(drawn.test[place]), smallest, int(place))
-        for place in named
+        for place in announced
     ]
-    true = drawn.of.bias[named] < objective.tolerance
-    p = [shown.p_value(objective.tolerance) for shown in on_test]
+    true = drawn.of.bias[announced] < objective.tolerance
+    p = [seen.p_value(objective.tolerance) for seen in on_test]
     claims = [
-        np.array([shown.point < objective.tolerance for shown in on_test]),
-        np.array([shown.found.upper() < objective.tolerance for shown in on_test]),
+        np.array([seen.point < objective.tolerance for seen in on_test]),
+        np.array([seen.found.upper() < objective.tolerance for seen in on_test]),
         *[certified(p, drawn.level, name, chosen) for name in WEIGHTS],
     ]
     rules = {}
     for rule, claimed in zip(RULES, claims, strict=True):
         given = choice(claimed)
-        worth = None if given is None else float(drawn.of.performance[named[given]])
+        worth = None if given is None else float(drawn.of.performance[announced[given]])
         rules[rule] = Claimed(claimed, claimed & ~true, bool(claimed[chosen]), worth)
-    return SearchResult(len(named), float(drawn.of.performance[named[chosen]]), rules)
+    return SearchResult(len(announced), float(drawn.of.performance[announced[chosen]]), rules)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def test_the_front_is_that_of_all_who_are_likely_though_few_are_asked(rows, grou
 
 # Nets of test_build's journal: numbers called positive of 1,000 in each cell.
 HARDLY = ([812] * 2 + [785] * 2, [212] * 2 + [185] * 2)  # aod .027: feasible by the margin
-WELL = ([790] * 4, [210] * 4)  # bias 0, a little less accurate
+WELL = ([797] * 4, [203] * 4)  # bias 0, a little less accurate
 CLOSE = ([842] * 2 + [804] * 2, [177] * 2 + [139] * 2)  # aod .038, beyond the margin; accurate
 NETS = {"hardly": HARDLY, "well": WELL, "close": CLOSE}
 
@@ -96,6 +96,19 @@ def test_the_more_rows_test_has_the_closer_to_the_tolerance_a_network_may_be():
     assert points["t0close"]["feasible"] and not points["t0close"]["tune"]["feasible"]
     # what samplers improve stays what the margin says
     assert many["hypervolume"] == few["hypervolume"]
+
+
+def test_what_is_clearly_better_than_all_that_is_likely_is_named_too():
+    """Few rows, so that only a network that hardly decides anything is likely."""
+    coin = ([60] * 4, [20] * 4)
+    reports = [
+        report_of("t0", net, 0.0, candidate=name, epoch=epoch)
+        for epoch, (name, net) in enumerate({**NETS, "coin": coin}.items(), start=1)
+    ]
+    only_coin = named(0.2, *[reports[0], reports[3]])[1]
+    assert set(only_coin) == {"t0hardly", "t0coin"}
+    assert only_coin["t0coin"]["chance"] > LIKELY > only_coin["t0hardly"]["chance"]
+    assert only_coin["t0hardly"]["chosen"]
 
 
 def test_where_nothing_is_likely_the_margin_names():

@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_searches():
 
 
 def test_what_cannot_be_asked_is_refused():
-    with pytest.raises(UserError, match="naming must be one of margin, chance, got 'luck'"):
+    with pytest.raises(UserError, match="naming must be one of chance, margin, got 'luck'"):
         Promises(0.05, naming="luck")
     with pytest.raises(UserError, match=r"shared must lie in \[0, 1\], got 2"):
         Promises(0.05, shared=2)
