@@ -34,7 +34,7 @@ from trainables.user_code import python_path
 
 log = logging.getLogger(__name__)
 
-NICE = 10  # it takes what trials leave, at most a tenth of a core that they want for themselves
+NICE = 5  # it gets a quarter of a core that a trial wants too; with a tenth, three minutes may not do
 PATIENCE = 300.0  # seconds that a search which has ended waits for it at most
 IF_LIMITED = 4.0  # the same where its time is limited, which is to hold within ten
 _POLL = 0.05  # seconds

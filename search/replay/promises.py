@@ -7,8 +7,8 @@ test that networks keep the tolerance, by one rule or another. A claim about a n
 bias is not below the tolerance is false.
 
 All candidates of a search are judged on the same rows, so their errors go together. How much is
-not recorded; `shared` is the correlation of what they get right by chance (a Gaussian copula per
-cell). With more than two classes they are drawn independently.
+not recorded; `shared` is the correlation of what they get right by chance (`redrawn`). Where rows
+come as two copies of one object, and the recording has kept which, pairs of copies are drawn.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
-from scipy.stats import binom
 
 from analysis.pareto import choose
 from search.errors import UserError
 from search.front.naming import LIKELY, named
 from search.front.selection import Row, front_of
+from search.replay.redrawn import Decisions, redrawn, redrawn_pairs
 from search.replay.table import RecordedTable
 from trainables.evaluation.claims import (
     WEIGHTS,
@@ -33,7 +32,6 @@ from trainables.evaluation.claims import (
     level_of_opening,
     smallest_level,
 )
-from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import (
     chance_of_claim,
     estimate,
@@ -82,6 +80,8 @@ class Population:
     test: NDArray[np.int64]
     bias: NDArray[np.float64]  # (n,) true
     performance: NDArray[np.float64]  # (n,) true
+    # (n, labels, predictions, predictions) shares within each label, where rows are pairs
+    pairs: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.rates)
@@ -95,7 +95,16 @@ class Population:
             self.test,
             self.bias[places],
             self.performance[places],
+            None if self.pairs is None else self.pairs[places],
         )
+
+    def decide(
+        self, rows: NDArray[np.int64], shared: float, draw: np.random.Generator
+    ) -> Decisions:
+        """Of all of them, on new rows: as many as `rows` (groups, labels)."""
+        if self.pairs is None:
+            return redrawn(self.rates, rows, shared, draw)
+        return redrawn_pairs(self.pairs, rows[0], shared, draw)
 
 
 def population_of(table: RecordedTable, tolerance: float) -> Population:
@@ -106,8 +115,9 @@ def population_of(table: RecordedTable, tolerance: float) -> Population:
     kept = table.columns["candidate"] & table.columns["beats_trivial"]
     tune, test = table.counts["tune"][kept], table.counts["test"][kept]
     pooled = tune + test
+    pairs = table.pairs_of(kept)
     # rows as often as on test, so that measures that depend on the label mix are right
-    rates = pooled / np.maximum(pooled.sum(-1, keepdims=True), 1)
+    rates = _shares(pooled, 1)
     expected = rates * test[0].sum(-1)[..., None]
     old = header.objective
     margin = old.margin * tolerance / old.tolerance
@@ -120,7 +130,14 @@ def population_of(table: RecordedTable, tolerance: float) -> Population:
         test[0].sum(-1),
         np.asarray(objective.bias_measure.bias(expected)),
         np.asarray(objective.performance_measure.compute(expected)),
+        None if pairs is None else _shares(pairs["tune"] + pairs["test"], 2),
     )
+
+
+def _shares(counts: NDArray[np.int64], axes: int) -> NDArray[np.float64]:
+    """Counts divided by their sum over the last `axes`."""
+    rows = counts.sum(tuple(range(-axes, 0)), keepdims=True)
+    return np.asarray(counts / np.maximum(rows, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,40 +145,27 @@ class Drawn:
     """One search on redrawn rows."""
 
     of: Population
-    tune: NDArray[np.int64]  # (n, groups, labels, predictions)
-    test: NDArray[np.int64]
+    tune: Decisions
+    test: Decisions
     level: float  # of the first claim
 
 
-def redrawn(
-    rates: NDArray[np.float64], rows: NDArray[np.int64], shared: float, draw: np.random.Generator
-) -> NDArray[np.int64]:
-    """(n, groups, labels, predictions) decisions on `rows` (groups, labels) new rows."""
-    if rates.shape[-1] != 2:
-        return draw.multinomial(np.broadcast_to(rows, rates.shape[:-1]), rates)
-    common = draw.standard_normal(rates.shape[1:-1])
-    own = draw.standard_normal(rates.shape[:-1])
-    place = ndtr(shared**0.5 * common + (1 - shared) ** 0.5 * own)
-    positives = binom.ppf(place, rows, rates[..., 1]).astype(np.int64)
-    return np.stack([rows - positives, positives], axis=-1)
-
-
 def _by_margin(drawn: Drawn, place: int) -> bool:
-    bias = float(drawn.of.objective.bias_measure.bias(drawn.tune[place]))
+    bias = float(drawn.of.objective.bias_measure.bias(drawn.tune.tables[place]))
     if not bias < drawn.of.objective.tolerance:
         return False
     if bias < drawn.of.objective.safe_bias:
         return True
-    found = estimate(drawn.of.objective.bias, Counts(drawn.tune[place]))
+    found = estimate(drawn.of.objective.bias, drawn.tune.of(place))
     return found.upper() < drawn.of.objective.tolerance
 
 
 def _by_chance(drawn: Drawn, place: int) -> bool:
     objective = drawn.of.objective
-    if not float(objective.bias_measure.bias(drawn.tune[place])) < objective.tolerance:
+    if not float(objective.bias_measure.bias(drawn.tune.tables[place])) < objective.tolerance:
         return False
     rows = drawn.of.test.sum() / drawn.of.tune.sum()
-    counts = Counts(drawn.tune[place])
+    counts = drawn.tune.of(place)
     chance = chance_of_claim(objective.bias, counts, objective.tolerance, drawn.level, rows)
     return chance >= LIKELY
 
@@ -210,8 +214,8 @@ def repeated(population: Population, asked: Promises) -> list[SearchResult]:
         some = population.only(np.sort(draw.choice(len(population), size, replace=False)))
         drawn = Drawn(
             some,
-            redrawn(some.rates, some.tune, asked.shared, draw),
-            redrawn(some.rates, some.test, asked.shared, draw),
+            some.decide(some.tune, asked.shared, draw),
+            some.decide(some.test, asked.shared, draw),
             level_of_opening(asked.error_rate, 1),
         )
         results.append(_search(drawn, asked.naming))
@@ -220,16 +224,16 @@ def repeated(population: Population, asked: Promises) -> list[SearchResult]:
 
 def _named(drawn: Drawn, naming: str) -> NDArray[np.int64]:
     """The candidates that could be on the front."""
-    objective, places = drawn.of.objective, range(len(drawn.tune))
+    objective, places = drawn.of.objective, range(len(drawn.of))
     feasible = np.array([_by_margin(drawn, place) for place in places], dtype=bool)
     if naming == "margin":
         return np.flatnonzero(feasible)
     probable = np.array([_by_chance(drawn, place) for place in places], dtype=bool)
-    performance = objective.performance_measure.compute(drawn.tune)
+    performance = objective.performance_measure.compute(drawn.tune.tables)
     rows: list[Row] = [
         {
             "performance": float(performance[place]),
-            "performance_se": performance_se(objective.performance, Counts(drawn.tune[place])),
+            "performance_se": performance_se(objective.performance, drawn.tune.of(place)),
             "bias": None,
             "sparsity": 0.0,
             "feasible": bool(feasible[place]),
@@ -243,8 +247,8 @@ def _named(drawn: Drawn, naming: str) -> NDArray[np.int64]:
 
 def _search(drawn: Drawn, naming: str) -> SearchResult:
     objective = drawn.of.objective
-    performance = objective.performance_measure.compute(drawn.tune)
-    bias = objective.bias_measure.bias(drawn.tune)
+    performance = objective.performance_measure.compute(drawn.tune.tables)
+    bias = objective.bias_measure.bias(drawn.tune.tables)
     could = _named(drawn, naming)
     axes = [performance, bias] + ([] if drawn.of.sparsity is None else [drawn.of.sparsity])
     values = np.column_stack(axes)[could]
@@ -252,7 +256,7 @@ def _search(drawn: Drawn, naming: str) -> SearchResult:
     announced = could[front_of(values, no_group, group_allowed=True)] if len(could) else could
     if not len(announced):
         return SearchResult(0, None, {})
-    tables = [Counts(table) for table in drawn.tune[announced]]
+    tables = [drawn.tune.of(place) for place in announced]
     choice = partial(
         choose,
         performance[announced],
@@ -263,8 +267,7 @@ def _search(drawn: Drawn, naming: str) -> SearchResult:
     chosen = choice(np.ones(len(announced), dtype=bool))
     smallest = smallest_level(drawn.level, len(announced))
     on_test = [
-        evidence(objective.bias, Counts(drawn.test[place]), smallest, int(place))
-        for place in announced
+        evidence(objective.bias, drawn.test.of(place), smallest, int(place)) for place in announced
     ]
     true = drawn.of.bias[announced] < objective.tolerance
     p = [seen.p_value(objective.tolerance) for seen in on_test]

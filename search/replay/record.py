@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,9 @@ class _Row:
     """What is kept of one report."""
 
     columns: dict[str, object]  # by COLUMNS
-    counts: Mapping[str, NDArray[np.int64]]  # by COUNTS, decided
+    # by COUNTS, decided; the dense net's predictions before the last, where the bias needs them
+    counts: Mapping[str, NDArray[np.int64]]
+    pairs: Mapping[str, NDArray[Any] | None]  # by COUNTS; None: not known, or rows are no pairs
     performance: float | None
     bias: float | None
     stage: int
@@ -98,6 +100,10 @@ class _Recording:
     def _row(self, report: ReportEvent, *, candidate: bool) -> _Row:
         values: Mapping[str, object] = report
         low, high = report["bias_interval"]
+        view = self._view
+        if view is None:
+            raise ValueError("replay: the journal must say what the experiment is before reports")
+        decided = {split: self._decided(view, report, split) for split in COUNTS}
         return _Row(
             columns={
                 **{name: values[name] for name in COLUMNS.keys() & values.keys()},
@@ -107,7 +113,8 @@ class _Recording:
                 "superseded": 0,
                 "round": report.get("round", 0),
             },
-            counts={split: self._decided(report, split) for split in COUNTS},
+            counts={name: view.objective.counted(counts) for name, counts in decided.items()},
+            pairs={name: _pairs(counts) for name, counts in decided.items()},
             performance=report["performance"],
             bias=report["bias"],
             stage=report["stage"],
@@ -115,23 +122,18 @@ class _Recording:
             name=report["name"],
         )
 
-    def _decided(self, report: ReportEvent, split: str) -> NDArray[np.int64]:
-        """A report's counts, be they scores or decided already: (groups, labels, predictions).
+    def _decided(self, view: View, report: ReportEvent, split: str) -> Counts:
+        """A report's counts by group, be they scores or decided already.
 
-        Where the bias compares with the dense net, that net's predictions stand before the last.
-        Zeros on test where the report left no candidate: it was not counted there.
+        No rows on test where the report left no candidate: it was not counted there.
         """
-        if self._view is None:
-            raise ValueError("replay: the journal must say what the experiment is before reports")
         if split not in report["counts"]:
-            return np.zeros_like(self._decided(report, "tune"))
-        counts, groups = counts_from_dict(report["counts"][split]), self._view.crossing_to_group
+            tune = self._decided(view, report, "tune")
+            return tune.of_groups(np.zeros(tune.n_groups, dtype=bool))
+        counts, groups = counts_from_dict(report["counts"][split]), view.crossing_to_group
         if isinstance(counts, Counts):
-            decided = counts.regroup(groups)
-        else:
-            decision = decision_from_dict(report["decision"])
-            decided = decision.decide_by_group(counts, groups)
-        return self._view.objective.counted(decided)
+            return counts.regroup(groups)
+        return decision_from_dict(report["decision"]).decide_by_group(counts, groups)
 
     def reported(self) -> NDArray[np.float64]:
         """(reports, 2) performance and bias as the reports give them."""
@@ -146,7 +148,9 @@ class _Recording:
         }
         counts = {split: np.stack([row.counts[split] for row in rows]) for split in COUNTS}
         reports = np.array([len(self._rows[trial]) for trial in self._order()], dtype=np.int64)
-        return RecordedTable(self._header(config), reports, columns, counts)
+        pairs = {split: _stacked([row.pairs[split] for row in rows]) for split in COUNTS}
+        known = {split: array for split, array in pairs.items() if array is not None}
+        return RecordedTable(self._header(config), reports, columns, counts, known)
 
     def _order(self) -> list[str]:
         return [trial for trial in self._starts if trial in self.ended]
@@ -194,6 +198,22 @@ class _Recording:
 def _numbers(values: Iterable[object]) -> NDArray[np.float64]:
     """Floats with NaN for None."""
     return np.array(list(values), dtype=np.float64)
+
+
+def _pairs(counts: Counts) -> NDArray[Any] | None:
+    """In the smallest dtype: a recording has thousands of these, each of labels cubed cells."""
+    if counts.pairs is None:
+        return None
+    return counts.pairs.astype(np.min_scalar_type(int(counts.pairs.max())))
+
+
+def _stacked(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
+    """One array of all, zeros in place of None; None where all are."""
+    known = [array for array in arrays if array is not None]
+    if not known:
+        return None
+    empty = np.zeros_like(known[0])
+    return np.stack([empty if array is None else array for array in arrays])
 
 
 def _check(table: RecordedTable, reported: NDArray[np.float64]) -> None:

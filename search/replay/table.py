@@ -3,6 +3,11 @@
 Array `header` holds the header's JSON as bytes, `reports` (trials,) how many reports each trial
 has. Every other array has one entry per report, trial after trial, or is (cells, reports) for
 counts. Performance and bias are not stored: they follow exactly from the counts on tune.
+
+Where rows come as two copies of one object, `pairs_tune` and `pairs_test` count the objects by
+(label, prediction, prediction). Nearly all of these cells stay empty, so only those are stored
+that any report fills; `pairs_tune_cells` and `pairs_test_cells` say which. Earlier versions have
+written none, and never read them.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -21,6 +26,7 @@ from numpy.typing import NDArray
 from search.errors import UserError
 from spaces.space import Choice, Float, Int, Range, Space, Value
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.pairs import tables_of_pairs
 from trainables.files import whole_file
 
 VERSION = 1
@@ -58,12 +64,16 @@ class RecordedTable:
     `counts[split]` is (reports, groups, labels, predictions), or, where the bias compares with the
     dense net, (reports, groups, labels, its predictions, predictions). On test it may be 0 where a
     report left no candidate.
+
+    `pairs[split]` is (reports, labels, predictions, predictions) where rows come as pairs of
+    copies, and 0 for a report that does not say which are. The split is absent where none does.
     """
 
     header: Header
     reports: NDArray[np.int64]  # (trials,)
     columns: dict[str, NDArray[Any]]  # by COLUMNS, each (reports,)
     counts: dict[str, NDArray[Any]]  # by COUNTS
+    pairs: dict[str, NDArray[Any]] = field(default_factory=dict)  # by COUNTS
 
     def __post_init__(self) -> None:
         rows = int(self.reports.sum())
@@ -75,6 +85,11 @@ class RecordedTable:
         for name, column in {**self.columns, **self.counts}.items():
             if len(column) != rows:
                 raise ValueError(f"table: {name} must have {rows} rows, got {len(column)}")
+        for split, pairs in self.pairs.items():
+            known = self._with_pairs(split)
+            counts = self._alone(split)
+            if not np.array_equal(tables_of_pairs(pairs[known]), counts[known]):
+                raise ValueError(f"table: pairs of {split} must add up to its counts")
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
@@ -83,10 +98,27 @@ class RecordedTable:
 
     def values(self, split: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(reports,) performance and bias on `split`; NaN where not estimable."""
-        objective, counts = self.header.objective, self.counts[split]
-        alone = counts.sum(axis=-2) if objective.against_dense else counts
-        performance = objective.performance_measure.compute(alone)
-        return np.asarray(performance), np.asarray(objective.bias_measure.bias(counts))
+        objective = self.header.objective
+        performance = objective.performance_measure.compute(self._alone(split))
+        bias = objective.bias_measure.bias(self.counts[split])
+        return np.asarray(performance), np.asarray(bias)
+
+    def pairs_of(self, kept: NDArray[np.bool_]) -> dict[str, NDArray[np.int64]] | None:
+        """By split (kept reports, labels, predictions, predictions); None unless all have them."""
+        if not all(
+            split in self.pairs and self._with_pairs(split)[kept].all() for split in COUNTS
+        ):
+            return None
+        return {split: pairs[kept].astype(np.int64) for split, pairs in self.pairs.items()}
+
+    def _alone(self, split: str) -> NDArray[Any]:
+        """Counts without what the dense net decides: (reports, groups, labels, predictions)."""
+        counts = self.counts[split]
+        return counts.sum(axis=-2) if self.header.objective.against_dense else counts
+
+    def _with_pairs(self, split: str) -> NDArray[np.bool_]:
+        """(reports,) which say what the pairs of the split are."""
+        return np.asarray(self.pairs[split].any(axis=(1, 2, 3)))
 
     def save(self, path: Path) -> None:
         """Writes the file; what is there is replaced at once or not at all."""
@@ -97,6 +129,11 @@ class RecordedTable:
             **{name: self.columns[name].astype(kind) for name, kind in COLUMNS.items()},
             **{f"counts_{split}": _as_cells(self.counts[split]) for split in COUNTS},
         }
+        for split, pairs in self.pairs.items():
+            cells = _as_cells(pairs)
+            filled = np.flatnonzero(cells.any(axis=1))
+            arrays[f"pairs_{split}"] = cells[filled]
+            arrays[f"pairs_{split}_cells"] = filled
         with whole_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
 
@@ -116,6 +153,13 @@ class RecordedTable:
                     reports,
                     {name: absent[name] if name in absent else stored[name] for name in COLUMNS},
                     {split: _from_cells(stored[f"counts_{split}"], shape) for split in COUNTS},
+                    {
+                        split: _pairs_from(
+                            stored[f"pairs_{split}"], stored[f"pairs_{split}_cells"], shape[-1]
+                        )
+                        for split in COUNTS
+                        if f"pairs_{split}" in stored.files
+                    },
                 )
         except FileNotFoundError as error:
             raise UserError(f"{path}: there is no such table") from error
@@ -253,3 +297,10 @@ def _as_cells(counts: NDArray[Any]) -> NDArray[Any]:
 
 def _from_cells(cells: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return np.ascontiguousarray(cells.T).reshape(-1, *shape).astype(np.int64)
+
+
+def _pairs_from(counts: NDArray[Any], cells: NDArray[Any], labels: int) -> NDArray[Any]:
+    """(reports, labels, predictions, predictions) of the counts (cells, reports) of some cells."""
+    whole = np.zeros((counts.shape[1], labels**3), dtype=counts.dtype)
+    whole[:, cells] = counts.T
+    return whole.reshape(-1, labels, labels, labels)

@@ -214,3 +214,30 @@ def test_by_a_drop_a_table_holds_what_the_dense_net_decided_too(recording, monke
     loaded = RecordedTable.load(tmp_path / "table.npz")
     np.testing.assert_array_equal(loaded.counts["tune"], table.counts["tune"])
     assert loaded.values("test")[1] == pytest.approx(table.values("test")[1])
+
+
+def test_a_table_keeps_which_rows_are_copies_of_one_object(recording, monkeypatch):
+    """Of crossings, which are the groups in the other order; the second report has no pairs."""
+    pairs = np.array([[[4, 1], [2, 3]], [[1, 0], [3, 6]]])
+    table = np.stack([pairs.sum(2), pairs.sum(1)])  # 0: [[5, 5], [1, 9]], 1: [[6, 4], [4, 6]]
+    figures = {"performance": (11 / 20 + 15 / 20) / 2, "bias": 9 / 10 - 6 / 10}
+    monkeypatch.setitem(FACTS, "crossing_to_group", [1, 0])
+    monkeypatch.setitem(FACTS, "crossing_priors", [[0.25, 0.25]] * 2)
+
+    def counted(of):
+        return {"tune": of.to_dict(), "test": of.to_dict()}
+
+    with_pairs = {**report("t0001", 1, decided, "aa"), **figures}
+    with_pairs["counts"] = counted(Counts(table, pairs))
+    without = {**report("t0001", 2, decided), **figures}
+    without["counts"] = {"tune": counted(Counts(table))["tune"]}
+    recorded = record_table(recording(with_pairs, without))
+
+    for split in ("tune", "test"):
+        assert recorded.pairs[split][0].tolist() == [[[4, 2], [1, 3]], [[1, 3], [0, 6]]]
+        assert not recorded.pairs[split][1].any()
+    assert recorded.pairs_of(np.array([True, False])) is not None
+
+
+def test_rows_that_are_no_copies_leave_no_pairs(recording):
+    assert record_table(recording(*TWO)).pairs == {}

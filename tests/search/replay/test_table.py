@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from search.replay.pool import coordinates, pool_of
 from search.replay.table import COLUMNS, RecordedTable
 from spaces.space import Choice, Float, Int, Space
 from tests.search.replay.made_table import FAIR, UNFAIR, Made, pool, table
+from trainables.evaluation.pairs import tables_of_pairs
 from trainables.trial.archive import Entry, Tolerances, admit
 
 SHIPPED = sorted(TABLES.glob("*.npz"))
@@ -45,6 +48,69 @@ def test_a_table_that_was_written_before_there_were_rounds_has_none(tmp_path):
 
     assert read.columns["round"].tolist() == [0, 0]
     assert "round" not in pool_of(read, "adv_ft").trials[0].reports[0]
+
+
+def pairs_of(tables):
+    """(reports, labels, predictions, predictions): copies of (2, labels, predictions) tables that
+    go together as little as they can: group 0's positives meet group 1's negatives first."""
+    pairs = np.zeros((len(tables), 2, 2, 2), dtype=np.int64)
+    for counted, of in zip(tables, pairs, strict=True):
+        for label in range(2):
+            rows, (first, second) = counted[0, label].sum(), counted[:, label, 1]
+            of[label, 1, 1] = max(0, first + second - rows)
+            of[label, 1, 0], of[label, 0, 1] = first - of[label, 1, 1], second - of[label, 1, 1]
+            of[label, 0, 0] = rows - of[label].sum()
+    return pairs
+
+
+def test_pairs_are_read_as_they_were_written_and_older_tables_have_none(tmp_path):
+    made = table(Made([UNFAIR, FAIR], test=[FAIR, UNFAIR]), Made([FAIR]))
+    made.counts["test"][2] = 0  # left no candidate
+    pairs = {split: pairs_of(made.counts[split]) for split in ("tune", "test")}
+    written = replace(made, pairs=pairs)
+    written.save(tmp_path / "paired.npz")
+    made.save(tmp_path / "without.npz")
+
+    read = RecordedTable.load(tmp_path / "paired.npz")
+    for split in ("tune", "test"):
+        assert np.array_equal(read.pairs[split], pairs[split])
+    kept = np.array([True, True, False])
+    assert np.array_equal(read.pairs_of(kept)["test"], pairs["test"][:2])
+    assert read.pairs_of(np.ones(3, dtype=bool)) is None  # one does not say what they are
+    with np.load(tmp_path / "paired.npz") as stored, np.load(tmp_path / "without.npz") as older:
+        assert set(stored.files) - set(older.files) == {
+            f"pairs_{split}{what}" for split in ("tune", "test") for what in ("", "_cells")
+        }
+        assert stored["pairs_tune"].shape == (int(pairs["tune"].any(0).sum()), 3)
+    assert RecordedTable.load(tmp_path / "without.npz").pairs == {}
+    assert RecordedTable.load(tmp_path / "without.npz").pairs_of(kept) is None
+
+
+def test_pairs_of_other_rows_are_refused(tmp_path):
+    made = table(Made([FAIR]), Made([UNFAIR]))
+    swapped = pairs_of(made.counts["tune"])[::-1]
+    with pytest.raises(ValueError, match="pairs of tune must add up to its counts"):
+        replace(made, pairs={"tune": swapped})
+
+
+def test_a_thousand_cells_of_thousands_of_reports_are_a_small_file(tmp_path):
+    """Ten classes and 1,000 images: 2,000 reports of 1,000 cells, of which few are filled."""
+    generator = np.random.default_rng(0)
+    made = table(*[Made([FAIR] * 20)] * 100)
+    shares = np.full((10, 100), 0.001)  # one in ten is wrong, in any way
+    shares[range(10), 11 * np.arange(10)] += 0.9  # both are right
+    networks = generator.multinomial(100, shares, size=(100, 10)).reshape(100, 10, 10, 10)
+    pairs = np.repeat(networks, 20, axis=0)
+    tables = tables_of_pairs(pairs)
+    whole = replace(
+        made, counts={"tune": tables, "test": tables}, pairs={"tune": pairs, "test": pairs}
+    )
+    whole.save(tmp_path / "large.npz")
+
+    assert pairs.nbytes > 15e6 > 50 * (tmp_path / "large.npz").stat().st_size
+    read = RecordedTable.load(tmp_path / "large.npz")
+    assert read.pairs["test"].dtype == np.uint8
+    assert np.array_equal(read.pairs["test"], pairs)
 
 
 def test_performance_and_bias_follow_from_the_counts():
@@ -116,6 +182,11 @@ def test_settings_lie_in_the_unit_cube():
 
     assert place[:2] == pytest.approx([0.5, 0.75])
     assert np.linalg.norm(np.subtract(place, other)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_tables_that_come_with_fairfront_were_written_without_pairs(path):
+    assert RecordedTable.load(path).pairs == {}
 
 
 def test_the_tables_that_come_with_fairfront_are_small():
