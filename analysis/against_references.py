@@ -55,7 +55,10 @@ def _against_best(front: Front, *, needs_group: bool) -> str:
     which = "that uses the group" if needs_group else "that needs no group"
     best, ours = best_reference(front, needs_group=needs_group), handed_over(front)
     if best is None:
-        return f"No reference {which} keeps the tolerance on tune."
+        return (
+            f"No reference {which} is feasible on tune (its bias below the tolerance less the "
+            f"margin)."
+        )
     split: Split = "tune" if best["test"] is None else "test"
     values, objective = best[split], front["objective"]
     if values is None or not known(values["performance"]):

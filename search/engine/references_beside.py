@@ -156,7 +156,7 @@ class ReferencesBeside:
             f"{number(_performance(one))}, bias {number(one['tune']['bias'])}"
             for one in kept
         ]
-        return f"references that keep the tolerance on tune: {'; '.join(words) or 'none'}"
+        return f"references, of them feasible on tune: {'; '.join(words) or 'none'}"
 
 
 def _performance(reference: Reference) -> float:

@@ -105,7 +105,8 @@ def test_what_does_not_keep_the_tolerance_on_tune_is_no_best():
 
     assert best_reference(made, needs_group=False) is None
     assert reference_sentences(made)[0] == (
-        "No reference that needs no group keeps the tolerance on tune."
+        "No reference that needs no group is feasible on tune (its bias below the tolerance less "
+        "the margin)."
     )
 
 
