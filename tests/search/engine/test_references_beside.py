@@ -90,7 +90,7 @@ def test_the_journal_has_counts_of_held_back_and_tune_and_none_of_test(searched)
     assert all(model["counts"].keys() == {"held_back", "tune"} for model in event["models"])
     assert event["models"][2]["fitted_for"] == "spd at 0.2"
     (note,) = searched.heard
-    assert note["text"].startswith("references that keep the tolerance on tune: ")
+    assert note["text"].startswith("references, of them feasible on tune: ")
     assert "logistic regression, group thresholds" in note["text"]
 
 
