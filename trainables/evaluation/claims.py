@@ -32,9 +32,8 @@ WEIGHTS: dict[Weights, str] = {
 _ROUNDING = 1e-12
 _HALVINGS = 12
 _STEP = 0.02  # of the distance from the estimate
-_BEYOND = (
-    50  # draws of a contrast that lie beyond the smallest level: its p-value is right to 14 %
-)
+# Draws of a contrast that lie beyond the smallest level: its p-value is right to 14 %.
+_BEYOND = 50
 
 
 @dataclass(frozen=True, eq=False)

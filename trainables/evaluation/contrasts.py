@@ -87,10 +87,7 @@ def p_value_of(
     known well already (Besag and Clifford, Biometrika, 1991). Cells without rows must have no
     weight.
     """
-    cells, positives = cells.reshape(-1), positives.reshape(-1)
-    weights = contrasts.weights.reshape(len(contrasts.bounds), -1)
-    rates = positives / np.maximum(cells, 1)
-    seen = weights @ rates
+    positives, cells, weights, seen = _seen(positives, cells, contrasts)
     if (seen >= contrasts.bounds - _ROUNDING).any():
         return 1.0
     on_bound = constrained(positives, cells, weights, contrasts.bounds)
@@ -114,11 +111,18 @@ def normal_p_value_of(
     positives: NDArray[np.int64], cells: NDArray[np.int64], contrasts: Contrasts
 ) -> float:
     """About `p_value_of`, without a draw: with a normal tail in place of binomial cells."""
+    positives, cells, weights, seen = _seen(positives, cells, contrasts)
+    on_bound = constrained(positives, cells, weights, contrasts.bounds)
+    return float(_by_normal(seen, cells, weights, on_bound, contrasts.bounds).max())
+
+
+def _seen(
+    positives: NDArray[np.int64], cells: NDArray[np.int64], contrasts: Contrasts
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]:
+    """Positives and rows (cells,), the weights (k, cells), and what each contrast is as seen."""
     cells, positives = cells.reshape(-1), positives.reshape(-1)
     weights = contrasts.weights.reshape(len(contrasts.bounds), -1)
-    on_bound = constrained(positives, cells, weights, contrasts.bounds)
-    seen = weights @ (positives / np.maximum(cells, 1))
-    return float(_by_normal(seen, cells, weights, on_bound, contrasts.bounds).max())
+    return positives, cells, weights, weights @ (positives / np.maximum(cells, 1))
 
 
 def _by_normal(

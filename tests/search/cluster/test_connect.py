@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,10 +42,11 @@ print(json.dumps([sorted(listening), len(asked), ray.is_initialized()]))
 """
 
 
-def test_a_local_ray_listens_on_loopback_alone_and_leaves_sigterm_to_us(tmp_path: Path) -> None:
+def _told(code: str, folder: Path) -> list[Any]:
+    """What a process that runs `code` in `folder` prints last."""
     done = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        cwd=tmp_path,
+        [sys.executable, "-c", code],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -52,7 +54,12 @@ def test_a_local_ray_listens_on_loopback_alone_and_leaves_sigterm_to_us(tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    addresses, asked, initialized = json.loads(done.stdout.strip().splitlines()[-1])
+    told: list[Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return told
+
+
+def test_a_local_ray_listens_on_loopback_alone_and_leaves_sigterm_to_us(tmp_path: Path) -> None:
+    addresses, asked, initialized = _told(PROBE, tmp_path)
     assert set(addresses) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     assert (asked, initialized) == (1, False)
 
@@ -94,17 +101,8 @@ def test_trials_get_the_workers_that_ray_has_started_along_with_itself() -> None
     from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 
     assert DEFAULT_ENV_VARS  # where Tune asks for nothing of its own, nothing has to be avoided
-    done = subprocess.run(
-        [sys.executable, "-c", OF_TUNE % sorted(DEFAULT_ENV_VARS)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.strip().splitlines()[-1]) == [True, True, True, True]
+    told = _told(OF_TUNE % sorted(DEFAULT_ENV_VARS), ROOT)
+    assert told == [True, True, True, True]
 
 
 def test_more_devices_than_the_machine_has_are_refused_unless_a_cluster_is_joined() -> None:
