@@ -340,7 +340,8 @@ def open_problem(
             config.objective.tolerance,
             config.objective.margin,
         )
-        objective.check_classes(len(fair.classes))
+        for bias in (objective.bias, *config.objective.also):
+            replace(objective, bias=bias).check_classes(len(fair.classes))
         prepared = prepare(
             fair,
             group=config.data.group,

@@ -224,6 +224,10 @@ NAMES = {
     "no trials": (["quick", "--trials", "0"], "search.trials: must be greater than or equal to 1"),
     "time limit that is none": (["quick", "--time-limit", "soon"], "got 'soon'"),
     "measure for another task": (["quick", "--set", "objective.bias=aod"], "binary"),
+    "second measure for another task": (
+        ["quick", "--set", 'objective.also=["abs_aod"]'],
+        "binary",
+    ),
     "setting out of range": (
         ["quick", "--set", "space.magnitude_retrain.pruner.sparsity=1.0"],
         "sparsity: must be less than 1, got 1.0",
