@@ -75,7 +75,7 @@ def _told(path: Path, config: Config) -> list[str] | None:
         return None
     return [
         *said,
-        f"all this was found at {when}; experiment, data, code and machine are the same",
+        f"found at {when}; experiment, data, code and machine are still the same",
     ]
 
 

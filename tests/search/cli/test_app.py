@@ -145,10 +145,14 @@ def test_an_experiment_that_names_what_there_is_not_is_refused_without_numpy(typ
     assert loaded({*HEAVY, "numpy"}, "search", *typed) == []
 
 
-def test_a_dry_run_loads_torch_for_the_network_and_nothing_else_that_takes_long():
+def test_a_dry_run_loads_torch_for_the_network_and_nothing_else_that_takes_long(
+    tmp_path, monkeypatch
+):
     slow = {*HEAVY, "pyarrow", "torch._dynamo", "sympy"}
+    monkeypatch.setenv("FAIRFRONT_CACHE", str(tmp_path))
 
     assert loaded(slow, "search", "quick", "--dry-run") == ["torch"]
+    assert loaded(slow, "search", "quick", "--dry-run") == []  # it says again what it found
 
 
 def test_the_module_is_the_command_and_listing_presets_needs_no_heavy_import():
