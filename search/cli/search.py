@@ -51,7 +51,7 @@ def search(
         extra.append(f"search.warm_start={[str(path) for path in warm_start]}")
     changes = [*(overrides or []), *extra]
     if dry_run:
-        from search.engine.remembered import described
+        from search.cli.remembered import described
 
         for line in described(experiment, changes, out):
             say(line)

@@ -135,9 +135,7 @@ def test_mlflow_is_set_to_send_no_telemetry():
     assert said.stdout == "None\n"
 
 
-def test_the_copy_in_the_runs_folder_is_not_waited_for_and_gets_a_new_report_all_the_same(
-    tmp_path,
-):
+def test_a_copy_in_the_runs_folder_is_left_to_itself_and_gets_a_new_report(tmp_path):
     with closing(begin(tmp_path)) as journal:
         write_trial(journal, "t0000")
         journal.append({"event": "search_end"})

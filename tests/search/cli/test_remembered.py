@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from search.cli.remembered import described
 from search.config.config import Config
 from search.engine import dry_run
-from search.engine.remembered import described
 from search.errors import UserError
 from search.problem import opening
 from tests.search.cli.bad_cases import EXPERIMENT, PEOPLE
@@ -79,7 +79,7 @@ def test_other_rows_are_looked_at(looked, monkeypatch):
 @pytest.mark.parametrize("changed", ["code_digest", "version"])
 def test_other_code_and_libraries_are_looked_at(changed, looked, monkeypatch):
     said()
-    monkeypatch.setattr(f"search.engine.remembered.{changed}", lambda _: "another")
+    monkeypatch.setattr(f"search.cli.remembered.{changed}", lambda _: "another")
 
     assert said() == ["look 2"]
 
