@@ -37,8 +37,6 @@ WEIGHTS: dict[Weights, str] = {
 _ROUNDING = 1e-12
 _HALVINGS = 12
 _STEP = 0.02  # of the distance from the estimate
-# Draws of a contrast that lie beyond the smallest level: its p-value is right to 14 %.
-_BEYOND = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +46,6 @@ class Evidence:
     measure: Measure
     counts: Counts
     found: BootstrapEstimate
-    resamples: int  # for a p-value by contrasts
     seed: int
 
     @property
@@ -64,7 +61,7 @@ class Evidence:
         if np.isnan(self.point) or self.point >= tolerance:
             return 1.0
         contrasts = make(self.counts.n_groups, tolerance)
-        return p_value_of(*self._rows, contrasts, self.resamples, self.seed)
+        return p_value_of(*self._rows, contrasts, self.seed)
 
     @property
     def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -104,7 +101,7 @@ def evidence(name: str, counts: Counts, smallest: float, seed: int = 0) -> Evide
     measure = find_measure(name)
     drawn = _contrasts(measure, counts) is None  # else only the estimate itself is needed
     found = estimate(name, counts, seed, resamples_for(1 - 2 * smallest) if drawn else RESAMPLES)
-    return Evidence(measure, counts, found, int(np.ceil(_BEYOND / smallest)), seed)
+    return Evidence(measure, counts, found, seed)
 
 
 def _contrasts(measure: Measure, counts: Counts) -> MakeContrasts | None:
