@@ -8,8 +8,8 @@ from pathlib import Path
 from search.config.config import Config
 from search.errors import UserError
 from search.problem.enough_rows import with_min_cell_of
-from trainables.data import FairData, Prepared, from_frame
-from trainables.data.frame import load_user
+from trainables.data import FairData, Prepared
+from trainables.data.frame import from_options, load_user
 from trainables.data.prepare import prepare
 from trainables.data.registry import load_named
 from trainables.evaluation.objective import Objective
@@ -57,7 +57,7 @@ def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> Fa
         if isinstance(data, FairData):
             return data
         if data is not None:
-            return from_frame(data, name=config.name, **frame)
+            return from_options(data, frame, name=config.name, where="with a DataFrame")
         if section.load is not None:
             return load_user(section.load, dict(section.args), _folder(config), frame)
         if section.name is None:
