@@ -356,7 +356,7 @@ def load_data(source: Config | str, args: Mapping[str, Any] | None = None) -> Fa
     """The data set of that name (`fairfront list datasets`), with `args` for its loader, or the
     one that an experiment's `Config` names: inputs, labels and attributes, before any split.
     Raises UserError for an unknown name, and where files are missing: it says which and whence."""
-    from search.problem.problem import open_data
+    from search.problem.opening import open_data
     from trainables.data.registry import load_named
 
     if not isinstance(source, str):

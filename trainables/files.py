@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
@@ -21,6 +22,16 @@ def cache_folder() -> Path:
     if chosen := os.environ.get(CACHE):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairfront"
+
+
+def code_digest(folder: Path, left_out: Sequence[str] = ()) -> str:
+    """sha256 of the Python files in a folder, by their names, but for those under `left_out`."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder).as_posix()
+        if not any(f"{name}/".startswith(f"{part}/") for part in left_out):
+            digest.update(f"{name}\x1f".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 class NoLocks(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 Value = float | int | str | bool
 
@@ -285,3 +286,12 @@ METHODS: dict[str, Method] = {
         correction="calibrated_odds",
     ),
 }
+
+
+def correction_of(
+    method: str, correction: Mapping[str, Any], settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """`{"name": ..., settings}` of the method's own correction, or else of the search's; with
+    `settings` of the trial's on top."""
+    own = METHODS[method].correction
+    return {**(correction if own is None else {"name": own}), **(settings or {})}

@@ -10,11 +10,11 @@ import logging
 from typing import TYPE_CHECKING
 
 import typer
-from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 
 def plain(text: object) -> str:
@@ -34,6 +34,8 @@ def say(text: object, *, err: bool = False) -> None:
 
 def cells(*texts: str) -> list[Text]:
     """Cells of a table as they are: nothing in them is markup either."""
+    from rich.text import Text  # for lines alone it need not be loaded
+
     return [Text(plain(text)) for text in texts]
 
 

@@ -49,13 +49,14 @@ def search(
         extra.append(f"tracking.uri={json.dumps(tracking_uri)}")
     if warm_start:
         extra.append(f"search.warm_start={[str(path) for path in warm_start]}")
-    config = Config.load(experiment, [*(overrides or []), *extra])
+    changes = [*(overrides or []), *extra]
     if dry_run:
-        from search.engine.dry_run import describe
+        from search.cli.remembered import described
 
-        for line in describe(config, out):
+        for line in described(experiment, changes, out):
             say(line)
         return
+    config = Config.load(experiment, changes)
     from search.engine.experiment import run
     from search.runs.folder import new_path
 

@@ -14,7 +14,8 @@ from search.config.registries import Kind, check_name, registry
 from search.errors import unknown
 from spaces.compose import ROLES, stage_space
 from spaces.space import Space
-from trainables.registry import Registry
+from trainables.data.group_text import checked
+from trainables.evaluation.measure_kinds import MEASURE_KINDS, MeasureKind
 
 # method -> role -> setting, and role -> stage -> setting for all methods that have the stage
 Spaces = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -35,10 +36,7 @@ def unasked_stages() -> Iterator[None]:
 
 def check_group(text: str) -> str:
     """`text` unchanged if it reads like a grouping: `sex`, `sex*race`, `race=White`."""
-    from trainables.data.grouping import Grouping
-
-    Grouping.parse(text)
-    return text
+    return checked(text)
 
 
 def check_pruning_group(text: str) -> str:
@@ -50,24 +48,29 @@ def check_pruning_group(text: str) -> str:
 
 def check_bias(name: str) -> str:
     """`name` unchanged if it is a registered measure that compares groups."""
-    if not registry("measure")[check_name("measure", name)].compares_groups:
+    if _kind_of(name) == "performance":
         raise ValueError(f"must be a measure that compares groups, got {name!r}")
     return name
 
 
 def check_performance(name: str) -> str:
     """`name` unchanged if it is a registered measure of performance."""
-    if registry("measure")[check_name("measure", name)].compares_groups:
+    if _kind_of(name) != "performance":
         raise ValueError(f"must be a measure of performance, got {name!r}")
     return name
 
 
+def _kind_of(measure: str) -> MeasureKind:
+    if measure not in MEASURE_KINDS:
+        raise ValueError(unknown("measure", measure, MEASURE_KINDS))
+    return MEASURE_KINDS[measure]
+
+
 def check_settings(kind: Kind, name: str, settings: Mapping[str, Any]) -> None:
     """Raises ValueError unless `name` is registered and takes these settings."""
-    known = registry(kind)
     check_name(kind, name)
-    if _STAGES_ASKED.get() or not isinstance(known, Registry):
-        _check_fit(f"{kind} {name}", known[name], settings)
+    if _STAGES_ASKED.get() or (kind == "correction" and settings):  # of which none loads torch
+        _check_fit(f"{kind} {name}", registry(kind)[name], settings)
 
 
 def check_stages(method: str, settings: Mapping[str, Mapping[str, Any]]) -> None:

@@ -26,7 +26,7 @@ from search.config.registries import check_name
 from search.config.section import FunctionName, Names, OpenFloat, Section
 from search.config.tracking_uri import check_uri
 from search.units import seconds
-from trainables.corrections.threshold import ChosenBy, Threshold
+from trainables.corrections.chosen_by import ChosenBy
 from trainables.data import SPLITS
 from trainables.data.input_scale import InputScale, MeanAndStd
 from trainables.data.precision import Fused, Precision
@@ -236,8 +236,12 @@ class CorrectionConfig(NamedSettings):
 
     @model_validator(mode="after")
     def _beside_is_another_decision(self) -> Self:
+        if self.name != "threshold" or self.beside is None:
+            return self
+        from trainables.corrections.threshold import Threshold
+
         first = self.settings.get("choose", Threshold.choose)
-        if self.name == "threshold" and self.beside == first:
+        if self.beside == first:
             raise ValueError(
                 f"beside must be another choice than the one that decides, got {first!r} twice"
             )

@@ -18,7 +18,7 @@ from search.problem.problem import Problem, open_problem
 from search.problem.rehearsal import rehearse
 from search.problem.shared_pruners import pools_of
 from search.problem.unread_numbers import refuse_unread_numbers
-from search.runs.places import check_places
+from search.runs.places import check_new
 from search.units import clock, dotted
 from spaces.space import Value
 from trainables.data import FairData, Prepared
@@ -43,12 +43,12 @@ def describe(
     tries the run's folder `out` where one is named. `data` and `model` are as for a search. Raises
     UserError as the search itself would.
     """
-    if out is not None:
-        from search.runs.folder import RunFolder  # loads pandas
+    check_new(out)
+    yield from lines(open_problem(config, data, model))
 
-        RunFolder(out).refuse_existing()
-    check_places(out)
-    problem = open_problem(config, data, model)
+
+def lines(problem: Problem) -> Iterator[str]:
+    """Those of `describe`, of data that are open."""
     refuse_unread_numbers(problem.prepared)
     net, of_network = problem.start()
     check_sendable(net)

@@ -10,7 +10,7 @@ from search.engine.progress import Limits
 from search.engine.ray_searcher import NewTrial, TrialSearcher
 from search.journal.record import Record, TrialRecord
 from search.problem.shared_pruners import shared_by_listed
-from trainables.trial.spec import correction_of
+from trainables.methods import correction_of
 
 
 class ListedSearcher(TrialSearcher):

@@ -17,7 +17,7 @@ from search.journal.record import Record, TrialRecord
 from search.journal.start import start_of
 from search.problem.shared_pruners import shared_of
 from spaces.space import Nested
-from trainables.trial.spec import correction_of
+from trainables.methods import correction_of
 
 SILENT = 3  # trials in a row whose workers die before a report: the machine is to blame
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, get_args
 
 from analysis.front_json import Certify
-from trainables.corrections.threshold import ChosenBy
+from trainables.corrections.chosen_by import ChosenBy
 from trainables.evaluation.counts import CountsDict
 from trainables.evaluation.packing import PackedArray
 from trainables.evaluation.report import DecisionDict, Report

@@ -12,8 +12,8 @@ from trainables.corrections import CORRECTIONS
 from trainables.corrections.threshold import Threshold
 from trainables.data import Prepared
 from trainables.evaluation.objective import Objective
-from trainables.methods import METHODS
-from trainables.trial.spec import Spec, correction_of
+from trainables.methods import METHODS, correction_of
+from trainables.trial.spec import Spec
 
 Slots = Mapping[str, Mapping[str, Any]]  # slot of a stage -> setting -> value
 

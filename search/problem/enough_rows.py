@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.config.config import Config
 from trainables.corrections import CORRECTIONS
 from trainables.data.small_cells import min_cell_of
-from trainables.trial.spec import correction_of
+from trainables.methods import correction_of
 
 
 def with_min_cell_of(config: Config) -> Config:

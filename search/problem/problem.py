@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from search.problem.dense_net import (
     weights_hash,
 )
 from search.problem.dense_recipe import DenseRecipe
-from search.problem.enough_rows import with_min_cell_of
+from search.problem.opening import open_prepared
 from search.problem.power import naming_facts, power_facts, power_of_test, power_words
 from search.problem.prune_by import check_prune_by, pruning_facts, pruning_groups
 from search.problem.prune_by import notes_on as notes_on_pruning
@@ -40,17 +39,14 @@ from spaces.space import Choice, Space
 from trainables.corrections import CORRECTIONS
 from trainables.data import FairData, Prepared
 from trainables.data.encoding import encoding_of
-from trainables.data.frame import from_options, load_user
-from trainables.data.prepare import prepare
 from trainables.data.pruning_groups import PruningGroups
-from trainables.data.registry import load_named
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.power import Power
 from trainables.lazily import pd
 from trainables.learning.fingerprint import network_fingerprint
-from trainables.methods import METHODS
-from trainables.trial.spec import Spec, StageSpec, correction_of
+from trainables.methods import METHODS, correction_of
+from trainables.trial.spec import Spec, StageSpec
 from trainables.trial.workbench import Workbench
 
 
@@ -331,54 +327,12 @@ def open_problem(
             '[dense] name "given" needs the trained network: model.weights must name its file, '
             "or a network must be handed over from Python"
         )
-    config = with_min_cell_of(config)
-    fair = open_data(config, data)
-    try:
-        objective = Objective(
-            config.objective.performance,
-            config.objective.bias,
-            config.objective.tolerance,
-            config.objective.margin,
-        )
-        for bias in (objective.bias, *config.objective.also):
-            replace(objective, bias=bias).check_classes(len(fair.classes))
-        prepared = prepare(
-            fair,
-            group=config.data.group,
-            split_seed=config.data.split_seed,
-            min_cell=config.data.min_cell,
-            fractions=config.data.fractions,
-            small_cells=config.data.small_cells,
-            min_cell_of=config.data.min_cell_of or "cells",
-            inputs=config.model.scale,
-        )
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    config, objective, prepared = open_prepared(config, data)
     problem = Problem(
         config, prepared, objective, method_spaces(config), correction_for(config, prepared), model
     )
     problem.check()
     return problem
-
-
-def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> FairData:
-    """The data set that the config names, or the one handed over from Python."""
-    section = config.data
-    frame = section.frame_options
-    try:
-        if isinstance(data, FairData):
-            return data
-        if data is not None:
-            return from_options(data, frame, name=config.name, where="with a DataFrame")
-        if section.load is not None:
-            return load_user(section.load, dict(section.args), _folder(config), frame)
-        if section.name is None:
-            raise UserError("[data] name or load must be given, or data handed over from Python")
-        return load_named(section.name, section.args, split_seed=section.split_seed)
-    except UserError:
-        raise
-    except (ValueError, TypeError, FileNotFoundError) as error:
-        raise UserError(f"[data] {error}") from error
 
 
 def method_spaces(config: Config) -> dict[str, Space]:
@@ -394,7 +348,3 @@ def method_spaces(config: Config) -> dict[str, Space]:
                 space = space.narrow({slot: config.space.get(table, {}).get(stage.name, {})})
         spaces[name] = space.narrow(config.space.get(name, {}))
     return pooled(spaces, config.pool_size, config.seed)
-
-
-def _folder(config: Config) -> Path | None:
-    return None if config.folder is None else Path(config.folder)

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from search.config.config import Config
 from search.config.section import Section
 from search.errors import UserError
-from search.problem.problem import open_data
+from search.problem.opening import open_data
 from search.reproduce.pages.html_document import document
 from search.reproduce.paper import known_paper_table, paper_table
 from search.reproduce.shipped import FOLDER, table_files

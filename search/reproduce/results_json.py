@@ -11,7 +11,7 @@ from typing import Any, Literal, NotRequired, TypedDict, get_args
 from analysis.front_json import Claim, Measures, Verdict
 from search.journal.events import ObjectiveFacts
 from spaces.space import Nested
-from trainables.corrections.threshold import ChosenBy
+from trainables.corrections.chosen_by import ChosenBy
 from trainables.evaluation.report import Diagnostics
 
 NetworkKind = Literal["best", "last", "rounds"]  # which network of its trial stands for a row

@@ -12,10 +12,10 @@ from search.reproduce.tables import StageSettings, TableColumn, TableRow
 from search.units import dotted
 from spaces.compose import compose
 from spaces.space import Nested, Space
-from trainables.methods import METHODS
+from trainables.methods import METHODS, correction_of
 from trainables.pruners.rounds import RoundPlan
 from trainables.stage import settings_dict
-from trainables.trial.spec import STAGES, Spec, correction_of
+from trainables.trial.spec import STAGES, Spec
 
 QUICK_EPOCHS = 4  # of a stage
 LENGTHS: Mapping[str, float | int] = {  # settings that say how long a stage takes; under --quick

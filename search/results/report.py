@@ -126,7 +126,9 @@ def report(
     tracking = folder.tracking()
     if not given and tracking.enabled:
         if is_trusted(facts["run"], reached_store(tracking)):
-            mirror.sync(folder.path, tracking.uri)
+            mirror.sync(folder.path, tracking.uri, leave=True)
+            if say is not None and tracking.uri is None:
+                say("MLflow: the copy in the run's folder is completed by a process of its own")
         elif say is not None:
             say(
                 f"MLflow at {tracking.uri} is told nothing: the run was not started by "

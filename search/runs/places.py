@@ -34,6 +34,15 @@ def check_places(out: Path | None) -> None:
     )
 
 
+def check_new(out: Path | None) -> None:
+    """`check_places`, and that `out` holds no run yet."""
+    if out is not None:
+        from search.runs.folder import RunFolder  # loads pandas
+
+        RunFolder(out).refuse_existing()
+    check_places(out)
+
+
 def _try(folder: Path, who: str, remedy: str) -> None:
     made: list[Path] = []
     try:

@@ -32,20 +32,8 @@ class CopyState:
             file.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether MLflow knows all that the journal says, and all files of that time.
-
-    Raises OSError, ValueError or TypeError where no mirror has written down how far it is.
-    """
-    return _is_whole(_state(folder), folder)
-
-
 def _state(folder: Path) -> CopyState:
     return CopyState(**json.loads((folder / STATE).read_text(encoding="utf-8")))
-
-
-def _is_whole(state: CopyState, folder: Path) -> bool:
-    return state.whole and state.known >= (folder / JOURNAL).stat().st_size
 
 
 def is_mirrored(folder: Path) -> bool:
@@ -58,8 +46,7 @@ def copy_sentence(folder: Path) -> str | None:
     """How far the copy of the run in `folder` is; None where it is to have none."""
     try:
         config = read_toml(folder / CONFIG)
-        state = _state(folder)
-        whole, size = _is_whole(state, folder), (folder / JOURNAL).stat().st_size
+        state, size = _state(folder), (folder / JOURNAL).stat().st_size
     except (OSError, ValueError, TypeError):  # no mirror has come so far
         return None
     if not config.get("tracking", {}).get("enabled", True):
@@ -67,7 +54,7 @@ def copy_sentence(folder: Path) -> str | None:
     own = state.store == masked(default_uri(folder))
     where = "in the run's folder" if own else f"in {state.store}"
     note = f" ({state.note})" if state.note else ""
-    if whole:
+    if state.whole and state.known >= size:
         return f"MLflow: the copy {where} is complete{note}"
     if own and is_mirrored(folder):
         return f"MLflow: the copy {where} is being completed{note}"

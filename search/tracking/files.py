@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import time
@@ -17,7 +18,6 @@ from analysis.front_json import Front, FrontPoint
 from analysis.front_table import handed_over
 from search.runs.state import CONFIG, FRONT, REPORT
 from search.tracking.mlflow_runs import MlflowRun, SearchRuns
-from search.tracking.own_store import SENT, digest
 from search.tracking.texts import (
     draw_front,
     front_table,
@@ -33,6 +33,8 @@ from search.units import flat
 
 SOONEST = 20.0  # seconds between two refreshes of the front while the search runs
 COST = 50  # ... and at least so many times what the last one took: 2 % of one core
+# Tag of the search's run: file -> digest of what was sent. MLflow's page hides "mlflow." tags.
+SENT = "mlflow.fairfront.files"
 NOTE = "mlflow.note.content"  # what MLflow's page of a run shows as its description
 # Tags of trials on the front, and of the search's run about the chosen point.
 ON_FRONT = (
@@ -70,7 +72,7 @@ class FolderMirror:
                     self._send_config(parent, content)
                 else:
                     self._runs.put_file(parent, self._folder / name)
-                self._mark_sent(parent, name, digest(content))
+                self._mark_sent(parent, name, _digest(content))
         if not self._has_front():
             self._send_growing(parent, at_once)
         elif (content := self._changed(parent, FRONT)) is not None:
@@ -79,7 +81,7 @@ class FolderMirror:
             self._send_front(parent, front)
             if front["opening"] is not None:
                 self._send_models(parent, front)
-            self._mark_sent(parent, FRONT, digest(content))
+            self._mark_sent(parent, FRONT, _digest(content))
 
     def _send_config(self, parent: MlflowRun, content: bytes) -> None:
         """The settings as params and as a file, but for where this copy lies: that is no setting
@@ -228,7 +230,7 @@ class FolderMirror:
             return None
         content = path.read_bytes()
         self._looked_at[name] = state
-        return None if self._sent(parent).get(name) == digest(content) else content
+        return None if self._sent(parent).get(name) == _digest(content) else content
 
     @staticmethod
     def _sent(parent: MlflowRun) -> dict[str, str]:
@@ -243,3 +245,7 @@ def _verdict(point: FrontPoint) -> dict[str, str]:
     """The tag that says what is claimed of a point; none before confirm."""
     verdict = verdict_of(point)
     return {} if verdict is None else {"fairfront.verdict": verdict}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -23,10 +23,9 @@ from analysis.events import JOURNAL
 from search.config.tracking_uri import masked, resolved
 from search.errors import UserError
 from search.journal.journal import experiment_of
-from search.tracking.copy_state import CopyState, copy_sentence, is_mirrored, reason_of
+from search.tracking.copy_state import CopyState, copy_sentence, reason_of
 from search.tracking.files import FolderMirror
 from search.tracking.mlflow_runs import SearchRuns, is_gone
-from search.tracking.own_store import completed
 from search.tracking.stores import default_uri, without_proxy_for_loopback
 from search.tracking.updates import SEARCH, Follower, Translator, Update
 from trainables.files import opened_here, take_lock
@@ -46,10 +45,9 @@ URI = "FAIRFRONT_MIRROR_URI"  # variable of the mirror's own: what commands are 
 def start_mirror(folder: Path, uri: str | None = None, nice: int = 5) -> subprocess.Popen[bytes]:
     """Starts the process that mirrors `folder` into MLflow; its messages go to mirror.log.
 
-    With `nice` 5 it steps back for trials; with more it would starve on a busy machine, and
-    `report` waits for it. Ctrl-C in the terminal does not
-    reach it: it ends with its standard input. Raises UserError where `uri` is to stand in a
-    variable that is not set.
+    With `nice` 5 it steps back for trials; with more it would starve on a busy machine. Ctrl-C in
+    the terminal does not reach it: it ends with its standard input. Raises UserError where `uri`
+    is to stand in a variable that is not set.
     """
     store = resolved(uri) or default_uri(folder)
     # -P: a folder of the user's that is called `search` must not be imported in our place.
@@ -105,11 +103,8 @@ def sync(
     process that this one does not wait for.
     """
     try:
-        own = is_own_store(folder, uri)
-        if own and leave:
+        if leave and is_own_store(folder, uri):
             finish_mirror(start_mirror(folder, uri, nice=0), 0.0, leave=True)
-            return True
-        if own and _completed_alone(folder, timeout):
             return True
         if finish_mirror(start_mirror(folder, uri, nice=0), timeout):
             return True
@@ -125,15 +120,6 @@ def is_own_store(folder: Path, uri: str | None) -> bool:
     """Whether `uri` of a config means the store in the run's folder. Raises UserError as
     `start_mirror` does."""
     return resolved(uri) in (None, default_uri(folder))
-
-
-def _completed_alone(folder: Path, timeout: float) -> bool:
-    """Whether the run's own store is complete without another mirror: one that a command has left
-    is waited for."""
-    deadline = time.monotonic() + timeout
-    while is_mirrored(folder) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return completed(folder)
 
 
 class Mirror:

@@ -8,9 +8,10 @@ from search.journal.start import start_of
 from search.problem.dense_net import decision_of, dense_report
 from search.problem.problem import open_problem
 from search.runs.folder import RunFolder
+from trainables.methods import correction_of
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
-from trainables.trial.spec import Spec, correction_of
+from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench
 
 

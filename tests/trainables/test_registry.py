@@ -14,8 +14,10 @@ LAZY = [kind for kind in get_args(Kind) if isinstance(registry(kind), Registry)]
 ENTRIES = [(kind, name) for kind in LAZY for name in registry(kind)]
 
 
-def test_networks_stages_samplers_and_schedulers_are_imported_late():
-    assert set(LAZY) == {"model", "dense net", "pruner", "recovery", "sampler", "scheduler"}
+def test_networks_stages_corrections_samplers_and_schedulers_are_imported_late():
+    stages = {"dense net", "pruner", "recovery"}
+
+    assert set(LAZY) == {"model", *stages, "correction", "sampler", "scheduler"}
 
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)

@@ -14,11 +14,12 @@ of being fair comes before a constant.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self, get_args
+from typing import ClassVar, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from trainables.corrections.chosen_by import ChosenBy
 from trainables.corrections.decision import (
     Decision,
     Groups,
@@ -77,7 +78,6 @@ class CommonThreshold(Decision):
 
 
 HALF = int(np.searchsorted(THRESHOLDS, 0.5))  # the index of the threshold .5
-ChosenBy = Literal["fair", "gain", "balanced_accuracy", "fixed"]
 RESAMPLES = 5
 SLOPE = 20.0  # of the fair loss' multiplier as published
 

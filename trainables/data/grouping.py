@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.group_text import checked, unreadable
 from trainables.data.values.text import meant
 from trainables.names import known_names
 
@@ -55,9 +56,7 @@ class Grouping:
     @classmethod
     def parse(cls, text: str) -> Grouping:
         """Raises ValueError where nothing is named."""
-        if not text.strip():
-            raise _unreadable(text)
-        return cls(text)
+        return cls(checked(text))
 
     def written(self, values: Mapping[str, tuple[str, ...]]) -> str:
         """The grouping as `parse` reads it again: no spaces, quotes where a name needs them."""
@@ -131,7 +130,7 @@ def _by_signs(text: str, values: Mapping[str, tuple[str, ...]]) -> tuple[Term, .
     for factor in _FACTOR.findall(f"{text}*"):
         named = _NAMED.fullmatch(factor)
         if named is None or not named[1] or (named[2] and not named[3]):
-            raise _unreadable(text)
+            raise unreadable(text)
         attribute = _known("attribute", named[1], values)
         value = _known("value", named[3], values[attribute], attribute) if named[2] else None
         terms.append(Term(attribute, value))
@@ -171,7 +170,3 @@ def _lookup(term: Term, values: Mapping[str, tuple[str, ...]]) -> NDArray[np.int
     if term.value is None:
         return np.arange(len(names), dtype=np.int64)
     return np.array([name == term.value for name in names], dtype=np.int64)
-
-
-def _unreadable(text: str) -> ValueError:
-    return ValueError(f'group: must read like "sex", "sex*race" or "race=White", got {text!r}')

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from trainables.evaluation import rates
 from trainables.evaluation.contrasts import MakeContrasts, gaps, gaps_of_any_sign, ratios
 from trainables.evaluation.counts import Counts
+from trainables.evaluation.measure_kinds import MEASURE_KINDS, MeasureKind
 from trainables.evaluation.rates import PerTable, Rates, Tables, as_counted
 from trainables.names import nearest
-
-MeasureKind = Literal["signed", "ratio", "gap", "performance"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,6 @@ class Measure:
     """A measure of counts: first the rates of the groups, then one number from these rates."""
 
     name: str
-    kind: MeasureKind
     definition: str
     source: str
     rates: Callable[[Tables], Rates]
@@ -51,6 +48,10 @@ class Measure:
     # For binary tasks: the bias as the largest of linear functions of rates, which are those of
     # the reduced tables' cells. None: it is none, or has none yet.
     contrasts: MakeContrasts | None = None
+
+    @property
+    def kind(self) -> MeasureKind:
+        return MEASURE_KINDS[self.name]
 
     @property
     def compares_groups(self) -> bool:
@@ -132,7 +133,6 @@ _ALTERING = "Zhang, Gao, Huang, Recover fair deep classification models, ECCV 20
 _ALL = (
     Measure(
         "spd",
-        "signed",
         "statistical parity difference: gap of P(positive | group)",
         _SAVANI,
         rates.selection_rates,
@@ -145,7 +145,6 @@ _ALL = (
     ),
     Measure(
         "eod",
-        "signed",
         "equal opportunity difference: gap of the true positive rates",
         _SAVANI,
         rates.true_positive_rates,
@@ -158,7 +157,6 @@ _ALL = (
     ),
     Measure(
         "aod",
-        "signed",
         "average odds difference: mean of the signed gaps of FPR and TPR; they can cancel",
         _SAVANI,
         rates.average_odds,
@@ -171,7 +169,6 @@ _ALL = (
     ),
     Measure(
         "abs_aod",
-        "gap",
         "mean of the absolute gaps of FPR and TPR: aod without cancellation",
         _SAVANI,
         rates.error_rates,
@@ -184,7 +181,6 @@ _ALL = (
     ),
     Measure(
         "di",
-        "ratio",
         "disparate impact: smallest / largest P(positive | group); 1 is fair",
         _FAPRUNE,
         rates.selection_rates,
@@ -197,7 +193,6 @@ _ALL = (
     ),
     Measure(
         "deo_sum",
-        "gap",
         "difference of equalized odds: sum of the absolute gaps of FPR and TPR",
         _FAPRUNE,
         rates.error_rates,
@@ -211,7 +206,6 @@ _ALL = (
     ),
     Measure(
         "deo_max",
-        "gap",
         "the larger of the absolute gaps of FPR and TPR",
         "Agarwal et al., A reductions approach to fair classification, ICML 2018",
         rates.error_rates,
@@ -224,7 +218,6 @@ _ALL = (
     ),
     Measure(
         "deo_mean",
-        "gap",
         "half of deo_sum",
         _FAPRUNE,
         rates.error_rates,
@@ -237,7 +230,6 @@ _ALL = (
     ),
     Measure(
         "accuracy",
-        "performance",
         "P(prediction = label)",
         _FAIRGRAPE,
         rates.pooled_accuracy,
@@ -249,7 +241,6 @@ _ALL = (
     ),
     Measure(
         "balanced_accuracy",
-        "performance",
         "mean over the labels of P(prediction = label | label)",
         _ALTERING,
         rates.pooled_recalls,
@@ -261,7 +252,6 @@ _ALL = (
     ),
     Measure(
         "worst_group_accuracy",
-        "performance",
         "the lowest accuracy of any group",
         "Sagawa et al., Distributionally robust neural networks, ICLR 2020",
         rates.group_accuracies,
@@ -273,7 +263,6 @@ _ALL = (
     ),
     Measure(
         "accuracy_std",
-        "gap",
         "sample standard deviation (ddof = 1) of the groups' accuracies",
         _FAIRGRAPE,
         rates.group_accuracies,
@@ -285,7 +274,6 @@ _ALL = (
     ),
     Measure(
         "accuracy_drop_std",
-        "gap",
         "sample standard deviation (ddof = 1) of the groups' changes of accuracy against the "
         "dense net: rho(Delta)",
         _FAIRGRAPE,
@@ -300,7 +288,6 @@ _ALL = (
     ),
     Measure(
         "worst_group_drop",
-        "gap",
         "the most accuracy that any group has lost against the dense net; 0 where none has",
         "the worst of the groups' changes in " + _FAIRGRAPE,
         rates.accuracy_losses,
@@ -313,7 +300,6 @@ _ALL = (
     ),
     Measure(
         "excess_gap",
-        "gap",
         "how much more accuracy the group that has lost most has lost than everybody together",
         _BALANCING,
         rates.excess_losses,
@@ -327,7 +313,6 @@ _ALL = (
     ),
     Measure(
         "excess_gap_pairwise",
-        "gap",
         "how much more accuracy the group that has lost most has lost than the one that has lost "
         "least",
         _BALANCING,
@@ -342,7 +327,6 @@ _ALL = (
     ),
     Measure(
         "bias_amplification",
-        "gap",
         "mean over the classes predicted at all of the largest group's share - 1 / groups; "
         "meant for groups of equal size and label mix, such as colour and grey copies",
         _WANG,

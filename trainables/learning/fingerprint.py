@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from trainables.files import code_digest
 from trainables.stage import limited_threads, seeded
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -67,9 +68,4 @@ def training_code(left_out: tuple[str, ...] = ()) -> str:
 
     Whatever changes there may train other networks from the same recipe.
     """
-    digest = hashlib.sha256()
-    for path in sorted(_ROOT.rglob("*.py")):
-        name = path.relative_to(_ROOT).as_posix()
-        if not any(f"{name}/".startswith(f"{part}/") for part in (*left_out, _SETS)):
-            digest.update(f"{name}\x1f".encode() + path.read_bytes())
-    return f"torch {torch.__version__} {digest.hexdigest()}"
+    return f"torch {torch.__version__} {code_digest(_ROOT, (*left_out, _SETS))}"

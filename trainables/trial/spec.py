@@ -110,15 +110,6 @@ class Spec:
         return " + ".join(sorted(splits, reverse=True)) or "nothing"
 
 
-def correction_of(
-    method: str, correction: Mapping[str, Any], settings: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """`{"name": ..., settings}` of the method's own correction, or else of the search's; with
-    `settings` of the trial's on top."""
-    own = METHODS[method].correction
-    return {**(correction if own is None else {"name": own}), **(settings or {})}
-
-
 def _settings(stage: Stage, config: Mapping[str, Any]) -> Settings:
     """The stage's settings: those given, else those that the method fixes, else defaults."""
     given = config["settings"].get(stage.slot, {})

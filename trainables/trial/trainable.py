@@ -14,8 +14,8 @@ import torch
 from ray import tune
 from torch import nn
 
+from trainables.corrections.chosen_by import ChosenBy
 from trainables.corrections.decision import Decision
-from trainables.corrections.threshold import ChosenBy
 from trainables.data import Prepared
 from trainables.data.mapped import PackedData
 from trainables.data.precision import Fused, Precision

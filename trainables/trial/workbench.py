@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from trainables.corrections.argmax import Argmax, LargestScore
-from trainables.corrections.threshold import HALF, ChosenBy, CommonThreshold, Threshold
+from trainables.corrections.chosen_by import ChosenBy
+from trainables.corrections.threshold import HALF, CommonThreshold, Threshold
 from trainables.data.batches import TrialData, scores_of
 from trainables.data.precision import Fused, Precision
 from trainables.evaluation.counting import count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import signal
@@ -100,48 +101,58 @@ HEAVY = {
 }
 
 
+def loaded(modules: set[str], *typed: str) -> list[str]:
+    """Which of the modules a process has loaded when it ends what was typed."""
+    code = (
+        f"import sys; from search.cli.app import main; sys.argv = ['fairfront', *{typed}]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        f"print(sorted({modules} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    names: list[str] = ast.literal_eval(done.stdout.splitlines()[-1])
+    return names
+
+
 @pytest.mark.parametrize(
     "typed",
     [
         ["--help"],
         *(["list", what] for what in (*KINDS, "tables")),
         ["data", "list"],
-        ["search", "nosuch"],
-        ["search", "quick", "--set", "nosuch=1"],
-        ["search", "quick", "--set", "search.trials=0"],
-        ["search", "quick", "--set", "search.methods=['nosuch']"],
-        ["search", "quick", "--set", "objective.bias=nosuch"],
         ["confirm", "nosuch"],
         ["list", "nosuch"],
     ],
     ids=" ".join,
 )
 def test_what_needs_no_network_loads_none(typed):
-    code = (
-        f"import sys; from search.cli.app import main; sys.argv = ['fairfront', *{typed}]\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        f"print(sorted({HEAVY} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert loaded(HEAVY, *typed) == []
 
 
-def test_a_dry_run_loads_torch_for_the_network_and_nothing_else_that_takes_long():
-    code = (
-        "import sys; from search.cli.app import main\n"
-        "sys.argv = ['fairfront', 'search', 'quick', '--dry-run']\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "slow = {'ray', 'optuna', 'sklearn', 'scipy', 'mlflow', 'pandas', 'pyarrow', 'numba'}\n"
-        "print(sorted({*slow, 'matplotlib', 'torch._dynamo', 'sympy'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["nosuch"],
+        *(["quick", "--set", bad] for bad in ("nosuch=1", "search.trails=3", "search.trials=0")),
+        *(["quick", "--set", bad] for bad in ("objective.bias=nosuch", "data.group=''")),
+        *(["quick", "--set", bad] for bad in ("search.methods=['nosuch']", "data.name=nosuch")),
+        *(["quick", "--set", bad] for bad in ("correction.name=nosuch", "dense.name=nosuch")),
+    ],
+    ids=" ".join,
+)
+def test_an_experiment_that_names_what_there_is_not_is_refused_without_numpy(typed):
+    assert loaded({*HEAVY, "numpy"}, "search", *typed) == []
 
-    assert done.stdout.splitlines()[-1] == "[]"
+
+def test_a_dry_run_loads_torch_for_the_network_and_nothing_else_that_takes_long(
+    tmp_path, monkeypatch
+):
+    slow = {*HEAVY, "pyarrow", "torch._dynamo", "sympy"}
+    monkeypatch.setenv("FAIRFRONT_CACHE", str(tmp_path))
+
+    assert loaded(slow, "search", "quick", "--dry-run") == ["torch"]
+    assert loaded(slow, "search", "quick", "--dry-run") == []  # it says again what it found
 
 
 def test_the_module_is_the_command_and_listing_presets_needs_no_heavy_import():

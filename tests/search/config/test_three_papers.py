@@ -12,8 +12,8 @@ from search.problem.problem import open_problem
 from search.results.report import report
 from tests.search.made_run import made_run
 from tests.trainables.short_methods import SHORT
-from trainables.methods import METHODS
-from trainables.trial.spec import Spec, correction_of
+from trainables.methods import METHODS, correction_of
+from trainables.trial.spec import Spec
 
 # Controls, a part of the methods that follow it, and the line that every front of two classes has.
 LEFT_OUT = {"random", "dense_retrain", "prune_as_is", "group_thresholds", "distil_dense"}

@@ -16,7 +16,8 @@ from search.engine.experiment import run
 from search.errors import UserError
 from search.journal.journal import read_events
 from search.journal.opening_ledger import ledger_path
-from search.problem.problem import open_data, open_problem
+from search.problem.opening import open_data
+from search.problem.problem import open_problem
 from search.results import confirm as confirming
 from search.results.confirm import confirm
 from search.runs.export import export, load

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from search.cli.app import app
 from search.config.config import Config
 from search.errors import UserError
-from search.problem.problem import open_data
+from search.problem.opening import open_data
 from search.reproduce.compositions import (
     CompositionTable,
     DataSetLine,

@@ -5,7 +5,8 @@ import pytest
 
 from search.config.config import Config
 from search.journal.journal import read_events
-from search.problem.problem import open_data, open_problem
+from search.problem.opening import open_data
+from search.problem.problem import open_problem
 from search.results.confirm import confirm
 from search.runs.export import export, load
 from tests.search.made_run import made_run

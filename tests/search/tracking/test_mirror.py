@@ -2,6 +2,9 @@ import json
 import os
 import subprocess
 import sys
+import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -130,3 +133,28 @@ def test_mlflow_is_set_to_send_no_telemetry():
         [sys.executable, "-c", probe], env=plain, capture_output=True, text=True, check=True
     )
     assert said.stdout == "None\n"
+
+
+def test_a_copy_in_the_runs_folder_is_left_to_itself_and_gets_a_new_report(tmp_path):
+    with closing(begin(tmp_path)) as journal:
+        write_trial(journal, "t0000")
+        journal.append({"event": "search_end"})
+    (tmp_path / "config.toml").write_text('name = "made"\n')
+    (tmp_path / "report.html").write_text("first")
+    assert sync(tmp_path, timeout=300)
+    (tmp_path / "report.html").write_text("second")
+    before = (tmp_path / "mlflow.db").read_bytes()
+
+    assert sync(tmp_path, leave=True)
+
+    assert (tmp_path / "mlflow.db").read_bytes() == before  # it has hardly started
+    deadline = time.monotonic() + 300
+    while report_in(tmp_path) != "second" and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert report_in(tmp_path) == "second"
+
+
+def report_in(folder):
+    now = look(default_uri(folder))
+    path = now.client.download_artifacts(now.parent.info.run_id, "report.html")
+    return Path(path).read_text()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.corrections import decision_from_dict
+from trainables.corrections import KINDS, decision_from_dict
 from trainables.corrections.argmax import LargestScore
 from trainables.corrections.calibrated_odds import WithheldScores
 from trainables.corrections.equalized_odds import DerivedPredictor
@@ -120,3 +120,8 @@ def test_what_a_decision_cannot_decide_is_refused(call, message):
 def test_a_band_is_not_taken_for_thresholds_per_group():
     assert RejectBand((120, 640)) != ThresholdPerGroup((120, 640))
     assert RejectBand((120, 640)).to_dict()["kind"] == "reject_option"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_decision_is_registered_under_its_kind(kind):
+    assert KINDS[kind].kind == kind

@@ -7,6 +7,7 @@ from hypothesis.extra.numpy import arrays
 
 from trainables.evaluation.counts import Counts, weighted
 from trainables.evaluation.fairness import measure
+from trainables.evaluation.measure_kinds import MEASURE_KINDS
 from trainables.evaluation.measures import MEASURES, all_measures, find_measure
 
 # Measures that compare with the dense net: test_measures_against_dense.py.
@@ -206,6 +207,10 @@ def test_a_performance_has_no_bias():
 def test_an_unknown_measure_is_answered_with_the_nearest_known_one():
     with pytest.raises(ValueError, match="did you mean 'deo_sum'"):
         find_measure("deo_summ")
+
+
+def test_the_kinds_are_those_of_the_measures_in_their_order():
+    assert list(MEASURE_KINDS) == list(MEASURES)
 
 
 @pytest.mark.parametrize("name", MEASURES)

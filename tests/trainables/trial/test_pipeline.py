@@ -14,11 +14,11 @@ from tests.trainables.short_methods import ADVERSARIAL, EPOCHS, SHORT
 from trainables.corrections import CORRECTIONS
 from trainables.dense.erm import Erm
 from trainables.evaluation.objective import Objective
-from trainables.methods import METHODS
+from trainables.methods import METHODS, correction_of
 from trainables.recoveries.fair_tuning import ALONE
 from trainables.trial.candidate_store import CandidateStore
 from trainables.trial.pipeline import Pipeline
-from trainables.trial.spec import Spec, correction_of
+from trainables.trial.spec import Spec
 from trainables.trial.workbench import Workbench
 
 LOOSE = Objective("accuracy", "spd", tolerance=0.6, margin=0.1)

@@ -8,12 +8,12 @@ from spaces.compose import compose
 from tests.trainables.made_data import made_prepared
 from trainables.data.batches import TrialData
 from trainables.evaluation.objective import Objective
-from trainables.methods import METHODS
+from trainables.methods import METHODS, correction_of
 from trainables.models.build import build
 from trainables.models.plain_network import plain
 from trainables.stage import Context
 from trainables.trial.rehearsal import ROWS, Rehearsal, excerpt
-from trainables.trial.spec import Spec, correction_of
+from trainables.trial.spec import Spec
 
 
 def stages_of(method):
