@@ -56,6 +56,9 @@ class Cells:
 
     def count_scores(self, scores: NDArray[np.float64]) -> ScoreCounts:
         """The histogram of scores (n,) in [0, 1] of a binary task."""
+        if scores.shape != self.of_rows.shape:
+            rows = self.of_rows.shape
+            raise ValueError(f"count: scores must have shape {rows}, got {scores.shape}")
         if not (scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1):  # NaN is not, either
             outside = ~((scores >= 0) & (scores <= 1))
             raise ValueError(f"count: scores must lie in [0, 1], got {scores[outside][0]}")
