@@ -293,17 +293,24 @@ def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return padded[tuple(part.to(images.device) for part in index)]
 
 
-@torch.no_grad()
 def logits_of(net: nn.Module, data: TrialData, part: str) -> Tensor:
     """(n, outputs) float32 on the data's device, in evaluation mode, in large batches."""
-    inputs = data.part(part).inputs
+    return _logits_of_each(net, data, [part])[0]
+
+
+@torch.no_grad()
+def _logits_of_each(net: nn.Module, data: TrialData, parts: Sequence[str]) -> list[Tensor]:
+    inputs = [data.part(part).inputs for part in parts]
     values = _EVALUATION_ON_CPU if data.device.type == "cpu" else _EVALUATION
-    size = max(1, values // max(1, inputs[0].numel()))
     with evaluating(net):
         if data.fused and (said := at_once(net, inputs)) is not None:
             return said
         say = answers(net, fused=data.fused)
-        return torch.cat([say(data.normalise(rows)) for rows in inputs.split(size)])
+        sizes = [max(1, values // max(1, rows[0].numel())) for rows in inputs]
+        return [
+            torch.cat([say(data.normalise(rows)) for rows in of_part.split(size)])
+            for of_part, size in zip(inputs, sizes, strict=True)
+        ]
 
 
 def scores_of(net: nn.Module, data: TrialData, part: str) -> NDArray[np.float64]:
@@ -312,10 +319,21 @@ def scores_of(net: nn.Module, data: TrialData, part: str) -> NDArray[np.float64]
     Raises FloatingPointError where a logit is not finite: the last step of an epoch may spoil
     the weights without any loss showing it.
     """
-    logits = logits_of(net, data, part).double()
-    if not bool(logits.isfinite().all()):
-        raise FloatingPointError(f"scores: logits on {part} must be finite, got NaN or infinity")
-    return data.head.scores(logits).cpu().numpy()
+    return scores_of_each(net, data, [part])[part]
+
+
+def scores_of_each(
+    net: nn.Module, data: TrialData, parts: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """`scores_of` by part; what does not depend on the rows is done once for all parts."""
+    scores = {}
+    for part, logits in zip(parts, _logits_of_each(net, data, parts), strict=True):
+        if not bool(logits.isfinite().all()):
+            raise FloatingPointError(
+                f"scores: logits on {part} must be finite, got NaN or infinity"
+            )
+        scores[part] = data.head.scores(logits.double()).cpu().numpy()
+    return scores
 
 
 def loss_of(net: nn.Module, data: TrialData, part: str) -> float:

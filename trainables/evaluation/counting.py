@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +26,55 @@ def bins_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     near -= (near > 0) & (THRESHOLDS[near - 1] >= scores)
     near += (near < BINS) & (THRESHOLDS[np.minimum(near, BINS - 1)] < scores)
     return near
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cell of each row, made once where rows are counted again and again.
+
+    A cell is a group and a label, and a decision of the dense net where that is known.
+    """
+
+    of_rows: NDArray[np.int64]  # (n,)
+    shape: tuple[int, ...]  # (groups, labels) or (groups, labels, the dense net's decisions)
+
+    @classmethod
+    def of(
+        cls,
+        rows: int,
+        labels: ArrayLike,
+        groups: ArrayLike,
+        n_groups: int,
+        n_labels: int,
+        dense: ArrayLike | None = None,
+    ) -> Cells:
+        """`labels`, `groups` and the predictions of the `dense` net are (rows,)."""
+        axes = {"group": (groups, n_groups), "label": (labels, n_labels)}
+        if dense is not None:
+            axes["dense prediction"] = (dense, n_labels)
+        return cls(_places(axes, (rows,)), tuple(size for _, size in axes.values()))
+
+    def count_scores(self, scores: NDArray[np.float64]) -> ScoreCounts:
+        """The histogram of scores (n,) in [0, 1] of a binary task."""
+        if scores.shape != self.of_rows.shape:
+            rows = self.of_rows.shape
+            raise ValueError(f"count: scores must have shape {rows}, got {scores.shape}")
+        if not (scores.min(initial=0) >= 0 and scores.max(initial=0) <= 1):  # NaN is not, either
+            outside = ~((scores >= 0) & (scores <= 1))
+            raise ValueError(f"count: scores must lie in [0, 1], got {scores[outside][0]}")
+        return ScoreCounts.of_counted(self._count(bins_of(scores), BINS))
+
+    def count_predictions(self, predictions: ArrayLike) -> Counts:
+        """The table of predictions (n,) that are already decided."""
+        n_labels = self.shape[1]
+        found = _places({"prediction": (predictions, n_labels)}, self.of_rows.shape)
+        return Counts.of_counted(self._count(found, n_labels))
+
+    def _count(self, outcomes: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """(*shape, size) rows by cell and outcome (n,)."""
+        shape = (*self.shape, size)
+        flat = self.of_rows * size + outcomes
+        return np.bincount(flat, minlength=math.prod(shape)).reshape(shape)
 
 
 def count(
@@ -64,15 +115,7 @@ def count_scores(
     dense: ArrayLike | None = None,
 ) -> ScoreCounts:
     """The histogram of scores (n,) in [0, 1] of a binary task."""
-    outside = ~((scores >= 0) & (scores <= 1))  # also true for NaN
-    if outside.any():
-        raise ValueError(f"count: scores must lie in [0, 1], got {scores[outside][0]}")
-    cells = {"group": (groups, n_groups), "label": (labels, 2)}
-    outcomes = {"prediction": (bins_of(scores), BINS)}
-    if dense is None:
-        return ScoreCounts(histogram({**cells, **outcomes}))
-    beside = histogram({**cells, "dense prediction": (dense, 2), **outcomes})
-    return ScoreCounts(beside.sum(axis=2), beside)
+    return Cells.of(len(scores), labels, groups, n_groups, 2, dense).count_scores(scores)
 
 
 def count_predictions(
@@ -84,12 +127,9 @@ def count_predictions(
     dense: ArrayLike | None = None,
 ) -> Counts:
     """The table of predictions (n,) that are already decided."""
-    cells = {"group": (groups, n_groups), "label": (labels, n_labels)}
-    outcomes = {"prediction": (predictions, n_labels)}
-    if dense is None:
-        return Counts(histogram({**cells, **outcomes}))
-    beside = histogram({**cells, "dense prediction": (dense, n_labels), **outcomes})
-    return Counts(beside.sum(axis=2), beside_dense=beside)
+    rows = len(np.asarray(predictions))
+    cells = Cells.of(rows, labels, groups, n_groups, n_labels, dense)
+    return cells.count_predictions(predictions)
 
 
 def count_expected(
@@ -116,9 +156,16 @@ def count_expected(
 
 def histogram(axes: Mapping[str, tuple[ArrayLike, int]]) -> NDArray[np.int64]:
     """Counts of index arrays (n,), each given with its size: one axis each, in this order."""
-    columns = {name: (np.asarray(values), size) for name, (values, size) in axes.items()}
-    rows = columns["prediction"][0].shape
-    for name, (values, size) in columns.items():
+    shape = tuple(size for _, size in axes.values())
+    flat = _places(axes, np.shape(axes["prediction"][0]))
+    return np.bincount(flat, minlength=math.prod(shape)).reshape(shape)
+
+
+def _places(axes: Mapping[str, tuple[ArrayLike, int]], rows: tuple[int, ...]) -> NDArray[np.int64]:
+    """(n,) where each row lies in a flat array of these axes, each of index arrays and a size."""
+    flat = np.zeros(rows, dtype=np.int64)
+    for name, (given, size) in axes.items():
+        values = np.asarray(given)
         if values.ndim != 1 or values.shape != rows:
             raise ValueError(f"count: {name}s must have shape {rows}, got {values.shape}")
         if values.dtype.kind not in "iub":
@@ -127,8 +174,5 @@ def histogram(axes: Mapping[str, tuple[ArrayLike, int]]) -> NDArray[np.int64]:
             raise ValueError(
                 f"count: {name}s lie in [0, {size}), got {values.min()} to {values.max()}"
             )
-    shape = tuple(size for _, size in columns.values())
-    flat = np.zeros(rows, dtype=np.int64)
-    for values, size in columns.values():
         flat = flat * size + values.astype(np.int64)
-    return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+    return flat

@@ -52,6 +52,11 @@ class _GroupCounts:
         """(groups, labels, outcomes)."""
         return cast("NDArray[np.int64]", getattr(self, self._field))
 
+    @property
+    def finest(self) -> NDArray[np.int64]:
+        """The counts with the dense net's decisions, where these are known."""
+        return self.array if self.beside_dense is None else self.beside_dense
+
     def _freeze(self) -> tuple[int, ...]:
         """Checks the arrays, replaces them by copies that nobody can write to.
 
@@ -82,6 +87,28 @@ class _GroupCounts:
         array.setflags(write=False)
         object.__setattr__(self, field, array)
         return cast("NDArray[np.int64]", array)
+
+    @classmethod
+    def of_counted(cls, array: NDArray[np.int64]) -> Self:
+        """Counts of what rows were just counted to; nobody else writes to the array.
+
+        It has 4 axes where the dense net's decisions are known, as in `CountsDict`.
+        """
+        if array.ndim == 3:
+            return cls._following(**{cls._field: array})
+        return cls._following(**{cls._field: array.sum(axis=2), "beside_dense": array})
+
+    @classmethod
+    def _following(cls, **arrays: NDArray[np.int64]) -> Self:
+        """Counts whose fields follow from valid ones: neither checked nor copied.
+
+        To check histograms takes longer than to add them up.
+        """
+        made = object.__new__(cls)
+        for name, array in arrays.items():
+            array.setflags(write=False)
+            object.__setattr__(made, name, array)
+        return made
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -124,6 +151,8 @@ class _GroupCounts:
             )
         if new.min() < -1 or new.max() < 0:
             raise ValueError(f"regroup: new groups start at 0, -1 is left out, got {new.tolist()}")
+        if np.array_equal(new, np.arange(self.n_groups)):
+            return self
         beside = self.beside_dense
         arrays = {self._field: _summed(self.array, new)}
         if beside is not None:
@@ -131,12 +160,11 @@ class _GroupCounts:
         return self._regrouped(arrays, new)
 
     def _regrouped(self, arrays: dict[str, NDArray[np.int64]], mapping: NDArray[np.int64]) -> Self:
-        return type(self)(**arrays)
+        return self._following(**arrays)
 
     def to_dict(self) -> CountsDict:
         """A compressed form of JSON types; `counts_from_dict` is the inverse."""
-        whole = self.array if self.beside_dense is None else self.beside_dense
-        return cast("CountsDict", {"kind": self._kind, **packed(whole)})
+        return cast("CountsDict", {"kind": self._kind, **packed(self.finest)})
 
     @classmethod
     def from_dict(cls, state: CountsDict) -> Self:
@@ -181,11 +209,10 @@ class Counts(_GroupCounts):
     __hash__ = None  # as for all counts
 
     def _regrouped(self, arrays: dict[str, NDArray[np.int64]], mapping: NDArray[np.int64]) -> Self:
-        """The pairs are kept where both groups are, under their own or each other's number."""
-        pairs, order = self.pairs, mapping.tolist()
-        if pairs is None or order not in ([0, 1], [1, 0]):
-            return type(self)(**arrays)
-        return type(self)(**arrays, pairs=pairs if order == [0, 1] else pairs.swapaxes(1, 2))
+        """The pairs are kept where both groups are, under each other's number."""
+        if self.pairs is not None and mapping.tolist() == [1, 0]:
+            arrays["pairs"] = self.pairs.swapaxes(1, 2)
+        return self._following(**arrays)
 
     def of_groups(self, kept: NDArray[np.bool_]) -> Self:
         """The rows of the groups that are `kept` (groups,); the others stay, and hold none."""
@@ -211,9 +238,8 @@ class ExpectedCounts(Counts):
     _whole = False
 
     def to_dict(self) -> CountsDict:
-        whole = self.array if self.beside_dense is None else self.beside_dense
-        values = [float(value) for value in whole.reshape(-1)]
-        return {"kind": self._kind, "shape": list(whole.shape), "expected": values}
+        values = [float(value) for value in self.finest.reshape(-1)]
+        return {"kind": self._kind, "shape": list(self.finest.shape), "expected": values}
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,10 +274,7 @@ class ScoreCounts(_GroupCounts):
             )
         if index.min() < 0 or index.max() >= BINS:
             raise ValueError(f"ScoreCounts.at: indices lie in [0, {BINS}), got {threshold_index}")
-        if self.beside_dense is None:
-            return Counts(_decided(self.array, index))
-        beside = _decided(self.beside_dense, index)
-        return Counts(beside.sum(axis=2), beside_dense=beside)
+        return Counts.of_counted(_decided(self.finest, index))
 
 
 def _decided(histogram: NDArray[np.int64], index: NDArray[Any]) -> NDArray[np.int64]:
@@ -308,8 +331,9 @@ def _equal(one: NDArray[np.int64] | None, other: NDArray[np.int64] | None) -> bo
 def _summed(array: NDArray[np.int64], mapping: NDArray[np.int64]) -> NDArray[np.int64]:
     """`array` (old groups, ...) added up to (new groups, ...); -1 is left out."""
     result = np.zeros((int(mapping.max()) + 1, *array.shape[1:]), dtype=array.dtype)
-    kept = mapping >= 0
-    np.add.at(result, mapping[kept], array[kept])
+    for old, new in enumerate(mapping.tolist()):  # `np.add.at` goes entry by entry
+        if new >= 0:
+            result[new] += array[old]
     return result
 
 

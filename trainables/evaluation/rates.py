@@ -20,10 +20,13 @@ PerTable = NDArray[np.float64]  # (...), one number per table of the stack
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     """part / whole, NaN where `whole` is 0 (or NaN)."""
+    exists = whole > 0
+    if exists.all():  # nearly always, and twice as fast
+        return np.asarray(part / whole, dtype=np.float64)
     if part.shape != whole.shape:
-        part, whole = np.broadcast_arrays(part, whole)
+        part, whole, exists = np.broadcast_arrays(part, whole, exists)
     result = np.full_like(part, np.nan, dtype=np.float64)  # laid out as `part` is
-    np.divide(part, whole, out=result, where=whole > 0)
+    np.divide(part, whole, out=result, where=exists)
     return result
 
 

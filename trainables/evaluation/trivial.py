@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from trainables.evaluation.counts import Counts, ScoreCounts
@@ -26,6 +28,13 @@ def is_trivial(counts: Counts) -> bool:
 def trivial_performance(name: str, counts: Counts | ScoreCounts) -> float:
     """The best performance that a constant prediction has on these rows."""
     cells = counts.cells
-    constants = np.eye(counts.n_labels, dtype=np.int64)  # row c: all mass on prediction c
+    return _best_constant(name, cells.shape, cells.dtype.str, cells.tobytes())
+
+
+@lru_cache(maxsize=64)  # a split's rows are the same for every network
+def _best_constant(name: str, shape: tuple[int, ...], kind: str, rows: bytes) -> float:
+    """`rows` (groups, labels) are of the type `kind`: whole, or expected."""
+    cells = np.frombuffer(rows, kind).reshape(shape)
+    constants = np.eye(shape[1], dtype=np.int64)  # row c: all mass on prediction c
     tables = cells[None, :, :, None] * constants[:, None, None, :]
     return float(find_measure(name).compute(tables).max())

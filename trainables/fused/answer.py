@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,15 +58,15 @@ def answers(
     return say
 
 
-def at_once(net: nn.Module, inputs: Tensor) -> Tensor | None:
-    """`answer` of any number of inputs, of a network that evaluates, without gradients.
+def at_once(net: nn.Module, parts: Sequence[Tensor]) -> list[Tensor] | None:
+    """`answer` of parts of any number of inputs, of a network that evaluates, without gradients.
 
     None where the loops, which take the rows piece by piece, do not fit.
     """
     compiled = _compiled(net, {})
-    if compiled is None or not compiled.mode.alone or not compiled.fits(inputs):
+    if compiled is None or not compiled.mode.alone or not all(map(compiled.fits, parts)):
         return None
-    return compiled(inputs)
+    return [compiled(inputs) for inputs in parts]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class _Compiled:
     def _alone(self, rows: Tensor) -> Tensor:
         sizes = self.trunk.sizes
         out = rows.new_empty(len(rows), self.outputs or int(sizes[-1]))
-        loops().layers.answer(
+        loops().scoring.answer(
             rows.numpy(), sizes, self.where, self.running, self.rates, self.head, out.numpy()
         )
         return out

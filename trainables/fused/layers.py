@@ -16,12 +16,10 @@ from trainables.compiling import machine_code
 from trainables.fused.products import (
     back_through,
     compiled,
-    linear,
     rectified,
     rectified_rows,
     room,
     slopes_by_rows,
-    transpose,
     turned,
     weight_slopes,
 )
@@ -271,75 +269,6 @@ def backward(behind, inputs, sizes, parameters, rates, options, kept, moments, p
 
 
 @compiled
-def answer(inputs, sizes, parameters, running, rates, head, out):  # type: ignore[no-untyped-def]
-    """As `forward` where nothing depends on other rows and there is no way back, piece by piece.
-
-    A normalisation (x - mean) g + beta, with g = gamma / deviation, becomes part of the next
-    layer: W (g x) + W (beta - mean g) + bias. With the addresses `head` (2,) of the last layer's
-    weight and bias `out` (n, outputs) are its answers, else (n, width) what would go into it.
-    """
-    n, kind = inputs.shape[0], inputs.dtype
-    layers, widest, columns = sizes.size - 1, _largest(sizes[1:]), room(min(n, PIECE))
-    parts = units_of_all = 0
-    for layer in range(layers):
-        parts += sizes[layer] * sizes[layer + 1]
-        units_of_all += sizes[layer + 1]
-    weights, biases = np.empty(parts, kind), np.empty(units_of_all, kind)
-    factors, shifts = np.ones(sizes[0], kind), np.zeros(sizes[0], kind)
-    done = began = 0
-    for layer in range(layers):
-        k, m = sizes[layer], sizes[layer + 1]
-        weight, bias = (
-            numbers(inputs, parameters[layer, 0], (m, k)),
-            numbers(inputs, parameters[layer, 1], (m,)),
-        )
-        _folded(
-            weight, bias, factors, shifts,
-            weights[done : done + m * k].reshape(m, k), biases[began : began + m],
-        )  # fmt: skip
-        done, began = done + m * k, began + m
-        factors, shifts = np.empty(m, kind), np.empty(m, kind)
-        gamma, beta = (
-            numbers(inputs, parameters[layer, 2], (m,)),
-            numbers(inputs, parameters[layer, 3], (m,)),
-        )
-        mean, variance = (
-            numbers(inputs, running[layer, 0], (m,)),
-            numbers(inputs, running[layer, 1], (m,)),
-        )
-        for unit in range(m):
-            factors[unit] = gamma[unit] / np.sqrt(variance[unit] + rates[0])
-            shifts[unit] = beta[unit] - mean[unit] * factors[unit]
-    width = sizes[layers]
-    last, of_last = np.empty((out.shape[1], width), kind), np.empty(out.shape[1], kind)
-    if head[0] != 0:
-        _folded(
-            numbers(inputs, head[0], (out.shape[1], width)),
-            numbers(inputs, head[1], (out.shape[1],)), factors, shifts, last, of_last,
-        )  # fmt: skip
-    else:
-        last[:] = kind.type(0)
-        for unit in range(width):
-            last[unit, unit], of_last[unit] = factors[unit], shifts[unit]
-    first = turned(weights[: sizes[0] * sizes[1]].reshape(sizes[1], sizes[0]), biases[: sizes[1]])
-    wide = np.empty((columns, first.shape[1]), kind)
-    values, units = np.empty((widest, columns), kind), np.empty((widest, columns), kind)
-    said = np.empty((out.shape[1], columns), kind)
-    for start in range(0, n, PIECE):
-        rows = inputs[start : start + PIECE]
-        rectified_rows(first, rows, wide, values[: sizes[1]])
-        done, began = sizes[0] * sizes[1], sizes[1]
-        for layer in range(1, layers):
-            k, m = sizes[layer], sizes[layer + 1]
-            weight = weights[done : done + m * k].reshape(m, k)
-            rectified(weight, biases[began : began + m], values[:k], units[:m], rows.shape[0])
-            values, units = units, values
-            done, began = done + m * k, began + m
-        linear(last, of_last, values[:width], said, rows.shape[0])
-        transpose(said[:, : rows.shape[0]], out[start : start + PIECE])
-
-
-@compiled
 def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # type: ignore[no-untyped-def]
     """The running statistics become the plain average over batches, see `forward`, from none.
 
@@ -384,17 +313,3 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
             inverses = one / np.sqrt(spreads[:m] + epsilon)
             _normalise(spare[:m], n, gamma, beta, centres, inverses, spare)
             given, spare = spare, given
-
-
-PIECE = 64  # rows that go through all layers at once: they stay in the processor's first cache
-
-
-@compiled
-def _folded(weight, bias, factors, shifts, new_weight, new_bias):  # type: ignore[no-untyped-def]
-    """A layer of x becomes one of z, where x = factors * z + shifts."""
-    for unit in range(weight.shape[0]):
-        total = bias[unit]
-        for i in range(weight.shape[1]):
-            total += weight[unit, i] * shifts[i]
-            new_weight[unit, i] = weight[unit, i] * factors[i]
-        new_bias[unit] = total

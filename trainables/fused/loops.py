@@ -19,6 +19,7 @@ def loops() -> SimpleNamespace:
             layers,
             mask_kernels,
             products,
+            scoring,
         )
     return SimpleNamespace(
         adam=adam_kernel,
@@ -27,4 +28,5 @@ def loops() -> SimpleNamespace:
         layers=layers,
         masks=mask_kernels,
         products=products,
+        scoring=scoring,
     )

@@ -119,13 +119,43 @@ def weight_slopes(slopes, given, out, n):  # type: ignore[no-untyped-def]
 def turned(weight, bias):  # type: ignore[no-untyped-def]
     """(k + 1, columns): weight (m, k) transposed, then bias (m,); zeros up to whole vectors."""
     m, k = weight.shape
-    columns = LANES * ((m + LANES - 1) // LANES)
-    out = np.zeros((k + 1, columns), weight.dtype)
+    out = np.empty((k + 1, room(m)), weight.dtype)
+    turn(weight, bias, out)
+    return out
+
+
+@compiled
+def turn(weight, bias, out):  # type: ignore[no-untyped-def]
+    """`turned`, into `out`."""
+    m, k = weight.shape
+    out[:, m:] = weight.dtype.type(0)
     for unit in range(m):
         for i in range(k):
             out[i, unit] = weight[unit, i]
         out[k, unit] = bias[unit]
-    return out
+
+
+@compiled
+def by_rows(turned, rows, n, out, floor):  # type: ignore[no-untyped-def]
+    """out (n, columns) = max(rows (n, k) @ weight transposed + bias, floor), see `turned`.
+
+    Both arrays of rows may be longer, and wider.
+    """
+    size, k = out.itemsize, turned.shape[0] - 1
+    step, row_step, out_step = turned.shape[1] * size, rows.shape[1] * size, out.shape[1] * size
+    first, given, start = rows.ctypes.data, turned.ctypes.data, out.ctypes.data
+    bias, fours = given + k * step, n - n % 4
+    for at in range(0, step, BYTES):
+        for row in range(0, fours, 4):
+            columns_of_4(
+                out, first + row * row_step, row_step, size, bias + at, 0,
+                given + at, step, start + row * out_step + at, out_step, k, floor,
+            )  # fmt: skip
+        for row in range(fours, n):
+            columns_of_1(
+                out, first + row * row_step, row_step, size, bias + at, 0,
+                given + at, step, start + row * out_step + at, out_step, k, floor,
+            )  # fmt: skip
 
 
 @compiled
@@ -134,21 +164,8 @@ def rectified_rows(turned, rows, wide, out):  # type: ignore[no-untyped-def]
 
     `wide` (n, columns) is written over.
     """
-    size, (n, k), columns = out.itemsize, rows.shape, turned.shape[1]
-    step, floor, fours = columns * size, out.dtype.type(0), n - n % 4
-    first, given, start = rows.ctypes.data, turned.ctypes.data, wide.ctypes.data
-    bias = given + k * step
-    for at in range(0, step, BYTES):
-        for row in range(0, fours, 4):
-            columns_of_4(
-                out, first + row * k * size, k * size, size, bias + at, 0,
-                given + at, step, start + row * step + at, step, k, floor,
-            )  # fmt: skip
-        for row in range(fours, n):
-            columns_of_1(
-                out, first + row * k * size, k * size, size, bias + at, 0,
-                given + at, step, start + row * step + at, step, k, floor,
-            )  # fmt: skip
+    n = rows.shape[0]
+    by_rows(turned, rows, n, wide, out.dtype.type(0))
     transpose(wide[:n, : out.shape[0]], out)
 
 

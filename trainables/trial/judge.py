@@ -44,16 +44,15 @@ class Judge:
         also taken on test. Those of any other network are as decided.
         """
         bench = self._bench
-        counts: dict[str, Counts | ScoreCounts] = {
-            split: bench.count(masked.net, split) for split in ("tune", "held_back")
-        }
+        counts = bench.count_each(masked.net, ("tune", "held_back"))
         decision = self._spec.correction.fit(
             bench.by_group(counts["held_back"]),
             bench.objective,
             bench.prepared.priors,
             self._spec.seed,
         )
-        judged = decision.decide_by_group(counts["tune"], bench.crossing_to_group)
+        decided = decision.decide(counts["tune"], bench.crossing_to_group)
+        judged = decided.regroup(bench.crossing_to_group)
         values = evaluate_objective(judged, bench.objective)
         how = decision.to_dict()
         name: str | None = None
@@ -76,9 +75,9 @@ class Judge:
         }
         if name is None:
             # Never judged again by another tolerance, measure or group: decided counts will do,
-            # and every measure follows from them. A decision by lot draws here as it did above.
-            groups = bench.crossing_to_group
-            counts = {split: decision.decide(whole, groups) for split, whole in counts.items()}
+            # and every measure follows from them.
+            held_back = decision.decide(counts["held_back"], bench.crossing_to_group)
+            counts = {"tune": decided, "held_back": held_back}
         elif bench.recording:
             counts["test"] = bench.count(masked.net, "test")
         report["counts"] = {split: of_split.to_dict() for split, of_split in counts.items()}

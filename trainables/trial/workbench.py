@@ -12,9 +12,9 @@ import torch
 from trainables.corrections.argmax import Argmax, LargestScore
 from trainables.corrections.chosen_by import ChosenBy
 from trainables.corrections.threshold import HALF, CommonThreshold, Threshold
-from trainables.data.batches import TrialData, scores_of
+from trainables.data.batches import TrialData, scores_of, scores_of_each
 from trainables.data.precision import Fused, Precision
-from trainables.evaluation.counting import count
+from trainables.evaluation.counting import Cells, count
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.task_sums import TaskSum, task_sums
 from trainables.learning.fingerprint import network_fingerprint
@@ -22,6 +22,8 @@ from trainables.models.net_file import digest
 from trainables.trial.archive import Tolerances
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import nn
 
@@ -146,17 +148,39 @@ class Workbench:
         Scores of a binary task are counted row by row. With `task` they are counts of that task's
         classes, by sums of the scores of the data's.
         """
-        split = self.prepared.parts[part]
-        scores, labels = scores_of(net, self.data, part), split.labels
+        scores = scores_of(net, self.data, part)
         if task is None:
+            return self._counted(scores, part)
+        split = self.prepared.parts[part]
+        dense = usual_decision(task).predict(task.scores(scores_of(self.dense, self.data, part)))
+        labels, crossings = task.labels(split.labels), len(self.prepared.crossing_names)
+        return count(task.scores(scores), labels, split.crossing, crossings, split.units, dense)
+
+    def count_each(self, net: nn.Module, parts: Sequence[str]) -> dict[str, Counts | ScoreCounts]:
+        """`count` of several splits by name, for little more than their rows cost."""
+        scores = scores_of_each(net, self.data, parts)
+        return {part: self._counted(scores[part], part) for part in parts}
+
+    def _counted(self, scores: NDArray[np.float64], part: str) -> Counts | ScoreCounts:
+        if self.prepared.binary:
+            return self._cells(part).count_scores(scores)
+        split, crossings = self.prepared.parts[part], len(self.prepared.crossing_names)
+        dense = self.dense_predictions(part)
+        return count(scores, split.labels, split.crossing, crossings, split.units, dense)
+
+    def _cells(self, part: str) -> Cells:
+        """The cells of a split of a binary task; computed once."""
+        if part not in self._cells_of_parts:
+            split, crossings = self.prepared.parts[part], len(self.prepared.crossing_names)
             dense = self.dense_predictions(part)
-        else:
-            scores, labels = task.scores(scores), task.labels(labels)
-            dense = usual_decision(task).predict(
-                task.scores(scores_of(self.dense, self.data, part))
+            self._cells_of_parts[part] = Cells.of(
+                len(split.labels), split.labels, split.crossing, crossings, 2, dense
             )
-        crossings = len(self.prepared.crossing_names)
-        return count(scores, labels, split.crossing, crossings, split.units, dense)
+        return self._cells_of_parts[part]
+
+    @cached_property
+    def _cells_of_parts(self) -> dict[str, Cells]:
+        return {}
 
     @cached_property
     def tasks(self) -> dict[str, TaskSum]:

@@ -5,12 +5,15 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from tests.trainables.made_data import made_prepared
 from trainables.data.batches import scores_of
+from trainables.evaluation.counting import count
 from trainables.evaluation.counts import Counts, ScoreCounts
 from trainables.evaluation.objective import Objective
+from trainables.models.build import build
 from trainables.trial.workbench import Workbench, usual_decision
 
 
@@ -48,6 +51,33 @@ def test_binary_scores_and_rows_of_their_own_have_no_pairs(classes, part):
     counts = bench.count(bench.dense, part)
 
     assert isinstance(counts, ScoreCounts) if classes == 2 else counts.pairs is None
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("fused", ["auto", "off"])
+def test_several_splits_are_counted_as_each_by_itself(classes, fused):
+    dense = build("mlp", (5,), 1 if classes == 2 else classes, seed=0, hidden=2)
+    objective = Objective("accuracy", "accuracy_drop_std")
+    bench = Workbench.open(made_prepared(classes=classes), dense, objective, fused=fused)
+    net = build("mlp", (5,), 1 if classes == 2 else classes, seed=1, hidden=2).train()
+
+    parts = ("tune", "held_back")
+    counts = bench.count_each(net, parts)
+    assert counts == {part: bench.count(net, part) for part in parts}
+    for part, of_part in counts.items():
+        split = bench.prepared.parts[part]
+        own, before = scores_of(net, bench.data, part), bench.dense_predictions(part)
+        again = count(own, split.labels, split.crossing, 2, split.units, before)
+        assert of_part == again
+    assert all(module.training for module in net.modules())
+
+
+def test_a_split_whose_scores_are_not_finite_is_named():
+    bench, net = bench_of_copies(classes=2), nn.Linear(5, 1)
+    nn.init.constant_(net.weight, torch.inf)
+
+    with pytest.raises(FloatingPointError, match="logits on held_back must be finite"):
+        bench.count_each(net, ("held_back", "tune"))
 
 
 def bench_of_joint_classes():
