@@ -14,16 +14,14 @@ def loops() -> SimpleNamespace:
     with collector_paused():
         from trainables.fused import (
             adam_kernel,
-            critic_kernels,
-            fair_kernels,
+            batch_kernel,
             layers,
             mask_kernels,
             products,
         )
     return SimpleNamespace(
         adam=adam_kernel,
-        critic=critic_kernels,
-        fair=fair_kernels,
+        batch=batch_kernel,
         layers=layers,
         masks=mask_kernels,
         products=products,

@@ -86,7 +86,7 @@ def _use_all() -> None:
             torch.full((2, 2), 0.5),
             bias_from="critic",
             slope=1.0,
-            critic=CompiledCritic(adam, 2, 4, 0.1),
+            critic=CompiledCritic(adam, 2, 0.1),
         )
         for one in (leaf, None):
             loss_of.begin(net, one)

@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TrialData, logits_of
-from trainables.fused.batch_loss import BatchLoss
+from trainables.fused.batch_loss import BatchLoss, Terms
 from trainables.fused.leaf import Leaf
 from trainables.learning.adversaries import BiasAdversary
 from trainables.learning.cells import Cells
@@ -243,6 +245,7 @@ class FairLoss:
         self._tap: FeatureTap | None = None
         self._adversary: BiasAdversary | None = None
         self._seen: list[Tensor] = []
+        self._terms: list[tuple[float, ...]] = []  # the same, of batches that went at once
         self._held_out_seed = derived_seed(context.seed, "held out")
         if bias_from == "critic":
             with FeatureTap(net, self._probe) as tap:
@@ -265,7 +268,7 @@ class FairLoss:
 
         Within it nobody changes more of the network than values. Its gradients may go to `leaf`.
         """
-        self._seen = []
+        self._seen, self._terms = [], []
         self._at_once = self._closed is not None and self._closed.begin(net, leaf)
         if self._adversary is None or self._at_once:
             yield
@@ -290,12 +293,24 @@ class FairLoss:
         with torch.set_grad_enabled(learning):
             if self._closed is not None and self._at_once:
                 loss = self._closed(batch, replaced)
-                terms = self._closed.terms
-                error = () if self._adversary is None else (terms.error,)
-                self._seen.append(torch.tensor((terms.task, terms.bias, *error)))
+                self._note(self._closed.terms)
                 return loss
             logits = self._data.forward(net, batch.inputs, replaced)
         return self(logits, batch)
+
+    def slopes(self, batch: Batch) -> NDArray[Any] | None:
+        """The gradient of the loss of a batch at the leaf of this pass, see `BatchLoss.slopes`.
+
+        None where the loss does not go by compiled loops, or the pass has no leaf.
+        """
+        slopes = self._closed.slopes(batch) if self._closed and self._at_once else None
+        if self._closed is not None and slopes is not None:
+            self._note(self._closed.terms)
+        return slopes
+
+    def _note(self, terms: Terms) -> None:
+        error = () if self._adversary is None else (terms.error,)
+        self._terms.append((terms.task, terms.bias, *error))
 
     def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
         """The same of `logits`, which the network has just computed layer by layer."""
@@ -358,7 +373,10 @@ class FairLoss:
         The bias is the magnitude of the mean soft bias: the sampling noise of batches cancels in
         the mean.
         """
-        values = torch.stack(self._seen).double().mean(0).tolist()
+        if self._at_once:
+            values = np.mean(self._terms, axis=0).tolist()
+        else:
+            values = torch.stack(self._seen).double().mean(0).tolist()
         means = dict(zip(("task", "bias", "critic"), values, strict=False))
         return means | {"bias": abs(means["bias"])}
 

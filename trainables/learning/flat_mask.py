@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.fused.adam import FlatAdam
-from trainables.fused.batch_loss import slopes_at_once
 from trainables.fused.leaf import Leaf
 from trainables.fused.loops import loops
 from trainables.optimizers import Adam
@@ -91,10 +90,6 @@ class FlatWeights:
         `outputs` is the loss () or, where its gradient `slope` there is given, what the loss is
         of. 0 for weights that the outputs do not depend on.
         """
-        at_once = None if self.leaf is None else slopes_at_once(outputs, self.leaf)
-        if at_once is not None:
-            torch.mul(at_once, self.frozen, out=self.slopes)
-            return
         found = torch.autograd.grad(outputs, self._leaves, slope, allow_unused=True)
         for by_weight, theta, view in zip(found, self._theta, self._slopes, strict=True):
             if by_weight is None:
@@ -217,9 +212,15 @@ class MaskLogits:
         """How many weights the drawn mask keeps, float64 ()."""
         return torch.stack([piece.mask.sum() for piece in self._pieces]).sum(dtype=torch.float64)
 
-    def step(self, loss: Tensor, pull: DensityPull | None = None) -> None:
-        """One Adam step of the logits down the loss () and the pull at the drawn mask."""
-        self.weights.gradient(loss)
+    def step(self, loss: Tensor | NDArray[Any], pull: DensityPull | None = None) -> None:
+        """One Adam step of the logits down the loss () and the pull at the drawn mask.
+
+        In place of the loss its gradient at the weights' `leaf` may be given, flat.
+        """
+        if isinstance(loss, Tensor):
+            self.weights.gradient(loss)
+        else:
+            np.multiply(loss, self.weights.frozen.numpy(), out=self.weights.slopes.numpy())
         state = None if self._flat is None else self._flat.arrays()
         if state is not None:
             self._step_at_once(state, pull)

@@ -119,7 +119,9 @@ class _Discovery(StageRun):
         with self._masked.learning(), self._loss.watching(net, self._masked.leaf):
             for batch in self._data.whole_batches("debias", size, generator):
                 logits.sample(noise)
-                logits.step(self._loss.of(net, batch), self._pull)
+                slopes = self._loss.slopes(batch)
+                loss = self._loss.of(net, batch) if slopes is None else slopes
+                logits.step(loss, self._pull)
 
     def _judge(self, generator: torch.Generator) -> dict[str, float]:
         """Density and Phi without noise; remembers the mask if it is the best so far."""
