@@ -32,9 +32,7 @@ def loss(  # type: ignore[no-untyped-def]
     none.
     """
     n, kind, width = inputs.shape[0], inputs.dtype, sizes[sizes.size - 1]
-    layers.forward(
-        inputs, sizes, parameters, running, rates, options, kept, moments, out
-    )
+    layers.forward(inputs, sizes, parameters, running, rates, options, kept, moments, out)
     options[0] += _NEXT_SEED
     seen, tilts = out[: width + 1], np.empty(mix.size)
     task, bias = fair_kernels.forward(
@@ -42,7 +40,10 @@ def loss(  # type: ignore[no-untyped-def]
     )
     error, judged, hidden, unit = 0.0, bias, codes[2], multiplier[2]
     members = np.empty((0, 0), kind)
-    first, second = np.empty((hidden, seen.shape[1]), kind), np.empty((hidden, seen.shape[1]), kind)
+    first, second = (
+        np.empty((hidden, seen.shape[1]), kind),
+        np.empty((hidden, seen.shape[1]), kind),
+    )
     means, last = np.empty(mix.size * (hidden + 1), kind), np.empty(hidden, kind)
     if codes[1] == CRITIC:
         members = critic_kernels.members(labels, groups, mix.shape[0], seen)

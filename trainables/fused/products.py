@@ -20,6 +20,7 @@ from trainables.fused.vectors import (
     columns_of_4,
     product_of_1,
     product_of_4,
+    turned_square,
 )
 
 # Sums may be taken in another order, so that they run in vectors; NaN and infinity stay.
@@ -132,7 +133,7 @@ def turned(weight, bias):  # type: ignore[no-untyped-def]
 def rectified_rows(turned, rows, wide, out):  # type: ignore[no-untyped-def]
     """out (m, n) = max(weight @ rows (n, k) transposed + bias, 0), see `turned`.
 
-    `wide` (n, columns) is written over.
+    `wide` (room(n), columns) is written over.
     """
     size, (n, k), columns = out.itemsize, rows.shape, turned.shape[1]
     step, floor, fours = columns * size, out.dtype.type(0), n - n % 4
@@ -149,7 +150,15 @@ def rectified_rows(turned, rows, wide, out):  # type: ignore[no-untyped-def]
                 out, first + row * k * size, k * size, size, bias + at, 0,
                 given + at, step, start + row * step + at, step, k, floor,
             )  # fmt: skip
-    transpose(wide[:n, : out.shape[0]], out)
+    whole, side = out.shape[0] - out.shape[0] % 8, BYTES // 2 // size
+    for row in range(0, n, side):
+        for unit in range(0, whole, side):
+            turned_square(
+                out, start + row * step + unit * size, step,
+                out.ctypes.data + unit * out.shape[1] * size + row * size, out.shape[1] * size,
+            )  # fmt: skip
+    if whole < out.shape[0]:
+        transpose(wide[:n, whole : out.shape[0]], out[whole:])
 
 
 @compiled

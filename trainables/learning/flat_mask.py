@@ -203,7 +203,8 @@ class MaskLogits:
 
     def _sample_at_once(self, generator: torch.Generator) -> None:
         if self._settings.noise:
-            self._scratch.normal_(generator=generator)
+            seed = int(torch.randint(2**62, (), generator=generator))
+            loops().masks.normals(seed, self._arrays[1])
         else:
             self._scratch.zero_()
         self._kept = np.float64(loops().masks.sample(*self._arrays, self._rows))
@@ -215,16 +216,13 @@ class MaskLogits:
     def step(self, loss: Tensor | NDArray[Any], pull: DensityPull | None = None) -> None:
         """One Adam step of the logits down the loss () and the pull at the drawn mask.
 
-        In place of the loss its gradient at the weights' `leaf` may be given, flat.
+        In place of the loss its gradient at the weights' `leaf` may be given, flat; it is written
+        over.
         """
-        if isinstance(loss, Tensor):
-            self.weights.gradient(loss)
-        else:
-            np.multiply(loss, self.weights.frozen.numpy(), out=self.weights.slopes.numpy())
-        state = None if self._flat is None else self._flat.arrays()
-        if state is not None:
-            self._step_at_once(state, pull)
+        if not isinstance(loss, Tensor):
+            self._step_at_once(loss, pull)
             return
+        self.weights.gradient(loss)
         with torch.no_grad():
             density_slope = None
             if pull is not None:
@@ -236,13 +234,15 @@ class MaskLogits:
             self.optimizer.step()
             self.logits.clamp_(-LARGEST_LOGIT, LARGEST_LOGIT)
 
-    def _step_at_once(self, state: tuple[NDArray[Any], ...], pull: DensityPull | None) -> None:
-        density_slope = 0.0 if pull is None else pull.slope(self._kept, self.weights.size)
-        at = self._noisy if self._settings.ste == "noisy" else self.logits
-        torch.sigmoid(at, out=self._scratch)
-        logits, sigma, *_ = self._arrays
-        slopes = self.weights.slopes.numpy()
-        loops().masks.step(slopes, density_slope, sigma, logits, *state, LARGEST_LOGIT)
+    def _step_at_once(self, slopes: NDArray[Any], pull: DensityPull | None) -> None:
+        """`slopes` (size,) are those at theta * M; they are written over."""
+        state = None if self._flat is None else self._flat.arrays()
+        if state is None:
+            raise ValueError("mask: only logits beside a leaf take a flat gradient")
+        density_slope = 0.0 if pull is None else float(pull.slope(self._kept, self.weights.size))
+        logits, _, frozen, noisy, *_ = self._arrays
+        at = noisy if self._settings.ste == "noisy" else logits
+        loops().masks.step(slopes, frozen, at, density_slope, logits, *state, LARGEST_LOGIT)
 
     def mask(self) -> Tensor:
         """The noise-free mask M* = 1[m >= 0], a new flat bool tensor (size,)."""

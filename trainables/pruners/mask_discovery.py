@@ -129,7 +129,7 @@ class _Discovery(StageRun):
         objective = context.objective
         mask = self._logits.mask()
         self._masked.show(mask, generator)
-        density = float(mask.double().mean())
+        density = self._masked.result().masks.density
         judged = _Best(
             epoch=self._done,
             phi=held_back_phi(self._net, self._data, objective, context.seed, objective.tolerance),
