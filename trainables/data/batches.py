@@ -212,10 +212,10 @@ class TrialData:
         sizes: Sequence[int],
         crop: torch.Generator | None = None,
     ) -> Iterator[Batch]:
-        """Batches of these sizes of the rows of a part whose indices are given.
+        """Batches of these sizes of a part's rows, in the order of the indices given.
 
-        By `crop` they are cropped and flipped. Rows are gathered many batches at a time, which costs a small network far less than
-        indexing per batch.
+        The draws for cropping and flipping come from `crop`. Rows are gathered many batches at a
+        time, which costs a small network far less than indexing per batch.
         """
         part = self.part(name)
         per_row = max(1, part.inputs[0].numel())

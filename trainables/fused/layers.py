@@ -32,7 +32,7 @@ from trainables.fused.vectors import pointer
 _in_order: Any = partial(machine_code, fastmath={"contract", "nsz"})
 
 
-# What follows a product is done unit by unit, so that its row stays in the processor's first cache.
+# What follows a product is done unit by unit, so that its row stays in the first cache.
 # Each function takes the array and which row: a view would cost as much as the work on it.
 
 
@@ -357,7 +357,7 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
             given, spare = spare, given
 
 
-PIECE = 128  # rows that go through all layers at once: they stay in the processor's caches
+PIECE = 64  # rows that go through all layers at once: they stay in the processor's first cache
 
 
 @compiled

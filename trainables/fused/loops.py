@@ -15,6 +15,7 @@ def loops() -> SimpleNamespace:
         from trainables.fused import (
             adam_kernel,
             batch_kernel,
+            draws,
             layers,
             mask_kernels,
             products,
@@ -22,6 +23,7 @@ def loops() -> SimpleNamespace:
     return SimpleNamespace(
         adam=adam_kernel,
         batch=batch_kernel,
+        draws=draws,
         layers=layers,
         masks=mask_kernels,
         products=products,

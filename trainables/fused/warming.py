@@ -94,7 +94,7 @@ def _use_all() -> None:
         of_net.step(of_net.values.clone())
         logits, rates = np.ones(8, np.float32), np.array([0.1, 0.9, 0.999, 1e-8, 0.0])
         others = [np.ones(8, np.float32) for _ in range(5)]
-        loops().masks.normals(0, others[0])
+        loops().draws.normals(0, others[0])
         loops().masks.sample(logits, *others, np.array([0, 4, 8]))
         moments, steps = (others[0], others[1]), np.zeros(1, np.float32)
         slopes = others[2]

@@ -204,7 +204,7 @@ class MaskLogits:
     def _sample_at_once(self, generator: torch.Generator) -> None:
         if self._settings.noise:
             seed = int(torch.randint(2**62, (), generator=generator))
-            loops().masks.normals(seed, self._arrays[1])
+            loops().draws.normals(seed, self._arrays[1])
         else:
             self._scratch.zero_()
         self._kept = np.float64(loops().masks.sample(*self._arrays, self._rows))

@@ -229,8 +229,9 @@ def test_gradients_at_a_leaf_are_those_that_autograd_hands_out(source):
         net, batch = drawn_net(2, 5, 0.2, 1.0, draw, outputs=1).train(), drawn_rows(20, 2, draw)
         batch.inputs, batch.weights = batch.inputs.float(), batch.weights.float()
         adam = FlatAdam.of(torch.optim.Adam(net.parameters()))
-        starts = zip((name for name, _ in net.named_parameters()), adam.starts.values())
-        leaf = Leaf.of(net, adam.values, dict(starts))
+        names = [name for name, _ in net.named_parameters()]
+        starts = dict(zip(names, adam.starts.values(), strict=True))
+        leaf = Leaf.of(net, adam.values, starts)
         of_critic = FlatAdam.of(torch.optim.Adam(critic_of(5, 2)[0].float().parameters()))
         critic = CompiledCritic(of_critic, 6, UNIT) if source == "critic" else None
         loss = BatchLoss(

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
+from trainables.fused.draws import normals
 from trainables.fused.leaf import Leaf
-from trainables.fused.mask_kernels import normals
 from trainables.learning import flat_mask
 from trainables.learning.flat_mask import DensityPull, FlatWeights, LogitSettings, MaskLogits
 from trainables.masks import prunable
