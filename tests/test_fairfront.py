@@ -102,7 +102,9 @@ def test_resume_takes_times_as_the_command_line_does(monkeypatch, tmp_path):
         fairfront.resume(tmp_path, time_limit="soon")
 
 
-def test_what_is_not_there_is_refused_with_one_message(tmp_path):
+def test_what_is_not_there_is_refused_with_one_message(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text("name = 'mine'\n[data]\nlabel = 'y'\ngroup = 'sex'\n")
     refused = {
         "no preset": lambda: fairfront.search("qick"),
         "no run": lambda: fairfront.load_run(tmp_path),
@@ -112,6 +114,9 @@ def test_what_is_not_there_is_refused_with_one_message(tmp_path):
         "no such setting": lambda: fairfront.load_data("digits", {"skw": 0.9}),
         "no column": lambda: fairfront.from_frame(
             pd.DataFrame({"a": [0, 1]}), label="b", attributes=[]
+        ),
+        "no attributes": lambda: fairfront.search(
+            "mine.toml", data=pd.DataFrame({"sex": ["f", "m"], "y": [0, 1]}), out=tmp_path / "run"
         ),
     }
     said = {}
@@ -125,6 +130,7 @@ def test_what_is_not_there_is_refused_with_one_message(tmp_path):
     assert "adult" in said["no data set"]
     assert "skew" in said["no such setting"]
     assert "no column 'b'" in said["no column"]
+    assert "data.attributes: must be given with a DataFrame" in said["no attributes"]
 
 
 def test_a_front_is_the_one_that_was_written_and_another_view_leaves_it_alone(run):

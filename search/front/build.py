@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from analysis.front_json import Front, FrontPoint, PointValues
 from search.front.judging import NotDefined, by_second, decided, fitted, tune_values
-from search.front.naming import likely, named
+from search.front.naming import Naming, likely, named
 from search.front.notes import bias_undefined, left_out, without_group
 from search.front.references import judged_references
 from search.front.selection import Row, select
@@ -30,7 +30,7 @@ from search.journal.events import (
 from search.journal.no_ops import NoOps
 from trainables.corrections import CORRECTIONS, decision_from_dict
 from trainables.corrections.decision import Correction, Decision
-from trainables.evaluation.counts import counts_from_dict
+from trainables.evaluation.counts import Counts, counts_from_dict
 from trainables.evaluation.objective import Objective
 from trainables.evaluation.trivial import trivial_performance
 
@@ -81,7 +81,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
     feasible = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
     chances = _Chances(view, packed, starts)
-    to_name = _to_name(rows, chances, view)
+    to_name, by_chance = _to_name(rows, chances, view)
     selection = (
         feasible
         if to_name is rows
@@ -117,7 +117,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
         "points": points,
     }
     if view.naming is not None:
-        front["objective"]["naming"] = "margin" if to_name is rows else "chance"
+        front["objective"]["naming"] = "chance" if by_chance else "margin"
         for i, point in zip(selection.on_front, points, strict=True):
             point["chance"] = chances(i)
     for point in points:
@@ -147,29 +147,41 @@ class _Chances:
         return self._known[place]
 
     def _asked(self, place: int) -> float:
+        return self._naming.chance(self._decided(place))
+
+    def keep_margin(self, place: int) -> bool:
+        """Whether the candidate is feasible in all biases that have to keep the tolerance."""
+        return self._naming.keep_margin(self._decided(place), self._view.objective)
+
+    @property
+    def _naming(self) -> Naming:
         if self._view.naming is None:
             raise ValueError("front: a view that names by the margin knows no chances")
+        return self._view.naming
+
+    def _decided(self, place: int) -> Counts:
         report = self._packed[place].whole()
         counts = counts_from_dict(report["counts"]["tune"])
-        decision = decision_from_dict(report["decision"])
-        return self._view.naming.chance(decided(counts, decision, self._view))
+        return decided(counts, decision_from_dict(report["decision"]), self._view)
 
 
-def _to_name(rows: list[Row], chances: _Chances, view: View) -> list[Row]:
-    """The rows, with `feasible` for what is named; `rows` itself where the margin names alone."""
+def _to_name(rows: list[Row], chances: _Chances, view: View) -> tuple[list[Row], bool]:
+    """The rows, with `feasible` for what is named, and whether any is likely to be certified;
+    `rows` itself where the margin names alone."""
     if view.naming is None or not rows:
-        return rows
-    probable = likely(
-        rows,
-        chances,
-        tolerance=view.naming.tolerance,
-        sparsity=view.sparsity,
-        group_allowed=view.group_allowed,
-    )
-    if not probable.any():
-        return rows
-    flagged = named(rows, probable, group_allowed=view.group_allowed)
-    return [{**row, "feasible": bool(flag)} for row, flag in zip(rows, flagged, strict=True)]
+        return rows, False
+    how = {"sparsity": view.sparsity, "group_allowed": view.group_allowed}
+    probable = likely(rows, chances, tolerance=view.naming.tolerance, **how)
+    one_bias = len(view.naming.biases) == 1
+    if one_bias and not probable.any():
+        return rows, False
+    flagged = named(rows, probable, **how, keep_margin=None if one_bias else chances.keep_margin)
+    if not flagged.any():
+        return rows, False
+    named_rows: list[Row] = [
+        {**row, "feasible": bool(flag)} for row, flag in zip(rows, flagged, strict=True)
+    ]
+    return named_rows, bool(probable.any())
 
 
 def _correction(spec: dict[str, Any]) -> Correction:

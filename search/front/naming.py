@@ -6,19 +6,22 @@ and the number of test's rows, and those are named that are at least as likely c
 
 Where rows are few, only networks that hardly decide anything may be likely. So what keeps the
 tolerance by the margin, as samplers and schedulers judge all along, is named too where it performs
-clearly better than all that is likely: nobody is helped by a certificate for a coin.
+clearly better than all that is likely: nobody is helped by a certificate for a coin. Where several
+biases have to keep the tolerance, it has to keep the margin in all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from search.front.selection import Flags, Row, column, flags, front_of
 from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import chance_of_claim
+from trainables.evaluation.objective import Objective
+from trainables.evaluation.report import evaluate_objective
 
 LIKELY = 0.5
 MOST = 5000  # candidates that are asked; about a millisecond each
@@ -41,6 +44,13 @@ class Naming:
             for bias in self.biases
         )
 
+    def keep_margin(self, counts: Counts, objective: Objective) -> bool:
+        """Whether decisions on tune by group are feasible in every bias."""
+        return all(
+            evaluate_objective(counts, replace(objective, bias=bias))["feasible"]
+            for bias in self.biases
+        )
+
 
 def likely(
     rows: Sequence[Row],
@@ -58,6 +68,53 @@ def likely(
     """
     bias = column(rows, "bias")
     could = flags(rows, "beats_trivial") & (np.nan_to_num(bias, nan=np.inf) < tolerance)
+    return _passing(
+        rows,
+        could,
+        lambda place: chance(place) >= LIKELY,
+        sparsity=sparsity,
+        group_allowed=group_allowed,
+    )
+
+
+def named(
+    rows: Sequence[Row],
+    probable: Flags,
+    *,
+    sparsity: bool,
+    group_allowed: bool,
+    keep_margin: Callable[[int], bool] | None = None,
+) -> Flags:
+    """(n,) what is named: the `probable` rows, and feasible ones that are clearly better, by more
+    than their standard error, than any probable one that could be chosen.
+
+    Where `feasible` does not tell whether a row keeps the margin in all biases, `keep_margin` is
+    asked, by the row's number.
+    """
+    performance = np.nan_to_num(column(rows, "performance"), nan=-np.inf)
+    error = np.nan_to_num(column(rows, "performance_se"))
+    could = probable & (group_allowed | ~flags(rows, "needs_group"))
+    best = performance[could].max(initial=-np.inf)
+    feasible = flags(rows, "feasible") & flags(rows, "beats_trivial")
+    better = feasible & ~probable & (performance - error > best)
+    if keep_margin is not None:
+        better = _passing(
+            rows, better, keep_margin, sparsity=sparsity, group_allowed=group_allowed
+        )
+    return np.asarray(probable | better)
+
+
+def _passing(
+    rows: Sequence[Row],
+    could: Flags,
+    passes: Callable[[int], bool],
+    *,
+    sparsity: bool,
+    group_allowed: bool,
+) -> Flags:
+    """(n,) which of the rows that `could` pass, as far as their front shows it: a row that is
+    behind one that passes is not asked. Asked are at most `MOST`; then the others do not pass."""
+    could = could.copy()
     axes = ["performance", "bias"] + ["sparsity"] * sparsity
     values = np.column_stack([column(rows, axis) for axis in axes])  # type: ignore[arg-type]
     needs_group = flags(rows, "needs_group")
@@ -77,15 +134,4 @@ def likely(
         if asked.sum() + len(new) > MOST:
             return could & asked
         asked[new] = True
-        could[[place for place in new if chance(int(place)) < LIKELY]] = False
-
-
-def named(rows: Sequence[Row], probable: Flags, *, group_allowed: bool) -> Flags:
-    """(n,) what is named: the `probable` rows, and feasible ones that are clearly better, by more
-    than their standard error, than any probable one that could be chosen."""
-    performance = np.nan_to_num(column(rows, "performance"), nan=-np.inf)
-    error = np.nan_to_num(column(rows, "performance_se"))
-    could = probable & (group_allowed | ~flags(rows, "needs_group"))
-    best = performance[could].max(initial=-np.inf)
-    feasible = flags(rows, "feasible") & flags(rows, "beats_trivial")
-    return np.asarray(probable | (feasible & (performance - error > best)))
+        could[[place for place in new if not passes(int(place))]] = False

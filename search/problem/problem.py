@@ -38,9 +38,9 @@ from search.schedulers.policy import Stopping
 from spaces.compose import compose
 from spaces.space import Choice, Space
 from trainables.corrections import CORRECTIONS
-from trainables.data import FairData, Prepared, from_frame
+from trainables.data import FairData, Prepared
 from trainables.data.encoding import encoding_of
-from trainables.data.frame import load_user
+from trainables.data.frame import from_options, load_user
 from trainables.data.prepare import prepare
 from trainables.data.pruning_groups import PruningGroups
 from trainables.data.registry import load_named
@@ -369,7 +369,7 @@ def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> Fa
         if isinstance(data, FairData):
             return data
         if data is not None:
-            return from_frame(data, name=config.name, **frame)
+            return from_options(data, frame, name=config.name, where="with a DataFrame")
         if section.load is not None:
             return load_user(section.load, dict(section.args), _folder(config), frame)
         if section.name is None:

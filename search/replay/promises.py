@@ -242,7 +242,7 @@ def _named(drawn: Drawn, naming: str) -> NDArray[np.int64]:
         }
         for place in places
     ]
-    return np.flatnonzero(named(rows, probable, group_allowed=True))
+    return np.flatnonzero(named(rows, probable, sparsity=False, group_allowed=True))
 
 
 def _search(drawn: Drawn, naming: str) -> SearchResult:

@@ -277,9 +277,16 @@ def load_user(
         raise ValueError(
             f"{KEY}: {spec} must return FairData or a DataFrame, got {type(returned).__name__}"
         )
+    name = spec.partition(":")[0]
+    return from_options(returned, options, name=name, where=f"where {spec} returns a DataFrame")
+
+
+def from_options(
+    frame: pd.DataFrame, options: Mapping[str, Any], *, name: str, where: str
+) -> FairData:
+    """`from_frame` with `options`. Raises ValueError where those that it needs are not among them;
+    `where` says what needs them."""
     for key in ("label", "attributes"):
         if not options.get(key):
-            raise ValueError(
-                f"data.{key}: must be given where {spec} returns a DataFrame, got none"
-            )
-    return from_frame(returned, name=spec.partition(":")[0], **options)
+            raise ValueError(f"data.{key}: must be given {where}, got none")
+    return from_frame(frame, name=name, **options)

@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 
 from trainables.evaluation.contrasts import MakeContrasts, normal_p_value_of, p_value_of
 from trainables.evaluation.counts import Counts
-from trainables.evaluation.intervals import BootstrapEstimate, estimate, resamples_for
+from trainables.evaluation.intervals import (
+    RESAMPLES,
+    BootstrapEstimate,
+    estimate,
+    resamples_for,
+)
 from trainables.evaluation.measures import Measure, find_measure
 
 Weights = Literal["front", "half", "chosen"]
@@ -32,8 +37,6 @@ WEIGHTS: dict[Weights, str] = {
 _ROUNDING = 1e-12
 _HALVINGS = 12
 _STEP = 0.02  # of the distance from the estimate
-# Draws of a contrast that lie beyond the smallest level: its p-value is right to 14 %.
-_BEYOND = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,6 @@ class Evidence:
     measure: Measure
     counts: Counts
     found: BootstrapEstimate
-    resamples: int  # for a p-value by contrasts
     seed: int
 
     @property
@@ -53,13 +55,13 @@ class Evidence:
 
     def p_value(self, tolerance: float) -> float:
         """Of "the true bias is at least `tolerance`"; 1 where the estimate is not below it."""
-        make = self.measure.contrasts
-        if make is None or self.counts.pairs is not None:
+        make = _contrasts(self.measure, self.counts)
+        if make is None:
             return p_value(self.found, tolerance)
         if np.isnan(self.point) or self.point >= tolerance:
             return 1.0
         contrasts = make(self.counts.n_groups, tolerance)
-        return p_value_of(*self._rows, contrasts, self.resamples, self.seed)
+        return p_value_of(*self._rows, contrasts, self.seed)
 
     @property
     def _rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -70,10 +72,11 @@ class Evidence:
     def upper(self, level: float) -> float:
         """The true bias lies below with probability `level`: the smallest tolerance at which the
         claim would pass at 1 - `level`, or hardly above it; NaN where there is no estimate."""
-        if self.measure.contrasts is None or self.counts.pairs is not None or np.isnan(self.point):
+        make = _contrasts(self.measure, self.counts)
+        if make is None or np.isnan(self.point):
             return self.found.upper(level)
         limit = self.measure.limit
-        high = self._upper_by_normal(self.measure.contrasts, 1 - level)
+        high = self._upper_by_normal(make, 1 - level)
         while self.p_value(high) > 1 - level:
             if high >= limit:
                 return limit
@@ -95,9 +98,15 @@ class Evidence:
 
 def evidence(name: str, counts: Counts, smallest: float, seed: int = 0) -> Evidence:
     """About the bias called `name`, for claims at error rates of `smallest` and more."""
-    found = estimate(name, counts, seed, resamples_for(1 - 2 * smallest))
-    resamples = int(np.ceil(_BEYOND / smallest))
-    return Evidence(find_measure(name), counts, found, resamples, seed)
+    measure = find_measure(name)
+    drawn = _contrasts(measure, counts) is None  # else only the estimate itself is needed
+    found = estimate(name, counts, seed, resamples_for(1 - 2 * smallest) if drawn else RESAMPLES)
+    return Evidence(measure, counts, found, seed)
+
+
+def _contrasts(measure: Measure, counts: Counts) -> MakeContrasts | None:
+    """None where p-values are bootstrapped: errors of copies of one object go together."""
+    return None if counts.pairs is not None else measure.contrasts
 
 
 def p_value(estimate: BootstrapEstimate, tolerance: float) -> float:

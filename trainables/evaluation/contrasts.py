@@ -11,8 +11,9 @@ The p-value of one contrast is the probability to see one so small if the truth 
 at those rates there that make what was seen most likely (the constrained maximum likelihood
 estimate of Farrington and Manning, Statistics in Medicine, 1990, with exact binomial cells in
 place of a normal tail). Unlike errors that are drawn around what was seen, those of a rate of 1 in
-a small cell are as large as the hypothesis makes them. The claim's error rate keeps its level to
-within a tenth down to groups of 8 rows.
+a small cell are as large as the hypothesis makes them. It is summed exactly for two cells. For
+more it is drawn, by importance sampling: however small, it is known to a few percent. The claim's
+error rate keeps its level to within a tenth down to groups of 8 rows.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from numpy.typing import NDArray
 
 _ROUNDING = 1e-12
 _CLOSE = 1e-2  # contrasts whose normal p-value is smaller by this factor cannot have the largest
-_BLOCK = 20_000  # tables that are drawn at once
-_ENOUGH = 400  # draws as small as what was seen: the p-value is right to a twentieth
+_DRAWS = 20_000  # of a contrast of more than two cells: its p-value is right to 2 %
+_FAR = 40.0  # a tilt of log odds that leaves no other outcome
 _STEPS = 60  # halvings of the interval of a Lagrange multiplier
 
 Floats = NDArray[np.float64]
@@ -77,15 +78,11 @@ def p_value_of(
     positives: NDArray[np.int64],
     cells: NDArray[np.int64],
     contrasts: Contrasts,
-    resamples: int,
     seed: int = 0,
 ) -> float:
     """Of "some contrast is not below its bound", from `positives` (groups, rates) of `cells` rows.
 
-    1 where one is not below it as seen. `resamples` tables are drawn for each contrast that can
-    have the largest p-value, fewer where many of them are as small: such a p-value is large, and
-    known well already (Besag and Clifford, Biometrika, 1991). Cells without rows must have no
-    weight.
+    1 where one is not below it as seen. Cells without rows must have no weight.
     """
     positives, cells, weights, seen = _seen(positives, cells, contrasts)
     if (seen >= contrasts.bounds - _ROUNDING).any():
@@ -94,17 +91,62 @@ def p_value_of(
     by_normal = _by_normal(seen, cells, weights, on_bound, contrasts.bounds)
     largest = 0.0
     for place in np.flatnonzero(by_normal >= _CLOSE * by_normal.max()):
-        generator = np.random.default_rng(seed)
         used = weights[place] != 0
-        done = as_small = 0
-        while done < resamples and as_small < _ENOUGH:
-            block = min(_BLOCK, resamples - done)
-            drawn = generator.binomial(cells[used], on_bound[place, used], (block, used.sum()))
-            values = drawn / cells[used] @ weights[place, used]
-            as_small += int((values <= seen[place] + _ROUNDING).sum())
-            done += block
-        largest = max(largest, (1 + as_small) / (done + 1))
+        cell = cells[used], on_bound[place, used], weights[place, used]
+        if used.sum() == 2:
+            p = _summed(*cell, seen[place])
+        else:
+            p = _drawn(*cell, seen[place], np.random.default_rng(seed))
+        largest = max(largest, p)
     return largest
+
+
+def _summed(cells: NDArray[np.int64], rates: Floats, weights: Floats, seen: float) -> float:
+    """The probability that the contrast of two binomial cells (2,) is at most `seen`."""
+    from scipy import special  # here alone: who lists measures need not wait for it
+
+    (n, m), x = cells, np.arange(cells[0] + 1)
+    chosen = special.gammaln(n + 1) - special.gammaln(x + 1) - special.gammaln(n - x + 1)
+    of_first = np.exp(chosen + special.xlogy(x, rates[0]) + special.xlog1py(n - x, -rates[0]))
+    limit = m * (seen - weights[0] * x / n) / weights[1]  # of the second cell's positives
+    if weights[1] > 0:
+        at_most, rate = np.floor(limit + m * _ROUNDING), rates[1]
+    else:  # as many negatives
+        at_most, rate = m - np.ceil(limit - m * _ROUNDING), 1 - rates[1]
+    of_second = np.where(at_most < 0, 0.0, special.bdtr(np.clip(at_most, 0, m), m, rate))
+    return min(1.0, float(of_first @ of_second))
+
+
+def _drawn(
+    cells: NDArray[np.int64],
+    rates: Floats,
+    weights: Floats,
+    seen: float,
+    generator: np.random.Generator,
+) -> float:
+    """The probability that the contrast of binomial cells (k,) is at most `seen`.
+
+    Tables are drawn from exponentially tilted rates, at which the contrast is `seen` in the mean,
+    and weighted by how much less likely they are at `rates` (Siegmund, Annals of Statistics,
+    1976): half of all draws count, be the probability ever so small.
+    """
+    from scipy import special  # here alone, as above
+
+    step = weights / cells  # of the contrast, for one positive more
+    odds = special.logit(rates)
+
+    def tilted(tilt: float) -> Floats:
+        return np.asarray(special.expit(odds + tilt * step))
+
+    low, high = -_FAR / np.abs(step).min(), 0.0
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if tilted(middle) @ weights > seen else (middle, high)
+    tilt = (low + high) / 2
+    drawn = generator.binomial(cells, tilted(tilt), (_DRAWS, len(cells))) @ step
+    tilted_mass = np.logaddexp(special.log_expit(-odds), special.log_expit(odds) + tilt * step)
+    likelihoods = np.exp(cells @ tilted_mass - tilt * drawn[drawn <= seen + _ROUNDING])
+    return min(1.0, float(likelihoods.sum() / _DRAWS))
 
 
 def normal_p_value_of(

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from search.front.build import build_front
 from search.front.naming import LIKELY, Naming, likely
+from search.front.naming import named as named_rows
 from search.front.selection import column, flags, front_of
 from search.front.view import view_of
 from tests.search.front.test_build import DENSE, FACTS, trial
@@ -66,6 +67,25 @@ def test_the_front_is_that_of_all_who_are_likely_though_few_are_asked(rows, grou
     assert named.any() == by_all.any()
 
 
+@given(ROWS, st.booleans())
+def test_what_is_better_and_keeps_every_margin_is_named_though_few_are_asked(rows, group_allowed):
+    """The slow way asks everybody; `chance` stands for what a second bias says."""
+    probable = np.zeros(len(rows), dtype=bool)
+
+    def keeps(place):
+        return rows[place]["chance"] >= LIKELY
+
+    given_ = {"sparsity": True, "group_allowed": group_allowed}
+    found = named_rows(rows, probable, **given_, keep_margin=keeps)
+    by_all = np.array(
+        [r["feasible"] and r["beats_trivial"] and keeps(i) for i, r in enumerate(rows)], bool
+    )
+
+    assert front(rows, found, group_allowed=group_allowed) == front(
+        rows, by_all, group_allowed=group_allowed
+    )
+
+
 # Nets of test_build's journal: numbers called positive of 1,000 in each cell.
 HARDLY = ([812] * 2 + [785] * 2, [212] * 2 + [185] * 2)  # aod .027: feasible by the margin
 WELL = ([797] * 4, [203] * 4)  # bias 0, a little less accurate
@@ -73,8 +93,8 @@ CLOSE = ([842] * 2 + [804] * 2, [177] * 2 + [139] * 2)  # aod .038, beyond the m
 NETS = {"hardly": HARDLY, "well": WELL, "close": CLOSE}
 
 
-def named(rows, *reports, level=0.025):
-    naming = {"level": level, "rows": rows, "biases": ["aod"]}
+def named(rows, *reports, level=0.025, biases=("aod",)):
+    naming = {"level": level, "rows": rows, "biases": list(biases)}
     events = [*trial("t0", *reports)]
     facts = {**FACTS, "sparsity": False, "reference": [0.5, 0.05], "naming": naming}
     built = build_front(facts, [DENSE, *events], view_of(facts))
@@ -135,3 +155,20 @@ def test_a_second_measure_has_to_be_likely_too():
         chance_of_claim("abs_aod", counts, 0.05, 0.025, 1.0)
     )
     assert chance_of_claim("abs_aod", counts, 0.05, 0.025, 1.0) < first
+
+
+@pytest.mark.parametrize("rows", [0.01, 0.5])
+def test_what_breaks_a_second_tolerance_on_tune_is_not_named_for_its_performance(rows):
+    """Whether few rows make the margin name alone, or a coin is likely."""
+    cancelling = ([850] * 2 + [770] * 2, [150] * 2 + [230] * 2)  # aod 0, abs_aod .08
+    both = ([797] * 4, [203] * 4)
+    reports = [
+        report_of("t0", net, 0.0, candidate=name, epoch=epoch)
+        for epoch, (name, net) in enumerate(
+            {"cancelling": cancelling, "both": both}.items(), start=1
+        )
+    ]
+
+    assert named(rows, *reports)[1]["t0cancelling"]["chosen"]
+    points = named(rows, *reports, biases=("aod", "abs_aod"))[1]
+    assert [name for name, point in points.items() if point["chosen"]] == ["t0both"]
