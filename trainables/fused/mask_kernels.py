@@ -7,7 +7,6 @@ import numpy as np
 from trainables.fused import adam_kernel
 from trainables.fused.products import compiled
 
-
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 _FAR = np.float32(80)  # from there on a sigmoid has no slope
 _PER_LN2 = np.float32(1 / np.log(2.0))

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -245,7 +244,7 @@ class FairLoss:
         self._tap: FeatureTap | None = None
         self._adversary: BiasAdversary | None = None
         self._seen: list[Tensor] = []
-        self._terms: list[tuple[float, ...]] = []  # the same, of batches that went at once
+        self._terms: list[Terms] = []  # of batches that went at once
         self._held_out_seed = derived_seed(context.seed, "held out")
         if bias_from == "critic":
             with FeatureTap(net, self._probe) as tap:
@@ -293,24 +292,19 @@ class FairLoss:
         with torch.set_grad_enabled(learning):
             if self._closed is not None and self._at_once:
                 loss = self._closed(batch, replaced)
-                self._note(self._closed.terms)
+                self._terms.append(self._closed.terms)
                 return loss
             logits = self._data.forward(net, batch.inputs, replaced)
         return self(logits, batch)
 
     def slopes(self, batch: Batch) -> NDArray[Any] | None:
-        """The gradient of the loss of a batch at the leaf of this pass, see `BatchLoss.slopes`.
-
-        None where the loss does not go by compiled loops, or the pass has no leaf.
-        """
-        slopes = self._closed.slopes(batch) if self._closed and self._at_once else None
-        if self._closed is not None and slopes is not None:
-            self._note(self._closed.terms)
+        """That of the loss at the leaf of this pass, see `BatchLoss.slopes`; None without one."""
+        if self._closed is None or not self._at_once:
+            return None
+        slopes = self._closed.slopes(batch)
+        if slopes is not None:
+            self._terms.append(self._closed.terms)
         return slopes
-
-    def _note(self, terms: Terms) -> None:
-        error = () if self._adversary is None else (terms.error,)
-        self._terms.append((terms.task, terms.bias, *error))
 
     def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
         """The same of `logits`, which the network has just computed layer by layer."""
@@ -374,10 +368,12 @@ class FairLoss:
         the mean.
         """
         if self._at_once:
-            values = np.mean(self._terms, axis=0).tolist()
+            terms = [(one.task, one.bias, one.error) for one in self._terms]
+            seen = torch.tensor(terms, dtype=torch.float64)
         else:
-            values = torch.stack(self._seen).double().mean(0).tolist()
-        means = dict(zip(("task", "bias", "critic"), values, strict=False))
+            seen = torch.stack(self._seen).double()
+        names = ("task", "bias") if self._adversary is None else ("task", "bias", "critic")
+        means = dict(zip(names, seen.mean(0).tolist(), strict=False))
         return means | {"bias": abs(means["bias"])}
 
     def state_dict(self) -> State:
