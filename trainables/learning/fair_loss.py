@@ -368,8 +368,7 @@ class FairLoss:
         the mean.
         """
         if self._at_once:
-            terms = [(one.task, one.bias, one.error) for one in self._terms]
-            seen = torch.tensor(terms, dtype=torch.float64)
+            seen = torch.tensor(self._terms, dtype=torch.float64)[:, 1:4]  # task, bias, error
         else:
             seen = torch.stack(self._seen).double()
         names = ("task", "bias") if self._adversary is None else ("task", "bias", "critic")
