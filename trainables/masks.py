@@ -93,7 +93,7 @@ class Masks(Mapping[str, Tensor]):
                 raise ValueError(f"masks: {name} must be a bool tensor, got {kind}")
         self._tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         self._total = sum(tensor.numel() for tensor in self._tensors.values())
-        self._kept = sum(int(tensor.sum()) for tensor in self._tensors.values())
+        self._kept = int(torch.cat([one.flatten() for one in self._tensors.values()]).sum())
         self._live_unit_shares: dict[tuple[object, ...], float] = {}
 
     @classmethod

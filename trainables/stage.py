@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -228,7 +229,7 @@ def seeding_settings(settings: Any) -> list[tuple[str, Any]]:
 def finite(stage: str, losses: dict[str, float]) -> dict[str, float]:
     """`losses` unchanged; raises FloatingPointError where one of them is NaN or infinite."""
     for name, value in losses.items():
-        if not torch.isfinite(torch.tensor(value)):
+        if not math.isfinite(value):
             raise FloatingPointError(f"{stage}: {name} must stay finite, got {value}")
     return losses
 

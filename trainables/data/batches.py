@@ -181,7 +181,7 @@ class TrialData:
         else:
             order = torch.randperm(len(part), generator=generator)
         crop = generator if augment and part.inputs.ndim == 4 else None
-        return self._batches(part, order[: sum(sizes)].split(sizes), crop)
+        return self.batches_of(name, order, sizes, crop)
 
     def whole_batches(self, name: str, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """An epoch of batches of equal sizes, augmented where the data say so."""
@@ -205,30 +205,33 @@ class TrialData:
         estimate(order[: sum(sizes)], sizes)
         return True
 
-    def _batches(
-        self, part: TensorPart, batches: Sequence[Tensor], crop: torch.Generator | None
+    def batches_of(
+        self,
+        name: str,
+        order: Tensor,
+        sizes: Sequence[int],
+        crop: torch.Generator | None = None,
     ) -> Iterator[Batch]:
-        """The batches whose rows' indices are given, cropped and flipped by `crop`.
+        """Batches of these sizes of a part's rows, in the order of the indices given.
 
-        Rows are gathered many batches at a time, which costs a small network far less than
-        indexing per batch.
+        The draws for cropping and flipping come from `crop`. Rows are gathered many batches at a
+        time, which costs a small network far less than indexing per batch.
         """
+        part = self.part(name)
         per_row = max(1, part.inputs[0].numel())
-        at_once = max(1, _CHUNK // (per_row * len(batches[0])))
-        for first in range(0, len(batches), at_once):
-            chunk = batches[first : first + at_once]
-            sizes = [len(rows) for rows in chunk]
-            rows = torch.cat(list(chunk)).to(self.device)
+        at_once, done = max(1, _CHUNK // (per_row * sizes[0])), 0
+        for first in range(0, len(sizes), at_once):
+            chunk = list(sizes[first : first + at_once])
+            rows = order[done : done + sum(chunk)].to(self.device)
+            done += len(rows)
             inputs = part.inputs.index_select(0, rows)  # faster than by brackets
             if crop is not None:
                 inputs = crop_and_flip(inputs, crop)
-            gathered = (
-                self.normalise(inputs),
-                part.labels[rows],
-                part.groups[rows],
-                part.weights[rows],
-            )
-            for batch in zip(*(column.split(sizes) for column in gathered), strict=True):
+            others = [
+                column.index_select(0, rows) for column in (part.labels, part.groups, part.weights)
+            ]
+            gathered = (self.normalise(inputs), *others)
+            for batch in zip(*(column.split(chunk) for column in gathered), strict=True):
                 if self.interrupt is not None:
                     self.interrupt()
                 yield Batch(*batch)

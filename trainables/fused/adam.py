@@ -47,6 +47,7 @@ class FlatAdam:
         self._mask = (_joined(of_all) if kept else self.values.new_empty(0)).numpy()
         self._moments = [torch.zeros_like(self.values) for _ in _MOMENTS]
         self._steps = torch.zeros(len(self._tensors))
+        self._rates = np.zeros(5)
         self._state = [one.numpy() for one in (*self._moments, self._steps)]
         self.numbers: NDArray[Any] = self.values.numpy()
         self._bound = False  # the optimizer's state to these
@@ -86,8 +87,8 @@ class FlatAdam:
         if not self._bound:
             return None
         group = self._optimizer.param_groups[0]
-        rates = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
-        return (*self._state, np.array(rates))
+        self._rates[:] = (group["lr"], *group["betas"], group["eps"], group["weight_decay"])
+        return (*self._state, self._rates)
 
     def step(self, slopes: Tensor | None) -> bool:
         """One step down `slopes`, flat, added to the gradients that the tensors hold, if any.
@@ -112,14 +113,14 @@ class FlatAdam:
                 for one, grad in zip(self._tensors, held, strict=True)
             ]
             slopes = _joined(given) if slopes is None else slopes + _joined(given)
-        return slopes is not None and self.step_down(slopes)
+        return slopes is not None and self.step_down(slopes.numpy())
 
-    def step_down(self, slopes: Tensor) -> bool:
+    def step_down(self, slopes: NDArray[Any]) -> bool:
         """One step down `slopes`, flat, whatever gradients the tensors hold; else as `step`."""
         state = self.arrays()
         if state is None:
             return False
-        loops().adam.step(self.numbers, slopes.numpy(), self._mask, *state)
+        loops().adam.step(self.numbers, slopes, self._mask, *state)
         return True
 
     def hand_out(self, slopes: Tensor) -> None:

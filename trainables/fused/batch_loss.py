@@ -7,8 +7,9 @@ what it is multiplied with where the batch is biased.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ from torch.autograd.function import once_differentiable
 from trainables.fused.adam import FlatAdam
 from trainables.fused.leaf import Leaf
 from trainables.fused.loops import loops
-from trainables.fused.trunk import Mode, Trunk, addresses, trunk_of
+from trainables.fused.trunk import TYPES, Mode, Trunk, addresses, trunk_of
 
 # As the kernels number them: how the gaps of two groups become one value.
 _CODES = {"spd": 0, "eod": 1, "aod": 2, "abs_aod": 3, "deo_mean": 3, "deo_sum": 4, "deo_max": 5}
 _NO_BIAS = -1
+_SOURCES = ("nothing", "soft", "critic")  # in the order of their codes
+_NO_SLOPES = {kind: np.empty(0, one) for kind, one in TYPES.items()}
 
 
 class Rows(Protocol):
@@ -42,60 +45,31 @@ class Rows(Protocol):
     def weights(self) -> Tensor: ...  # (n,) float
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """What a loss was made of."""
 
+    loss: float
     task: float  # mean cross-entropy
     bias: float  # soft bias
     error: float = 0.0  # of the critic, squared
     judged: float = 0.0  # the bias that the cross-entropy is multiplied for
 
 
+@dataclass(frozen=True)
 class CompiledCritic:
-    """The passes of a critic of two layers of samples, means over cells, and two of the batch."""
+    """A critic of two layers of samples, means over cells, and two of the batch."""
 
-    def __init__(
-        self, adam: FlatAdam, hidden: int, cells: int, unit: float, steps: int = 1
-    ) -> None:
-        """`adam` is that of the critic's eight tensors, `unit` what scores and biases count in."""
-        self._adam, self._hidden, self._cells = adam, hidden, cells
-        self._unit, self._steps = unit, steps
+    adam: FlatAdam  # of the critic's eight tensors
+    hidden: int
+    unit: float  # what scores and biases count in
+    steps: int = 1  # on each batch
 
-    def see(self, seen: NDArray[Any], cells: NDArray[np.int64]) -> None:
-        """Begins with a batch: `seen` (h + 1, columns) are the features and scores of its samples.
-
-        `cells` (n,) say where each lies.
-        """
-        self._seen = (seen, cells, np.bincount(cells, minlength=self._cells))
-        wide, shape = self._cells * (self._hidden + 1), (self._hidden, seen.shape[1])
-        self._layers = (np.empty(shape, seen.dtype), np.empty(shape, seen.dtype))
-        self._means, self._last = np.empty(wide, seen.dtype), np.empty(self._hidden, seen.dtype)
-
-    def learn(self, bias: float) -> float:
-        """Steps on the squared error at `bias`, which is returned as it was before them."""
-        critic = loops().critic
-        state = self._adam.arrays()
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Values, moments, counts of steps and rates, as `batch_kernel.loss` takes them."""
+        state = self.adam.arrays()
         if state is None:
             raise ValueError("critic: all of its tensors must have taken the same steps")
-        passed = (*self._layers, self._means, self._last)
-        errors = [
-            critic.learn(*self._seen, self._unit, bias, self._adam.numbers, *state, *passed)
-            for _ in range(self._steps)
-        ]
-        return float(errors[0])
-
-    def predict(self) -> float:
-        """The prediction."""
-        passed = (*self._layers, self._means, self._last)
-        return float(loops().critic.predict(*self._seen, self._unit, self._adam.numbers, *passed))
-
-    def slopes_of_inputs(self, slope: float, out: NDArray[Any]) -> None:
-        """The gradient `out` (h + 1, columns) at what it saw, for that at its prediction."""
-        values, (_, *where) = self._adam.numbers, self._seen
-        loops().critic.slopes_of_inputs(
-            values.dtype.type(slope), *where, self._unit, values, *self._layers, self._last, out
-        )
+        return (self.adam.numbers, *state)
 
 
 @dataclass(frozen=True)
@@ -105,36 +79,54 @@ class _Pass:
     trunk: Trunk
     mode: Mode
     kind: torch.dtype
-    rates: NDArray[Any]
     running: NDArray[np.int64]
+    rates: NDArray[Any]
+    options: NDArray[np.int64]  # the seed of the next batch's dropout, and how layers behave
     parameters: list[Tensor]  # of the hidden layers, then weight and bias of the last one
     of_hidden: NDArray[np.int64]  # (layers, 4) their addresses
     of_head: NDArray[np.int64]  # (2,)
     leaf: Leaf | None
+    critic: tuple[NDArray[Any], ...]
+
+    @cached_property
+    def of_network(self) -> tuple[NDArray[Any], ...]:
+        """As `batch_kernel.loss` takes it."""
+        sizes = self.trunk.sizes
+        return (sizes, self.of_hidden, self.running, self.of_head, self.rates, self.options)
+
+    @cached_property
+    def places(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where gradients of the hidden layers go, and those of the last one."""
+        if self.leaf is None:
+            return self.trunk.starts, self.trunk.starts_of_head
+        return self.leaf.places, self.leaf.of_head
+
+    @property
+    def gradients(self) -> int:
+        """How many numbers they are."""
+        if self.leaf is None:
+            return sum(self.trunk.counts) + int(self.trunk.sizes[-1]) + 1
+        return self.leaf.tensor.numel()
 
 
 @dataclass(frozen=True)
 class _Room:
     """What a batch is worked on in; the next one of its size takes the same."""
 
-    of: tuple[int, bytes, np.dtype[Any]]  # rows, sizes of the layers, type
-    kept: NDArray[Any]
-    moments: NDArray[Any]
-    out: NDArray[Any]  # features, then scores
-    behind: NDArray[Any]  # slopes there
+    of: tuple[int, bytes, torch.dtype]  # rows, sizes of the layers, type
+    arrays: tuple[NDArray[Any], ...]  # what is kept, moments, features and scores, slopes there
 
     @classmethod
-    def for_rows(
-        cls, n: int, columns: int, sizes: NDArray[np.int64], kind: np.dtype[Any]
-    ) -> _Room:
+    def of_rows(cls, n: int, sizes: NDArray[np.int64], kind: torch.dtype) -> _Room:
+        columns, type_of = loops().products.room(n), TYPES[kind]
         widest, layers = int(sizes[1:].max()), len(sizes) - 1
-        return cls(
-            (n, sizes.tobytes(), kind),
-            np.empty(columns * int(sizes[1:].sum()), kind),
-            np.empty((layers, 2, widest), kind),
-            np.empty((widest + 1, columns), kind),
-            np.empty((widest + 1, columns), kind),
+        arrays = (
+            np.empty(columns * int(sizes[1:].sum()), type_of),
+            np.empty((layers, 2, widest), type_of),
+            np.empty((widest + 1, columns), type_of),
+            np.empty((widest + 1, columns), type_of),
         )
+        return cls((n, sizes.tobytes(), kind), arrays)
 
 
 class BatchLoss:
@@ -155,18 +147,26 @@ class BatchLoss:
         critic: CompiledCritic | None = None,
     ) -> None:
         """`mix` (groups, 2) are the shares of the labels in each group; see `knows`."""
-        self._measure = _NO_BIAS if measure is None else _CODES[measure]
         self._mix = np.zeros((0, 2)) if mix is None else mix.double().numpy()
-        self._bias_from, self._critic = bias_from, critic
-        self._slope, self._limit = slope, limit
+        self._critic = critic
+        code = _NO_BIAS if measure is None else _CODES[measure]
+        hidden, unit = (0, 1.0) if critic is None else (critic.hidden, critic.unit)
+        self._codes = np.array([code, _SOURCES.index(bias_from), hidden])
+        self._multiplier = np.array([slope, limit, unit])
         self._pass: _Pass | None = None
         self._room: _Room | None = None
-        self.terms = Terms(0.0, 0.0)  # of the last loss
+        self._terms = np.zeros(len(Terms._fields))
+        self._slopes = np.empty(0)  # at the leaf, of the last batch
 
     @staticmethod
     def knows(measure: str) -> bool:
         """Whether there is a closed form of it."""
         return measure in _CODES
+
+    @property
+    def terms(self) -> Terms:
+        """Those of the last loss."""
+        return Terms(*self._terms.tolist())
 
     def begin(self, net: nn.Module, leaf: Leaf | None = None) -> bool:
         """Before a pass over the rows; False where the loops do not fit the network as it is.
@@ -189,8 +189,10 @@ class BatchLoss:
         where = _addresses(parameters)
         if leaf is not None and not leaf.holds(*where):
             leaf = None
-        rates = mode.rates(kind)
-        self._pass = _Pass(trunk, mode, kind, rates, running, parameters, *where, leaf)
+        nobody = (*(np.empty(0, TYPES[kind]) for _ in range(3)), np.empty(0, np.float32))
+        critic = (*nobody, np.empty(0)) if self._critic is None else self._critic.arrays()
+        of_mode = (running, mode.rates(kind), mode.options())
+        self._pass = _Pass(trunk, mode, kind, *of_mode, parameters, *where, leaf, critic)
         return True
 
     def __call__(self, rows: Rows, replaced: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -198,74 +200,65 @@ class BatchLoss:
 
         `replaced` tensors stand for the network's own by name, with gradients.
         """
-        now = self._pass
-        if now is None:
-            raise RuntimeError("batch loss: a pass must begin before its first batch")
+        now = self._begun()
         if replaced:
             now = _with(now, replaced)
         if not torch.is_grad_enabled():
-            return torch.tensor(self._computed(rows, now, learns=False)[0], dtype=now.kind)
+            self._compute(rows, now, _NO_SLOPES[now.kind])
+            return torch.tensor(self.terms.loss, dtype=now.kind)
         leaves = now.parameters if now.leaf is None else [now.leaf.tensor]
         said: Tensor = _Loss.apply(rows, now, self, *leaves)
         return said
 
+    def slopes(self, rows: Rows) -> NDArray[Any] | None:
+        """The gradient of the loss of a batch at the leaf, flat; None in a pass without one.
+
+        What autograd would hand out for as much as a third of a step. The next one is written over
+        it.
+        """
+        now = self._begun()
+        if now.leaf is None:
+            return None
+        if self._slopes.size != now.gradients:
+            self._slopes = np.empty(now.gradients, TYPES[now.kind])
+        self._compute(rows, now, self._slopes)
+        return self._slopes
+
     def judged(self, rows: Rows) -> tuple[float, float]:
         """The soft bias of a batch, and what the critic predicts for it; nobody learns."""
-        if self._pass is None:
-            raise RuntimeError("batch loss: a pass must begin before its first batch")
-        self._computed(rows, self._pass, learns=False, teaches=False)
+        now = self._begun()
+        self._compute(rows, now, _NO_SLOPES[now.kind], teaches=False)
         return self.terms.bias, self.terms.judged
 
-    def _computed(
-        self, rows: Rows, now: _Pass, *, learns: bool, teaches: bool = True
-    ) -> tuple[float, Tensor | None]:
-        """The loss and, flat, its gradients."""
-        fair, layers = loops().fair, loops().layers
-        trunk, values = now.trunk, rows.inputs.flatten(1).contiguous().numpy()
-        sizes, where, head, n = trunk.sizes, now.of_hidden, now.of_head, len(values)
-        options, room = now.mode.options(), self._room
-        if room is None or room.of != (n, sizes.tobytes(), values.dtype):
-            room = self._room = _Room.for_rows(n, loops().products.room(n), sizes, values.dtype)
-        kept, moments, out, behind = room.kept, room.moments, room.out, room.behind
-        layers.forward(values, sizes, where, now.running, now.rates, options, kept, moments, out)
-        of_rows = (rows.labels.numpy(), rows.groups.numpy(), rows.weights.numpy())
-        width, tilts = int(sizes[-1]), np.empty(self._mix.size)
-        task, bias = fair.forward(out, n, width, head, *of_rows, self._mix, self._measure, tilts)
-        seen, error, judged = out[: width + 1], 0.0, bias
-        if self._critic is not None:
-            self._critic.see(seen, 2 * of_rows[1] + of_rows[0])
-            error = self._critic.learn(bias) if teaches else 0.0
-            judged = self._critic.predict()
-        factor, slope = self._factor(judged)
-        self.terms = Terms(task, bias, error, judged)
-        if not learns:
-            return factor * task, None
-        behind.fill(0)
-        of_bias = task * slope
-        if self._critic is not None and slope != 0.0:
-            self._critic.slopes_of_inputs(of_bias, behind[: width + 1])
-        if self._critic is not None:
-            of_bias = 0.0
-        leaf = now.leaf
-        places = trunk.starts if leaf is None else leaf.places
-        of_head = trunk.starts_of_head if leaf is None else leaf.of_head
-        total = sum(trunk.counts) + width + 1 if leaf is None else leaf.tensor.numel()
-        flat = rows.inputs.new_empty(total)
-        slopes = flat.numpy()
-        fair.backward(
-            factor, of_bias, *of_rows, seen, tilts, head, behind[: width + 1], of_head, slopes
-        )
-        layers.backward(
-            behind, values, sizes, where, now.rates, options, kept, moments, places, slopes
-        )
-        return factor * task, flat
+    def _begun(self) -> _Pass:
+        if self._pass is None:
+            raise RuntimeError("batch loss: a pass must begin before its first batch")
+        return self._pass
 
-    def _factor(self, bias: float) -> tuple[float, float]:
-        """What the cross-entropy is multiplied with, and its slope by the bias."""
-        excess = abs(bias) - self._limit
-        if self._bias_from == "nothing" or excess <= 0.0:
-            return 1.0, 0.0
-        return 1.0 + self._slope * excess, self._slope * (1.0 if bias > 0.0 else -1.0)
+    def _compute(
+        self, rows: Rows, now: _Pass, slopes: NDArray[Any], *, teaches: bool = True
+    ) -> None:
+        """The terms of the loss and its gradients, see `batch_kernel.loss`."""
+        inputs = rows.inputs if rows.inputs.ndim == 2 else rows.inputs.flatten(1)
+        sizes, room = now.trunk.sizes, self._room
+        if room is None or room.of != (len(inputs), sizes.tobytes(), now.kind):
+            room = self._room = _Room.of_rows(len(inputs), sizes, now.kind)
+        loops().batch.loss(
+            inputs.contiguous().numpy(),
+            rows.labels.numpy(),
+            rows.groups.numpy(),
+            rows.weights.numpy(),
+            *now.of_network,
+            *room.arrays,
+            self._mix,
+            self._codes,
+            self._multiplier,
+            *now.critic,
+            self._critic.steps if self._critic is not None and teaches else 0,
+            *now.places,
+            slopes,
+            self._terms,
+        )
 
 
 def _with(now: _Pass, replaced: Mapping[str, Tensor]) -> _Pass:
@@ -276,8 +269,8 @@ def _with(now: _Pass, replaced: Mapping[str, Tensor]) -> _Pass:
     if hidden is None or head is None or not trunk.only_reads(replaced, now.mode):
         raise ValueError("batch loss: what replaces parameters must be of their shape and type")
     parameters = [*hidden, *head]
-    where = _addresses(parameters)
-    return _Pass(trunk, now.mode, now.kind, now.rates, now.running, parameters, *where, leaf=None)
+    of_hidden, of_head = _addresses(parameters)
+    return replace(now, parameters=parameters, of_hidden=of_hidden, of_head=of_head, leaf=None)
 
 
 def _addresses(parameters: list[Tensor]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -291,9 +284,11 @@ class _Loss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Rows, now: _Pass, loss: BatchLoss, *leaves: Tensor) -> Tensor:
-        value, ctx.slopes = loss._computed(rows, now, learns=any(ctx.needs_input_grad))
-        ctx.now = now
-        return torch.tensor(value, dtype=now.kind)
+        learns = any(ctx.needs_input_grad)
+        slopes = np.empty(now.gradients, TYPES[now.kind]) if learns else _NO_SLOPES[now.kind]
+        loss._compute(rows, now, slopes)
+        ctx.slopes, ctx.now = torch.from_numpy(slopes), now
+        return torch.tensor(loss.terms.loss, dtype=now.kind)
 
     @staticmethod
     @once_differentiable
@@ -308,16 +303,3 @@ class _Loss(torch.autograd.Function):
             for piece, shape, wanted in zip(pieces, shapes, ctx.needs_input_grad[3:], strict=True)
         ]
         return (None, None, None, *of_parameters)
-
-
-def slopes_at_once(loss: Tensor, leaf: Leaf) -> Tensor | None:
-    """The gradient of `loss` at the leaf, where it is the loss of one batch and nothing else.
-
-    It is there already; to have autograd hand it out costs as much as a third of a step.
-    """
-    node: Any = loss.grad_fn
-    now = getattr(node, "now", None)
-    if not isinstance(now, _Pass) or now.leaf is not leaf:
-        return None
-    slopes: Tensor = node.slopes
-    return slopes

@@ -13,6 +13,7 @@ import numpy as np
 from numba import carray
 
 from trainables.compiling import machine_code
+from trainables.fused.draws import keyed, mixed
 from trainables.fused.products import (
     back_through,
     compiled,
@@ -29,107 +30,75 @@ from trainables.fused.vectors import pointer
 _in_order: Any = partial(machine_code, fastmath={"contract", "nsz"})
 
 
-# numba widens sums and products of 32 bits to 64, so each is cut back: four times as fast.
+# What follows a product is done unit by unit, so that its row stays in the first cache.
+# Each function takes the array and which row: a view would cost as much as the work on it.
 
 
 @compiled
-def _mixed(bits):  # type: ignore[no-untyped-def]
-    """Bits of a counter, mixed so that each depends on all (Chris Wellons' lowbias32)."""
-    bits = np.uint32(bits ^ (bits >> np.uint32(16)))
-    bits = np.uint32(bits * np.uint32(0x7FEB352D))
-    bits = np.uint32(bits ^ (bits >> np.uint32(15)))
-    bits = np.uint32(bits * np.uint32(0x846CA68B))
-    return np.uint32(bits ^ (bits >> np.uint32(16)))
-
-
-# What is done to a layer's units is one loop over all of them: a view of each costs as much as the
-# work on it where a batch is small.
-
-
-@compiled
-def _drop(units, n, seed, layer, limit, scale):  # type: ignore[no-untyped-def]
+def _drop(units, unit, n, key, limit, scale):  # type: ignore[no-untyped-def]
     """Each value times `scale`, or 0 where the draw of its place is below `limit`."""
     zero = units.dtype.type(0)
-    for unit in range(units.shape[0]):
-        key = _keyed(seed, layer, unit)
-        for j in range(n):
-            drawn = _mixed(np.uint32(key + np.uint32(j)))
-            units[unit, j] = zero if drawn < limit else units[unit, j] * scale
+    for j in range(n):
+        drawn = mixed(np.uint32(key + np.uint32(j)))
+        units[unit, j] = zero if drawn < limit else units[unit, j] * scale
 
 
 @compiled
-def _keyed(seed, layer, unit):  # type: ignore[no-untyped-def]
-    """The start of a unit's stream of draws."""
-    low, high = np.uint32(seed & 0xFFFFFFFF), np.uint32((seed >> 32) & 0xFFFFFFFF)
-    of_unit = _mixed(np.uint32(low + np.uint32(unit)))
-    return _mixed(np.uint32(of_unit ^ np.uint32(high + np.uint32(layer))))
-
-
-@compiled
-def _moments(units, n, means, variances):  # type: ignore[no-untyped-def]
-    """Mean and variance of each unit's values in a batch, by two passes."""
+def _moments(units, unit, n):  # type: ignore[no-untyped-def]
+    """Mean and variance of a unit's values in a batch, by two passes."""
     zero, rows = units.dtype.type(0), units.dtype.type(n)
-    for unit in range(units.shape[0]):
-        total = zero
-        for j in range(n):
-            total += units[unit, j]
-        centre = total / rows
-        squares = rest = zero
-        for j in range(n):
-            distance = units[unit, j] - centre
-            rest += distance
-            squares += distance * distance
-        rest /= rows  # what rounding left of the mean
-        means[unit] = centre + rest
-        variances[unit] = max(squares / rows - rest * rest, zero)
+    total = zero
+    for j in range(n):
+        total += units[unit, j]
+    centre = total / rows
+    squares = rest = zero
+    for j in range(n):
+        distance = units[unit, j] - centre
+        rest += distance
+        squares += distance * distance
+    rest /= rows  # what rounding left of the mean
+    return centre + rest, max(squares / rows - rest * rest, zero)
 
 
 @compiled
-def _follow(seen, held, share):  # type: ignore[no-untyped-def]
-    """The running statistics `held` take a share of what was seen."""
-    for unit in range(held.size):
-        held[unit] += share * (seen[unit] - held[unit])
+def _follow(centre, spread, n, unit, mean, variance, share):  # type: ignore[no-untyped-def]
+    """The running statistics of a unit take a share of those of a batch of n rows."""
+    kind = mean.dtype
+    mean[unit] += share * (centre - mean[unit])
+    variance[unit] += share * (spread * (kind.type(n) / kind.type(n - 1)) - variance[unit])
 
 
 @_in_order
-def _normalise(units, n, gamma, beta, means, inverses, out):  # type: ignore[no-untyped-def]
-    for unit in range(units.shape[0]):
-        mean, factor, shift = means[unit], gamma[unit] * inverses[unit], beta[unit]
-        for j in range(n):  # the mean first: of a unit that hardly varies little would be left
-            out[unit, j] = (units[unit, j] - mean) * factor + shift
+def _normalise(units, unit, n, mean, factor, shift, out):  # type: ignore[no-untyped-def]
+    for j in range(n):  # the mean first: of a unit that hardly varies little would be left
+        out[unit, j] = (units[unit, j] - mean) * factor + shift
 
 
 @_in_order
-def _before_norm(slopes, units, n, factors, shifts, means, tilts):  # type: ignore[no-untyped-def]
+def _before_norm(slopes, units, unit, n, factor, shift, centre, tilt):  # type: ignore[no-untyped-def]
     """The slopes at a normalisation's output become those at the products before it."""
     zero, one = units.dtype.type(0), units.dtype.type(1)
-    for unit in range(units.shape[0]):
-        factor, shift, centre, tilt = factors[unit], shifts[unit], means[unit], tilts[unit]
-        for j in range(n):
-            value = factor * (slopes[unit, j] - shift - (units[unit, j] - centre) * tilt)
-            slopes[unit, j] = value * (one if units[unit, j] > zero else zero)
+    for j in range(n):
+        value = factor * (slopes[unit, j] - shift - (units[unit, j] - centre) * tilt)
+        slopes[unit, j] = value * (one if units[unit, j] > zero else zero)
 
 
 @compiled
-def _along(slopes, units, n, means, totals, alongs):  # type: ignore[no-untyped-def]
-    """Each unit's sum of slopes, and of slopes times the distance from its mean."""
-    zero = units.dtype.type(0)
-    for unit in range(units.shape[0]):
-        centre = means[unit]
-        total = along = zero
-        for j in range(n):
-            total += slopes[unit, j]
-            along += slopes[unit, j] * (units[unit, j] - centre)
-        totals[unit], alongs[unit] = total, along
+def _along(slopes, units, unit, n, centre):  # type: ignore[no-untyped-def]
+    """A unit's sum of slopes, and of slopes times the distance from its mean."""
+    total = along = units.dtype.type(0)
+    for j in range(n):
+        total += slopes[unit, j]
+        along += slopes[unit, j] * (units[unit, j] - centre)
+    return total, along
 
 
 @compiled
-def _sums(rows, n, out):  # type: ignore[no-untyped-def]
-    for unit in range(rows.shape[0]):
-        total = rows.dtype.type(0)
-        for j in range(n):
-            total += rows[unit, j]
-        out[unit] = total
+def _sum(rows, unit, n):  # type: ignore[no-untyped-def]
+    total = rows.dtype.type(0)
+    for j in range(n):
+        total += rows[unit, j]
+    return total
 
 
 @compiled
@@ -193,21 +162,20 @@ def forward(inputs, sizes, parameters, running, rates, options, kept, moments, o
         done += m * columns
         if layer == 0:
             first = turned(weight, bias)
-            rectified_rows(first, inputs, np.empty((n, first.shape[1]), kind), units)
+            rectified_rows(first, inputs, np.empty((columns, first.shape[1]), kind), units)
         else:
             rectified(weight, bias, values, units, n)
-        if limit > 0:
-            _drop(units, n, seed, layer, limit, scale)
-        centres, spreads = moments[layer, 0, :m], moments[layer, 1, :m]
-        if by_batch:
-            _moments(units, n, centres, spreads)
-        else:
-            centres[:], spreads[:] = mean, variance
-        if by_batch and updates:
-            _follow(centres, mean, share)
-            _follow(spreads * (kind.type(n) / kind.type(n - 1)), variance, share)
-        spreads[:] = one / np.sqrt(spreads + epsilon)
-        _normalise(units, n, gamma, beta, centres, spreads, out)
+        for unit in range(m):
+            if limit > 0:
+                _drop(units, unit, n, keyed(seed, layer, unit), limit, scale)
+            centre, spread = mean[unit], variance[unit]
+            if by_batch:
+                centre, spread = _moments(units, unit, n)
+            if by_batch and updates:
+                _follow(centre, spread, n, unit, mean, variance, share)
+            inverse = one / np.sqrt(spread + epsilon)
+            moments[layer, 0, unit], moments[layer, 1, unit] = centre, inverse
+            _normalise(units, unit, n, centre, gamma[unit] * inverse, beta[unit], out)
         values = out[:m]  # written over once the next layer's products are in `kept`
 
 
@@ -221,7 +189,7 @@ def backward(behind, inputs, sizes, parameters, rates, options, kept, moments, p
     `slopes`, -1 for those that nobody wants. The rest is as in `forward`.
     """
     kind, n = behind.dtype, inputs.shape[0]
-    by_batch, rows = options[1] != 0, kind.type(n)
+    by_batch, rows, zero = options[1] != 0, kind.type(n), kind.type(0)
     scale = kind.type(1) / (kind.type(1) - rates[1])
     columns = room(n)
     before = np.empty_like(behind)  # a layer's input, and slopes there
@@ -234,28 +202,31 @@ def backward(behind, inputs, sizes, parameters, rates, options, kept, moments, p
         )
         begin -= m * columns
         units = kept[begin : begin + m * columns].reshape(m, columns)
-        centres, inverses = moments[layer, 0, :m], moments[layer, 1, :m]
-        totals, alongs = np.empty(m, kind), np.empty(m, kind)
-        _along(behind, units, n, centres, totals, alongs)
-        alongs *= inverses
-        shifts, tilts = np.zeros(m, kind), np.zeros(m, kind)
-        if by_batch:
-            shifts, tilts = totals / rows, alongs * inverses / rows
-        _before_norm(behind, units, n, gamma * inverses * scale, shifts, centres, tilts)
-        if places[layer, 1] >= 0:
-            _sums(behind[:m], n, slopes[places[layer, 1] : places[layer, 1] + m])
-        if places[layer, 2] >= 0:
-            slopes[places[layer, 2] : places[layer, 2] + m] = alongs
-        if places[layer, 3] >= 0:
-            slopes[places[layer, 3] : places[layer, 3] + m] = totals
+        for unit in range(m):
+            centre, inverse = moments[layer, 0, unit], moments[layer, 1, unit]
+            total, along = _along(behind, units, unit, n, centre)
+            along *= inverse
+            shift = tilt = zero
+            if by_batch:
+                shift, tilt = total / rows, along * inverse / rows
+            factor = gamma[unit] * inverse * scale
+            _before_norm(behind, units, unit, n, factor, shift, centre, tilt)
+            if places[layer, 1] >= 0:
+                slopes[places[layer, 1] + unit] = _sum(behind, unit, n)
+            if places[layer, 2] >= 0:
+                slopes[places[layer, 2] + unit] = along
+            if places[layer, 3] >= 0:
+                slopes[places[layer, 3] + unit] = total
         if layer > 0:
             earlier = kept[begin - k * columns : begin].reshape(k, columns)
             of_gamma, of_beta = (
                 numbers(behind, parameters[layer - 1, 2], (k,)),
                 numbers(behind, parameters[layer - 1, 3], (k,)),
             )
-            centres, inverses = moments[layer - 1, 0, :k], moments[layer - 1, 1, :k]
-            _normalise(earlier, n, of_gamma, of_beta, centres, inverses, before)
+            for unit in range(k):
+                centre, factor = moments[layer - 1, 0, unit], moments[layer - 1, 1, unit]
+                factor *= of_gamma[unit]
+                _normalise(earlier, unit, n, centre, factor, of_beta[unit], before)
         place = places[layer, 0]
         if place >= 0:
             of_weight = slopes[place : place + m * k].reshape(m, k)
@@ -283,7 +254,7 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
         numbers(inputs, parameters[0, 1], (sizes[1],)),
     )
     rows, wide = np.empty((columns, sizes[0]), kind), np.empty((columns, first.shape[1]), kind)
-    centres, spreads, one = np.empty(widest, kind), np.empty(widest, kind), kind.type(1)
+    one = kind.type(1)
     for batch in range(batches.size - 1):
         n = batches[batch + 1] - batches[batch]
         share, given, spare = one / kind.type(batch + 1), values, units
@@ -307,9 +278,9 @@ def estimate(inputs, order, batches, sizes, parameters, running, epsilon):  # ty
             if batch == 0:
                 mean[:], variance[:], seen[0] = kind.type(0), one, 0
             seen[0] += 1
-            _moments(spare[:m], n, centres[:m], spreads[:m])
-            _follow(centres[:m], mean, share)
-            _follow(spreads[:m] * (kind.type(n) / kind.type(n - 1)), variance, share)
-            inverses = one / np.sqrt(spreads[:m] + epsilon)
-            _normalise(spare[:m], n, gamma, beta, centres, inverses, spare)
+            for unit in range(m):
+                centre, spread = _moments(spare, unit, n)
+                _follow(centre, spread, n, unit, mean, variance, share)
+                factor = gamma[unit] * (one / np.sqrt(spread + epsilon))
+                _normalise(spare, unit, n, centre, factor, beta[unit], spare)
             given, spare = spare, given

@@ -14,8 +14,8 @@ def loops() -> SimpleNamespace:
     with collector_paused():
         from trainables.fused import (
             adam_kernel,
-            critic_kernels,
-            fair_kernels,
+            batch_kernel,
+            draws,
             layers,
             mask_kernels,
             products,
@@ -23,8 +23,8 @@ def loops() -> SimpleNamespace:
         )
     return SimpleNamespace(
         adam=adam_kernel,
-        critic=critic_kernels,
-        fair=fair_kernels,
+        batch=batch_kernel,
+        draws=draws,
         layers=layers,
         masks=mask_kernels,
         products=products,

@@ -20,6 +20,7 @@ from trainables.fused.vectors import (
     columns_of_4,
     product_of_1,
     product_of_4,
+    turned_square,
 )
 
 # Sums may be taken in another order, so that they run in vectors; NaN and infinity stay.
@@ -162,11 +163,20 @@ def by_rows(turned, rows, n, out, floor):  # type: ignore[no-untyped-def]
 def rectified_rows(turned, rows, wide, out):  # type: ignore[no-untyped-def]
     """out (m, n) = max(weight @ rows (n, k) transposed + bias, 0), see `turned`.
 
-    `wide` (n, columns) is written over.
+    `wide` (room(n), columns) is written over.
     """
-    n = rows.shape[0]
+    n, size = rows.shape[0], out.itemsize
     by_rows(turned, rows, n, wide, out.dtype.type(0))
-    transpose(wide[:n, : out.shape[0]], out)
+    step, start = wide.shape[1] * size, wide.ctypes.data
+    whole, side = out.shape[0] - out.shape[0] % 8, BYTES // 2 // size
+    for row in range(0, n, side):
+        for unit in range(0, whole, side):
+            turned_square(
+                out, start + row * step + unit * size, step,
+                out.ctypes.data + unit * out.shape[1] * size + row * size, out.shape[1] * size,
+            )  # fmt: skip
+    if whole < out.shape[0]:
+        transpose(wide[:n, whole : out.shape[0]], out[whole:])
 
 
 @compiled

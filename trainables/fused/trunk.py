@@ -16,7 +16,7 @@ from torch.nn.modules.module import _has_any_global_hook
 _LAYER = (nn.Linear, nn.ReLU, nn.Dropout, nn.BatchNorm1d)
 _Modules: TypeAlias = tuple[nn.Linear, nn.ReLU, nn.Dropout, nn.BatchNorm1d]
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")
-_TYPES = {torch.float32: np.float32, torch.float64: np.float64}
+TYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Mode:
 
     def rates(self, kind: torch.dtype) -> NDArray[Any]:
         """(2 + layers,) as `layers.forward` takes them."""
-        return np.array([self.epsilon, self.dropped, *self.momenta], _TYPES[kind])
+        return np.array([self.epsilon, self.dropped, *self.momenta], TYPES[kind])
 
     def options(self) -> NDArray[np.int64]:
         """(3,) as `layers.forward` takes them; a seed of torch's global stream, if needed."""
@@ -197,7 +197,7 @@ def readable(
 ) -> list[Tensor] | None:
     """The tensors, if loops can read them at their addresses: of one type, on the CPU."""
     found = [one for one in tensors if one is not None]
-    if kind not in _TYPES or len(found) < len(tensors):
+    if kind not in TYPES or len(found) < len(tensors):
         return None
     fits = all(
         one.dtype == kind and one.is_cpu and one.is_contiguous() and one.shape == shape

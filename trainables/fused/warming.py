@@ -86,7 +86,7 @@ def _use_all() -> None:
             torch.full((2, 2), 0.5),
             bias_from="critic",
             slope=1.0,
-            critic=CompiledCritic(adam, 2, 4, 0.1),
+            critic=CompiledCritic(adam, 2, 0.1),
         )
         for one in (leaf, None):
             loss_of.begin(net, one)
@@ -94,10 +94,11 @@ def _use_all() -> None:
         of_net.step(of_net.values.clone())
         logits, rates = np.ones(8, np.float32), np.array([0.1, 0.9, 0.999, 1e-8, 0.0])
         others = [np.ones(8, np.float32) for _ in range(5)]
+        loops().draws.normals(0, others[0])
         loops().masks.sample(logits, *others, np.array([0, 4, 8]))
         moments, steps = (others[0], others[1]), np.zeros(1, np.float32)
         slopes = others[2]
-        loops().masks.step(slopes, 0.0, others[3], logits, *moments, steps, rates, 6.0)
+        loops().masks.step(slopes, *others[3:], 0.0, logits, *moments, steps, rates, 6.0)
 
 
 def _flat_adam(net: nn.Module) -> FlatAdam:

@@ -78,7 +78,7 @@ class BiasAdversary:
         self._flat = FlatAdam.of(self.optimizer) if fused else None
         # What `BatchLoss` takes: the same critic, without autograd
         self.compiled = (
-            None if self._flat is None else CompiledCritic(self._flat, hidden, cells, UNIT, steps)
+            None if self._flat is None else CompiledCritic(self._flat, hidden, UNIT, steps)
         )
 
     def learn(self, features: Tensor, scores: Tensor, cells: Cells, bias: Tensor) -> Tensor:

@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.data.batches import Batch, TrialData, logits_of
-from trainables.fused.batch_loss import BatchLoss
+from trainables.fused.batch_loss import BatchLoss, Terms
 from trainables.fused.leaf import Leaf
 from trainables.learning.adversaries import BiasAdversary
 from trainables.learning.cells import Cells
@@ -243,6 +244,7 @@ class FairLoss:
         self._tap: FeatureTap | None = None
         self._adversary: BiasAdversary | None = None
         self._seen: list[Tensor] = []
+        self._terms: list[Terms] = []  # of batches that went at once
         self._held_out_seed = derived_seed(context.seed, "held out")
         if bias_from == "critic":
             with FeatureTap(net, self._probe) as tap:
@@ -265,7 +267,7 @@ class FairLoss:
 
         Within it nobody changes more of the network than values. Its gradients may go to `leaf`.
         """
-        self._seen = []
+        self._seen, self._terms = [], []
         self._at_once = self._closed is not None and self._closed.begin(net, leaf)
         if self._adversary is None or self._at_once:
             yield
@@ -290,12 +292,19 @@ class FairLoss:
         with torch.set_grad_enabled(learning):
             if self._closed is not None and self._at_once:
                 loss = self._closed(batch, replaced)
-                terms = self._closed.terms
-                error = () if self._adversary is None else (terms.error,)
-                self._seen.append(torch.tensor((terms.task, terms.bias, *error)))
+                self._terms.append(self._closed.terms)
                 return loss
             logits = self._data.forward(net, batch.inputs, replaced)
         return self(logits, batch)
+
+    def slopes(self, batch: Batch) -> NDArray[Any] | None:
+        """That of the loss at the leaf of this pass, see `BatchLoss.slopes`; None without one."""
+        if self._closed is None or not self._at_once:
+            return None
+        slopes = self._closed.slopes(batch)
+        if slopes is not None:
+            self._terms.append(self._closed.terms)
+        return slopes
 
     def __call__(self, logits: Tensor, batch: Batch) -> Tensor:
         """The same of `logits`, which the network has just computed layer by layer."""
@@ -358,8 +367,12 @@ class FairLoss:
         The bias is the magnitude of the mean soft bias: the sampling noise of batches cancels in
         the mean.
         """
-        values = torch.stack(self._seen).double().mean(0).tolist()
-        means = dict(zip(("task", "bias", "critic"), values, strict=False))
+        if self._at_once:
+            seen = torch.tensor(self._terms, dtype=torch.float64)[:, 1:4]  # task, bias, error
+        else:
+            seen = torch.stack(self._seen).double()
+        names = ("task", "bias") if self._adversary is None else ("task", "bias", "critic")
+        means = dict(zip(names, seen.mean(0).tolist(), strict=False))
         return means | {"bias": abs(means["bias"])}
 
     def state_dict(self) -> State:

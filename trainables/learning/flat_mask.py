@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainables.fused.adam import FlatAdam
-from trainables.fused.batch_loss import slopes_at_once
 from trainables.fused.leaf import Leaf
 from trainables.fused.loops import loops
 from trainables.optimizers import Adam
@@ -91,10 +90,6 @@ class FlatWeights:
         `outputs` is the loss () or, where its gradient `slope` there is given, what the loss is
         of. 0 for weights that the outputs do not depend on.
         """
-        at_once = None if self.leaf is None else slopes_at_once(outputs, self.leaf)
-        if at_once is not None:
-            torch.mul(at_once, self.frozen, out=self.slopes)
-            return
         found = torch.autograd.grad(outputs, self._leaves, slope, allow_unused=True)
         for by_weight, theta, view in zip(found, self._theta, self._slopes, strict=True):
             if by_weight is None:
@@ -208,7 +203,8 @@ class MaskLogits:
 
     def _sample_at_once(self, generator: torch.Generator) -> None:
         if self._settings.noise:
-            self._scratch.normal_(generator=generator)
+            seed = int(torch.randint(2**62, (), generator=generator))
+            loops().draws.normals(seed, self._arrays[1])
         else:
             self._scratch.zero_()
         self._kept = np.float64(loops().masks.sample(*self._arrays, self._rows))
@@ -217,13 +213,16 @@ class MaskLogits:
         """How many weights the drawn mask keeps, float64 ()."""
         return torch.stack([piece.mask.sum() for piece in self._pieces]).sum(dtype=torch.float64)
 
-    def step(self, loss: Tensor, pull: DensityPull | None = None) -> None:
-        """One Adam step of the logits down the loss () and the pull at the drawn mask."""
-        self.weights.gradient(loss)
-        state = None if self._flat is None else self._flat.arrays()
-        if state is not None:
-            self._step_at_once(state, pull)
+    def step(self, loss: Tensor | NDArray[Any], pull: DensityPull | None = None) -> None:
+        """One Adam step of the logits down the loss () and the pull at the drawn mask.
+
+        In place of the loss its gradient at the weights' `leaf` may be given, flat; it is written
+        over.
+        """
+        if not isinstance(loss, Tensor):
+            self._step_at_once(loss, pull)
             return
+        self.weights.gradient(loss)
         with torch.no_grad():
             density_slope = None
             if pull is not None:
@@ -235,13 +234,15 @@ class MaskLogits:
             self.optimizer.step()
             self.logits.clamp_(-LARGEST_LOGIT, LARGEST_LOGIT)
 
-    def _step_at_once(self, state: tuple[NDArray[Any], ...], pull: DensityPull | None) -> None:
-        density_slope = 0.0 if pull is None else pull.slope(self._kept, self.weights.size)
-        at = self._noisy if self._settings.ste == "noisy" else self.logits
-        torch.sigmoid(at, out=self._scratch)
-        logits, sigma, *_ = self._arrays
-        slopes = self.weights.slopes.numpy()
-        loops().masks.step(slopes, density_slope, sigma, logits, *state, LARGEST_LOGIT)
+    def _step_at_once(self, slopes: NDArray[Any], pull: DensityPull | None) -> None:
+        """`slopes` (size,) are those at theta * M; they are written over."""
+        state = None if self._flat is None else self._flat.arrays()
+        if state is None:
+            raise ValueError("mask: only logits beside a leaf take a flat gradient")
+        density_slope = 0.0 if pull is None else float(pull.slope(self._kept, self.weights.size))
+        logits, _, frozen, noisy, *_ = self._arrays
+        at = noisy if self._settings.ste == "noisy" else logits
+        loops().masks.step(slopes, frozen, at, density_slope, logits, *state, LARGEST_LOGIT)
 
     def mask(self) -> Tensor:
         """The noise-free mask M* = 1[m >= 0], a new flat bool tensor (size,)."""

@@ -28,15 +28,8 @@ def held_out(data: TrialData, size: int, generator: torch.Generator) -> Iterator
     cell = (part.groups * data.n_classes + part.labels).cpu()
     chances = (wanted / there.clamp_min(1))[cell]
     size = min(size, len(debias))
-    for _ in range(BATCHES):
-        rows = torch.multinomial(chances, size, replacement=True, generator=generator)
-        rows = rows.to(part.labels.device)
-        yield Batch(
-            data.normalise(part.inputs[rows]),
-            part.labels[rows],
-            part.groups[rows],
-            part.weights[rows],
-        )
+    rows = torch.multinomial(chances, BATCHES * size, replacement=True, generator=generator)
+    return data.batches_of("held_back", rows, BATCHES * [size])
 
 
 def explained(values: Sequence[float], predicted: Sequence[float]) -> float:

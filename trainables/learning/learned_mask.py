@@ -40,6 +40,13 @@ class LearnedMask:
         if context.data.fused:
             starts = dict(zip(self.weights.parameters, self.weights.bounds, strict=False))
             self.leaf = self.weights.leaf = Leaf.of(self.net, self.weights.buffer, starts)
+        # To look them up by name, as torch does, costs a small network as much as a step.
+        self._parameters = list(self.net.parameters())
+        self._buffers = [
+            (f"{path}.{name}" if path else name, module, name)
+            for path, module in self.net.named_modules()
+            for name in module._buffers
+        ]
         self.mask = torch.ones_like(self.weights.frozen, dtype=torch.bool)  # flat, as shown
         self._masks = Masks(self.weights.views(self.mask))
 
@@ -49,7 +56,7 @@ class LearnedMask:
 
         Afterwards every parameter asks for a gradient as it did before.
         """
-        before = [(parameter, parameter.requires_grad) for parameter in self.net.parameters()]
+        before = [(parameter, parameter.requires_grad) for parameter in self._parameters]
         for parameter, _ in before:
             parameter.requires_grad_(False)
         for parameter in self.weights.parameters.values():
@@ -79,7 +86,8 @@ class LearnedMask:
 
     def buffers(self) -> State:
         """A copy of the normalisation statistics."""
-        return {name: buffer.clone() for name, buffer in self.net.named_buffers()}
+        found = ((key, module._buffers[name]) for key, module, name in self._buffers)
+        return {key: buffer.clone() for key, buffer in found if buffer is not None}
 
     def result(self) -> MaskedNet:
         """The network under the mask that was set last."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from trainables.data.batches import Batch, TrialData
+from trainables.data.batches import TrialData
 from trainables.fused.adam import FlatAdam
-from trainables.fused.batch_loss import BatchLoss, slopes_at_once
+from trainables.fused.batch_loss import BatchLoss
 from trainables.fused.leaf import Leaf
 from trainables.masks import Masks
 from trainables.modules import modules_of, set_learning
@@ -89,18 +90,25 @@ class MaskedOptimizer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
 
-    def step(self, loss: Tensor) -> None:
-        """One step down the gradient of `loss`."""
-        if self._flat is not None and self.leaf is not None:
-            slopes = slopes_at_once(loss, self.leaf)
-            if slopes is not None and self._flat.step_down(slopes):
-                return
+    def step(self, loss: Tensor | NDArray[Any]) -> None:
+        """One step down the gradient of `loss`, or down one that is given flat at the `leaf`."""
+        if isinstance(loss, Tensor):
+            self._forget()
+            loss.backward()
+            self.follow()
+        elif self._flat is None or not self._flat.step_down(loss):
+            self._forget()
+            if self.leaf is None:
+                raise ValueError("optimizer: only one with a leaf takes a flat gradient")
+            self.leaf.tensor.grad = torch.from_numpy(loss)
+            self.follow()
+
+    def _forget(self) -> None:
+        if self.leaf is not None:
             self.leaf.tensor.grad = None
         for group in self.optimizer.param_groups:  # as zero_grad does, which costs more
             for parameter in group["params"]:
                 parameter.grad = None
-        loss.backward()
-        self.follow()
 
     def follow(self) -> None:
         """One step down the gradients that the weights hold."""
@@ -133,33 +141,18 @@ class MeanLoss:
     """
 
     def __init__(self) -> None:
-        self._total: Tensor | None = None
+        self._total: Tensor | float | None = None
         self._rows = 0
 
-    def add(self, loss: Tensor, rows: int) -> None:
+    def add(self, loss: Tensor | float, rows: int) -> None:
         """`loss` is the mean over `rows` rows."""
-        part = loss.detach().double() * rows
+        part = (loss if isinstance(loss, float) else loss.detach().double()) * rows
         self._total = part if self._total is None else self._total + part
         self._rows += rows
 
     def value(self) -> float:
         """The mean per row; NaN where nothing was added."""
         return math.nan if self._total is None else float(self._total) / self._rows
-
-
-def task_loss(
-    net: nn.Module, data: TrialData, leaf: Leaf | None = None
-) -> Callable[[Batch], Tensor]:
-    """The mean loss () of a batch, in a pass over the rows; see `BatchLoss.begin`."""
-    at_once = BatchLoss()
-    if data.fused and data.n_classes == 2 and at_once.begin(net, leaf):
-        return at_once
-
-    def by_layer(batch: Batch) -> Tensor:
-        logits = data.forward(net, batch.inputs)
-        return data.head.loss(logits, batch.labels, batch.weights)
-
-    return by_layer
 
 
 def train_epoch(
@@ -172,9 +165,18 @@ def train_epoch(
 ) -> float:
     """One pass over `part` in training mode; the mean loss per row."""
     set_learning(net)
-    loss_of, mean = task_loss(net, data, optimizer.leaf), MeanLoss()
+    at_once, mean = BatchLoss(), MeanLoss()
+    compiled = data.fused and data.n_classes == 2 and at_once.begin(net, optimizer.leaf)
     for batch in data.epoch(part, size, generator, augment=data.augment):
-        loss = loss_of(batch)
+        slopes = at_once.slopes(batch) if compiled else None
+        if slopes is not None:
+            optimizer.step(slopes)
+            mean.add(at_once.terms.loss, len(batch))
+            continue
+        if compiled:
+            loss = at_once(batch)
+        else:
+            loss = data.head.loss(data.forward(net, batch.inputs), batch.labels, batch.weights)
         optimizer.step(loss)
         mean.add(loss, len(batch))
     return mean.value()

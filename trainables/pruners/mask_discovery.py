@@ -119,7 +119,9 @@ class _Discovery(StageRun):
         with self._masked.learning(), self._loss.watching(net, self._masked.leaf):
             for batch in self._data.whole_batches("debias", size, generator):
                 logits.sample(noise)
-                logits.step(self._loss.of(net, batch), self._pull)
+                slopes = self._loss.slopes(batch)
+                loss = self._loss.of(net, batch) if slopes is None else slopes
+                logits.step(loss, self._pull)
 
     def _judge(self, generator: torch.Generator) -> dict[str, float]:
         """Density and Phi without noise; remembers the mask if it is the best so far."""
@@ -127,7 +129,7 @@ class _Discovery(StageRun):
         objective = context.objective
         mask = self._logits.mask()
         self._masked.show(mask, generator)
-        density = float(mask.double().mean())
+        density = self._masked.result().masks.density
         judged = _Best(
             epoch=self._done,
             phi=held_back_phi(self._net, self._data, objective, context.seed, objective.tolerance),

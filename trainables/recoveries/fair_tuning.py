@@ -132,21 +132,25 @@ class FairTrainer:
         passes = 1 if self.learning else ALONE
         with batch_statistics(net), self._loss.watching(net, self.optimizer.leaf), second:
             for _ in range(passes):
-                self._steps(generator, step_loss or self.loss, after_step)
+                self._steps(generator, step_loss, after_step)
             known = self._loss.critic_r2(net, self._settings.batch_size)
         self._done += 1
         self.rows_taken = passes * self._rows
         return finite(self._settings.name, self._loss.means() | known)
 
     def _steps(
-        self, generator: torch.Generator, step_loss: StepLoss, after_step: AfterStep | None
+        self,
+        generator: torch.Generator,
+        step_loss: StepLoss | None,
+        after_step: AfterStep | None,
     ) -> None:
         settings, learning = self._settings, self.learning
         steps = self._batches * (settings.epochs - self._warmup)
         step = self._batches * (self._done - self._warmup)
         warmup = min(settings.warmup_steps / steps, 0.5)
         for batch in self._data.whole_batches("debias", settings.batch_size, generator):
-            loss = step_loss(batch)
+            slopes = self._loss.slopes(batch) if learning and step_loss is None else None
+            loss = (step_loss or self.loss)(batch) if slopes is None else slopes
             if learning:
                 lr = settings.lr * schedule_factor(settings.schedule, step / steps, warmup)
                 self.optimizer.set_lr(lr)

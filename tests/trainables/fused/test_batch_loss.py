@@ -14,10 +14,11 @@ from tests.trainables.fused.slow_layers import drawn_net, next_seed, slow_featur
 from trainables.data.task import head_for
 from trainables.fused.adam import FlatAdam
 from trainables.fused.batch_loss import BatchLoss, CompiledCritic
-from trainables.fused.products import room
+from trainables.fused.leaf import Leaf
 from trainables.learning.adversaries import UNIT, BiasCritic
 from trainables.learning.cells import Cells
 from trainables.learning.fair_loss import MEASURES, Multiplier, SoftBias
+from trainables.learning.training import batch_statistics
 
 KNOWN = [measure for measure in MEASURES if BatchLoss.knows(measure)]
 
@@ -137,18 +138,19 @@ def test_loss_terms_and_gradients_are_those_of_the_parts(
 
     critic = None
     if source == "critic":
-        critic = CompiledCritic(FlatAdam.of(critic_of(5, kinds)[1]), 6, 2 * kinds, UNIT)
+        critic = CompiledCritic(FlatAdam.of(critic_of(5, kinds)[1]), 6, UNIT)
     at_once = BatchLoss(
         measure, mix, bias_from=source, slope=slope, limit=times.limit, critic=critic
     )
-    assert at_once.begin(net)
     torch.manual_seed(seed)
+    assert at_once.begin(net)
     fast = at_once(batch)
 
-    terms = torch.tensor([fast.item(), *vars(at_once.terms).values()], dtype=torch.float64)
+    terms = torch.tensor(at_once.terms, dtype=torch.float64)
     wanted = torch.stack(
         [torch.as_tensor(one).detach() for one in (slow, task, bias, error, predicted)]
     )
+    assert fast.item() == terms[0]
     torch.testing.assert_close(terms, wanted.double(), rtol=1e-9, atol=1e-12)
     ends = [
         torch.cat([g.flatten() for g in torch.autograd.grad(1.3 * loss, net.parameters())])
@@ -164,7 +166,7 @@ def test_without_a_way_back_the_loss_is_the_same_and_the_critic_still_learns():
     ends = []
     for learning in (True, False):
         adam = FlatAdam.of(critic_of(5, 2)[1])
-        critic = CompiledCritic(adam, 6, 4, UNIT)
+        critic = CompiledCritic(adam, 6, UNIT)
         loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=critic)
         assert loss.begin(net)
         with torch.set_grad_enabled(learning):
@@ -177,26 +179,75 @@ def test_without_a_way_back_the_loss_is_the_same_and_the_critic_still_learns():
 
 def test_steps_of_the_critic_on_one_batch_are_those_of_autograd():
     draw = torch.Generator().manual_seed(0)
-    features = torch.randn(20, 5, generator=draw, dtype=torch.float64)
-    scores, bias = torch.rand(20, generator=draw, dtype=torch.float64), torch.tensor(0.3)
-    cell = torch.randint(4, (20,), generator=draw)
-    critic, optimizer = critic_of(5, 2)
-    errors = []
+    net, batch = drawn_net(2, 5, 0.0, 1.0, draw, outputs=1).double(), drawn_rows(20, 2, draw)
+    mix, slow, cell = drawn_mix(2, draw), critic_of(5, 2), 2 * batch.groups + batch.labels
+    adam = FlatAdam.of(critic_of(5, 2)[1])
+    compiled = CompiledCritic(adam, 6, UNIT, steps=3)
+    loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=compiled)
+    assert loss.begin(net)
+    loss(batch)
+
+    features, _ = slow_features(net, batch.inputs, 0)
+    scores = torch.sigmoid(net[-1](features).squeeze(1))
+    bias = slow_bias("aod", scores, batch.labels, batch.groups, mix).detach()
+    (critic, optimizer), errors = slow, []
     for _ in range(3):
-        error = F.mse_loss(critic(features, scores, Cells.of(cell, torch.arange(4))), bias)
+        said = critic(features.detach(), scores.detach(), Cells.of(cell, torch.arange(4)))
+        error = F.mse_loss(said, bias)
         errors.append(error.item())
         optimizer.zero_grad()
         error.backward()
         optimizer.step()
-    compiled = CompiledCritic(FlatAdam.of(critic_of(5, 2)[1]), 6, 4, UNIT, steps=3)
-    seen = np.zeros((6, room(20)))
-    seen[:, :20] = torch.cat([features, scores[:, None]], 1).T
-    compiled.see(seen, cell.numpy())
-
-    assert compiled.learn(0.3) == pytest.approx(errors[0], rel=1e-6)
     last = critic(features, scores, Cells.of(cell, torch.arange(4))).item()
-    assert compiled.predict() == pytest.approx(last, rel=1e-6)
+    assert loss.terms.error == pytest.approx(errors[0], rel=1e-6)
+    assert loss.terms.judged == pytest.approx(last, rel=1e-6)
     assert errors[2] < errors[1] < errors[0]
+
+
+def test_each_batch_of_a_pass_drops_other_values():
+    draw = torch.Generator().manual_seed(0)
+    net, batch = drawn_net(2, 5, 0.5, 1.0, draw, outputs=1).train(), drawn_rows(20, 1, draw)
+    batch.inputs, batch.weights = batch.inputs.float(), batch.weights.float()
+    loss = BatchLoss()
+    said = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        with batch_statistics(net):
+            assert loss.begin(net)
+            said.append([loss(batch).item() for _ in range(3)])
+
+    assert said[0] == said[1]
+    assert len(set(said[0])) == 3
+
+
+@pytest.mark.parametrize("source", ["soft", "critic"])
+def test_gradients_at_a_leaf_are_those_that_autograd_hands_out(source):
+    ends = []
+    for at_once in (True, False):
+        torch.manual_seed(0)
+        draw = torch.Generator().manual_seed(0)
+        net, batch = drawn_net(2, 5, 0.2, 1.0, draw, outputs=1).train(), drawn_rows(20, 2, draw)
+        batch.inputs, batch.weights = batch.inputs.float(), batch.weights.float()
+        adam = FlatAdam.of(torch.optim.Adam(net.parameters()))
+        names = [name for name, _ in net.named_parameters()]
+        starts = dict(zip(names, adam.starts.values(), strict=True))
+        leaf = Leaf.of(net, adam.values, starts)
+        of_critic = FlatAdam.of(torch.optim.Adam(critic_of(5, 2)[0].float().parameters()))
+        critic = CompiledCritic(of_critic, 6, UNIT) if source == "critic" else None
+        loss = BatchLoss(
+            "aod", drawn_mix(2, draw), bias_from=source, slope=9.0, limit=0.01, critic=critic
+        )
+        assert loss.begin(net, leaf)
+        if at_once:
+            ends.append((loss.slopes(batch).copy(), loss.terms))
+        else:
+            loss(batch).backward()
+            ends.append((leaf.tensor.grad.numpy(), loss.terms))
+
+    (mine, terms), (theirs, others) = ends
+    assert np.array_equal(mine, theirs)
+    assert terms == others
+    assert terms.loss > terms.task
 
 
 def test_what_the_critic_judges_is_what_it_predicts_and_teaches_it_nothing():
@@ -205,7 +256,7 @@ def test_what_the_critic_judges_is_what_it_predicts_and_teaches_it_nothing():
     critic, optimizer = critic_of(5, 2)
     adam = FlatAdam.of(optimizer)
     mix, before = drawn_mix(2, draw), adam.values.clone()
-    compiled = CompiledCritic(adam, 6, 4, UNIT)
+    compiled = CompiledCritic(adam, 6, UNIT)
     loss = BatchLoss("aod", mix, bias_from="critic", slope=9.0, critic=compiled)
     assert loss.begin(net)
     bias, predicted = loss.judged(batch)

@@ -3,6 +3,7 @@
 import copy
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,7 +33,9 @@ def trained(through_leaf, *, also_replaced=False, steps=5):
         for step in range(steps):
             torch.manual_seed(step)
             rows = rows_of(draw)
-            loss = loss_of(rows)
+            slopes = None if also_replaced else loss_of.slopes(rows)
+            assert (slopes is not None) == (through_leaf and not also_replaced)
+            loss = loss_of(rows) if slopes is None else slopes
             if also_replaced:
                 loss = loss + loss_of(rows, {n: one + 0.1 for n, one in net.named_parameters()})
             optimizer.step(loss)
@@ -67,3 +70,29 @@ def test_weights_that_were_moved_elsewhere_are_leaves_of_their_own():
 
     assert all(one.grad is not None for one in net.parameters())
     assert not torch.equal(net[1].weight, before["1.weight"])
+
+
+def test_where_torch_itself_has_to_step_it_is_handed_the_flat_gradient():
+    ends = []
+    for flat in (True, False):
+        net, optimizer = trained(True, steps=1)
+        state = optimizer.state_dict()
+        state["state"][0]["step"] = torch.tensor(5.0)  # the loop takes only steps that are alike
+        optimizer.load_state_dict(state)
+        before = copy.deepcopy(net.state_dict())
+        rows, loss_of = rows_of(torch.Generator().manual_seed(1)), BatchLoss()
+        with batch_statistics(net):
+            torch.manual_seed(0)
+            assert loss_of.begin(net, optimizer.leaf)
+            optimizer.step(loss_of.slopes(rows) if flat else loss_of(rows))
+        assert not torch.equal(net[1].weight, before["1.weight"])
+        ends.append(copy.deepcopy(net.state_dict()))
+
+    torch.testing.assert_close(*ends, rtol=0, atol=0)
+
+
+def test_only_an_optimizer_with_a_leaf_takes_a_flat_gradient():
+    net = mlp((7,), 1, hidden=2, width=9)
+    optimizer = MaskedOptimizer(net, Masks.keep_all(net), adam(net, 0.01))
+    with pytest.raises(ValueError, match="leaf"):
+        optimizer.step(np.zeros(3, np.float32))
