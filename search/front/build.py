@@ -81,7 +81,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
     feasible = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
     chances = _Chances(view, packed, starts)
-    to_name = _to_name(rows, chances, view)
+    to_name = _to_name(rows, chances, view, trivial)
     selection = (
         feasible
         if to_name is rows
@@ -155,7 +155,7 @@ class _Chances:
         return self._view.naming.chance(decided(counts, decision, self._view))
 
 
-def _to_name(rows: list[Row], chances: _Chances, view: View) -> list[Row]:
+def _to_name(rows: list[Row], chances: _Chances, view: View, trivial: float) -> list[Row]:
     """The rows, with `feasible` for what is named; `rows` itself where the margin names alone."""
     if view.naming is None or not rows:
         return rows
@@ -168,7 +168,7 @@ def _to_name(rows: list[Row], chances: _Chances, view: View) -> list[Row]:
     )
     if not probable.any():
         return rows
-    flagged = named(rows, probable, group_allowed=view.group_allowed)
+    flagged = named(rows, probable, trivial, group_allowed=view.group_allowed)
     return [{**row, "feasible": bool(flag)} for row, flag in zip(rows, flagged, strict=True)]
 
 

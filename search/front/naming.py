@@ -6,7 +6,9 @@ and the number of test's rows, and those are named that are at least as likely c
 
 Where rows are few, only networks that hardly decide anything may be likely. So what keeps the
 tolerance by the margin, as samplers and schedulers judge all along, is named too where it performs
-clearly better than all that is likely: nobody is helped by a certificate for a coin.
+clearly better than all that is likely: nobody is helped by a certificate for a coin. For the same
+reason what gains less than half as much over a constant prediction as the best of these is not
+named: it would take its share of the error rate, and in some searches alone be certified.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from trainables.evaluation.counts import Counts
 from trainables.evaluation.intervals import chance_of_claim
 
 LIKELY = 0.5
+OF_USE = 0.5  # of the best one's gain over a constant prediction
 MOST = 5000  # candidates that are asked; about a millisecond each
 
 
@@ -80,12 +83,16 @@ def likely(
         could[[place for place in new if chance(int(place)) < LIKELY]] = False
 
 
-def named(rows: Sequence[Row], probable: Flags, *, group_allowed: bool) -> Flags:
+def named(rows: Sequence[Row], probable: Flags, trivial: float, *, group_allowed: bool) -> Flags:
     """(n,) what is named: the `probable` rows, and feasible ones that are clearly better, by more
-    than their standard error, than any probable one that could be chosen."""
+    than their standard error, than any probable one that could be chosen. Of these, those of use:
+    that gain at least `OF_USE` of what the best one gains over a constant prediction, whose
+    performance is `trivial`."""
     performance = np.nan_to_num(column(rows, "performance"), nan=-np.inf)
     error = np.nan_to_num(column(rows, "performance_se"))
-    could = probable & (group_allowed | ~flags(rows, "needs_group"))
-    best = performance[could].max(initial=-np.inf)
+    allowed = group_allowed | ~flags(rows, "needs_group")
+    best = performance[probable & allowed].max(initial=-np.inf)
     feasible = flags(rows, "feasible") & flags(rows, "beats_trivial")
-    return np.asarray(probable | (feasible & (performance - error > best)))
+    could = probable | (feasible & (performance - error > best))
+    gain = performance - trivial
+    return np.asarray(could & (gain >= OF_USE * gain[could & allowed].max(initial=-np.inf)))

@@ -25,6 +25,7 @@ from trainables.evaluation.pairs import tables_of_pairs
 ENOUGH = 0.8  # the power that is asked for
 DRAWS = 20_000  # so that the power is right to half a percent
 _MOST_ROWS = 1e12
+_ROUNDING = 1e-9
 _CLOSE = 1.05  # a number of rows is known when both ends of where it lies are so close
 
 
@@ -144,14 +145,30 @@ def fair_like(counts: Counts, cells: NDArray[np.int64]) -> Counts:
 
     Where its rows come as pairs of copies, the network mistakes as many copies for something else,
     but those of either group alike, and as many pairs as the first group has `cells` are counted.
+    Pairs whose copies are treated otherwise may be few: none of them is lost by rounding.
     """
     if counts.pairs is None:
         table = counts.table.sum(0)
         return fair_counts(cells, table / np.maximum(table.sum(1, keepdims=True), 1))
-    alike = (counts.pairs + counts.pairs.transpose(0, 2, 1)) / (2 * counts.pairs.sum())
-    half = np.rint(alike * cells[0].sum() / 2).astype(np.int64)  # of (a, b) and of (b, a)
-    pairs = half + half.transpose(0, 2, 1)
-    return Counts(tables_of_pairs(pairs), pairs)
+    alike = counts.pairs * (cells[0].sum() / counts.pairs.sum())
+    alike = (alike + alike.transpose(0, 2, 1)) / 2
+    agree = np.eye(len(alike), dtype=bool)[None]
+    upper = np.triu(np.ones_like(agree[0]), 1)[None]
+    some = _whole(np.where(upper, alike, 0), int(np.ceil((upper * alike).sum() - _ROUNDING)))
+    differ = some + some.transpose(0, 2, 1)
+    same = _whole(np.where(agree, alike, 0), max(0, int(cells[0].sum() - differ.sum())))
+    return Counts(tables_of_pairs(same + differ), same + differ)
+
+
+def _whole(parts: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+    """Whole numbers that add up to `total`, as near to `parts` as can be (largest remainders)."""
+    if not parts.any():
+        return np.zeros(parts.shape, dtype=np.int64)
+    scaled = parts.reshape(-1) * (total / parts.sum())
+    whole = np.floor(scaled + _ROUNDING).astype(np.int64)
+    largest = np.argsort(whole - scaled, kind="stable")
+    whole[largest[: total - whole.sum()]] += 1
+    return whole.reshape(parts.shape)
 
 
 def half_right_shares(labels: int) -> NDArray[np.float64]:
