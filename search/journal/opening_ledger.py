@@ -69,7 +69,7 @@ def opening_that_follows(test_hash: str, path: Path | None = None) -> int:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:  # nobody has opened anything, or the next opening will say why it cannot
         return 1
-    return 1 + sum(entry["test"] == test_hash for entry in _entries(text, path))
+    return 1 + len([entry for entry in _entries(text, path) if entry["test"] == test_hash])
 
 
 def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:

@@ -168,7 +168,7 @@ def _whole(parts: NDArray[np.float64], total: int) -> NDArray[np.int64]:
     whole = np.floor(scaled + _ROUNDING).astype(np.int64)
     largest = np.argsort(whole - scaled, kind="stable")
     whole[largest[: total - whole.sum()]] += 1
-    return whole.reshape(parts.shape)
+    return np.asarray(whole.reshape(parts.shape))
 
 
 def half_right_shares(labels: int) -> NDArray[np.float64]:
