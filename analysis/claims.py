@@ -49,13 +49,14 @@ def claim_sentences(front: Front) -> list[str]:
     else:
         sentences = [_counted(front, claims), *_not_the_chosen(front, chosen)]
     if point is not None and known(bound := certified_at(point)):
+        other = "any other" if verdict_of(point) == "certified" else "any"
         sentences.append(
-            f"Of the network {_named(point)}, any tolerance above {number(bound)} may be quoted; "
-            f"each has such a bound of its own (certified_at), and all of them hold together with "
-            f"a probability of {1 - claims['level']:g}."
+            f"Of the network {_named(point)}, {other} tolerance above {number(bound)} may be "
+            f"quoted; each has such a bound of its own (certified_at), and all of them hold "
+            f"together with a probability of {1 - claims['level']:g}."
         )
     if front.get("handed_over") is None:
-        sentences += _what_to_do(claims)
+        sentences += _what_to_do(front, claims)
     return sentences
 
 
@@ -115,8 +116,9 @@ def _not_the_chosen(front: Front, chosen: FrontPoint) -> list[str]:
     worth = "" if given["test"] is None else f" ({_worth(front, given['test'])} on test)"
     own = "" if chosen["test"] is None else f" ({_worth(front, chosen['test'])})"
     return [
-        f"Tune chose {_named(chosen)}{own}, but {what}. Handed over is {_named(given)}{worth}, "
-        f"the best of those that are certified: weigh what that costs."
+        f"Tune chose {_named(chosen)}{own}, but {what}. Handed over (what `fairfront export` "
+        f"takes) is {_named(given)}{worth}, the best of those that are certified: weigh what that "
+        f"costs."
     ]
 
 
@@ -146,18 +148,35 @@ def _not_tolerable(front: Front) -> list[str]:
     ]
 
 
-def _what_to_do(claims: Claims) -> list[str]:
-    rows = claims["rows_for_power"]
-    needed = (
-        "" if rows is None else f" (some {rounded_up(rows):,} for a perfectly fair one in 80 %)"
-    )
+def _what_to_do(front: Front, claims: Claims) -> list[str]:
     return [
-        f"What to do next: have more rows of test{needed}, or ask for a larger tolerance; "
-        f"`fairfront power FILE` says of an experiment's file which tolerance so many rows can "
-        f"certify, before a search. `fairfront report RUN --tolerance T` shows what tune would "
-        f"have chosen for another one and certifies nothing. Picking another network by what it "
-        f"is worth on test would make its bound void."
+        _more_rows(front, claims),
+        "`fairfront report RUN --tolerance T` shows what tune would have chosen for another "
+        "tolerance and certifies nothing. Picking another network by what it is worth on test "
+        "would make its bound void.",
     ]
+
+
+def _more_rows(front: Front, claims: Claims) -> str:
+    """What would help: rows or tolerance; or fairer networks, where rows are enough for these."""
+    there, needed = claims.get("rows"), claims["rows_for_power"]
+    larger, asked = claims.get("tolerance_for_power"), front["objective"]["tolerance"]
+    if there is None or needed is None or not known(larger):
+        rows = "" if needed is None else f" (some {rounded_up(needed):,})"
+        return f"What to do next: have more rows of test{rows}, or ask for a larger tolerance."
+    if larger <= asked:
+        return (
+            f"What to do next: search longer, or with other methods, for fairer networks: the "
+            f"{there:,} rows of test are enough to certify a perfectly fair one that is right as "
+            f"often as the chosen one, in 80 % down to a tolerance of {number(larger)}."
+        )
+    return (
+        f"What to do next: have more rows of test (some {rounded_up(needed):,} in place of "
+        f"{there:,}), or ask for a larger tolerance (from {number(larger)} on). Either would "
+        f"certify a perfectly fair network, right as often as the chosen one, in 80 %, the next "
+        f"time that test is opened; what `fairfront power FILE` says before a search is for "
+        f"decisions that are right half the time, at worst."
+    )
 
 
 def _worth(front: Front, values: PointValues) -> str:

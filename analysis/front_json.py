@@ -20,6 +20,16 @@ Interval = list[float | None]
 Measures = dict[str, float | None]  # every measure by name, signed or a ratio; None: not estimable
 
 
+class InGroup(TypedDict):
+    """How well a network decides the rows of one group: by the objective's performance, or by
+    accuracy where that is the worst group's."""
+
+    rows: int
+    performance: float | None  # None: not estimable
+    interval: Interval  # 95 % for all groups at once
+    trivial: float | None  # the best that a constant prediction has in this group
+
+
 class PointValues(TypedDict):
     """What one network, with its decision, is worth on one split; fractions, not percent.
 
@@ -38,6 +48,7 @@ class PointValues(TypedDict):
     bias_upper: NotRequired[float | None]  # one-sided 95 % bound
     prediction_shares: NotRequired[list[float | None]]  # share of the rows that each class gets
     measures: NotRequired[Measures]
+    by_group: NotRequired[list[InGroup]]  # absent too in files of earlier versions
     feasible: NotRequired[bool]  # is certain enough to keep the tolerance on this split
     beats_trivial: NotRequired[bool]  # is clearly better than a constant prediction
     trivial: NotRequired[bool]  # gives nearly all rows one and the same prediction
@@ -218,9 +229,11 @@ class Claims(TypedDict):
     certify: Certify
     also: list[str]  # biases that have to keep the tolerance as well
     named: int  # networks that are claimed about: the front, the hidden one, seeds
-    # Rows of test with which a fair network, as often right as the dense net, would be certified
-    # in 80 %; None: not estimable
+    rows: NotRequired[int]  # of test; absent, as the next but one, in files of earlier versions
+    # Rows of test with which a fair network, as often right as the chosen one, would be certified
+    # in 80 % at the tolerance, the next time that they are opened; None: not estimable
     rows_for_power: int | None
+    tolerance_for_power: NotRequired[float | None]  # at which it would be, with the rows there are
 
 
 class Front(TypedDict):

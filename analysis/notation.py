@@ -25,6 +25,30 @@ BIAS_WORDS = {
     "bias_amplification": "|bias amplification|",
 }
 
+# What the measures are, as a newcomer is told.
+MEANINGS = {
+    "accuracy": "the share of all rows that is decided right",
+    "balanced_accuracy": "the share of each label's rows that is decided right, the mean over the "
+    "labels",
+    "worst_group_accuracy": "the share decided right of the group where it is the lowest",
+    "spd": "the gap between the groups' shares of positive decisions",
+    "eod": "the gap between the groups' true positive rates",
+    "aod": "the mean of the groups' gaps in true and false positive rate; of opposite sign they "
+    "cancel",
+    "abs_aod": "the mean of the sizes of the groups' gaps in true and false positive rate",
+    "di": "1 less the ratio of the smallest to the largest group's share of positive decisions",
+    "deo_sum": "the sum of the sizes of the groups' gaps in true and false positive rate",
+    "deo_max": "the larger of the groups' gaps in true and false positive rate",
+    "deo_mean": "the mean of the sizes of the groups' gaps in true and false positive rate",
+    "accuracy_std": "how far the groups' accuracies are spread",
+    "accuracy_drop_std": "how far the groups' losses of accuracy against the dense net are spread",
+    "worst_group_drop": "the most accuracy that any group loses against the dense net",
+    "excess_gap": "how much more accuracy than everybody any group loses against the dense net",
+    "excess_gap_pairwise": "how much more accuracy any group loses than another, against the "
+    "dense net",
+    "bias_amplification": "by how much the largest group's share of a predicted class exceeds an "
+    "even share, the mean over the classes",
+}
 # Of a bias that vanishes where gaps of opposite sign cancel, or that looks at one rate alone: the
 # measure that does neither, to stand beside it.
 FULLER = {"aod": "abs_aod", "eod": "deo_max"}
@@ -52,6 +76,11 @@ def bias_words(objective: Mapping[str, Any]) -> str:
     """What the bias measure of an objective is called in text."""
     name = str(objective["bias"])
     return BIAS_WORDS.get(name, name.replace("_", " "))
+
+
+def meaning(name: str) -> str:
+    """What a measure is, in a few words; measures that are not known are called by their name."""
+    return MEANINGS.get(name, name.replace("_", " "))
 
 
 def beside_bias(objective: Mapping[str, Any]) -> dict[str, str]:

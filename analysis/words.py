@@ -26,10 +26,12 @@ from analysis.notation import (
     bias_words,
     ends_of,
     known,
+    meaning,
     number,
     performance_words,
     with_interval,
 )
+from analysis.weakest_group import weakest_group_sentence
 
 Finding = Literal[
     "only with the group",  # all that is feasible needs the group, which may not be used
@@ -101,8 +103,8 @@ def headline(front: Front) -> str:
 
 def verdict(front: Front) -> str:
     """The finding in one line, as the terminal has it under the table: it names the candidate, and
-    says what that costs or gains against the references."""
-    return " ".join([_verdict(front), *reference_sentences(front)])
+    says what that costs or gains against the references, and warns of a group that it fails."""
+    return " ".join([_verdict(front), *_warning(front), *reference_sentences(front)])
 
 
 def _verdict(front: Front) -> str:
@@ -151,7 +153,7 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
     point = chosen_point(front)
     if point is None:
         return [*_why_none_is_chosen(front), *_further(front)]
-    sentences = [_identity(point), _values(front, "tune", point["tune"])]
+    sentences = [_identity(point), *_measured_by(front), _values(front, "tune", point["tune"])]
     if point["test"] is not None:
         sentences.append(_values(front, "test", point["test"]))
         claims = claim_sentences(front)
@@ -167,7 +169,7 @@ def explanation(front: Front, opening: int | None = None) -> list[str]:
         )
     else:
         sentences.append("The test split is sealed: run confirm to open it once.")
-    return [*sentences, *_dense(front), *_further(front)]
+    return [*sentences, *_warning(front), *_dense(front), *_further(front)]
 
 
 def unbeaten_reference(front: Front) -> str | None:
@@ -287,6 +289,21 @@ def _identity(point: FrontPoint) -> str:
         f"Chosen: candidate {point['candidate']} of {point['method']}, "
         f"sparsity {number(point['tune']['sparsity'])} (fraction of weights removed). {group}"
     )
+
+
+def _warning(front: Front) -> list[str]:
+    """Of a group that is decided far worse than others."""
+    return [] if (sentence := weakest_group_sentence(front)) is None else [sentence]
+
+
+def _measured_by(front: Front) -> list[str]:
+    """What the figures are that follow."""
+    objective = front["objective"]
+    return [
+        f"Performance: {performance_words(objective)}, {meaning(objective['performance'])}.",
+        f"Bias: {bias_words(objective)}, {meaning(objective['bias'])}; 0 is fair, and more is "
+        f"less fair.",
+    ]
 
 
 def _values(front: Front, split: Split, values: PointValues) -> str:

@@ -57,7 +57,7 @@ FLOORS = {
     "analysis": (
         ("events", "front_json", "notation", "palette", "pareto"),
         ("front_table", "hypervolume", "over_compute"),
-        ("against_references", "claims"),
+        ("against_references", "claims", "weakest_group"),
         ("words", "trials"),
         ("figures",),
         ("methods", "price", "importance"),

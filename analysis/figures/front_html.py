@@ -54,7 +54,7 @@ def interactive_front(front: Front, references: Sequence[ReferenceMark] = ()) ->
     entries = sum(trace.showlegend is not False for trace in figure.data)
     base_layout(figure, height=legend_height(entries, least=520))
     figure.update_layout(legend=LEGEND_BESIDE)
-    figure.update_xaxes(title=f"bias: {bias_words(objective)} (lower is fairer)", range=[0, edge])
+    figure.update_xaxes(title=f"bias: {bias_words(objective)} (0 is fair)", range=[0, edge])
     figure.update_yaxes(title=performance_words(objective))
     _allowed_region(figure, objective)
     return figure
@@ -189,9 +189,14 @@ def _test_values(front: Front) -> list[go.Scatter]:
         traces.append(_test_trace(front, others, "value on test", MUTED))
     for point, test in tested(front):
         if point["chosen"]:
-            trace = _test_trace(front, [(point, test)], "chosen, on test", INK)
-            errors = {"error_x": _error(test, "bias"), "error_y": _error(test, "performance")}
-            traces.append(trace.update(showlegend=False, **errors))
+            colour = looks_on_front(front)[point["method"]].colour
+            name = "chosen, on test, with its intervals"
+            trace = _test_trace(front, [(point, test)], name, INK)
+            errors = {
+                "error_x": _error(test, "bias", colour),
+                "error_y": _error(test, "performance", colour),
+            }
+            traces.append(trace.update(**errors))
     return traces
 
 
@@ -211,7 +216,10 @@ def _test_trace(
     )
 
 
-def _error(values: PointValues, name: Literal["performance", "bias"]) -> dict[str, Any]:
+def _error(
+    values: PointValues, name: Literal["performance", "bias"], colour: str
+) -> dict[str, Any]:
+    """In colour and thick, so that nobody takes it for a line of the grid or an axis."""
     reach = interval_reach(values, name)
     if reach is None:
         return {"visible": False}
@@ -220,9 +228,9 @@ def _error(values: PointValues, name: Literal["performance", "bias"]) -> dict[st
         "type": "data",
         "array": [above],
         "arrayminus": [below],
-        "color": INK,
-        "thickness": 1.3,
-        "width": 4,
+        "color": colour,
+        "thickness": 3,
+        "width": 8,
     }
 
 

@@ -86,7 +86,7 @@ def _only_words(axes: Axes, words: str) -> None:
 def _style(axes: Axes, front: Front) -> None:
     objective = front["objective"]
     where = "" if is_confirmed(front) else " on tune"
-    axes.set_xlabel(f"bias{where}: {bias_words(objective)} (lower is fairer)", color=INK)
+    axes.set_xlabel(f"bias{where}: {bias_words(objective)} (0 is fair)", color=INK)
     axes.set_ylabel(f"{performance_words(objective)}{where}", color=INK)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -139,6 +139,7 @@ def _points(axes: Axes, front: Front) -> None:
 
 
 def _test_values(axes: Axes, front: Front) -> None:
+    looks = looks_on_front(front)
     for point, test in tested(front):
         chosen = bool(point["chosen"])
         colour, strength = (INK, 1.0) if chosen else (MUTED, 0.45)
@@ -157,8 +158,11 @@ def _test_values(axes: Axes, front: Front) -> None:
             markersize=4.5 if chosen else 3,
             color=colour,
             alpha=strength,
-            linewidth=1.1,
-            capsize=2.5,
+            # thick and in the method's colour: nobody shall take it for a line of the grid
+            ecolor=looks[point["method"]].colour,
+            elinewidth=2.4,
+            capsize=5,
+            capthick=2.4,
             zorder=2.5 if chosen else 2,
         )
 

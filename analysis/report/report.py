@@ -15,10 +15,24 @@ from analysis.figures.curves import curves_figure, hypervolume_figure
 from analysis.figures.front_html import interactive_front
 from analysis.figures.losses import losses_figure
 from analysis.front_json import Front
-from analysis.front_table import ReferenceMark, allows_group, chosen_point, place, why_not_drawn
+from analysis.front_table import (
+    ReferenceMark,
+    allows_group,
+    chosen_point,
+    is_confirmed,
+    place,
+    why_not_drawn,
+)
 from analysis.importance import importance_by_method, importance_figure
 from analysis.methods import methods_over_compute_figure
-from analysis.notation import bias_words, known, number, performance_words, second_words
+from analysis.notation import (
+    bias_words,
+    known,
+    meaning,
+    number,
+    performance_words,
+    second_words,
+)
 from analysis.parts import contributions
 from analysis.price import price_as_searched, price_figure, tolerances_around
 from analysis.report.parts import holdings_table, parts_table
@@ -249,8 +263,14 @@ def _section(title: str, caption: str, content: str) -> str:
 
 def _points_caption(front: Front) -> str:
     parts = [POINTS_CAPTION]
-    if signed_pair(front):
-        parts.append("AOD is signed and can vanish by cancellation; abs. AOD cannot.")
+    if any("chance" in point for point in front["points"]):
+        parts.append(CHANCE_CAPTION)
+    if is_confirmed(front):
+        parts.append(CLAIMS_CAPTION)
+    parts += [
+        f"{words}{' (signed)' if name == 'aod' else ''}: {meaning(name)}."
+        for name, words in signed_pair(front).items()
+    ]
     if "beside" in front:
         parts.append(
             f"{second_words(front['beside']).capitalize()}: a second decision on the same scores, "
@@ -268,12 +288,13 @@ def _figure(name: str, figure: go.Figure) -> str:
 
 
 FRONT_CAPTION = (
-    "Each mark is a network: further left is fairer, higher performs better. Colour and "
-    "shape say the method; the fewer weights are left, the smaller the mark. Filled marks are "
-    "feasible on tune, hollow ones are not; the ring is the chosen one. Small dots, linked by a "
-    "line, are values on test. Named crosses are "
-    "reference points. Hover for all measures and settings; double-click a method in the legend "
-    "to see it alone."
+    "Each mark is a network: further left is fairer (a bias of 0 is fair, whatever its measure is "
+    "called), higher performs better. Colour and shape say the method; the fewer weights are "
+    "left, the smaller the mark. Filled marks are feasible: by what tune shows they are likely "
+    "enough to keep the tolerance, and clearly better than a constant prediction; hollow ones are "
+    "not. The ring is the chosen one. Small dots, linked by a line, are values on test; that of "
+    "the chosen one has its intervals, as thick bars. Named crosses are reference points. Hover "
+    "for all measures and settings; double-click a method in the legend to see it alone."
 )
 PARTS_CAPTION = (
     "Which methods hold the front at which bias and sparsity, on tune: in each part the best one "
@@ -291,14 +312,23 @@ OVER_COMPUTE_CAPTION = (
     "all methods together, over the samples of all. Methods that cover or train nothing have no "
     "line. Click a method to hide it, double-click to see it alone."
 )
+CHANCE_CAPTION = (
+    "Chance of a certificate: as tune saw it before test was opened, the probability that test "
+    "certifies the network at the tolerance; from .5 on a network is named for test."
+)
+CLAIMS_CAPTION = (
+    "Certified: test shows that the bias lies below the tolerance, at the error rate named "
+    "before. Certified at: any tolerance above may be quoted of the network. Handed over: the "
+    "best certified one, which export takes."
+)
 POINTS_CAPTION = (
     "Click a column to sort. Intervals are 95 %; those on test hold for all points at once."
 )
 REFERENCES_CAPTION = (
     "What the front is compared with: the dense net, and models that take seconds to fit. Each is "
-    "judged as a point is; none is on the front, in its hypervolume or chosen. Decided by lot: a "
-    "randomised classifier, as the reductions approach is defined, draws each decision with a "
-    "probability that the row sets, and is judged by what is to be expected."
+    "judged as a point is; none is on the front, in its area or volume, or chosen. Decided by "
+    "lot: a randomised classifier, as the reductions approach is defined, draws each decision "
+    "with a probability that the row sets, and is judged by what is to be expected."
 )
 COMPARISON_CAPTION = "Measures as they are: signed or ratios, not yet biases."
 CURVES_CAPTION = (

@@ -29,7 +29,8 @@ Cell = tuple[str, str]  # (HTML, value that the column is sorted by)
 FACT_NAMES = {
     "candidates": "candidates judged",
     "data": "data set",
-    "certifiable": "tolerance that test certifies of a fair network in 80 %, at worst",
+    "certifiable": "tolerance that test certifies of a perfectly fair network in 80 %, at worst "
+    "(right half the time)",
     "opening": "openings of these test rows, this one included",
     "box": "box of the hypervolume",
 }
@@ -98,8 +99,16 @@ def points_table(front: Front) -> str:
     points = sorted(
         front["points"], key=lambda p: (not p["chosen"], -(p["tune"]["performance"] or 0.0))
     )
+    given = front.get("handed_over")
     rows = [
-        _point_row(point, list(signed), second, chances=chances, confirmed=confirmed)
+        _point_row(
+            point,
+            list(signed),
+            second,
+            chances=chances,
+            confirmed=confirmed,
+            handed_over=point["candidate"] == given,
+        )
         for point in points
     ]
     marked = 0 if points[0]["chosen"] else None
@@ -235,9 +244,10 @@ def _point_row(
     *,
     chances: bool,
     confirmed: bool,
+    handed_over: bool,
 ) -> list[Cell]:
     row = [
-        _identity(point),
+        _identity(point, handed_over=handed_over),
         text(point.get("learns_from", "\N{EN DASH}")),
         yes_no(point["needs_group"]),
         yes_no(point["feasible"]),
@@ -255,8 +265,9 @@ def _point_row(
     return [*row, _settings(point["settings"])]
 
 
-def _identity(point: FrontPoint) -> Cell:
+def _identity(point: FrontPoint, *, handed_over: bool) -> Cell:
     badge = ' <span class="badge">chosen</span>' if point["chosen"] else ""
+    badge += ' <span class="badge good">handed over</span>' if handed_over else ""
     if what := point.get("no_ops"):
         badge += f' <span class="badge bad" title="{escape("; ".join(what))}">no-op</span>'
     method, candidate = escape(point["method"]), escape(point["candidate"])

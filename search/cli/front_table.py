@@ -16,9 +16,14 @@ from analysis.front_table import (
     one_per_trial,
     reference_label,
 )
-from analysis.notation import beside_bias, known, second_words
+from analysis.notation import beside_bias, known, meaning, second_words
 from search.cli.say import cells
 
+CHANCE = "chance: as tune sees it, that test will certify it; what reaches .5 is named for test"
+HYPERVOLUME = (
+    "hypervolume: of what lies between a constant at the tolerance and the ideal, the share that "
+    "the front covers"
+)
 ROWS = 30  # of a table that still fits a screen
 
 
@@ -100,24 +105,29 @@ def shown_points(front: Front) -> list[FrontPoint]:
 
 
 def legend(front: Front) -> str:
-    """What the columns and marks of the table mean, and what it leaves out."""
+    """What the columns and marks of the table mean, and what it leaves out; a line each."""
     objective = front["objective"]
-    meaning = (
-        f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
-        "* chosen, x infeasible, g needs the group"
-    )
+    marks = "* chosen, g needs the group"
     if is_confirmed(front):
-        meaning += ", c certified"
-    elif any("chance" in point for point in front["points"]):
-        meaning += "; chance: that test will certify it"
-        if objective.get("naming") == "margin":
-            meaning += ", less than even for all here"
+        marks += ", c certified"
     if any(reference.get("randomised") for reference in front["references"]):
-        meaning += ", r randomised: it draws each decision by lot"
+        marks += ", r randomised: it draws each decision by lot"
     if any(point.get("no_ops") for point in front["points"]):
-        meaning += ", ! no-op"
-    more = len(front["points"]) - len(shown_points(front))
-    return f"{meaning}; {more} further points: front.csv" if more else meaning
+        marks += ", ! no-op"
+    lines = [
+        f"perf. (performance) is {objective['performance']}, bias is {objective['bias']}; "
+        f"{marks},",
+        "x infeasible: not sure enough to keep the tolerance, or hardly better than a constant",
+    ]
+    lines += [f"{word}: {meaning(name)}" for name, word in beside_bias(objective).items()]
+    if not is_confirmed(front):
+        if any("chance" in point for point in front["points"]):
+            none = ", which none reaches" if objective.get("naming") == "margin" else ""
+            lines.append(f"{CHANCE}{none}")
+        lines.append(HYPERVOLUME)
+    if more := len(front["points"]) - len(shown_points(front)):
+        lines.append(f"{more} further points: front.csv")
+    return "\n".join(lines)
 
 
 def _cells(

@@ -28,7 +28,7 @@ def power(
     for group, rows in zip(prepared.group_names, cells_of_test(prepared), strict=True):
         of_labels = zip(prepared.classes, rows, strict=True)
         say(f"  {group}: {', '.join(f'{label} {count}' for label, count in of_labels)}")
-    words = power_words(found, problem.objective)
+    words = power_words(problem)
     say(f"At worst, with decisions that are right half the time: {words}.")
     shown = Table(box=None, padding=(0, 1, 0, 0), title_justify="left")
     shown.title = f"Probability that a perfectly fair network is certified, one of {NAMED} named"

@@ -133,7 +133,7 @@ def _run(
         )
         report = report_of(folder.path, bench, nets)
         problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(bench)
-        power = power_words(problem.power(bench.dense_decided_on_tune()), problem.objective)
+        power = power_words(problem, bench.dense_decided_on_tune())
         told = f"test, at the dense net's rates, in place of the worst case: {power}"
         doubts = [*notes_on(nets), *doubts_of(config, bench, report), told]
         problem = replace(problem, network_notes=(*of_network, *doubts))

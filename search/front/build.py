@@ -81,7 +81,7 @@ def build_front(facts: Experiment, events: Iterable[Event], view: View) -> Front
     reference = view.reference or (trivial, view.objective.tolerance, 0.0)
     feasible = select(rows, reference, sparsity=view.sparsity, group_allowed=view.group_allowed)
     chances = _Chances(view, packed, starts)
-    to_name, by_chance = _to_name(rows, chances, view)
+    to_name, by_chance = _to_name(rows, chances, view, trivial)
     selection = (
         feasible
         if to_name is rows
@@ -165,7 +165,9 @@ class _Chances:
         return decided(counts, decision_from_dict(report["decision"]), self._view)
 
 
-def _to_name(rows: list[Row], chances: _Chances, view: View) -> tuple[list[Row], bool]:
+def _to_name(
+    rows: list[Row], chances: _Chances, view: View, trivial: float
+) -> tuple[list[Row], bool]:
     """The rows, with `feasible` for what is named, and whether any is likely to be certified;
     `rows` itself where the margin names alone."""
     if view.naming is None or not rows:
@@ -175,7 +177,8 @@ def _to_name(rows: list[Row], chances: _Chances, view: View) -> tuple[list[Row],
     one_bias = len(view.naming.biases) == 1
     if one_bias and not probable.any():
         return rows, False
-    flagged = named(rows, probable, **how, keep_margin=None if one_bias else chances.keep_margin)
+    keep_margin = None if one_bias else chances.keep_margin
+    flagged = named(rows, probable, trivial, **how, keep_margin=keep_margin)
     if not flagged.any():
         return rows, False
     named_rows: list[Row] = [

@@ -7,7 +7,9 @@ and the number of test's rows, and those are named that are at least as likely c
 Where rows are few, only networks that hardly decide anything may be likely. So what keeps the
 tolerance by the margin, as samplers and schedulers judge all along, is named too where it performs
 clearly better than all that is likely: nobody is helped by a certificate for a coin. Where several
-biases have to keep the tolerance, it has to keep the margin in all of them.
+biases have to keep the tolerance, it has to keep the margin in all of them. For the same reason
+what gains less than half as much over a constant prediction as the best of these is not named: it
+would take its share of the error rate, and in some searches alone be certified.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from trainables.evaluation.objective import Objective
 from trainables.evaluation.report import evaluate_objective
 
 LIKELY = 0.5
+OF_USE = 0.5  # of the best one's gain over a constant prediction
 MOST = 5000  # candidates that are asked; about a millisecond each
 
 
@@ -80,28 +83,32 @@ def likely(
 def named(
     rows: Sequence[Row],
     probable: Flags,
+    trivial: float,
     *,
     sparsity: bool,
     group_allowed: bool,
     keep_margin: Callable[[int], bool] | None = None,
 ) -> Flags:
     """(n,) what is named: the `probable` rows, and feasible ones that are clearly better, by more
-    than their standard error, than any probable one that could be chosen.
+    than their standard error, than any probable one that could be chosen. Of these, those of use:
+    that gain at least `OF_USE` of what the best one gains over a constant prediction, whose
+    performance is `trivial`.
 
     Where `feasible` does not tell whether a row keeps the margin in all biases, `keep_margin` is
     asked, by the row's number.
     """
     performance = np.nan_to_num(column(rows, "performance"), nan=-np.inf)
     error = np.nan_to_num(column(rows, "performance_se"))
-    could = probable & (group_allowed | ~flags(rows, "needs_group"))
-    best = performance[could].max(initial=-np.inf)
+    allowed = group_allowed | ~flags(rows, "needs_group")
+    best = performance[probable & allowed].max(initial=-np.inf)
     feasible = flags(rows, "feasible") & flags(rows, "beats_trivial")
     better = feasible & ~probable & (performance - error > best)
     if keep_margin is not None:
         better = _passing(
             rows, better, keep_margin, sparsity=sparsity, group_allowed=group_allowed
         )
-    return np.asarray(probable | better)
+    could, gain = probable | better, performance - trivial
+    return np.asarray(could & (gain >= OF_USE * gain[could & allowed].max(initial=-np.inf)))
 
 
 def _passing(

@@ -61,6 +61,17 @@ def record_opening(
         return len(of_rows) + 1
 
 
+def opening_that_follows(test_hash: str, path: Path | None = None) -> int:
+    """The how-manieth opening of these test rows the next one will be, from 1; nothing is
+    written."""
+    path = path or ledger_path()
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # nobody has opened anything, or the next opening will say why it cannot
+        return 1
+    return 1 + len([entry for entry in _entries(text, path) if entry["test"] == test_hash])
+
+
 def _entries(text: str, path: Path) -> Iterator[dict[str, Any]]:
     """The entries of the ledger, oldest first."""
     for number, line in enumerate(text.split("\n"), start=1):

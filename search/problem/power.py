@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from analysis.notation import number, rounded_up
 from search.journal.events import NamingFacts, PowerFacts
+from search.journal.opening_ledger import opening_that_follows
 from trainables.evaluation.claims import level_of_opening
 from trainables.evaluation.counts import Counts
-from trainables.evaluation.objective import Objective
 from trainables.evaluation.power import (
     ENOUGH,
     Power,
@@ -62,9 +62,14 @@ def power_on_test(
 def power_of_test(
     prepared: Prepared, objective: ObjectiveConfig, dense: Counts | None = None
 ) -> Power:
-    """`power_on_test` of the test split of `prepared`, looked at for the first time."""
-    cells = cells_of_test(prepared)
-    return power_on_test(cells, objective.bias, objective.error_rate_claims, dense)
+    """`power_on_test` of the test split of `prepared`, the next time that it is opened."""
+    return power_on_test(
+        cells_of_test(prepared),
+        objective.bias,
+        objective.error_rate_claims,
+        dense,
+        opening=opening_that_follows(prepared.hashes["test"]),
+    )
 
 
 def naming_facts(objective: ObjectiveConfig, rows: Mapping[str, int]) -> NamingFacts:
@@ -80,12 +85,12 @@ def power_table(problem: Problem) -> dict[float, dict[int, float]]:
     """By tolerance and number of test's rows, the probability that a perfectly fair network is
     certified, at worst."""
     found = problem.power()
-    table = {}
-    for share in TOLERANCES:
-        tolerance = share * problem.config.objective.tolerance
-        rows = (times * found.rows for times in ROWS)
-        table[tolerance] = {count: found.with_rows(count).at(tolerance) for count in rows}
-    return table
+    by_rows = {times * found.rows: found.with_rows(times * found.rows) for times in ROWS}
+    tolerances = [share * problem.config.objective.tolerance for share in TOLERANCES]
+    return {
+        tolerance: {rows: power.at(tolerance) for rows, power in by_rows.items()}
+        for tolerance in tolerances
+    }
 
 
 def power_facts(power: Power) -> PowerFacts:
@@ -99,27 +104,30 @@ def power_facts(power: Power) -> PowerFacts:
     }
 
 
-def power_words(power: Power, objective: Objective) -> str:
-    """What a tolerance comes to on these rows, in one sentence."""
-    bias, tolerance = objective.bias, objective.tolerance
+def power_words(problem: Problem, dense: Counts | None = None) -> str:
+    """What the tolerance comes to on the rows of test, in one sentence; `dense` as in `power`."""
+    bias, tolerance = problem.objective.bias, problem.objective.tolerance
+    opening = opening_that_follows(problem.prepared.hashes["test"])
+    power = problem.power(dense)
     if not np.isfinite(power.certifiable_above):
         return f"{bias} is not estimable on these {power.rows:,} rows"
-    rows = power.rows_for(tolerance)
-    needed = "no number of rows" if rows is None else f"some {rounded_up(rows):,} rows of test"
-    if tolerance <= power.certifiable_above:
-        return (
-            f"{bias} below {tolerance:g} is not certifiable with these {power.rows:,} rows of "
-            f"test: {number(power.certifiable_above)} at best; {ENOUGH:.0%} power would need "
-            f"{needed}, or a tolerance of {number(power.tolerance_for())}"
-        )
+    looks = "" if opening == 1 else f" (in opening {opening} of these rows, at a smaller level)"
     chance = power.at(tolerance)
     if chance >= ENOUGH:
         return (
             f"a perfectly fair network would be certified to keep {bias} below {tolerance:g} "
-            f"with a probability of {chance:.0%}"
+            f"with a probability of {chance:.0%}{looks}"
+        )
+    rows = power.rows_for(tolerance)
+    needed = "no number of rows" if rows is None else f"some {rounded_up(rows):,} rows of test"
+    needed += f", or a tolerance of {number(power.tolerance_for())}{looks}"
+    if tolerance <= power.certifiable_above:
+        return (
+            f"{bias} below {tolerance:g} is not certifiable with these {power.rows:,} rows of "
+            f"test: {number(power.certifiable_above)} at best; {ENOUGH:.0%} power would need "
+            f"{needed}"
         )
     return (
         f"a perfectly fair network would be certified to keep {bias} below {tolerance:g} with a "
-        f"probability of {chance:.0%} only; {ENOUGH:.0%} would need {needed}, or a tolerance of "
-        f"{number(power.tolerance_for())}"
+        f"probability of {chance:.0%} only; {ENOUGH:.0%} would need {needed}"
     )

@@ -197,12 +197,12 @@ class Problem:
             *self.pruning_notes(),
             *self._notes_on_precision(),
             *notes_on_references(self.config, self.prepared, self.objective.bias),
-            f"test, at worst, before any dense net: {power_words(self.power(), self.objective)}",
+            f"test, at worst, before any dense net: {power_words(self)}",
         ]
 
     def power(self, dense: Counts | None = None) -> Power:
-        """What test can certify of a fair network: at worst, or of one that is as often right as
-        the dense net with these decisions on tune, by group."""
+        """What test can certify of a fair network the next time that it is opened: at worst, or
+        of one that is as often right as the dense net with these decisions on tune, by group."""
         return power_of_test(self.prepared, self.config.objective, dense)
 
     def _notes_on_precision(self) -> list[str]:

@@ -38,6 +38,7 @@ from trainables.evaluation.intervals import (
     performance_se,
 )
 from trainables.evaluation.objective import Objective
+from trainables.evaluation.trivial import trivial_performance
 
 STRESS = 1.1  # the stress pool's true biases reach from the tolerance to this much of it
 
@@ -242,7 +243,10 @@ def _named(drawn: Drawn, naming: str) -> NDArray[np.int64]:
         }
         for place in places
     ]
-    return np.flatnonzero(named(rows, probable, sparsity=False, group_allowed=True))
+    # the same of all: networks are judged on the same rows
+    trivial = trivial_performance(objective.performance, drawn.tune.of(0))
+    to_name = named(rows, probable, trivial, sparsity=False, group_allowed=True)
+    return np.flatnonzero(to_name)
 
 
 def _search(drawn: Drawn, naming: str) -> SearchResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
+from typing import TypedDict
 
 import numpy as np
 from torch import nn
@@ -101,6 +102,7 @@ def evaluated_on_test(
             by_second = values(point, on_test(point, second["decision"]))
             points[-1]["beside"] = {**second, "test": by_second}
     references = _references_on_test(folder, bench, view, front, stored, level)
+    share = float(shares_of(certify, len(named), chosen)[chosen])
     confirmed: Front = {
         **front,
         "dense": {**front["dense"], "test": references[0]["test"]},
@@ -113,10 +115,10 @@ def evaluated_on_test(
             "certify": certify,
             "also": list(objective.also),
             "named": len(named),
-            "rows_for_power": _rows_for_power(
+            **_what_it_would_take(
                 decisions[chosen],
                 view,
-                error_rate * float(shares_of(certify, len(named), chosen)[chosen]),
+                share * level_of_opening(objective.error_rate_claims, opening + 1),
             ),
         },
     }
@@ -162,12 +164,25 @@ def _is_certified(point: FrontPoint) -> bool:
     return claim is not None and claim["verdict"] == "certified"
 
 
-def _rows_for_power(chosen: Counts | None, view: View, level: float) -> int | None:
-    """How many rows of test a fair network would have needed, right as often as the chosen one."""
+class _Needed(TypedDict):
+    """Those keys of `Claims` that say what a certificate would take."""
+
+    rows: int
+    rows_for_power: int | None
+    tolerance_for_power: float | None
+
+
+def _what_it_would_take(chosen: Counts | None, view: View, level: float) -> _Needed:
+    """For a fair network that is right as often as the chosen one, tested at `level`."""
     if chosen is None:
-        return None
+        raise ValueError("confirm: a chosen point has a candidate")
     power = power_of(view.objective.bias, fair_like(chosen, chosen.cells), level)
-    return power.rows_for(view.objective.tolerance)
+    tolerance = power.tolerance_for()
+    return {
+        "rows": chosen.total,
+        "rows_for_power": power.rows_for(view.objective.tolerance),
+        "tolerance_for_power": tolerance if np.isfinite(tolerance) else None,
+    }
 
 
 def _references_on_test(

@@ -22,6 +22,7 @@ from search.front.build import build_front
 from search.front.view import View
 from search.journal.events import Event, Experiment, PowerFacts
 from search.journal.journal import read_events
+from search.journal.opening_ledger import opening_that_follows
 from search.problem.power import power_facts, power_on_test
 from search.results.judged_anew import judged_anew
 from search.runs.folder import RunFolder, view_of_run
@@ -138,17 +139,23 @@ def report(
 
 
 def _power(folder: RunFolder, facts: Experiment, view: View) -> PowerFacts:
-    """At worst, as `view` sees it: by the cells of tune, with as many rows as test has."""
+    """At worst, as `view` sees it: by the cells of tune, with as many rows as test has, the next
+    time that test is opened."""
     tune = counts_from_dict(folder.dense_event()["counts"]["tune"])
     cells = tune.regroup(view.crossing_to_group).cells
     rate = folder.config().objective.error_rate_claims
     rows = round(cells.sum() * facts["rows"]["test"] / facts["rows"]["tune"])
-    return power_facts(power_on_test(cells, view.objective.bias, rate).with_rows(rows))
+    opening = opening_that_follows(facts["hashes"]["test"])
+    power = power_on_test(cells, view.objective.bias, rate, opening=opening)
+    return power_facts(power.with_rows(rows))
 
 
-def _certifiable(facts: Experiment) -> float | None:
-    """The tolerance that test certifies of a fair network in 80 %; None: not known."""
-    return facts["power"]["tolerance_for_power"] if "power" in facts else None
+def _certifiable(front: Front, facts: Experiment) -> float | None:
+    """The tolerance that test certifies of a fair network in 80 %, at worst; None: not known, or
+    the claims of the front say it better, by the chosen network's own rates."""
+    if "claims" in front or "power" not in facts:
+        return None
+    return facts["power"]["tolerance_for_power"]
 
 
 def _write(folder: RunFolder, front: Front, facts: Experiment, suffix: str) -> Path:
@@ -182,7 +189,7 @@ def _facts(front: Front, facts: Experiment) -> Facts:
         "groups": objective["groups"],
         "splits": facts["rows"],
         "notes": facts["notes"],
-        "certifiable": _certifiable(facts),
+        "certifiable": _certifiable(front, facts),
         "box": {
             "reference": objective["reference"][:dimensions],
             "ideal": [1.0, 0.0, 1.0][:dimensions],

@@ -78,7 +78,8 @@ def made_claims(points):
         "handed_over": next((name for name in [*chosen, *certified] if name in certified), None),
         "claims": {
             **{"error_rate": 0.05, "level": 0.025, "certify": "front", "also": []},
-            **{"named": len(points), "rows_for_power": 12_345},
+            **{"named": len(points), "rows": 4_321},
+            **{"rows_for_power": 12_345, "tolerance_for_power": 0.0847},
         },
     }
 

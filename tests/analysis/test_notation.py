@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from analysis.notation import bias_words, ends_of, number, performance_words, with_interval
+from analysis.notation import (
+    MEANINGS,
+    bias_words,
+    ends_of,
+    meaning,
+    number,
+    performance_words,
+    with_interval,
+)
+from trainables.evaluation.measures import MEASURES
 
 
 @pytest.mark.parametrize(
@@ -37,3 +46,9 @@ def test_measures_have_words_and_those_of_users_their_own_names():
     assert performance_words({"performance": "balanced_accuracy"}) == "balanced accuracy"
     assert bias_words({"bias": "aod"}) == "|AOD|"
     assert bias_words({"bias": "my_measure"}) == "my measure"
+
+
+def test_every_measure_is_explained_and_one_of_another_is_called_by_its_name():
+    assert MEANINGS.keys() == MEASURES.keys()
+    assert meaning("aod").endswith("of opposite sign they cancel")
+    assert meaning("my_measure") == "my measure"

@@ -135,7 +135,7 @@ def test_explanation_says_what_is_certified_at_which_error_rate():
 
     assert f"below 0.05: {certified} of the front's 14 points" in text
     assert "any claim is false is at most 0.025" in text
-    assert "any tolerance above 0.040 may be quoted" in text
+    assert "any other tolerance above 0.040 may be quoted" in text
     assert "tested at 0.025, as opening 1 of these test rows" in text
     assert "no later search is chosen by what an earlier opening has shown" in text
 
@@ -153,8 +153,34 @@ def test_where_nothing_is_certified_it_says_what_it_would_have_taken():
     text = " ".join(explanation(confirmed(0.04, others=False)))
     assert "Of no network the rows of test show a bias below 0.05" in text
     assert "is estimated at 0.040 there, and may be anything from" in text
-    assert "What to do next: have more rows of test (some 13,000 for a perfectly fair one" in text
+    assert "have more rows of test (some 13,000 in place of 4,321)" in text
+    assert "ask for a larger tolerance (from 0.085 on)" in text
     assert "certifies nothing" in text
+
+
+def test_where_the_rows_are_enough_it_is_the_networks_that_are_not_fair_enough():
+    front = confirmed(0.04, others=False)
+    front["claims"] |= {"rows_for_power": 2_000, "tolerance_for_power": 0.034}
+    text = " ".join(explanation(front))
+    assert "search longer, or with other methods, for fairer networks: the 4,321 rows" in text
+    assert "in 80 % down to a tolerance of 0.034" in text
+    assert "more rows" not in text
+
+
+def test_files_of_earlier_versions_know_of_the_rows_alone():
+    front = confirmed(0.04, others=False)
+    for key in ("rows", "tolerance_for_power"):
+        del front["claims"][key]
+    assert "have more rows of test (some 13,000), or ask" in " ".join(explanation(front))
+    front["claims"]["rows_for_power"] = None
+    assert "have more rows of test, or ask" in " ".join(explanation(front))
+
+
+def test_explanation_says_what_is_measured_before_it_gives_figures():
+    sentences = explanation(made_front())
+    bias = next(i for i, each in enumerate(sentences) if each.startswith("Bias: |AOD|, the mean"))
+    assert "0 is fair, and more is less fair" in sentences[bias]
+    assert bias < next(i for i, each in enumerate(sentences) if each.startswith("On tune"))
 
 
 def test_chosen_point_that_needs_the_group_says_so():

@@ -10,12 +10,15 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
+import numpy as np
+
 from trainables.evaluation.counts import Counts, CountsDict
 from trainables.evaluation.intervals import (
     beats_trivial,
     estimate,
     performance_se,
     resamples_for,
+    simultaneous_level,
 )
 from trainables.evaluation.measures import all_measures
 from trainables.evaluation.trivial import is_trivial, prediction_shares, trivial_performance
@@ -44,10 +47,20 @@ class Judged(TypedDict):
     trivial: bool  # more than 99 % of the rows get the same prediction
 
 
+class InGroup(TypedDict):
+    """How well the rows of one group are decided."""
+
+    rows: int
+    performance: float | None  # of `in_groups`; None: not estimable
+    interval: IntervalList  # two-sided, 95 % for all groups at once
+    trivial: float | None  # the best that a constant prediction has in this group
+
+
 class Values(Judged):
     """What decided counts by group are worth: the result of `evaluate`."""
 
     measures: dict[str, float | None]  # every measure by name; None also: not for such a task
+    by_group: list[InGroup]
 
 
 class DecisionDict(TypedDict):
@@ -159,7 +172,27 @@ def evaluate(
     return {
         **evaluate_objective(counts, objective, level=level, seed=seed),
         "measures": every_measure(counts),
+        "by_group": in_groups(counts, objective.performance, seed=seed),
     }
+
+
+def in_groups(counts: Counts, performance: str, *, seed: int = 0) -> list[InGroup]:
+    """The performance within each group; where that is itself the worst group's, the accuracy."""
+    measure = "accuracy" if performance == "worst_group_accuracy" else performance
+    level = simultaneous_level(0.95, counts.n_groups)
+    found: list[InGroup] = []
+    for group in np.eye(counts.n_groups, dtype=bool):
+        rows = counts.of_groups(group)
+        seen = estimate(measure, rows, seed, resamples_for(level))
+        found.append(
+            {
+                "rows": rows.total,
+                "performance": _number(seen.point),
+                "interval": _numbers(seen.interval(level)),
+                "trivial": _number(trivial_performance(measure, rows)),
+            }
+        )
+    return found
 
 
 def every_measure(counts: Counts) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from plotly.offline import get_plotlyjs
 
 from analysis.figures.curves import POINT_BUDGET, curves_figure, hypervolume_figure, thin
 from analysis.figures.front_html import interactive_front
+from analysis.front_table import looks_on_front
 from analysis.report.report import report_html
 from analysis.report.tables import safe_json
 from tests.analysis.made_search import (
@@ -148,6 +149,34 @@ def test_table_shows_test_columns_only_after_confirm(frames):
     assert '<span class="good">certified</span>' in report(frames)
 
 
+def test_what_the_columns_of_the_points_mean_is_said_where_they_are(frames):
+    sealed = Page(report_html(made_front(), *frames, [], {})).text
+    assert "Chance of a certificate" not in sealed  # this front has no such column
+    front = made_front(confirmed=True)
+    for point in front["points"]:
+        point["chance"] = 0.7
+    page = Page(report_html(front, *frames, [], {}))
+    for words in (
+        "Chance of a certificate: as tune saw it before test was opened",
+        "Certified at: any tolerance above may be quoted",
+        "AOD (signed): the mean of the groups' gaps in true and false positive rate",
+        "abs. AOD: the mean of the sizes of the groups' gaps",
+        "Filled marks are feasible: by what tune shows",
+        "further left is fairer (a bias of 0 is fair, whatever its measure is called)",
+    ):
+        assert words in page.text, words
+    assert page.text.index("Chance of a certificate:") < page.text.index("chance of a certificate")
+
+
+def test_the_table_marks_what_is_handed_over(frames):
+    front = made_front(confirmed=True)
+    given = front["handed_over"]
+    rows = re.findall(r"<tr[^>]*>.*?</tr>", report_html(front, *frames, [], {}))
+    marked = [row for row in rows if ">handed over</span>" in row]
+    assert len(marked) == 1 and given in marked[0]
+    assert not any(">handed over<" in row for row in report_html(made_front(), *frames, [], {}))
+
+
 def test_report_without_trials_or_points_is_still_a_page():
     empty = frames_of([])
     front = made_front(feasible=False, points=0)
@@ -177,7 +206,11 @@ def test_interactive_front_carries_every_measure_and_setting_of_a_point():
 def test_interactive_front_gives_the_chosen_point_its_intervals_on_test():
     front = made_front(confirmed=True)
     chosen = next(point for point in front["points"] if point["chosen"])
-    (trace,) = [t for t in interactive_front(front).data if t.name == "chosen, on test"]
+    figure = interactive_front(front)
+    (trace,) = [t for t in figure.data if t.name == "chosen, on test, with its intervals"]
+    look = looks_on_front(front)[chosen["method"]]
+    assert trace.error_x.color == trace.error_y.color == look.colour  # no line of the grid is so
+    assert trace.showlegend is not False
     low, high = chosen["test"]["bias_interval"]
     assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(low)
     assert trace.x[0] + trace.error_x.array[0] == pytest.approx(high)

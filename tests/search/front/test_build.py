@@ -33,6 +33,7 @@ FACTS = {
     },
     "reference": [0.5, 0.05, 0.0],  # of the hypervolume: a constant prediction, the tolerance
     "correction": {"name": "threshold"},
+    "hashes": {"test": "0123abcd"},
 }
 
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.front.build import build_front
-from search.front.naming import LIKELY, Naming, likely
-from search.front.naming import named as named_rows
+from search.front.naming import LIKELY, OF_USE, Naming, likely
+from search.front.naming import named as named_of
 from search.front.selection import column, flags, front_of
 from search.front.view import view_of
 from tests.search.front.test_build import DENSE, FACTS, trial
@@ -76,10 +76,13 @@ def test_what_is_better_and_keeps_every_margin_is_named_though_few_are_asked(row
         return rows[place]["chance"] >= LIKELY
 
     given_ = {"sparsity": True, "group_allowed": group_allowed}
-    found = named_rows(rows, probable, **given_, keep_margin=keeps)
+    found = named_of(rows, probable, 0.0, **given_, keep_margin=keeps)
     by_all = np.array(
         [r["feasible"] and r["beats_trivial"] and keeps(i) for i, r in enumerate(rows)], bool
     )
+    performance = column(rows, "performance")
+    allowed = by_all & (group_allowed | ~flags(rows, "needs_group"))
+    by_all &= performance >= OF_USE * performance[allowed].max(initial=-np.inf)
 
     assert front(rows, found, group_allowed=group_allowed) == front(
         rows, by_all, group_allowed=group_allowed
@@ -125,10 +128,41 @@ def test_what_is_clearly_better_than_all_that_is_likely_is_named_too():
         report_of("t0", net, 0.0, candidate=name, epoch=epoch)
         for epoch, (name, net) in enumerate({**NETS, "coin": coin}.items(), start=1)
     ]
-    only_coin = named(0.2, *[reports[0], reports[3]])[1]
-    assert set(only_coin) == {"t0hardly", "t0coin"}
-    assert only_coin["t0coin"]["chance"] > LIKELY > only_coin["t0hardly"]["chance"]
-    assert only_coin["t0hardly"]["chosen"]
+    alone = named(0.2, reports[3])[1]
+    assert alone["t0coin"]["chosen"] and alone["t0coin"]["chance"] > LIKELY
+
+    both = named(0.2, *[reports[0], reports[3]])[1]
+    assert both["t0hardly"]["chosen"] and both["t0hardly"]["chance"] < LIKELY
+    assert set(both) == {"t0hardly"}  # a certificate for a coin helps nobody
+
+
+def row(performance, *, likely=True, needs_group=False):
+    """Its place among the probable ones, then what is known of it; a constant reaches .5."""
+    return likely, {
+        **{"performance": performance, "performance_se": 0.01, "bias": 0.0, "sparsity": 0.0},
+        **{"feasible": True, "beats_trivial": True, "needs_group": needs_group},
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "group_allowed", "expected"),
+    [
+        # half of .3 over a constant's .5 is enough, a little less is not
+        ([row(0.8), row(0.651), row(0.649)], True, [True, True, False]),
+        # the best one may be feasible by the margin alone
+        ([row(0.8, likely=False), row(0.6)], True, [True, False]),
+        # but not one that cannot be chosen; it is shown all the same
+        ([row(0.9, needs_group=True), row(0.7)], False, [True, True]),
+        ([row(0.9, needs_group=True), row(0.69)], True, [True, False]),
+        ([row(0.9, needs_group=True)], False, [True]),
+    ],
+)
+def test_what_gains_less_than_half_over_a_constant_is_not_named(rows, group_allowed, expected):
+    probable = np.array([likely_ for likely_, _ in rows])
+    flagged = named_of(
+        [one for _, one in rows], probable, 0.5, sparsity=False, group_allowed=group_allowed
+    )
+    assert flagged.tolist() == expected
 
 
 def test_where_nothing_is_likely_the_margin_names():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.journal.opening_ledger import ledger_path, record_opening
+from search.journal.opening_ledger import ledger_path, opening_that_follows, record_opening
 
 FRONT = {"front": ["aa", "bb"], "chosen": "bb"}
 
@@ -17,6 +17,18 @@ def test_openings_are_numbered_per_test_rows_from_one(tmp_path):
 
     found = [record_opening(rows, run, "name", FRONT, path) for rows, run in opened]
     assert found == [1, 2, 1, 3]
+
+
+def test_the_next_opening_is_known_before_anything_is_written(tmp_path):
+    path = tmp_path / "deep" / "ledger.jsonl"
+    assert opening_that_follows("rows A", path) == 1
+    assert not path.parent.exists()
+    for rows, run in [("rows A", "run 1"), ("rows B", "run 1"), ("rows A", "run 2")]:
+        expected = opening_that_follows(rows, path)
+        assert record_opening(rows, run, "name", FRONT, path) == expected
+    before = path.read_text()
+    assert [opening_that_follows(rows, path) for rows in ("rows A", "rows B", "C")] == [3, 2, 1]
+    assert path.read_text() == before
 
 
 def test_a_run_s_second_opening_keeps_its_number_and_writes_nothing(tmp_path):

@@ -10,6 +10,7 @@ from search.journal.journal import read_events
 from search.results.confirm import confirm
 from tests.search.made_run import made_run
 from tests.typed_keys import mismatches
+from trainables.evaluation.power import power_of
 
 CONFIG = Config.load(
     "quick",
@@ -34,9 +35,14 @@ def run(tmp_path_factory):
     return folder
 
 
-def test_it_is_named_before_test_is_opened_and_opened_along_with_the_front(run):
-    named = run.front()["without_group"]
+def test_it_is_named_before_test_is_opened_and_opened_along_with_the_front(run, monkeypatch):
+    named, levels = run.front()["without_group"], []
 
+    def power_at(bias, fair, level):
+        levels.append(level)
+        return power_of(bias, fair, level)
+
+    monkeypatch.setattr("search.results.evaluated.power_of", power_at)
     found = confirm(run.path)
 
     assert named["method"] == "dense_threshold"
@@ -48,4 +54,10 @@ def test_it_is_named_before_test_is_opened_and_opened_along_with_the_front(run):
         found["dense"]["test"]["performance"], abs=0.05
     )
     assert found["without_group"]["test"]["bias_interval"] is not None
+    # what it would take is said of the opening that comes next: the second has .05 / 4
+    claims, rows = found["claims"], run.facts()["rows"]["test"]
+    assert (found["opening"], claims["level"]) == (1, 0.025)
+    assert levels == [pytest.approx(0.0125 / claims["named"])]
+    assert claims["rows"] == rows
+    assert (claims["rows_for_power"] <= rows) == (claims["tolerance_for_power"] <= 0.6)
     assert mismatches(json.loads((run.path / "confirmed.json").read_text("utf-8")), Front) == []

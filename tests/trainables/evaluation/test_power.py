@@ -91,6 +91,67 @@ def test_copies_that_are_mostly_treated_alike_need_fewer_rows():
     assert together.tolerance_for(0.8) < 0.5 * alone.tolerance_for(0.8)
 
 
+def of_copies(differ, labels=4):
+    """(labels, labels, labels) shares: a share of the pairs differs, in either direction alike."""
+    shares = np.zeros((labels,) * 3)
+    for label in range(labels):
+        other = (label + 1) % labels
+        shares[label, label, label] = (1 - differ) / labels
+        shares[label, label, other] = shares[label, other, label] = differ / 2 / labels
+    return shares
+
+
+def counts_of(pairs):
+    return Counts(tables_of_pairs(pairs), pairs)
+
+
+def test_copies_that_nearly_always_agree_need_the_rows_that_simulation_says():
+    """The slow way: draw test rows, and test each draw's claim. By the square root of the rows,
+    23 would do; with so few no claim passes at all."""
+    generator, level, tolerance = np.random.default_rng(1), 0.002, 0.1
+    seen = counts_of(generator.multinomial(360, of_copies(0.01).ravel()).reshape(4, 4, 4))
+    rows = power_of("bias_amplification", fair_like(seen, seen.cells), level).rows_for(tolerance)
+
+    def certified(pairs, searches=80):
+        shares, passed = of_copies(0.01).ravel(), 0
+        for draw in range(searches):
+            counts = counts_of(generator.multinomial(pairs, shares).reshape(4, 4, 4))
+            found = estimate("bias_amplification", counts, draw, 5000)
+            passed += p_value(found, tolerance) <= level
+        return passed / searches
+
+    assert 80 < rows < 250
+    assert certified(rows // 2) == pytest.approx(0.8, abs=0.2)
+    assert certified(rows // 8) < 0.1
+
+
+def test_no_pair_that_differs_is_lost_by_rounding():
+    shares = of_copies(0.0)
+    for differ in (1, 2, 3):
+        pairs = np.rint(400 * shares).astype(int)
+        for label in range(differ):  # one pair each, of another kind
+            pairs[label, label, (label + 1) % 4] += 1
+        fair = fair_like(counts_of(pairs), counts_of(pairs).cells).pairs
+        unlike = fair.sum() - np.einsum("laa->", fair)
+        assert differ <= unlike <= differ + 1
+        assert fair.sum() == pairs.sum()
+        assert np.array_equal(fair, fair.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize("tolerance", [0.02, 0.05, 0.3])
+def test_the_rows_are_the_fewest_with_that_power_to_a_few_percent(tolerance):
+    power = power_of("aod", fair_counts(CELLS, SHARES), LEVEL)
+    rows = power.rows_for(tolerance)
+    assert power.with_rows(rows).at(tolerance) > 0.78
+    assert power.with_rows(int(rows / 1.12) - 2).at(tolerance) < 0.82
+
+
+def test_an_empty_cell_certifies_nothing():
+    power = power_of("eod", fair_counts(np.array([[5, 0], [5, 5]]), SHARES), LEVEL)
+    assert power.at(0.5) == 0
+    assert power.rows_for(0.5) is None
+
+
 def test_what_is_no_level_or_no_share_is_refused():
     with pytest.raises(ValueError, match=r"level must lie in \(0, 0.5\), got 0.5"):
         power_of("aod", fair_counts(CELLS, SHARES), 0.5)

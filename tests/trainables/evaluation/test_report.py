@@ -72,3 +72,28 @@ def test_the_report_of_a_multi_class_task_leaves_binary_measures_open():
 
     assert facts["measures"]["spd"] is None
     assert facts["feasible"] and facts["beats_trivial"]
+
+
+@pytest.mark.parametrize("performance", ["accuracy", "balanced_accuracy", "worst_group_accuracy"])
+def test_each_group_is_judged_by_its_own_rows(performance):
+    counts = table([0.1, 0.4], [0.9, 0.5], 200)
+    groups = evaluate(counts, Objective(performance=performance))["by_group"]
+
+    # 180 + 180 of 400, 120 + 100 of 400: labels are as frequent, so both measures agree
+    assert [each["performance"] for each in groups] == [0.9, 0.55]
+    assert [each["rows"] for each in groups] == [400, 400]
+    assert [each["trivial"] for each in groups] == [0.5, 0.5]
+    for each, share in zip(groups, (0.9, 0.55), strict=True):
+        low, high = each["interval"]
+        # 95 % for both at once: 2.24 standard errors of 400 rows; rates within labels differ a bit
+        assert share - low == pytest.approx(2.24 * (share * (1 - share) / 400) ** 0.5, rel=0.15)
+        assert low < each["performance"] < high
+
+
+def test_a_group_without_rows_of_a_label_has_no_balanced_accuracy_and_nothing_to_beat():
+    counts = Counts(np.array([[[50, 10], [0, 0]], [[50, 10], [5, 30]]]))
+    first, second = evaluate(counts, Objective(performance="balanced_accuracy"))["by_group"]
+    assert first["performance"] is None and first["interval"] == [None, None]
+    assert second["performance"] == pytest.approx((50 / 60 + 30 / 35) / 2)
+    of_accuracy = evaluate(counts, Objective(performance="accuracy"))["by_group"]
+    assert of_accuracy[0]["trivial"] == 1.0
