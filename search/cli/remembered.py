@@ -1,7 +1,7 @@
 """What a dry run has said, said again while nothing has changed that it follows from.
 
-It follows from the experiment, the rows, our code and its libraries, and, for the times, from the
-machine. So the data are opened and compared; the networks are not built, for which torch takes
+It follows from the experiment, the rows, how often test was opened, our code and its libraries,
+and, for the times, from the machine. So the data are opened and compared; the networks are not built, for which torch takes
 seconds to load. Where the user's own code or files have a say, or earlier runs, all is looked at
 anew.
 """
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from search.config.checks import unasked_stages
 from search.config.config import Config
 from search.journal.digest import json_digest
+from search.journal.opening_ledger import opening_that_follows
 from search.problem.opening import open_prepared
 from search.runs.places import check_new
 from trainables.data.encoding import encoding_of
@@ -92,6 +93,7 @@ def _path(config: Config) -> Path:
 
 
 def _of_data(prepared: Prepared) -> str:
-    """A digest of all rows and of what was found out about them."""
+    """A digest of all rows, of what was found out about them, and of how often test was opened."""
     found = [*prepared.notes, *prepared.refusals, *prepared.group_names, *prepared.classes]
-    return json_digest([dict(prepared.hashes), dict(encoding_of(prepared)), found])
+    opening = opening_that_follows(prepared.hashes["test"])
+    return json_digest([dict(prepared.hashes), dict(encoding_of(prepared)), found, opening])

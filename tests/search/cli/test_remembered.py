@@ -84,6 +84,14 @@ def test_other_code_and_libraries_are_looked_at(changed, looked, monkeypatch):
     assert said() == ["look 2"]
 
 
+def test_another_opening_of_test_is_looked_at(looked, monkeypatch):
+    """Power is that of the next opening, whose level is smaller."""
+    said()
+    monkeypatch.setattr("search.cli.remembered.opening_that_follows", lambda test: 2)
+
+    assert said() == ["look 2"]
+
+
 def test_another_machine_is_looked_at(looked, monkeypatch):
     said()
     monkeypatch.setattr("platform.node", lambda: "another")
