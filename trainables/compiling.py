@@ -7,11 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from trainables.files import cache_folder
+from trainables.files import cache_folder, code_digest
 
 _declaring = threading.Lock()  # numba's settings are those of the process
 
@@ -19,6 +20,8 @@ _declaring = threading.Lock()  # numba's settings are those of the process
 def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """`function` compiled by numba when it is first called, or read from the cache folder.
 
+    What is read there was compiled from the sources that its package has now: numba itself asks
+    for the function's file alone, and not for those of the functions that it calls.
     numba is loaded here, so only where it is needed. `options` are those of `numba.njit`.
     `NUMBA_CACHE_DIR`, where it is set, names the folder instead.
     """
@@ -28,9 +31,11 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
         folder = code_folder()
         config: Any = numba.config
         before = config.CACHE_DIR
-        # What numba finds here as a function is declared is where its code is kept, from then on.
-        config.CACHE_DIR = before or str(folder or "")
         keeps = folder is not None
+        if folder is not None:
+            # where the code of a function that is declared now is kept from then on
+            sources = Path(function.__code__.co_filename).parent
+            config.CACHE_DIR = str(folder / sources_digest(sources))
         try:
             made: Callable[..., Any] = numba.njit(nogil=True, cache=keeps, **options)(function)
         finally:
@@ -38,6 +43,12 @@ def machine_code(function: Callable[..., Any], **options: Any) -> Callable[..., 
         if keeps:
             _load_lightly(made)
         return made
+
+
+@cache
+def sources_digest(folder: Path) -> str:
+    """Of the Python files in a folder."""
+    return code_digest(folder)[:16]
 
 
 def _load_lightly(made: Any) -> None:

@@ -1,9 +1,9 @@
 """What a dry run has said, said again while nothing has changed that it follows from.
 
 It follows from the experiment, the rows, how often test was opened, our code and its libraries,
-and, for the times, from the machine. So the data are opened and compared; the networks are not built, for which torch takes
-seconds to load. Where the user's own code or files have a say, or earlier runs, all is looked at
-anew.
+and, for the times, from the machine. So the data are opened and compared; the networks are not
+built, for which torch takes seconds to load. Where the user's own code or files have a say, or
+earlier runs, all is looked at anew.
 """
 
 from __future__ import annotations

@@ -60,3 +60,17 @@ def test_who_loads_compiled_code_loads_nothing_for_compiling_until_it_compiles(p
     assert process("float32") == [[HALVES], False]
     assert process("float32", "float64") == [[HALVES, HALVES], True]
     assert process("float64", "float32") == [[HALVES, HALVES], False]
+
+
+def test_code_of_a_changed_function_that_another_file_calls_is_compiled_anew(process, tmp_path):
+    """numba looks at the caller's file alone."""
+    (tmp_path / "part.py").write_text(LOOP)
+    caller = LOOP.replace("return out", "return inner(out)").replace(
+        "import numpy as np", "import numpy as np\nfrom part import halves as inner", 1
+    )
+    (tmp_path / "loop.py").write_text(caller)
+    assert process("float32")[0] == [[value / 2 for value in HALVES]]
+
+    (tmp_path / "part.py").write_text(LOOP.replace("type(2)", "type(4)"))
+    assert process("float32")[0] == [[value / 4 for value in HALVES]]
+    assert process("float32")[1] is False

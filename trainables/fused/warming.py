@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainables.compiling import code_folder
+from trainables.compiling import code_folder, sources_digest
 from trainables.files import NoLocks, drop_lock, take_lock
 from trainables.fused.adam import FlatAdam
 from trainables.fused.answer import answer
@@ -55,12 +55,11 @@ def warm(net: nn.Module, say: Callable[[str], None]) -> None:
 
 def _state() -> str:
     """What the compiled code depends on."""
-    hasher = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        hasher.update(path.read_bytes())
-    facts = (version("numba"), version("llvmlite"), platform.node(), platform.python_version())
-    hasher.update(repr(facts).encode())
-    return hasher.hexdigest()[:16]
+    facts = (
+        sources_digest(Path(__file__).parent),
+        *(version("numba"), version("llvmlite"), platform.node(), platform.python_version()),
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def _use_all() -> None:
