@@ -51,7 +51,7 @@ class Power:
 
     @property
     def certifiable_above(self) -> float:
-        """No network, however fair, can be certified at this tolerance or below."""
+        """A perfectly fair network of such rates is not certified at this tolerance or below."""
         return self._as_tolerance(self.beyond)
 
     def tolerance_for(self, power: float = ENOUGH) -> float:

@@ -129,9 +129,10 @@ def _power(facts: ColumnFacts, power: PowerOfColumn) -> str:
     )
     if tolerance <= _of_all(power["certifiable_above"]):
         return (
-            f"**{bias} below {tolerance:g} is not certifiable with these {rows}**, for however "
-            f"fair a network: only a tolerance above {limits} is, and above {enough} in 80 % of "
-            f"the cases. {shown}"
+            f"**{bias} below {tolerance:g} is not certifiable with these {rows}**, of a network "
+            f"that is right as often as the dense net, were it perfectly fair: only a tolerance "
+            f"above {limits} is, and above {enough} in 80 % of the cases. One that decides nearly "
+            f"all rows alike errs less, and can be. {shown}"
         )
     return (
         f"with these {rows}, a perfectly fair network would be certified to keep {bias} below "
