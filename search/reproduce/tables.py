@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -292,10 +292,22 @@ def _named(
     option: str, kind: str, names: Sequence[str], known: Mapping[str, set[str]]
 ) -> set[str]:
     """All that `names` stand for. Raises UserError where one stands for nothing."""
-    for name in names:
-        if name != "all" and name not in known:
+    whole = _joined([name for name in names if name != "all"], known)
+    for name in whole:
+        if name not in known:
             raise UserError(f"{option}: {unknown(kind, name, known)}")
-    return {meant for name in names if name != "all" for meant in known[name]}
+    return {meant for name in whole for meant in known[name]}
+
+
+def _joined(parts: Sequence[str], known: Collection[str]) -> list[str]:
+    """The names that a list is of which was cut at its commas, those within names too."""
+    names, at = list[str](), 0
+    while at < len(parts):
+        ends = range(len(parts), at, -1)
+        end = next((end for end in ends if ", ".join(parts[at:end]) in known), at + 1)
+        names.append(", ".join(parts[at:end]))
+        at = end
+    return names
 
 
 def _asked(name: str, names: Sequence[str], chosen: set[str], *, optional: bool) -> bool:

@@ -194,6 +194,19 @@ def test_quantities_are_measures_or_values_by_group():
         table_of(quantities=["by_group.acuracy"])
 
 
+def test_rows_whose_names_have_commas_can_be_asked_for():
+    """As in `--rows "Eq. 10, Adv.Ft teaches,global"`, which is cut at every comma."""
+    taught = [{**ROWS[1], "name": f"Eq. 10, {name}"} for name in ("Adv.Ft teaches", "NetAug, too")]
+    table = table_of(rows=[*ROWS, *taught])
+    asked = ["Eq. 10", " Adv.Ft teaches", "global", "Eq. 10", " NetAug", " too"]
+    names = [name.strip() for name in asked]
+
+    rows = [row.name for row in table.with_rows(names).rows]
+    assert rows == ["No-Pruning", "global", "Eq. 10, Adv.Ft teaches", "Eq. 10, NetAug, too"]
+    with pytest.raises(UserError, match=r"unknown row 'Eq\. 10'"):
+        table.with_rows(["Eq. 10", "SNIP teaches"])
+
+
 def test_the_columns_a_folder_was_begun_with_are_kept_with_it(tmp_path):
     TableState.open(plan_of(tmp_path, columns=["again"]))
 
