@@ -111,7 +111,8 @@ def search(
 
     loaded = _loaded(config)
     folder = new_path(loaded.name) if out is None else out
-    with watched(progress, on_event, loaded.search.trials, folder) as listener:
+    handed = {"data": data, "model": model}
+    with watched(progress, on_event, loaded.search.trials, folder, handed) as listener:
         return run(loaded, out=folder, data=data, model=model, address=address, on_event=listener)
 
 
@@ -144,7 +145,7 @@ def resume(
     from search.cli.live import watched
     from search.engine.experiment import resume as go_on
 
-    with watched(progress, on_event, trials, run) as listener:
+    with watched(progress, on_event, trials, run, {"data": data, "model": model}) as listener:
         return go_on(
             run,
             trials=trials,

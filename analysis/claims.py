@@ -185,3 +185,15 @@ def _worth(front: Front, values: PointValues) -> str:
 
 def _named(point: FrontPoint) -> str:
     return f"{point['method']} ({point['candidate'][:8]})"
+
+
+def beside_chosen(front: Front) -> str:
+    """What the network that is handed over is worth on test, beside the one that was chosen."""
+    given, chosen = handed_over(front), chosen_point(front)
+    if given is None or chosen is None or given["test"] is None or chosen["test"] is None:
+        return ""
+    ours, theirs = given["test"]["performance"], chosen["test"]["performance"]
+    if ours is None or theirs is None:
+        return ""
+    measure = performance_words(front["objective"])
+    return f", with a {measure} of {number(ours)} for the chosen one's {number(theirs)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from analysis.against_references import has_models, performance_if_kept, reference_sentences
-from analysis.claims import claim_sentences, level_sentence, verdict_of
+from analysis.claims import beside_chosen, claim_sentences, level_sentence, verdict_of
 from analysis.front_json import (
     Front,
     FrontObjective,
@@ -133,7 +133,7 @@ def _verdict(front: Front) -> str:
         case "another certified":
             return (
                 f"{chosen}; on test it is NOT certified to keep the tolerance of {tolerance}. "
-                f"Handed over: {given}, which is."
+                f"Handed over: {given}, which is{beside_chosen(front)}."
             )
         case "not certified":
             return (

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from analysis.events import JOURNAL
 from search.cli.pulse import SILENT, Pulse
 from search.cli.say import plain
 from search.cli.tally import Figures, Tally, TrialSummary, cells
@@ -28,6 +29,7 @@ from search.journal.events import (
     Told,
     Underway,
 )
+from search.runs.beginning import is_beginning
 from search.units import clock, compute
 
 NOTHING = "nothing feasible so far"
@@ -92,7 +94,8 @@ class LiveView:
                 self.tally.take(event)
             if event["event"] == "search_end":
                 self._ending = "writing the front, completing the copy in MLflow"
-            if self._calm and self._live is None and event["event"] != "search_end":
+            shown = ("note", "search_end") if self._calm and self._live is None else None
+            if shown is not None and event["event"] not in shown:
                 return
             # Notes stay above the live table; the table itself shows all the rest.
             if (self._live is None or event["event"] == "note") and (line := self._line(event)):
@@ -208,14 +211,19 @@ class LiveView:
 
 @contextmanager
 def watched(
-    progress: bool | None, on_event: Listener | None, trials: int | None, run: Path | str
+    progress: bool | None,
+    on_event: Listener | None,
+    trials: int | None,
+    run: Path | str,
+    handed: Mapping[str, Any],
 ) -> Iterator[Listener | None]:
     """The listener of a search that Python has started, with its progress shown unless `progress`
     is False, or None beside an `on_event`.
 
     With None, outside a terminal, that is a line every five seconds, on standard error: what a
     script prints stays its own. Ctrl-C leaves as a KeyboardInterrupt that says how to go on with
-    `run`, without what Ray was doing then.
+    `run`, without what Ray was doing then; `handed` is what has to be handed over again, by name,
+    None where it was not.
     """
     try:
         if progress is False or (progress is None and on_event is not None):
@@ -231,8 +239,17 @@ def watched(
 
             yield both
     except KeyboardInterrupt:
-        again = f"fairfront.resume({str(run)!r}) goes on with it"
-        raise KeyboardInterrupt(again) from None
+        raise KeyboardInterrupt(_how_to_go_on(Path(run), handed)) from None
+
+
+def _how_to_go_on(run: Path, handed: Mapping[str, Any]) -> str:
+    if not ((run / JOURNAL).exists() or is_beginning(run)):
+        return "nothing was written yet"
+    again = [
+        repr(str(run)),
+        *(f"{name}=..." for name, given in handed.items() if given is not None),
+    ]
+    return f"fairfront.resume({', '.join(again)}) goes on with it"
 
 
 def underway_text(since: float, event: Underway) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from search.config.config import Config
 from search.errors import MachineFault, UserError
 from search.journal.events import DenseFacts
 from search.journal.journal import WriteLock, has_begun
@@ -93,11 +94,18 @@ def trained(path: Path, problem: Problem, start: nn.Module, train: Trainer | Non
     except Halted as error:
         raise TooShort(
             f"dense net: the time limit or budget must leave it an epoch at least, and was "
-            f"reached before; `fairfront resume {path}` goes on with it"
+            f"reached before; {_again(path, problem.config)} goes on with it"
         ) from error
 
 
-def report_of(path: Path, bench: Workbench, nets: TrainedNets) -> DenseFacts:
+def _again(path: Path, config: Config) -> str:
+    """What goes on with the search; data from Python have to be handed over again."""
+    if config.data.name is None and config.data.load is None:
+        return f"`fairfront.resume({str(path)!r}, data=...)`"
+    return f"`fairfront resume {path}`"
+
+
+def report_of(path: Path, config: Config, bench: Workbench, nets: TrainedNets) -> DenseFacts:
     """The dense net's own counts, and how it was trained.
 
     Raises UserError where it is no better than a constant prediction; TooShort where a limit is
@@ -110,7 +118,7 @@ def report_of(path: Path, bench: Workbench, nets: TrainedNets) -> DenseFacts:
             raise
         raise TooShort(
             f"dense net: {HALF} was over after {_epochs(nets)}, and it is not clearly better than "
-            f"a constant prediction; `fairfront resume {path}` goes on with it"
+            f"a constant prediction; {_again(path, config)} goes on with it"
         ) from error
     if nets.how_far is not None:
         report["seconds"] = round(nets.how_far["seconds"], 3)

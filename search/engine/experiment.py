@@ -55,6 +55,10 @@ class RunResult:
     folder: Path
     front: Front
 
+    def __repr__(self) -> str:
+        points = len(self.front["points"])
+        return f"RunResult(folder={str(self.folder)!r}, front of {points} points)"
+
 
 def run(
     config: Config,
@@ -98,8 +102,8 @@ def _run(
     check_sendable(start)
     problem = fitted(problem, start)
     config = problem.config
+    begun += compile_loops(config, start, on_event)
     rehearse(problem, start)
-    compile_loops(config, start, on_event)
     learned = earlier_runs(config.search.warm_start, problem)
 
     def note(text: str) -> None:
@@ -131,7 +135,7 @@ def _run(
             device="cpu",
             given_decision=decision_of(problem.correction),
         )
-        report = report_of(folder.path, bench, nets)
+        report = report_of(folder.path, config, bench, nets)
         problem = problem.with_reference(report["trivial_performance"]).with_pruning_groups(bench)
         power = power_words(problem, bench.dense_decided_on_tune())
         told = f"test, at the dense net's rates, in place of the worst case: {power}"
@@ -205,7 +209,7 @@ def resume(
     check_cluster(config.resources.gpu, address)
     resolved(config.tracking.uri)
     problem, dense = reopened(folder, config, data, model, "resume", trust_code=trust_code)
-    compile_loops(config, dense, on_event)
+    begun += compile_loops(config, dense, on_event)
     with (
         stopped_by_faults(f"fairfront resume {folder.path}"),
         machines(config, address, folder),
@@ -215,8 +219,12 @@ def resume(
         return RunResult(folder.path, folder.write_front())  # before the mirror is let go
 
 
-def compile_loops(config: Config, net: nn.Module, on_event: Listener | None) -> None:
-    """Before workers start: what of small networks runs as compiled loops, once per machine."""
+def compile_loops(config: Config, net: nn.Module, on_event: Listener | None) -> float:
+    """Before workers start: what of small networks runs as compiled loops, once per machine.
+
+    Returns the seconds that it took, which no search's limit is charged for.
+    """
+    begun = time.monotonic()
 
     def say(text: str) -> None:
         if on_event is not None:
@@ -224,6 +232,7 @@ def compile_loops(config: Config, net: nn.Module, on_event: Listener | None) -> 
 
     if config.model.fused == "auto" and not config.resources.gpu:
         warm(net, say)
+    return time.monotonic() - begun
 
 
 def reopened(

@@ -289,7 +289,7 @@ def _point(folder: RunFolder, candidate: str) -> FrontPoint:
         found = _BY_RULE[candidate](front)
         matching = [] if found is None else [found]
     else:
-        matching = [point for point in points if point["candidate"].startswith(candidate)]
+        matching = [p for p in points if candidate and p["candidate"].startswith(candidate)]
     if not matching and candidate in _BY_RULE:
         raise UserError(
             f"export: {folder.path} has no chosen network: none was feasible; "

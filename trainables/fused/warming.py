@@ -25,8 +25,8 @@ from trainables.fused.trunk import trunk_of
 from trainables.optimizers import Adam
 
 NOTE = (
-    "small networks: their loops are compiled, once on this machine (half a minute; "
-    '[model] fused = "off" does without)'
+    "small networks: their loops are compiled, once on this machine (half a minute, which no "
+    'limit is charged for; [model] fused = "off" does without)'
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -256,7 +257,7 @@ def events_through(progress, on_event, monkeypatch, capsys, *, terminal=False, p
     """What is printed on standard output and standard error of a made search."""
     monkeypatch.setattr("search.cli.live.CALM", 0.1)
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
-    with watched(progress, on_event, 4, "runs/made") as listener:
+    with watched(progress, on_event, 4, "runs/made", {}) as listener:
         for event in [*EVENTS, {"event": "note", "text": "few rows"}]:
             if listener is not None:
                 listener(event)
@@ -274,7 +275,8 @@ def test_from_python_a_script_says_now_and_then_how_far_it_is_and_keeps_its_outp
     lines = printed.err.splitlines()
     assert printed.out == ""
     assert 2 <= len(lines) <= 7
-    assert all(line.startswith("... 2/4 trials ended") for line in lines[:-1])
+    assert lines[0] == "few rows"  # what has to be known of the data and of test
+    assert all(line.startswith("... 2/4 trials ended") for line in lines[1:-1])
     assert lines[-1].startswith("search ended: 1 finished, 1 stopped")
 
 
@@ -289,9 +291,17 @@ def test_from_python_progress_true_tells_all_false_and_a_listener_of_ones_own_te
     assert len(heard) == len(EVENTS) + 2
 
 
-def test_ctrl_c_in_python_says_how_to_go_on():
-    with (
-        pytest.raises(KeyboardInterrupt, match=r"fairfront.resume\('runs/made'\) goes on with it"),
-        watched(False, None, 4, "runs/made"),
-    ):
-        raise KeyboardInterrupt
+def test_ctrl_c_in_python_says_how_to_go_on(tmp_path, monkeypatch):
+    def said(**handed):
+        with pytest.raises(KeyboardInterrupt) as left, watched(False, None, 4, "made", handed):
+            raise KeyboardInterrupt
+        return str(left.value)
+
+    monkeypatch.chdir(tmp_path)
+    assert said(data=None) == "nothing was written yet"
+    Path("made").mkdir()
+    assert said(data=None) == "nothing was written yet"
+    (Path("made") / "journal.jsonl").touch()
+    assert said(data=None, model=None) == "fairfront.resume('made') goes on with it"
+    handed = said(data=object(), model=object())
+    assert handed == "fairfront.resume('made', data=..., model=...) goes on with it"

@@ -241,7 +241,7 @@ def test_a_worker_s_data_have_no_test_part_to_be_counted():
     assert "test" not in opened.prepared.parts
     with pytest.raises(ValueError, match="test"):
         opened.data.part("test")
-    with pytest.raises(KeyError, match="test"):
+    with pytest.raises(ValueError, match="test"):
         opened.count(opened.dense, "test")
     assert opened.count(opened.dense, "tune").total == PARTS["tune"]
 
