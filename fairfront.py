@@ -99,8 +99,8 @@ def search(
     `runs/<name>-<time>` where Python runs. `address` is the head of a Ray cluster ("host:port" or
     "auto"); without it all runs on this machine. `on_event` is called with each line of the
     journal, a dict, and with notes to the user. `progress` shows what the command line does; by
-    default, without `on_event`, it does so on a terminal, and elsewhere says every five seconds,
-    on standard error, how far the search is.
+    default, without `on_event`, it does so on a terminal; elsewhere it says on standard error what
+    has to be known, and every five seconds how far the search is.
 
     Raises UserError where the input does not fit together, before anything is written, and
     KeyboardInterrupt on Ctrl-C, with all in place for `resume`.
@@ -111,8 +111,7 @@ def search(
 
     loaded = _loaded(config)
     folder = new_path(loaded.name) if out is None else out
-    handed = {"data": data, "model": model}
-    with watched(progress, on_event, loaded.search.trials, folder, handed) as listener:
+    with watched(progress, on_event, loaded.search.trials, folder, data, model) as listener:
         return run(loaded, out=folder, data=data, model=model, address=address, on_event=listener)
 
 
@@ -145,7 +144,7 @@ def resume(
     from search.cli.live import watched
     from search.engine.experiment import resume as go_on
 
-    with watched(progress, on_event, trials, run, {"data": data, "model": model}) as listener:
+    with watched(progress, on_event, trials, run, data, model) as listener:
         return go_on(
             run,
             trials=trials,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -215,15 +215,16 @@ def watched(
     on_event: Listener | None,
     trials: int | None,
     run: Path | str,
-    handed: Mapping[str, Any],
+    data: object = None,
+    model: object = None,
 ) -> Iterator[Listener | None]:
     """The listener of a search that Python has started, with its progress shown unless `progress`
     is False, or None beside an `on_event`.
 
-    With None, outside a terminal, that is a line every five seconds, on standard error: what a
-    script prints stays its own. Ctrl-C leaves as a KeyboardInterrupt that says how to go on with
-    `run`, without what Ray was doing then; `handed` is what has to be handed over again, by name,
-    None where it was not.
+    With None, outside a terminal, that is notes and a line every five seconds, on standard error:
+    what a script prints stays its own. Ctrl-C leaves as a KeyboardInterrupt that says how to go on with
+    `run`, without what Ray was doing then: `data` and `model`, where they were handed over, have to
+    be again.
     """
     try:
         if progress is False or (progress is None and on_event is not None):
@@ -239,10 +240,10 @@ def watched(
 
             yield both
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(Path(run), handed)) from None
+        raise KeyboardInterrupt(_how_to_go_on(Path(run), data=data, model=model)) from None
 
 
-def _how_to_go_on(run: Path, handed: Mapping[str, Any]) -> str:
+def _how_to_go_on(run: Path, **handed: object) -> str:
     if not ((run / JOURNAL).exists() or is_beginning(run)):
         return "nothing was written yet"
     again = [

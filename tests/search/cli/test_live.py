@@ -257,7 +257,7 @@ def events_through(progress, on_event, monkeypatch, capsys, *, terminal=False, p
     """What is printed on standard output and standard error of a made search."""
     monkeypatch.setattr("search.cli.live.CALM", 0.1)
     monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
-    with watched(progress, on_event, 4, "runs/made", {}) as listener:
+    with watched(progress, on_event, 4, "runs/made") as listener:
         for event in [*EVENTS, {"event": "note", "text": "few rows"}]:
             if listener is not None:
                 listener(event)
@@ -293,7 +293,7 @@ def test_from_python_progress_true_tells_all_false_and_a_listener_of_ones_own_te
 
 def test_ctrl_c_in_python_says_how_to_go_on(tmp_path, monkeypatch):
     def said(**handed):
-        with pytest.raises(KeyboardInterrupt) as left, watched(False, None, 4, "made", handed):
+        with pytest.raises(KeyboardInterrupt) as left, watched(False, None, 4, "made", **handed):
             raise KeyboardInterrupt
         return str(left.value)
 
