@@ -222,9 +222,9 @@ def watched(
     is False, or None beside an `on_event`.
 
     With None, outside a terminal, that is notes and a line every five seconds, on standard error:
-    what a script prints stays its own. Ctrl-C leaves as a KeyboardInterrupt that says how to go on with
-    `run`, without what Ray was doing then: `data` and `model`, where they were handed over, have to
-    be again.
+    what a script prints stays its own. Ctrl-C leaves as a KeyboardInterrupt that says how to go on
+    with `run`, without what Ray was doing then: `data` and `model`, where they were handed over,
+    have to be again.
     """
     try:
         if progress is False or (progress is None and on_event is not None):
