@@ -61,7 +61,10 @@ def open_data(config: Config, data: FairData | pd.DataFrame | None = None) -> Fa
         if section.load is not None:
             return load_user(section.load, dict(section.args), _folder(config), frame)
         if section.name is None:
-            raise UserError("[data] name or load must be given, or data handed over from Python")
+            raise UserError(
+                "[data] name or load must be given, or data handed over from Python (`data` of "
+                "fairfront.search, fairfront.dry_run and fairfront.power)"
+            )
         return load_named(section.name, section.args, split_seed=section.split_seed)
     except UserError:
         raise
