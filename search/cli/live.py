@@ -94,8 +94,8 @@ class LiveView:
                 self.tally.take(event)
             if event["event"] == "search_end":
                 self._ending = "writing the front, completing the copy in MLflow"
-            shown = ("note", "search_end") if self._calm and self._live is None else None
-            if shown is not None and event["event"] not in shown:
+            calm = self._calm and self._live is None
+            if calm and event["event"] not in ("note", "search_end"):
                 return
             # Notes stay above the live table; the table itself shows all the rest.
             if (self._live is None or event["event"] == "note") and (line := self._line(event)):
